@@ -1,0 +1,1 @@
+// Carries the precompiled Arrow headers; see component.cmake.
