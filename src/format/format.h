@@ -1,0 +1,87 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <arrow/type_fwd.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+
+namespace spillway::format {
+
+/// Where in its file the encoded rows will stand. A file may be put together from several runs of
+/// rows, each encoded by another worker; joined in order they must read as one file.
+struct Position {
+  bool first = true;  ///< The run opens the file (header line, opening bracket).
+  bool last = true;   ///< The run closes the file (closing bracket, footer).
+};
+
+/// Encodes one run of rows. Bytes are appended to a caller's buffer, which the caller may drain
+/// between calls; memory is bounded by a batch (Parquet: by a row group). One thread at a time.
+class Encoder {
+ public:
+  virtual ~Encoder() = default;
+  /// Batches have the schema the encoder was made for. kInvalidArgument names the column and row
+  /// of a value that the format cannot carry.
+  virtual Result<> Append(const arrow::RecordBatch& batch, Buffer& out) = 0;
+  /// Ends the run; afterwards the encoder is used for nothing else.
+  virtual Result<> Finish(Buffer& out) = 0;
+};
+
+/// A file format with its options fixed. Immutable, thread-safe.
+class Format {
+ public:
+  virtual ~Format() = default;
+  virtual std::string_view name() const = 0;       ///< "csv"
+  virtual std::string_view extension() const = 0;  ///< ".csv"
+  /// True where runs encoded apart and joined in order are one valid file. Where false (Parquet),
+  /// every run is a file of its own.
+  virtual bool joinable() const = 0;
+  /// `schema` has the columns as the reader will see them, named as they shall be. kUnsupported
+  /// names a column whose type the format cannot carry.
+  virtual Result<std::unique_ptr<Encoder>> NewEncoder(const arrow::Schema& schema,
+                                                      Position position) const = 0;
+};
+
+/// The quoting of CSV fields.
+enum class Quoting {
+  kNeeded,  ///< RFC 4180: fields with the delimiter, a quote, CR or LF; and strings equal to the null marker.
+  kAll,     ///< Every field but null.
+};
+
+/// How rows become CSV (RFC 4180).
+struct CsvOptions {
+  char delimiter = ',';
+  std::string line_end = "\r\n";
+  std::string null_marker;        ///< What an absent value is written as, never quoted.
+  Quoting quoting = Quoting::kNeeded;
+  bool header = true;
+  bool byte_order_mark = false;   ///< For Excel, which otherwise takes UTF-8 for its code page.
+  /// Puts an apostrophe before strings that a spreadsheet would run (=, +, -, @, tab, CR first).
+  /// Strings only, never typed numbers.
+  bool escape_formulas = false;
+  std::string time_zone = "UTC";  ///< IANA zone in which instants are written, as RFC 3339 with offset ("Z" in UTC).
+};
+
+/// How rows become JSON.
+struct JsonOptions {
+  bool lines = false;             ///< NDJSON instead of one array.
+  std::string time_zone = "UTC";  ///< As in CsvOptions.
+};
+
+/// How rows become Parquet.
+struct ParquetOptions {
+  int64_t rows_per_group = 131072;
+  int zstd_level = 1;
+  std::string time_zone = "UTC";  ///< The zone noted in the schema; instants stay what they are.
+};
+
+/// kInvalidArgument for an unknown time zone, with the nearest known name.
+Result<std::unique_ptr<Format>> NewCsvFormat(CsvOptions options);
+Result<std::unique_ptr<Format>> NewJsonFormat(JsonOptions options);
+Result<std::unique_ptr<Format>> NewParquetFormat(ParquetOptions options);
+
+}  // namespace spillway::format

@@ -1,0 +1,103 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+
+namespace spillway::storage {
+
+/// Bytes ready to be written, in pieces.
+using Bytes = std::span<const std::byte>;
+
+/// What a store knows of an object.
+struct ObjectInfo {
+  std::string key;
+  uint64_t bytes = 0;
+  Timestamp modified;
+};
+
+/// A run of bytes inside a stored or staged object.
+struct ObjectRange {
+  std::string key;
+  uint64_t offset = 0;
+  uint64_t bytes = 0;
+
+  bool operator==(const ObjectRange&) const = default;
+};
+
+/// Whether Create may take the place of an object that is there.
+enum class Overwrite { kNever, kAllowed };
+
+/// One object being written. Nothing is visible under its key until Finish returns success; a
+/// destructor without Finish leaves nothing behind. Used by one thread at a time.
+class ObjectWriter {
+ public:
+  virtual ~ObjectWriter() = default;
+  virtual Result<> Write(Bytes bytes) = 0;
+  /// Makes the object durable and visible, at once and whole. kAlreadyExists when created with
+  /// Overwrite::kNever and the key was taken meanwhile: exactly one of several racing writers wins.
+  virtual Result<ObjectInfo> Finish() = 0;
+};
+
+/// One object being read. Thread-safe.
+class ObjectReader {
+ public:
+  virtual ~ObjectReader() = default;
+  virtual uint64_t size() const = 0;
+  /// Fills `into` from `offset`; returns the bytes read, fewer only at the end of the object.
+  virtual Result<size_t> ReadAt(uint64_t offset, std::span<std::byte> into) = 0;
+};
+
+/// Bytes on their way into a published object. A stage has one owner, its process; what other
+/// processes of the same job have written stands in their own stages, so a writer that lost its
+/// lease can spoil nobody's bytes. Survives the process: Compose and Remove find it by its key.
+/// Thread-safe.
+class Stage {
+ public:
+  virtual ~Stage() = default;
+  /// Adds the pieces, one behind the other, and says where they are. All or nothing is seen by
+  /// Compose only through the ranges that were returned.
+  virtual Result<ObjectRange> Append(std::span<const Bytes> pieces) = 0;
+  /// Makes everything appended so far survive a loss of power.
+  virtual Result<> Sync() = 0;
+};
+
+/// A place for objects: a directory, later a bucket. Keys are relative, `/`-separated, with no
+/// empty, `.` or `..` segment; anything else is kInvalidArgument. Thread-safe.
+class ObjectStore {
+ public:
+  virtual ~ObjectStore() = default;
+
+  virtual Result<std::unique_ptr<ObjectWriter>> Create(std::string_view key, Overwrite overwrite) = 0;
+
+  /// kNotFound when there is none.
+  virtual Result<std::unique_ptr<ObjectReader>> Open(std::string_view key) = 0;
+
+  virtual Result<std::optional<ObjectInfo>> Head(std::string_view key) = 0;
+
+  /// Objects whose key starts with `prefix` and sorts behind `start_after`, in byte order of their
+  /// keys, at most `limit`. Staged and unfinished objects are seen only below a prefix that names them.
+  virtual Result<std::vector<ObjectInfo>> List(std::string_view prefix, std::string_view start_after,
+                                               size_t limit) = 0;
+
+  /// Removes an object or a stage; success when there is none. Returns the bytes it held.
+  virtual Result<uint64_t> Remove(std::string_view key) = 0;
+
+  /// Opens a new stage; kAlreadyExists when the key is taken.
+  virtual Result<std::unique_ptr<Stage>> CreateStage(std::string_view key) = 0;
+
+  /// Publishes `key`: the ranges one behind the other, durable, visible at once and whole. Sources
+  /// may be consumed. Where the store can join without moving bytes (one range that is a whole stage,
+  /// UploadPartCopy), it does. Repeatable: composing again what is already composed succeeds.
+  virtual Result<ObjectInfo> Compose(std::string_view key, std::span<const ObjectRange> ranges) = 0;
+};
+
+}  // namespace spillway::storage

@@ -1,0 +1,169 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/error.h"
+#include "engine/job.h"
+
+namespace spillway::store {
+
+/// What came of asking for a job.
+struct Created {
+  engine::Job job;
+  bool created = false;  ///< False: the task's latest run is pending, processing or succeeded; this is it.
+};
+
+struct JobFilter {
+  std::optional<std::string> export_name;
+  std::optional<std::string> tenant;
+  std::optional<engine::JobState> state;
+};
+
+/// Newest first.
+struct JobPage {
+  std::vector<engine::Job> jobs;
+  std::string next_cursor;  ///< Empty on the last page.
+};
+
+struct NewChunk {
+  int64_t index = 0;
+  std::string spec;
+  int64_t planned = 0;
+};
+
+struct ChunkRef {
+  std::string job_id;
+  int64_t index = 0;
+};
+
+/// Why a chunk could not be claimed.
+enum class ClaimRefusal {
+  kGone,       ///< No such chunk, or its job is final: forget the message.
+  kSettled,    ///< It succeeded or is dead already: forget the message.
+  kLeased,     ///< Another owner holds an unexpired lease.
+  kNotYet,     ///< Its backoff has not passed.
+  kCancelled,  ///< Its job is being cancelled: forget the message.
+};
+
+/// A chunk that was claimed (state kLeased, `attempts` and `lease_token` raised by one), or why not.
+using Claim = std::variant<engine::Chunk, ClaimRefusal>;
+
+/// How the work on a leased chunk ended.
+struct Settlement {
+  enum class Kind {
+    kSucceeded,  ///< `result` and `counts` are recorded; the job's sums grow.
+    kRetry,      ///< Back to pending, not before `not_before`; `failure` is kept.
+    kDead,       ///< Attempts are exhausted or the error is permanent; `failure` is kept.
+    kReleased,   ///< Given back untouched (cancelled, shutting down): the attempt does not count.
+  };
+  engine::Lease lease;
+  Kind kind = Kind::kReleased;
+  std::string result;
+  engine::Counts counts;
+  std::optional<Error> failure;
+  Timestamp not_before;
+};
+
+/// What became of a settlement.
+struct Settled {
+  bool applied = false;     ///< False: the lease was lost; nothing changed.
+  int64_t chunks_open = 0;  ///< Of the job, afterwards. Exactly one settlement sees the last one go.
+};
+
+/// A change of a job under its lease. Absent fields stay as they are.
+struct JobUpdate {
+  std::optional<engine::JobState> state;  ///< Recorded as a Transition with `actor` and `cause`.
+  std::optional<engine::JobPhase> phase;  ///< A change resets `attempts`.
+  std::optional<int64_t> planned;
+  std::optional<int64_t> chunks_total;
+  std::optional<engine::Counts> counts;
+  std::optional<std::string> plan;
+  std::optional<std::string> outcome;
+  std::optional<Error> failure;
+  bool release = false;  ///< Gives the lease up in the same step. Final states always do.
+  std::string actor;
+  std::string cause;
+};
+
+/// What a renewal found.
+struct Renewed {
+  bool held = false;              ///< False: the lease was lost; stop working and write nothing more.
+  bool cancel_requested = false;  ///< The job shall stop.
+};
+
+/// The source of truth for jobs and chunks. Every write is conditional on a state or a fencing token
+/// and touches at most 100 items (docs/adr/0003), so that SQL databases and DynamoDB can both
+/// carry it. Thread-safe; any number of processes may share one store. Time comes from the Clock that
+/// the store was made with. Errors: kUnavailable (retryable) when the database does not answer, kNotFound for an
+/// unknown job, kConflict for a condition that does not hold; illegal transitions are kConflict and
+/// are refused by the database itself.
+class JobStore {
+ public:
+  virtual ~JobStore() = default;
+
+  /// E2. Puts a new run of `job.task_id` (id, run, state and times are filled in), unless its latest run is pending,
+  /// processing or succeeded and `fresh` is false. Durable on return.
+  virtual Result<Created> Create(const engine::Job& job, bool fresh) = 0;
+
+  virtual Result<engine::Job> Get(std::string_view job_id) = 0;
+  virtual Result<JobPage> List(const JobFilter& filter, std::string_view cursor, size_t limit) = 0;
+  virtual Result<std::vector<engine::Transition>> History(std::string_view job_id) = 0;
+
+  /// E3. Moves the oldest pending job of the group to processing if fewer than `parallel_max` of the
+  /// group are; none otherwise.
+  virtual Result<std::optional<engine::Job>> Admit(std::string_view group, int64_t parallel_max) = 0;
+
+  /// Takes the lease for a job-level act (plan, finalize, discard); raises `attempts` and the token.
+  /// kConflict while another owner's is unexpired, and on final jobs.
+  virtual Result<engine::Job> AcquireJob(std::string_view job_id, std::string_view owner,
+                                         std::chrono::milliseconds duration) = 0;
+
+  /// E4. kConflict when the lease was lost or the change is illegal. A change to kCompleted or of state
+  /// is durable on return.
+  virtual Result<engine::Job> Update(const engine::Lease& lease, const JobUpdate& update) = 0;
+
+  /// E6. A pending job is cancelled at once; one in processing is marked, which stops further claims.
+  /// kConflict when it is final or its outcome is decided (phase kCompleted).
+  virtual Result<engine::Job> RequestCancel(std::string_view job_id, std::string_view actor,
+                                            std::string_view cause) = 0;
+
+  /// Puts chunks (at most 90 a call) under the job's lease. Repeating a call changes nothing.
+  virtual Result<> AddChunks(const engine::Lease& lease, std::span<const NewChunk> chunks) = 0;
+
+  /// Claims each chunk that is pending or whose lease has expired; answers in the order of `refs`.
+  virtual Result<std::vector<Claim>> ClaimChunks(std::span<const ChunkRef> refs, std::string_view owner,
+                                                 std::chrono::milliseconds duration) = 0;
+
+  /// Ends leased work; answers in order. Settlements of one call are one durable transaction where they
+  /// belong to one job (at most 90).
+  virtual Result<std::vector<Settled>> Settle(std::span<const Settlement> settlements) = 0;
+
+  /// Heartbeat: extends leases still held; answers in order.
+  virtual Result<std::vector<Renewed>> Renew(std::span<const engine::Lease> leases,
+                                             std::chrono::milliseconds duration) = 0;
+
+  /// Chunks of a job with an index above `after`, in order; `state` filters.
+  virtual Result<std::vector<engine::Chunk>> ListChunks(std::string_view job_id,
+                                                        std::optional<engine::ChunkState> state,
+                                                        int64_t after, size_t limit) = 0;
+
+  /// Redrive: a failed job goes back to pending and its dead chunks (all of them) to pending with no
+  /// attempts; succeeded chunks stay. A job that failed at planning starts over. kConflict unless failed.
+  virtual Result<engine::Job> Redrive(std::string_view job_id, std::string_view actor) = 0;
+
+  /// E4. Jobs in processing that nothing has touched since `before` and whose own lease is not held:
+  /// the rescuer looks at them. Oldest first.
+  virtual Result<std::vector<engine::Job>> Stalled(Timestamp before, size_t limit) = 0;
+
+  /// Groups that have pending jobs.
+  virtual Result<std::vector<std::string>> WaitingGroups() = 0;
+};
+
+}  // namespace spillway::store
