@@ -15,3 +15,7 @@ foreach(_library arrow parquet)
     INTERFACE_INCLUDE_DIRECTORIES ${ARROW_ROOT}/include)
 endforeach()
 target_link_libraries(Arrow::parquet INTERFACE Arrow::arrow)
+
+# Installed beside the binary, which looks for them in ../lib.
+install(FILES ${ARROW_ROOT}/lib/libarrow.so.${_soversion} ${ARROW_ROOT}/lib/libparquet.so.${_soversion}
+  TYPE LIB)

@@ -18,6 +18,14 @@
 #   TIMEOUT 120     spillway_test only: seconds a case may take (default 120)
 #   WHOLE           spillway_test only: one ctest test for the program instead of one per case
 #
+#   spillway_program(spillway SOURCES main.cc DEPS spillway_cli)     an executable; sources that are
+#                   not there yet leave it out
+#   spillway_script_test(e2e.export COMMAND export_test.py [arguments] [LABELS kill] [TIMEOUT 300])
+#                   a script beside the CMakeLists as a ctest test; .py runs under .deps/venv. Its environment
+#                   has SPILLWAY (path of the binary) and PYTHON
+#   spillway_fuzzer(config_fuzzer SOURCES config_fuzzer.cc DEPS spillway_base)
+#                   tests/fuzz only: libFuzzer in `make fuzz`; elsewhere a test replaying corpus/config_fuzzer/
+#
 # Third-party targets: Arrow::arrow Arrow::parquet SQLite::SQLite3 OpenSSL::Crypto yaml-cpp::yaml-cpp
 # fmt::fmt spdlog::spdlog CLI11::CLI11 simdjson::simdjson zstd::zstd isal::isal
 # libdeflate::libdeflate date::date-tz nlohmann_json::nlohmann_json Boost::context Threads::Threads
@@ -61,6 +69,52 @@ function(spillway_test name)
   else()
     gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
       PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
+  endif()
+endfunction()
+
+function(spillway_program name)
+  cmake_parse_arguments(ARG "ARROW_PCH" "" "SOURCES;DEPS" ${ARGN})
+  foreach(source ${ARG_SOURCES})
+    if(NOT EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${source})
+      return()
+    endif()
+  endforeach()
+  add_executable(${name} ${ARG_SOURCES})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src)
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS} Threads::Threads)
+  if(ARG_ARROW_PCH)
+    target_precompile_headers(${name} REUSE_FROM arrow_pch)
+  endif()
+endfunction()
+
+function(spillway_script_test name)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "COMMAND;LABELS" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
+  endif()
+  set(python ${PROJECT_SOURCE_DIR}/.deps/venv/bin/python)
+  list(POP_FRONT ARG_COMMAND script)
+  set(command ${CMAKE_CURRENT_SOURCE_DIR}/${script})
+  if(script MATCHES "\\.py$")
+    list(PREPEND command ${python} -B)
+  endif()
+  add_test(NAME ${name} COMMAND ${command} ${ARG_COMMAND})
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}"
+    ENVIRONMENT "SPILLWAY=$<TARGET_FILE:spillway>;PYTHON=${python}")
+endfunction()
+
+add_custom_target(fuzzers)
+function(spillway_fuzzer name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src)
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS} Threads::Threads)
+  if(SPILLWAY_SANITIZE STREQUAL "fuzzer")
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    add_dependencies(fuzzers ${name})
+  else()
+    target_sources(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests/fuzz/replay.cc)
+    add_test(NAME fuzz.${name} COMMAND ${name} ${CMAKE_CURRENT_SOURCE_DIR}/corpus/${name})
   endif()
 endfunction()
 

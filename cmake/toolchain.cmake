@@ -4,6 +4,9 @@ if(NOT CMAKE_BUILD_TYPE)
 endif()
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1 -DNDEBUG")
 set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g")
+if(CMAKE_BUILD_TYPE STREQUAL "Debug")
+  add_compile_definitions(_GLIBCXX_ASSERTIONS)
+endif()
 # Runs on every x86-64 of the last decade; faster kernels are chosen at run time.
 add_compile_options(-march=x86-64-v2 -ffile-prefix-map=${PROJECT_SOURCE_DIR}/=)
 
