@@ -66,8 +66,6 @@ class Stage {
   /// Adds the pieces, one behind the other, and says where they are. All or nothing is seen by
   /// Compose only through the ranges that were returned.
   virtual Result<ObjectRange> Append(std::span<const Bytes> pieces) = 0;
-  /// Makes everything appended so far survive a loss of power.
-  virtual Result<> Sync() = 0;
 };
 
 /// A place for objects: a directory, later a bucket. Keys are relative, `/`-separated, with no
@@ -93,6 +91,14 @@ class ObjectStore {
 
   /// Opens a new stage; kAlreadyExists when the key is taken.
   virtual Result<std::unique_ptr<Stage>> CreateStage(std::string_view key) = 0;
+
+  /// Makes what is staged under the key, by whichever process, survive a loss of power.
+  virtual Result<> Sync(std::string_view key) = 0;
+
+  /// Names the span of time through which staged bytes that were not synced are kept: the machine's
+  /// boot id for a local directory, empty where every append is durable at once. Bytes of an earlier
+  /// epoch are to be read back and checked before anything is built on them.
+  virtual std::string epoch() const = 0;
 
   /// Publishes `key`: the ranges one behind the other, durable, visible at once and whole. Sources
   /// may be consumed. Where the store can join without moving bytes (one range that is a whole stage,

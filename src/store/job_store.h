@@ -134,7 +134,9 @@ class JobStore {
   virtual Result<engine::Job> RequestCancel(std::string_view job_id, std::string_view actor,
                                             std::string_view cause) = 0;
 
-  /// Puts chunks (at most 90 a call) under the job's lease. Repeating a call changes nothing.
+  /// Puts chunks (at most 90 a call) under the job's lease, before its phase is kProcessing. A chunk that
+  /// is there already is replaced: planning may be repeated, on a newer snapshot. Chunks with an index
+  /// at or above `chunks_total`, left by an earlier plan, do not exist for any other call.
   virtual Result<> AddChunks(const engine::Lease& lease, std::span<const NewChunk> chunks) = 0;
 
   /// Claims each chunk that is pending or whose lease has expired; answers in the order of `refs`.
