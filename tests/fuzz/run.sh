@@ -4,6 +4,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 build=$1 seconds=$2
+export ASAN_OPTIONS=external_symbolizer_path=/usr/bin/llvm-symbolizer-19
 shopt -s nullglob
 fuzzers=("$build"/tests/fuzz/*_fuzzer)
 ((${#fuzzers[@]})) || { echo "fuzz: no fuzzers in $build/tests/fuzz" >&2; exit 1; }
