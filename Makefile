@@ -55,7 +55,7 @@ bench: setup-build setup-test setup-bench ## measure ours and the peers in one r
 ##@ Write
 lint: setup-build setup-lint ## format, names and clang-tidy, without changing a file
 	@tests/style/repository.sh
-	@git ls-files '*.h' '*.cc' | xargs -r clang-format-19 --dry-run -Werror
+	@git ls-files '*.h' '*.cc' | xargs -r clang-format-19 --dry-run -Werror --ferror-limit=1 || { echo 'lint: make format mends it'; exit 1; }
 	@cmake --preset lint >/dev/null
 	@tests/style/tidy.py build/lint --jobs $(JOBS)
 
