@@ -1,0 +1,78 @@
+#include "engine/act.h"
+
+#include "base/log.h"
+#include "engine/dispatch.h"
+#include "engine/retry.h"
+#include "engine/scheduler.h"
+
+namespace spillway::engine {
+
+Staging& Stagings::Of(const Job& job, const recipe::Destination& destination) {
+  std::lock_guard lock(mutex_);
+  auto& staging = stagings_[job.id];
+  if (staging == nullptr) {
+    staging = std::make_unique<Staging>(*destination.store, Staging::PrefixOf(job.id), owner_,
+                                        options_.pending_bytes_max);
+  }
+  return *staging;
+}
+
+void Stagings::Drop(std::string_view job_id) {
+  std::lock_guard lock(mutex_);
+  if (auto found = stagings_.find(job_id); found != stagings_.end()) stagings_.erase(found);
+}
+
+Result<std::optional<HeldJob>> HoldJob(Context& context, std::string_view job_id, bool* busy) {
+  *busy = false;
+  Result<Job> job = context.store.AcquireJob(job_id, context.owner, context.options.lease);
+  if (job.has_value()) {
+    Lease lease{.job_id = job->id,
+                .owner = context.owner,
+                .token = job->lease_token,
+                .expires_at = job->lease_expires_at};
+    auto held = std::make_unique<Heartbeat::Held>(context.heartbeat, std::move(lease));
+    return HeldJob{std::move(*job), std::move(held)};
+  }
+  if (job.error().code == ErrorCode::kNotFound) return std::nullopt;
+  if (job.error().code != ErrorCode::kConflict) return std::unexpected(std::move(job).error());
+  const Job current = TRY(context.store.Get(job_id));
+  *busy = !IsFinal(current.state);
+  return std::nullopt;
+}
+
+Result<Verdict> FailAct(Context& context, const HeldJob& held, Error error, Random& random) {
+  const Job current = TRY(context.store.Get(held.job.id));
+  if (current.lease_token != held.lease().token || IsFinal(current.state)) return Verdict::Done();
+  store::JobUpdate update{.release = true, .actor = context.owner, .cause = error.message};
+  if (current.cancel_requested_at.has_value() && current.phase < JobPhase::kCompleted) {
+    const Job released = TRY(context.store.Update(held.lease(), update));
+    TRY(Dispatch(context.store, context.queue, released, context.clock.Now()));
+    return Verdict::Done();
+  }
+  if (held.held->reason() == StopReason::kShutdown) {
+    TRY(context.store.Update(held.lease(), update));
+    return Verdict::Again(std::chrono::milliseconds{0});
+  }
+  const bool retry = ShouldRetry(error, current.attempts, context.options);
+  context.log.Warning("act failed", {{"job", current.id},
+                                     {"phase", Name(current.phase)},
+                                     {"attempt", current.attempts},
+                                     {"retry", retry},
+                                     {"error", error.message}});
+  update.failure = error;
+  if (retry) {
+    TRY(context.store.Update(held.lease(), update));
+    return Verdict::Again(Backoff(error, current.attempts, context.options, random));
+  }
+  update.state = JobState::kFailed;
+  TRY(context.store.Update(held.lease(), update));
+  context.stagings.Drop(current.id);
+  TRY(AdmitNext(context, current.group));
+  return Verdict::Done();
+}
+
+Result<> AdmitNext(Context& context, std::string_view group) {
+  return AdmitNext(context.store, context.queue, group, context.options, context.clock.Now());
+}
+
+}  // namespace spillway::engine

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <string_view>
+
+#include "base/random.h"
+#include "engine/act.h"
+
+namespace spillway::engine {
+
+/// E6. Ends a job that is to be cancelled: waits until nobody works on it any more, removes everything that
+/// was staged for it, and records what was removed.
+Result<Verdict> DiscardJob(Context& context, std::string_view job_id, Random& random);
+
+}  // namespace spillway::engine

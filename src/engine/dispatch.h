@@ -1,0 +1,15 @@
+#pragma once
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "engine/job.h"
+#include "store/job_store.h"
+#include "store/queue.h"
+
+namespace spillway::engine {
+
+/// Sends the messages that a job in processing needs to get on from where its records stand. Messages
+/// that are under way already are doubled, which harms nothing.
+Result<> Dispatch(store::JobStore& store, store::Queue& queue, const Job& job, Timestamp now);
+
+}  // namespace spillway::engine

@@ -1,0 +1,36 @@
+#include "engine/engine.h"
+
+#include "engine/dispatch.h"
+#include "engine/scheduler.h"
+
+namespace spillway::engine {
+
+Result<store::Created> Engine::Submit(std::string_view recipe_name, const recipe::Request& request, bool fresh) {
+  const recipe::Recipe* recipe = TRY(recipes_.Find(recipe_name));
+  recipe::CanonicalRequest canonical = TRY(recipe->Canonicalise(request));
+  Job job;
+  job.task_id = TaskId(request.export_name, canonical.tenant, canonical.parameters);
+  job.export_name = request.export_name;
+  job.recipe = recipe_name;
+  job.tenant = std::move(canonical.tenant);
+  job.group = std::move(canonical.group);
+  job.parameters = std::move(canonical.parameters);
+  job.requested_by = request.requested_by;
+  store::Created created = TRY(store_.Create(job, fresh));
+  TRY(AdmitNext(store_, queue_, created.job.group, options_, clock_.Now()));
+  return created;
+}
+
+Result<Job> Engine::Cancel(std::string_view job_id, std::string_view actor, std::string_view cause) {
+  Job job = TRY(store_.RequestCancel(job_id, actor, cause));
+  TRY(Dispatch(store_, queue_, job, clock_.Now()));
+  return job;
+}
+
+Result<Job> Engine::Redrive(std::string_view job_id, std::string_view actor) {
+  Job job = TRY(store_.Redrive(job_id, actor));
+  TRY(AdmitNext(store_, queue_, job.group, options_, clock_.Now()));
+  return job;
+}
+
+}  // namespace spillway::engine

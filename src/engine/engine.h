@@ -1,0 +1,39 @@
+#pragma once
+
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "engine/job.h"
+#include "engine/options.h"
+#include "recipe/recipe.h"
+#include "store/job_store.h"
+#include "store/queue.h"
+
+namespace spillway::engine {
+
+/// What people ask of the engine: to start, to stop, to try again. Workers do the rest. Thread-safe.
+class Engine {
+ public:
+  Engine(store::JobStore& store, store::Queue& queue, const recipe::Recipes& recipes, Clock& clock,
+         const Options& options)
+      : store_(store), queue_(queue), recipes_(recipes), clock_(clock), options_(options) {}
+
+  /// E2. The run that is there already, or a new one; `fresh` forces a new one.
+  Result<store::Created> Submit(std::string_view recipe, const recipe::Request& request, bool fresh);
+
+  /// E6. Takes effect in running workers within their heartbeat. kConflict when it is too late.
+  Result<Job> Cancel(std::string_view job_id, std::string_view actor, std::string_view cause);
+
+  /// E5. Runs again what failed, and only that.
+  Result<Job> Redrive(std::string_view job_id, std::string_view actor);
+
+ private:
+  store::JobStore& store_;
+  store::Queue& queue_;
+  const recipe::Recipes& recipes_;
+  Clock& clock_;
+  const Options& options_;
+};
+
+}  // namespace spillway::engine

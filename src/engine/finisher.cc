@@ -1,0 +1,251 @@
+#include "engine/finisher.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <vector>
+
+#include "base/log.h"
+#include "base/signing.h"
+#include "engine/dispatch.h"
+#include "engine/manifest.h"
+#include "engine/outcome.h"
+#include "engine/work.h"
+
+namespace spillway::engine {
+namespace {
+
+constexpr size_t kPage = 500;
+constexpr size_t kReadBytes = 1 << 20;
+constexpr size_t kDeadListed = 10;
+
+/// Everything the chunks came to.
+struct Harvest {
+  Counts counts;
+  std::vector<recipe::Part> parts;
+  std::vector<recipe::ErrorRecord> errors;
+};
+
+Result<Harvest> Gather(Context& context, const HeldJob& held) {
+  Harvest harvest;
+  int64_t after = -1;
+  int64_t seen = 0;
+  while (true) {
+    const std::vector<Chunk> chunks =
+        TRY(context.store.ListChunks(held.job.id, ChunkState::kSucceeded, after, kPage));
+    if (chunks.empty()) break;
+    if (held.stop().stop_requested()) return Fail(ErrorCode::kCancelled, "stopped while finishing");
+    after = chunks.back().index;
+    seen += static_cast<int64_t>(chunks.size());
+    for (const Chunk& chunk : chunks) {
+      recipe::ChunkResult result = TRY(recipe::ChunkResultFromJson(chunk.result));
+      harvest.counts += result.counts;
+      std::ranges::move(result.parts, std::back_inserter(harvest.parts));
+      std::ranges::move(result.errors, std::back_inserter(harvest.errors));
+    }
+  }
+  if (seen != held.job.chunks_total) {
+    return Fail(ErrorCode::kInternal, std::to_string(seen) + " of " + std::to_string(held.job.chunks_total) +
+                                          " chunks have a result");
+  }
+  return harvest;
+}
+
+Result<> CheckDigest(storage::ObjectStore& store, const recipe::Part& part) {
+  Sha256 hash;
+  std::vector<std::byte> block(kReadBytes);
+  for (const storage::ObjectRange& range : part.ranges) {
+    const auto reader = TRY(store.Open(range.key));
+    for (uint64_t done = 0; done < range.bytes;) {
+      const size_t wanted = std::min<uint64_t>(block.size(), range.bytes - done);
+      const size_t got = TRY(reader->ReadAt(range.offset + done, std::span(block).first(wanted)));
+      if (got == 0) break;
+      hash.Update(std::span(block).first(got));
+      done += got;
+    }
+  }
+  if (ToHex(hash.Finish()) != part.sha256) {
+    return Fail(ErrorCode::kCorrupt, "staged bytes of " + part.file +
+                                         " did not outlive a restart of the machine; run the export afresh");
+  }
+  return {};
+}
+
+/// Makes every staged byte durable; what was staged before the machine's last start is read back first.
+Result<> Secure(storage::ObjectStore& store, const std::vector<recipe::OutputFile>& files) {
+  std::set<std::string> stages;
+  for (const recipe::OutputFile& file : files) {
+    for (const recipe::Part& part : file.parts) {
+      if (part.epoch != store.epoch()) TRY(CheckDigest(store, part));
+      for (const storage::ObjectRange& range : part.ranges) stages.insert(range.key);
+    }
+  }
+  for (const std::string& stage : stages) TRY(store.Sync(stage));
+  return {};
+}
+
+Result<> Reconcile(const Job& job, const Counts& counts) {
+  if (counts.planned == job.counts.planned && counts.Reconciled()) return {};
+  return Fail(ErrorCode::kCorrupt,
+              "the export does not reconcile: planned " + std::to_string(job.counts.planned) + " rows, written " +
+                  std::to_string(counts.written) + ", excluded " + std::to_string(counts.excluded) + ", failed " +
+                  std::to_string(counts.failed) + "; nothing was published");
+}
+
+Manifest Describe(Context& context, const Job& job, const Counts& counts,
+                  std::vector<recipe::ErrorRecord> errors, const std::vector<recipe::OutputFile>& files) {
+  Manifest manifest{.job_id = job.id,
+                    .export_name = job.export_name,
+                    .recipe = job.recipe,
+                    .tenant = job.tenant,
+                    .requested_by = job.requested_by,
+                    .parameters = job.parameters,
+                    .source = job.plan,
+                    .created_at = job.created_at,
+                    .finished_at = context.clock.Now(),
+                    .counts = counts,
+                    .files = {},
+                    .errors = std::move(errors)};
+  for (const recipe::OutputFile& file : files) {
+    ManifestFile& described = manifest.files.emplace_back();
+    described.name = file.name;
+    for (const recipe::Part& part : file.parts) {
+      described.parts.push_back(
+          {.offset = described.bytes, .bytes = part.bytes, .rows = part.rows, .sha256 = part.sha256});
+      described.bytes += part.bytes;
+      described.rows += part.rows;
+    }
+  }
+  return manifest;
+}
+
+/// Everything up to the commit point. The returned job is past it.
+Result<Job> Decide(Context& context, const HeldJob& held, const recipe::Recipe& recipe,
+                   const recipe::Destination& destination) {
+  if (held.job.phase < JobPhase::kFinalizing) {
+    TRY(context.store.Update(held.lease(), {.phase = JobPhase::kFinalizing}));
+  }
+  Harvest harvest = TRY(Gather(context, held));
+  TRY(Reconcile(held.job, harvest.counts));
+
+  Staging& staging = context.stagings.Of(held.job, destination);
+  recipe::Assembly assembly = TRY(recipe.Assemble(held.job, std::move(harvest.parts), staging));
+  Counts counts = harvest.counts;
+  counts.written -= assembly.cut_off;
+  counts.excluded += assembly.cut_off;
+  counts.bytes = 0;
+  Outcome outcome;
+  for (const recipe::OutputFile& file : assembly.files) {
+    OutcomeFile& published = outcome.files.emplace_back();
+    published.name = file.name;
+    for (const recipe::Part& part : file.parts) {
+      counts.bytes += static_cast<int64_t>(part.bytes);
+      std::ranges::copy(part.ranges, std::back_inserter(published.ranges));
+    }
+  }
+  TRY(Reconcile(held.job, counts));
+  TRY(Secure(*destination.store, assembly.files));
+
+  std::ranges::move(assembly.errors, std::back_inserter(harvest.errors));
+  outcome.manifest = ToJson(Describe(context, held.job, counts, std::move(harvest.errors), assembly.files));
+  if (context.signing_key != nullptr) outcome.signature = context.signing_key->Sign(outcome.manifest);
+  const std::string outcome_key =
+      Staging::PrefixOf(held.job.id) + "outcome-" + std::to_string(held.lease().token) + ".json";
+  const std::string document = ToJson(outcome);
+  auto writer = TRY(destination.store->Create(outcome_key, storage::Overwrite::kAllowed));
+  TRY(writer->Write(std::as_bytes(std::span(document))));
+  TRY(writer->Finish());
+
+  return context.store.Update(held.lease(), {.phase = JobPhase::kCompleted,
+                                             .counts = counts,
+                                             .outcome = ToJson(OutcomeReference{
+                                                 .key = outcome_key,
+                                                 .manifest_key = destination.directory + "/" + std::string(Manifest::kName),
+                                             })});
+}
+
+Result<> Put(storage::ObjectStore& store, const std::string& key, std::string_view bytes) {
+  auto writer = TRY(store.Create(key, storage::Overwrite::kAllowed));
+  TRY(writer->Write(std::as_bytes(std::span(bytes))));
+  TRY(writer->Finish());
+  return {};
+}
+
+/// Carries a decided outcome through. Repeatable by anybody: every step finds its work done or does it.
+Result<> Publish(const Job& job, const recipe::Destination& destination) {
+  storage::ObjectStore& store = *destination.store;
+  const OutcomeReference reference = TRY(OutcomeReferenceFromJson(job.outcome));
+  if (!TRY(store.Head(reference.manifest_key)).has_value()) {
+    const Outcome outcome = TRY(OutcomeFromJson(TRY(ReadWhole(store, reference.key))));
+    for (const OutcomeFile& file : outcome.files) {
+      TRY(store.Compose(destination.directory + "/" + file.name, file.ranges));
+    }
+    if (!outcome.signature.empty()) {
+      TRY(Put(store, destination.directory + "/" + std::string(Manifest::kSignatureName), outcome.signature));
+    }
+    TRY(Put(store, reference.manifest_key, outcome.manifest));
+  }
+  TRY(RemoveStaged(store, job.id));
+  return {};
+}
+
+Result<Verdict> FailWithDead(Context& context, const HeldJob& held) {
+  std::string message = std::to_string(held.job.chunks_dead) + " of " + std::to_string(held.job.chunks_total) +
+                        " chunks failed";
+  ErrorCode code = ErrorCode::kUnavailable;
+  const std::vector<Chunk> dead =
+      TRY(context.store.ListChunks(held.job.id, ChunkState::kDead, -1, kDeadListed));
+  if (!dead.empty() && dead.front().failure.has_value()) {
+    code = dead.front().failure->code;
+    message += "; the first: " + dead.front().failure->message;
+  }
+  TRY(context.store.Update(held.lease(), {.state = JobState::kFailed,
+                                          .failure = Error{.code = code, .message = message},
+                                          .actor = context.owner,
+                                          .cause = message}));
+  context.stagings.Drop(held.job.id);
+  TRY(AdmitNext(context, held.job.group));
+  return Verdict::Done();
+}
+
+Result<Job> DecideAndPublish(Context& context, HeldJob& held) {
+  const recipe::Recipe* recipe = TRY(context.recipes.Find(held.job.recipe));
+  const recipe::Destination destination = TRY(recipe->DestinationOf(held.job));
+  if (held.job.phase < JobPhase::kCompleted) {
+    held.job = TRY(Decide(context, held, *recipe, destination));
+  }
+  TRY(Publish(held.job, destination));
+  return context.store.Update(held.lease(), {.state = JobState::kSucceeded,
+                                             .actor = context.owner,
+                                             .cause = "reconciled and published"});
+}
+
+}  // namespace
+
+Result<Verdict> FinishJob(Context& context, std::string_view job_id, Random& random) {
+  bool busy = false;
+  std::optional<HeldJob> held = TRY(HoldJob(context, job_id, &busy));
+  if (!held.has_value()) return busy ? Verdict::Again(context.options.lease) : Verdict::Done();
+  const Job& job = held->job;
+  const bool decided = job.phase == JobPhase::kCompleted;
+  if (!decided && (job.cancel_requested_at.has_value() || job.phase < JobPhase::kProcessing || job.chunks_open() > 0)) {
+    const Job released = TRY(context.store.Update(held->lease(), {.release = true}));
+    if (released.cancel_requested_at.has_value()) {
+      TRY(Dispatch(context.store, context.queue, released, context.clock.Now()));
+    }
+    return Verdict::Done();
+  }
+  if (!decided && job.chunks_dead > 0) return FailWithDead(context, *held);
+
+  Result<Job> succeeded = DecideAndPublish(context, *held);
+  if (!succeeded.has_value()) return FailAct(context, *held, std::move(succeeded).error(), random);
+  context.log.Info("job succeeded", {{"job", succeeded->id},
+                                     {"export", succeeded->export_name},
+                                     {"rows", succeeded->counts.written},
+                                     {"bytes", succeeded->counts.bytes}});
+  context.stagings.Drop(job_id);
+  TRY(AdmitNext(context, succeeded->group));
+  return Verdict::Done();
+}
+
+}  // namespace spillway::engine

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "engine/job.h"
+#include "recipe/recipe.h"
+#include "storage/object_store.h"
+
+namespace spillway {
+class SigningKey;
+class VerifyingKey;
+}  // namespace spillway
+
+namespace spillway::engine {
+
+/// A run of a published file that one chunk wrote.
+struct ManifestPart {
+  uint64_t offset = 0;
+  uint64_t bytes = 0;
+  int64_t rows = 0;
+  std::string sha256;  ///< Hexadecimal.
+};
+
+/// A published file. Its parts cover it, one behind the other.
+struct ManifestFile {
+  std::string name;  ///< Relative to the manifest.
+  uint64_t bytes = 0;
+  int64_t rows = 0;
+  std::vector<ManifestPart> parts;
+};
+
+/// E9. What a delivered export consists of. Published last: where it stands, the export is whole.
+struct Manifest {
+  static constexpr int kVersion = 1;
+  static constexpr std::string_view kName = "manifest.json";
+  static constexpr std::string_view kSignatureName = "manifest.json.sig";
+
+  std::string job_id;
+  std::string export_name;
+  std::string recipe;
+  std::string tenant;
+  std::string requested_by;
+  std::string parameters;  ///< JSON.
+  std::string source;      ///< JSON: snapshot and plan, as the recipe recorded them.
+  Timestamp created_at;
+  Timestamp finished_at;
+  Counts counts;
+  std::vector<ManifestFile> files;
+  std::vector<recipe::ErrorRecord> errors;  ///< What was excluded or failed, and why.
+};
+
+/// Indented JSON with a line break at the end.
+std::string ToJson(const Manifest& manifest);
+
+/// kCorrupt says what is missing or wrong. Any bytes may be given. Accepts what reconciles only: counts against each
+/// other, parts against their file, files against the counts.
+Result<Manifest> ManifestFromJson(std::string_view json);
+
+/// What verification found.
+struct Verification {
+  Manifest manifest;
+  bool is_signed = false;
+  std::string key_id;  ///< Of the key that signed it, when signed.
+  std::vector<std::string> problems;  ///< One line each; empty: the export is whole and unchanged.
+};
+
+/// Checks a delivered export without anything but its directory: signature (with `key`, where given; a signature is then
+/// required), sizes and every digest. Errors are those of reading; `progress` hears of bytes checked.
+Result<Verification> Verify(storage::ObjectStore& store, std::string_view directory, const VerifyingKey* key,
+                            const std::function<void(uint64_t bytes)>& progress);
+
+}  // namespace spillway::engine

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace spillway::engine {
+
+/// How the engine runs jobs.
+struct Options {
+  std::chrono::milliseconds lease{30'000};      ///< Work of a worker that falls silent is taken over after this.
+  std::chrono::milliseconds heartbeat{200};     ///< How often leases are renewed and cancellations seen.
+  std::chrono::milliseconds backoff_base{1'000};
+  std::chrono::milliseconds backoff_max{60'000};
+  std::chrono::milliseconds idle_max{250};      ///< The longest pause between two looks into an empty queue.
+  int64_t attempts_max = 3;                     ///< E5, for transient errors.
+  int64_t parallel_max = 3;                     ///< E3, jobs of a group at a time.
+  std::map<std::string, int64_t, std::less<>> parallel_max_of_group;
+  size_t pending_bytes_max = 32 << 20;          ///< What a part may hold in memory while it waits for its turn.
+
+  int64_t ParallelMax(std::string_view group) const {
+    auto found = parallel_max_of_group.find(group);
+    return found == parallel_max_of_group.end() ? parallel_max : found->second;
+  }
+};
+
+}  // namespace spillway::engine

@@ -1,0 +1,68 @@
+#include "engine/outcome.h"
+
+#include <nlohmann/json.hpp>
+
+#include "engine/staging.h"
+
+namespace spillway::storage {
+
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ObjectRange, key, offset, bytes)
+
+}  // namespace spillway::storage
+
+namespace spillway::engine {
+
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(OutcomeFile, name, ranges)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Outcome, files, manifest, signature)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(OutcomeReference, key, manifest_key)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Receipt, objects_removed, bytes_removed)
+
+namespace {
+
+template <class T>
+Result<T> Parse(std::string_view json, std::string_view what) {
+  try {
+    return nlohmann::json::parse(json).get<T>();
+  } catch (const nlohmann::json::exception& broken) {
+    return Fail(ErrorCode::kCorrupt, std::string(what) + " does not read: " + broken.what());
+  }
+}
+
+}  // namespace
+
+std::string ToJson(const Outcome& outcome) { return nlohmann::json(outcome).dump(); }
+std::string ToJson(const OutcomeReference& reference) { return nlohmann::json(reference).dump(); }
+std::string ToJson(const Receipt& receipt) { return nlohmann::json(receipt).dump(); }
+
+Result<Outcome> OutcomeFromJson(std::string_view json) { return Parse<Outcome>(json, "a job's outcome"); }
+
+Result<OutcomeReference> OutcomeReferenceFromJson(std::string_view json) {
+  return Parse<OutcomeReference>(json, "the record of a job's outcome");
+}
+
+Result<Receipt> ReceiptFromJson(std::string_view json) {
+  return Parse<Receipt>(json, "the receipt of a cancellation");
+}
+
+Result<std::string> ReadWhole(storage::ObjectStore& store, std::string_view key) {
+  const auto reader = TRY(store.Open(key));
+  std::string text(reader->size(), '\0');
+  text.resize(TRY(reader->ReadAt(0, std::as_writable_bytes(std::span(text)))));
+  return text;
+}
+
+Result<Receipt> RemoveStaged(storage::ObjectStore& store, std::string_view job_id) {
+  constexpr size_t kPage = 1000;
+  const std::string prefix = Staging::PrefixOf(job_id);
+  Receipt receipt;
+  while (true) {
+    const std::vector<storage::ObjectInfo> staged = TRY(store.List(prefix, "", kPage));
+    for (const storage::ObjectInfo& object : staged) {
+      receipt.bytes_removed += TRY(store.Remove(object.key));
+      ++receipt.objects_removed;
+    }
+    if (staged.size() < kPage) return receipt;
+  }
+}
+
+}  // namespace spillway::engine

@@ -1,0 +1,156 @@
+#include "engine/processor.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/log.h"
+#include "engine/retry.h"
+#include "engine/work.h"
+
+namespace spillway::engine {
+namespace {
+
+/// What a message's visibility becomes when its chunk cannot be claimed; none: delete it.
+std::optional<std::chrono::milliseconds> PauseFor(store::ClaimRefusal refusal, const Options& options) {
+  switch (refusal) {
+    case store::ClaimRefusal::kLeased:
+      return options.lease;
+    case store::ClaimRefusal::kNotYet:
+      return options.backoff_base;
+    case store::ClaimRefusal::kGone:
+    case store::ClaimRefusal::kSettled:
+    case store::ClaimRefusal::kCancelled:
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+Lease LeaseOf(const Chunk& chunk) {
+  return {.job_id = chunk.job_id,
+          .chunk = chunk.index,
+          .owner = chunk.lease_owner,
+          .token = chunk.lease_token,
+          .expires_at = chunk.lease_expires_at};
+}
+
+store::Settlement SettlementFor(const Context& context, const HeldChunk& held, const Error& error, Random& random) {
+  store::Settlement settlement{.lease = held.held->lease()};
+  const std::optional<StopReason> reason = held.held->reason();
+  if (reason.has_value()) return settlement;  // kReleased; refused where the lease was lost.
+  settlement.failure = error;
+  settlement.kind = store::Settlement::Kind::kDead;
+  if (ShouldRetry(error, held.chunk.attempts, context.options)) {
+    settlement.kind = store::Settlement::Kind::kRetry;
+    settlement.not_before =
+        context.clock.Now() + Backoff(error, held.chunk.attempts, context.options, random);
+  }
+  return settlement;
+}
+
+store::Settlement Process(Context& context, const HeldChunks& held, const HeldChunk& one, Random& random) {
+  // An attempt that was never settled ended with its worker; a chunk that ends every worker is poison.
+  if (one.chunk.attempts > context.options.attempts_max) {
+    Error error{.code = ErrorCode::kUnavailable,
+                .message = "its workers fell silent in " + std::to_string(context.options.attempts_max) + " attempts"};
+    if (one.chunk.failure.has_value()) error.message += "; before that: " + one.chunk.failure->message;
+    return SettlementFor(context, one, error, random);
+  }
+  if (held.obstacle.has_value()) return SettlementFor(context, one, *held.obstacle, random);
+  Result<recipe::ChunkResult> result =
+      held.recipe->Process(held.job, one.chunk, *one.staging, one.held->stop());
+  if (!result.has_value()) return SettlementFor(context, one, result.error(), random);
+  if (result->counts.planned != one.chunk.planned || !result->counts.Reconciled()) {
+    const Counts& counts = result->counts;
+    return SettlementFor(
+        context, one,
+        {.code = ErrorCode::kCorrupt,
+         .message = "the source counted " + std::to_string(one.chunk.planned) + " rows; read were " +
+                    std::to_string(counts.written) + " written, " + std::to_string(counts.excluded) +
+                    " excluded, " + std::to_string(counts.failed) + " failed"},
+        random);
+  }
+  return {.lease = one.held->lease(),
+          .kind = store::Settlement::Kind::kSucceeded,
+          .result = recipe::ToJson(*result),
+          .counts = result->counts};
+}
+
+Result<> PutInLine(Context& context, HeldChunks& held) {
+  held.recipe = TRY(context.recipes.Find(held.job.recipe));
+  const recipe::Destination destination = TRY(held.recipe->DestinationOf(held.job));
+  Staging& staging = context.stagings.Of(held.job, destination);
+  for (HeldChunk& one : held.chunks) {
+    one.staging = &staging;
+    one.place = staging.Enter(one.chunk.index);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<HeldChunks> ClaimChunks(Context& context, std::string_view job_id,
+                               std::span<const ChunkMessage> messages) {
+  HeldChunks held;
+  std::vector<store::ChunkRef> refs;
+  for (const ChunkMessage& message : messages) {
+    refs.push_back({.job_id = std::string(job_id), .index = message.chunk});
+  }
+  std::vector<store::Claim> claims = TRY(context.store.ClaimChunks(refs, context.owner, context.options.lease));
+  std::vector<std::string> done;
+  for (size_t i = 0; i < claims.size(); ++i) {
+    const std::string& handle = messages[i].handle;
+    if (auto* chunk = std::get_if<Chunk>(&claims[i])) {
+      auto lease = std::make_unique<Heartbeat::Held>(context.heartbeat, LeaseOf(*chunk));
+      held.chunks.push_back({.chunk = std::move(*chunk), .handle = handle, .held = std::move(lease)});
+    } else if (auto pause = PauseFor(std::get<store::ClaimRefusal>(claims[i]), context.options)) {
+      TRY(context.queue.SetVisibility(std::array{handle}, *pause));
+    } else {
+      done.push_back(handle);
+    }
+  }
+  if (!done.empty()) TRY(context.queue.Delete(done));
+  if (held.chunks.empty()) return held;
+
+  held.job = TRY(context.store.Get(job_id));
+  std::ranges::sort(held.chunks, {}, [](const HeldChunk& one) { return one.chunk.index; });
+  if (Result<> ready = PutInLine(context, held); !ready.has_value()) held.obstacle = ready.error();
+  return held;
+}
+
+Result<> ProcessChunks(Context& context, HeldChunks held, Random& random) {
+  std::vector<store::Settlement> settlements;
+  for (HeldChunk& one : held.chunks) {
+    settlements.push_back(Process(context, held, one, random));
+    one.place = {};
+  }
+  const std::vector<store::Settled> settled = TRY(context.store.Settle(settlements));
+
+  std::vector<std::string> done;
+  bool last = false;
+  for (size_t i = 0; i < settled.size(); ++i) {
+    using Kind = store::Settlement::Kind;
+    const store::Settlement& settlement = settlements[i];
+    const HeldChunk& one = held.chunks[i];
+    if (settlement.failure.has_value()) {
+      context.log.Warning("chunk failed", {{"job", held.job.id},
+                                           {"chunk", one.chunk.index},
+                                           {"attempt", one.chunk.attempts},
+                                           {"dead", settlement.kind == Kind::kDead},
+                                           {"error", settlement.failure->message}});
+    }
+    if (settled[i].applied && settlement.kind == Kind::kRetry) {
+      const auto pause = std::chrono::ceil<std::chrono::milliseconds>(settlement.not_before - context.clock.Now());
+      TRY(context.queue.SetVisibility(std::array{one.handle}, std::max(pause, std::chrono::milliseconds{0})));
+    } else if (settled[i].applied && settlement.kind == Kind::kReleased) {
+      TRY(context.queue.SetVisibility(std::array{one.handle}, std::chrono::milliseconds{0}));
+    } else {
+      done.push_back(one.handle);
+      last |= settled[i].applied && settled[i].chunks_open == 0;
+    }
+  }
+  if (last) TRY(SendWork(context.queue, std::array{Work{.act = Act::kFinish, .job_id = held.job.id}}));
+  if (!done.empty()) TRY(context.queue.Delete(done));
+  return {};
+}
+
+}  // namespace spillway::engine

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "engine/options.h"
+#include "store/job_store.h"
+#include "store/queue.h"
+
+namespace spillway::engine {
+
+/// E3. Lets the oldest waiting jobs of the group in, as many as may run at a time, and sends out what they need first.
+Result<> AdmitNext(store::JobStore& store, store::Queue& queue, std::string_view group, const Options& options,
+                   Timestamp now);
+
+}  // namespace spillway::engine

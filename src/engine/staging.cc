@@ -1,0 +1,105 @@
+#include "engine/staging.h"
+
+#include <algorithm>
+#include <array>
+
+namespace spillway::engine {
+namespace {
+
+void AddRange(std::vector<storage::ObjectRange>& ranges, storage::ObjectRange added) {
+  if (!ranges.empty()) {
+    storage::ObjectRange& last = ranges.back();
+    if (last.key == added.key && last.offset + last.bytes == added.offset) {
+      last.bytes += added.bytes;
+      return;
+    }
+  }
+  ranges.push_back(std::move(added));
+}
+
+}  // namespace
+
+std::string Staging::PrefixOf(std::string_view job_id) {
+  return ".spillway/jobs/" + std::string(job_id) + "/";
+}
+
+Staging::Place Staging::Enter(int64_t chunk) {
+  std::lock_guard lock(mutex_);
+  line_.insert(chunk);
+  return {*this, chunk};
+}
+
+void Staging::Leave(int64_t chunk) {
+  std::lock_guard lock(mutex_);
+  line_.erase(line_.find(chunk));
+  left_.notify_all();
+}
+
+PartWriter Staging::NewPart(std::string file, int64_t chunk, PartOrder order) {
+  return {*this, std::move(file), chunk, order};
+}
+
+Result<recipe::Part> Staging::Append(std::string_view file, std::span<const std::byte> bytes) {
+  storage::Stage* stage = TRY(StageOf(file));
+  recipe::Part part{.file = std::string(file), .bytes = bytes.size(), .epoch = store_.epoch()};
+  part.ranges.push_back(TRY(stage->Append(std::array{bytes})));
+  Sha256 hash;
+  hash.Update(bytes);
+  part.sha256 = ToHex(hash.Finish());
+  return part;
+}
+
+Result<storage::Stage*> Staging::StageOf(std::string_view file) {
+  std::lock_guard lock(mutex_);
+  auto found = stages_.find(file);
+  if (found == stages_.end()) {
+    const std::string key = prefix_ + owner_ + "-" + std::to_string(stages_.size());
+    found = stages_.emplace(file, TRY(store_.CreateStage(key))).first;
+  }
+  return found->second.get();
+}
+
+Result<> PartWriter::AwaitTurn(std::stop_token stop) {
+  if (order_ == PartOrder::kAlone) return {};
+  std::unique_lock lock(staging_.mutex_);
+  const bool turn = staging_.left_.wait(lock, stop, [this] { return *staging_.line_.begin() >= chunk_; });
+  if (!turn) return Fail(ErrorCode::kCancelled, "stopped while waiting to write");
+  return {};
+}
+
+Result<> PartWriter::Write(Buffer& bytes, std::stop_token stop) {
+  hash_.Update(bytes.bytes());
+  bytes_ += bytes.size();
+  if (pending_.empty()) {
+    std::swap(pending_, bytes);
+  } else {
+    pending_.Append(bytes.bytes());
+  }
+  bytes.Clear();
+  if (pending_.size() >= staging_.pending_bytes_max_) {
+    TRY(AwaitTurn(stop));
+    TRY(Flush());
+  }
+  return {};
+}
+
+Result<> PartWriter::Flush() {
+  if (pending_.empty()) return {};
+  storage::Stage* stage = TRY(staging_.StageOf(file_));
+  AddRange(ranges_, TRY(stage->Append(std::array{pending_.bytes()})));
+  pending_.Clear();
+  return {};
+}
+
+Result<recipe::Part> PartWriter::Finish(int64_t rows, std::stop_token stop) {
+  TRY(AwaitTurn(stop));
+  TRY(Flush());
+  return recipe::Part{.file = file_,
+                      .ranges = std::move(ranges_),
+                      .rows = rows,
+                      .bytes = bytes_,
+                      .sha256 = ToHex(hash_.Finish()),
+                      .epoch = staging_.store_.epoch()};
+}
+
+}  // namespace spillway::engine

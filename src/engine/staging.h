@@ -1,0 +1,121 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/buffer.h"
+#include "base/digest.h"
+#include "base/error.h"
+#include "recipe/recipe.h"
+#include "storage/object_store.h"
+
+namespace spillway::engine {
+
+class Staging;
+
+/// Whether a part stands behind those of earlier chunks in the same file, or has its file to itself.
+enum class PartOrder { kInTurn, kAlone };
+
+/// Collects one part of one chunk: digests its bytes, and stages them when it is the chunk's turn. Until then
+/// they wait in memory, up to a limit; at the limit the writer waits. One thread at a time; dropping
+/// it without Finish leaves bytes in the stage that nothing refers to.
+class PartWriter {
+ public:
+  /// Takes everything out of `bytes`.
+  Result<> Write(Buffer& bytes, std::stop_token stop);
+
+  /// Waits for the turn and stages the rest. `rows` are the rows the part holds.
+  Result<recipe::Part> Finish(int64_t rows, std::stop_token stop);
+
+  /// Bytes written so far.
+  uint64_t bytes() const { return bytes_; }
+
+ private:
+  friend class Staging;
+  PartWriter(Staging& staging, std::string file, int64_t chunk, PartOrder order)
+      : staging_(staging), file_(std::move(file)), chunk_(chunk), order_(order) {}
+
+  Result<> AwaitTurn(std::stop_token stop);
+  Result<> Flush();
+
+  Staging& staging_;
+  std::string file_;
+  int64_t chunk_;
+  PartOrder order_;
+  Buffer pending_;
+  Sha256 hash_;
+  uint64_t bytes_ = 0;
+  std::vector<storage::ObjectRange> ranges_;
+};
+
+/// What one process stages for one job. Chunks of a file that run here at the same time are staged in the order of
+/// their indices, into one stage a file; so the usual file is already in one piece when it is
+/// published. Nothing depends on that order: parts say where they are. Thread-safe.
+class Staging {
+ public:
+  /// Stage keys start with `prefix/owner-`; `owner` must be new for every process.
+  Staging(storage::ObjectStore& store, std::string prefix, std::string owner, size_t pending_bytes_max)
+      : store_(store),
+        prefix_(std::move(prefix)),
+        owner_(std::move(owner)),
+        pending_bytes_max_(pending_bytes_max) {}
+
+  /// The prefix below which every process stages for this job.
+  static std::string PrefixOf(std::string_view job_id);
+
+  /// A chunk's place in the line, from Enter until it goes out of scope.
+  class Place {
+   public:
+    Place() = default;
+    Place(Staging& staging, int64_t chunk) : staging_(&staging), chunk_(chunk) {}
+    Place(Place&& other) noexcept : staging_(std::exchange(other.staging_, nullptr)), chunk_(other.chunk_) {}
+    Place& operator=(Place&& other) noexcept {
+      std::swap(staging_, other.staging_);
+      std::swap(chunk_, other.chunk_);
+      return *this;
+    }
+    ~Place() {
+      if (staging_ != nullptr) staging_->Leave(chunk_);
+    }
+
+   private:
+    Staging* staging_ = nullptr;
+    int64_t chunk_ = 0;
+  };
+
+  /// Puts a claimed chunk in line. To keep the order, chunks enter in the order they were received.
+  Place Enter(int64_t chunk);
+
+  /// Starts a part of a chunk that is in line.
+  PartWriter NewPart(std::string file, int64_t chunk, PartOrder order);
+
+  /// Stages bytes of a file outside any chunk (a directory, a footer), as a part without rows.
+  Result<recipe::Part> Append(std::string_view file, std::span<const std::byte> bytes);
+
+ private:
+  friend class PartWriter;
+
+  void Leave(int64_t chunk);
+  Result<storage::Stage*> StageOf(std::string_view file);
+
+  storage::ObjectStore& store_;
+  const std::string prefix_;
+  const std::string owner_;
+  const size_t pending_bytes_max_;
+
+  std::mutex mutex_;
+  std::condition_variable_any left_;
+  std::multiset<int64_t> line_;
+  std::map<std::string, std::unique_ptr<storage::Stage>, std::less<>> stages_;
+};
+
+}  // namespace spillway::engine

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "engine/job.h"
+#include "store/queue.h"
+
+namespace spillway::engine {
+
+/// What a queue message asks for.
+enum class Act { kPlan, kProcess, kFinish, kDiscard };
+
+struct Work {
+  Act act = Act::kPlan;
+  std::string job_id;
+  int64_t chunk = Lease::kJob;  ///< For kProcess.
+
+  bool operator==(const Work&) const = default;
+};
+
+/// The message body, `act job [chunk]`.
+std::string ToBody(const Work& work);
+Result<Work> WorkFromBody(std::string_view body);
+
+/// Sends messages for the work, in order, as one group a job. `delay` holds them back.
+Result<> SendWork(store::Queue& queue, std::span<const Work> work, std::chrono::milliseconds delay = {});
+
+}  // namespace spillway::engine

@@ -1,0 +1,134 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "engine/job.h"
+#include "storage/object_store.h"
+
+namespace spillway::engine {
+class Staging;
+}
+
+/// What an export is, apart from how it is run: a recipe plans a job into chunks, does one chunk, and
+/// says which files the results make. Leases, retries, cancellation, publication and the manifest are
+/// the engine's.
+namespace spillway::recipe {
+
+/// Bytes that a chunk has staged for one output file.
+struct Part {
+  std::string file;  ///< Name of the output file, relative to the job's directory.
+  std::vector<storage::ObjectRange> ranges;
+  int64_t rows = 0;
+  uint64_t bytes = 0;
+  std::string sha256;  ///< Hexadecimal, over the part's bytes.
+  std::string epoch;   ///< ObjectStore::epoch() when they were staged.
+  std::string detail;  ///< The recipe's own (a zip entry as JSON); may be empty.
+};
+
+/// A row or object that was left out or failed, as it is listed in the manifest.
+struct ErrorRecord {
+  std::string key;             ///< What it concerns.
+  std::string classification;  ///< "excluded" or the name of an ErrorCode.
+  std::string message;
+};
+
+/// What a chunk came to: files in the making, actions counted, or both.
+struct ChunkResult {
+  engine::Counts counts;
+  std::vector<Part> parts;
+  std::vector<ErrorRecord> errors;
+};
+
+std::string ToJson(const ChunkResult& result);
+Result<ChunkResult> ChunkResultFromJson(std::string_view json);
+
+/// Somebody's wish for an export.
+struct Request {
+  std::string export_name;
+  std::string tenant;
+  std::string parameters;  ///< JSON object as the user gave it.
+  std::string requested_by;
+};
+
+/// The same wish with every default filled in and every value in its one spelling.
+struct CanonicalRequest {
+  std::string tenant;
+  std::string group;
+  std::string parameters;  ///< JSON with sorted keys: equal wishes are equal bytes.
+};
+
+struct PlannedChunk {
+  std::string spec;  ///< JSON for Process.
+  int64_t planned = 0;
+};
+
+struct Plan {
+  std::string source;  ///< JSON for the manifest: snapshot, what was pruned, what will be read.
+  int64_t planned = 0;
+  std::vector<PlannedChunk> chunks;  ///< In the order of their rows in the output.
+};
+
+/// A file that is to be published.
+struct OutputFile {
+  std::string name;         ///< Relative to the job's directory.
+  std::vector<Part> parts;  ///< In order.
+};
+
+/// What the chunks' results make.
+struct Assembly {
+  std::vector<OutputFile> files;
+  int64_t cut_off = 0;  ///< Rows that a limit left out after they were written: they count as excluded.
+  std::vector<ErrorRecord> errors;
+};
+
+/// Where a job's files go.
+struct Destination {
+  storage::ObjectStore* store = nullptr;  ///< Lives as long as the recipe.
+  std::string directory;                  ///< Key prefix of the job's files and manifest, without a slash at the end.
+};
+
+/// One kind of export. Thread-safe; holds no state of jobs.
+class Recipe {
+ public:
+  virtual ~Recipe() = default;
+
+  virtual std::string_view name() const = 0;
+
+  /// kInvalidArgument with one clear line for a wish that cannot be meant.
+  virtual Result<CanonicalRequest> Canonicalise(const Request& request) const = 0;
+
+  virtual Result<Destination> DestinationOf(const engine::Job& job) const = 0;
+
+  /// Reads what there is and cuts it. Repeatable; the last plan that is recorded counts.
+  virtual Result<Plan> MakePlan(const engine::Job& job, std::stop_token stop) const = 0;
+
+  /// Does one chunk, staging its parts. Repeatable. Returns within a tenth of a second of `stop`, with kCancelled.
+  virtual Result<ChunkResult> Process(const engine::Job& job, const engine::Chunk& chunk,
+                                      engine::Staging& staging, std::stop_token stop) const = 0;
+
+  /// Orders the parts into files; may stage more bytes (a directory, a footer) and list them as parts.
+  virtual Result<Assembly> Assemble(const engine::Job& job, std::vector<Part> parts,
+                                    engine::Staging& staging) const = 0;
+};
+
+/// Finds recipes by name.
+class Recipes {
+ public:
+  void Add(std::unique_ptr<Recipe> recipe) { recipes_.push_back(std::move(recipe)); }
+
+  /// kNotFound names what there is.
+  Result<const Recipe*> Find(std::string_view name) const;
+
+ private:
+  std::vector<std::unique_ptr<Recipe>> recipes_;
+};
+
+}  // namespace spillway::recipe
