@@ -1,0 +1,163 @@
+#include "storage/local/append_file.h"
+
+#include <fcntl.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "storage/local/path_error.h"
+
+namespace spillway::storage {
+namespace {
+
+constexpr uint64_t kWritebackBytes = uint64_t{8} << 20;
+constexpr size_t kPiecesAtOnce = 16;
+
+/// Pieces yet to be written, handed out in runs of at most kMaxWriteBytes.
+class Pending {
+ public:
+  explicit Pending(std::span<const Bytes> pieces) : pieces_(pieces) {}
+
+  std::span<const iovec> Next() {
+    size_t count = 0;
+    size_t room = kMaxWriteBytes;
+    size_t skip = written_of_first_;
+    for (size_t i = 0; i < pieces_.size() && count < vectors_.size() && room > 0; ++i, skip = 0) {
+      const Bytes rest = pieces_[i].subspan(skip);
+      if (rest.empty()) continue;
+      const size_t taken = std::min(rest.size(), room);
+      // iovec is shared with readv, so its pointer is not const; pwritev does not write through it.
+      vectors_[count++] = {const_cast<std::byte*>(rest.data()), taken};
+      room -= taken;
+    }
+    return {vectors_.data(), count};
+  }
+
+  void Advance(size_t written) {
+    while (!pieces_.empty() && written >= pieces_.front().size() - written_of_first_) {
+      written -= pieces_.front().size() - written_of_first_;
+      written_of_first_ = 0;
+      pieces_ = pieces_.subspan(1);
+    }
+    written_of_first_ += written;
+  }
+
+ private:
+  std::span<const Bytes> pieces_;
+  size_t written_of_first_ = 0;
+  std::array<iovec, kPiecesAtOnce> vectors_;
+};
+
+bool UnfitForKernelCopy(int errno_value) {
+  return errno_value == EXDEV || errno_value == EINVAL || errno_value == ENOSYS ||
+         errno_value == EOPNOTSUPP;
+}
+
+}  // namespace
+
+Error AppendFile::Refused(int errno_value, std::string_view tried) const {
+  return PathError(errno_value, tried, shown_);
+}
+
+Result<uint64_t> AppendFile::Append(std::span<const Bytes> pieces) {
+  const uint64_t begin = size_;
+  uint64_t end = begin;
+  Pending pending(pieces);
+  for (auto next = pending.Next(); !next.empty(); next = pending.Next()) {
+    const ssize_t written =
+        pwritev(file_.get(), next.data(), static_cast<int>(next.size()), static_cast<off_t>(end));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return std::unexpected(Refused(errno, "write"));
+    end += static_cast<uint64_t>(written);
+    pending.Advance(static_cast<size_t>(written));
+  }
+  size_ = end;
+  return begin;
+}
+
+Result<> AppendFile::AppendFrom(int source, uint64_t offset, uint64_t bytes) {
+  while (bytes > 0) {
+    const uint64_t step = std::min(bytes, kWritebackBytes);
+    const uint64_t copied = TRY(CopyInKernel(source, offset, step));
+    if (copied < step) TRY(CopyByHand(source, offset + copied, step - copied));
+    offset += step;
+    bytes -= step;
+    if (auto due = TakeWritebackDue()) StartWriteback(*due);
+  }
+  return {};
+}
+
+/// Stops short where the file systems don't support it.
+Result<uint64_t> AppendFile::CopyInKernel(int source, uint64_t offset, uint64_t bytes) {
+  auto from = static_cast<off64_t>(offset);
+  auto to = static_cast<off64_t>(size_);
+  uint64_t copied = 0;
+  while (copied < bytes) {
+    const ssize_t moved = copy_file_range(source, &from, file_.get(), &to, bytes - copied, 0);
+    if (moved < 0 && errno == EINTR) continue;
+    if (moved < 0 && !UnfitForKernelCopy(errno)) return std::unexpected(Refused(errno, "write"));
+    if (moved <= 0) break;
+    copied += static_cast<uint64_t>(moved);
+    size_ += static_cast<uint64_t>(moved);
+  }
+  return copied;
+}
+
+Result<> AppendFile::CopyByHand(int source, uint64_t offset, uint64_t bytes) {
+  std::vector<std::byte> buffer(std::min<uint64_t>(bytes, kMaxWriteBytes));
+  while (bytes > 0) {
+    const ssize_t got = pread(source, buffer.data(), std::min<uint64_t>(bytes, buffer.size()),
+                              static_cast<off_t>(offset));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return std::unexpected(Refused(errno, "read what belongs into"));
+    if (got == 0) {
+      return Fail(ErrorCode::kCorrupt,
+                  fmt::format("a source of {} became shorter while it was read", shown_));
+    }
+    const Bytes piece(buffer.data(), static_cast<size_t>(got));
+    TRY(Append({&piece, 1}));
+    offset += static_cast<uint64_t>(got);
+    bytes -= static_cast<uint64_t>(got);
+  }
+  return {};
+}
+
+std::optional<AppendFile::Run> AppendFile::TakeWritebackDue() {
+  if (size_ - writeback_from_ < kWritebackBytes) return std::nullopt;
+  const Run due{writeback_from_, size_ - writeback_from_};
+  writeback_from_ = size_;
+  return due;
+}
+
+/// Only a hint: Sync reports what fails.
+void AppendFile::StartWriteback(Run run) const {
+  sync_file_range(file_.get(), static_cast<off64_t>(run.offset), static_cast<off64_t>(run.bytes),
+                  SYNC_FILE_RANGE_WRITE);
+}
+
+Result<> AppendFile::Truncate(uint64_t bytes) {
+  if (ftruncate(file_.get(), static_cast<off_t>(bytes)) != 0)
+    return std::unexpected(Refused(errno, "shorten"));
+  size_ = bytes;
+  writeback_from_ = std::min(writeback_from_, bytes);
+  return {};
+}
+
+Result<> AppendFile::Sync() {
+  if (lost_) return std::unexpected(*lost_);
+  int synced;
+  do synced = fdatasync(file_.get());
+  while (synced != 0 && errno == EINTR);
+  if (synced == 0) return {};
+  lost_ = Refused(errno, "bring to the disk");
+  lost_->retryable = false;
+  return std::unexpected(*lost_);
+}
+
+}  // namespace spillway::storage

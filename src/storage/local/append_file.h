@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "base/error.h"
+#include "storage/local/file_descriptor.h"
+#include "storage/object_store.h"
+
+namespace spillway::storage {
+
+/// The most bytes one write(2) is given: larger ones cost twice the time a byte.
+inline constexpr size_t kMaxWriteBytes = size_t{1} << 20;
+
+/// A file that grows at its end. The disk is set to work early (StartWriteback), so that Sync has
+/// little left to wait for. Not thread-safe, but for StartWriteback.
+class AppendFile {
+ public:
+  /// `file` is empty; `shown` names it in errors.
+  AppendFile(FileDescriptor file, std::string shown)
+      : file_(std::move(file)), shown_(std::move(shown)) {}
+
+  /// Adds the pieces and returns where they begin. After a failure the file counts as long as
+  /// before.
+  Result<uint64_t> Append(std::span<const Bytes> pieces);
+
+  /// Adds bytes of another file, in the kernel where it can.
+  Result<> AppendFrom(int source, uint64_t offset, uint64_t bytes);
+
+  /// Bytes that have become many enough to be set going; each is returned once.
+  struct Run {
+    uint64_t offset = 0;
+    uint64_t bytes = 0;
+  };
+  std::optional<Run> TakeWritebackDue();
+  void StartWriteback(Run run) const;
+
+  /// Cuts everything behind `bytes`.
+  Result<> Truncate(uint64_t bytes);
+
+  /// Makes all bytes survive a loss of power. A failure is for good: the kernel may have dropped
+  /// them.
+  Result<> Sync();
+
+  uint64_t size() const { return size_; }
+  int fd() const { return file_.get(); }
+  const std::string& shown() const { return shown_; }
+
+ private:
+  Result<uint64_t> CopyInKernel(int source, uint64_t offset, uint64_t bytes);
+  Result<> CopyByHand(int source, uint64_t offset, uint64_t bytes);
+  Error Refused(int errno_value, std::string_view tried) const;
+
+  FileDescriptor file_;
+  std::string shown_;
+  uint64_t size_ = 0;
+  uint64_t writeback_from_ = 0;
+  std::optional<Error> lost_;
+};
+
+}  // namespace spillway::storage

@@ -1,0 +1,142 @@
+#include "storage/local/directory_tree.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <utility>
+
+#include "storage/local/path_error.h"
+
+namespace spillway::storage {
+namespace {
+
+constexpr int kDirectoryFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+
+std::pair<std::string_view, std::string_view> SplitLast(std::string_view path) {
+  const size_t slash = path.rfind('/');
+  if (slash == std::string_view::npos) return {"", path};
+  return {path.substr(0, slash), path.substr(slash + 1)};
+}
+
+/// ENOTDIR says "file" and "symbolic link" alike; a link is worth its own message.
+int ReasonNotOpened(int directory, const std::string& name, int error) {
+  struct stat status;
+  const bool link = error == ENOTDIR &&
+                    fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+                    S_ISLNK(status.st_mode);
+  return link ? ELOOP : error;
+}
+
+DirectoryTree::Outcome<FileDescriptor> OpenStep(int directory, const std::string& name,
+                                                Missing missing) {
+  FileDescriptor opened(openat(directory, name.c_str(), kDirectoryFlags));
+  if (opened.open()) return opened;
+  if (errno != ENOENT || missing == Missing::kFail) {
+    return std::unexpected(ReasonNotOpened(directory, name, errno));
+  }
+  if (mkdirat(directory, name.c_str(), 0777) != 0 && errno != EEXIST) return std::unexpected(errno);
+  if (missing == Missing::kCreateDurable && fsync(directory) != 0) return std::unexpected(errno);
+  opened = FileDescriptor(openat(directory, name.c_str(), kDirectoryFlags));
+  if (!opened.open()) return std::unexpected(ReasonNotOpened(directory, name, errno));
+  return opened;
+}
+
+/// Repeats `create` while what it stands on is pruned by somebody else.
+auto WhilePruned(Missing missing, auto create) {
+  auto created = create();
+  for (int i = 0;
+       missing != Missing::kFail && !created && created.error() == ENOENT && i < kPruneRetries;
+       ++i) {
+    created = create();
+  }
+  return created;
+}
+
+Result<> CreateRoot(const std::string& root) {
+  std::error_code error;
+  std::filesystem::create_directories(root, error);
+  if (error) return std::unexpected(PathError(error.value(), "create", root));
+  return {};
+}
+
+}  // namespace
+
+Result<DirectoryTree> DirectoryTree::Open(const std::string& root, bool create) {
+  if (create) TRY(CreateRoot(root));
+  FileDescriptor directory(open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory.open()) return std::unexpected(PathError(errno, "open the directory", root));
+  return DirectoryTree(root, std::move(directory));
+}
+
+auto DirectoryTree::Walk(std::string_view path, Missing missing) const -> Outcome<FileDescriptor> {
+  FileDescriptor here(openat(directory_.get(), ".", kDirectoryFlags));
+  if (!here.open()) return std::unexpected(errno);
+  while (!path.empty()) {
+    const size_t slash = std::min(path.find('/'), path.size());
+    auto next = OpenStep(here.get(), std::string(path.substr(0, slash)), missing);
+    if (!next) return next;
+    here = *std::move(next);
+    path.remove_prefix(std::min(slash + 1, path.size()));
+  }
+  return here;
+}
+
+auto DirectoryTree::OpenDirectory(std::string_view path, Missing missing) const
+    -> Outcome<FileDescriptor> {
+  return WhilePruned(missing, [&] { return Walk(path, missing); });
+}
+
+auto DirectoryTree::Locate(std::string_view path, Missing missing) const -> Outcome<Place> {
+  const auto [directory, name] = SplitLast(path);
+  auto opened = OpenDirectory(directory, missing);
+  if (!opened) return std::unexpected(opened.error());
+  return Place{*std::move(opened), std::string(name)};
+}
+
+auto DirectoryTree::OpenFile(std::string_view path, int flags) const -> Outcome<FileDescriptor> {
+  auto place = Locate(path, Missing::kFail);
+  if (!place) return std::unexpected(place.error());
+  FileDescriptor file(openat(place->directory.get(), place->name.c_str(),
+                             flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!file.open()) return std::unexpected(errno == EISDIR || errno == ENXIO ? ENOENT : errno);
+  struct stat status;
+  if (fstat(file.get(), &status) != 0) return std::unexpected(errno);
+  if (!S_ISREG(status.st_mode)) return std::unexpected(ENOENT);
+  return file;
+}
+
+auto DirectoryTree::CreateFile(std::string_view path, Missing missing) const
+    -> Outcome<FileDescriptor> {
+  return WhilePruned(missing, [&]() -> Outcome<FileDescriptor> {
+    auto place = Locate(path, missing);
+    if (!place) return std::unexpected(place.error());
+    FileDescriptor file(openat(place->directory.get(), place->name.c_str(),
+                               O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666));
+    if (!file.open()) return std::unexpected(errno);
+    return file;
+  });
+}
+
+auto DirectoryTree::Status(std::string_view path) const -> Outcome<struct stat> {
+  auto place = Locate(path, Missing::kFail);
+  if (!place) return std::unexpected(place.error());
+  struct stat status;
+  if (fstatat(place->directory.get(), place->name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+    return std::unexpected(errno);
+  }
+  if (S_ISLNK(status.st_mode)) return std::unexpected(ELOOP);
+  return status;
+}
+
+void DirectoryTree::Prune(std::string_view path) const {
+  for (path = SplitLast(path).first; !path.empty(); path = SplitLast(path).first) {
+    auto place = Locate(path, Missing::kFail);
+    if (!place) continue;
+    if (unlinkat(place->directory.get(), place->name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT)
+      return;
+  }
+}
+
+}  // namespace spillway::storage

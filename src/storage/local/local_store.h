@@ -1,0 +1,64 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "storage/local/directory_tree.h"
+#include "storage/local/open_stages.h"
+#include "storage/object_store.h"
+
+namespace spillway::storage {
+
+/// Objects as files below one directory; a key is the path from there.
+///
+/// An object is written to `.spillway/tmp/`, synced, moved to its name (Overwrite::kNever by
+/// link(2)) and its directory synced: readers see all of it or nothing, and so does a machine that
+/// lost power. Several processes may use one directory. Symbolic links below it are never followed:
+/// kPermissionDenied.
+///
+/// Stage keys must start with `.spillway/`. Compose of what is exactly the beginning of one stage
+/// moves that file (cut to length) without touching its bytes, and consumes it: what else the stage
+/// held is gone, and its Append fails from then on. A stage that another living process has open is
+/// copied, as anything else is. Composing again when the stage is gone succeeds if `key` has the
+/// bytes it should. A Sync that failed fails for good: the kernel may have dropped the bytes.
+/// Removing an object or a stage takes the directories with it that become empty.
+///
+/// Opening removes the unfinished files of processes that died. Outlives its writers, readers and
+/// stages.
+class LocalStore final : public ObjectStore {
+ public:
+  /// kNotFound when there is no such directory.
+  static Result<std::unique_ptr<LocalStore>> Open(const std::string& root);
+
+  /// As Open, but makes the directory where it is missing.
+  static Result<std::unique_ptr<LocalStore>> OpenOrCreate(const std::string& root);
+
+  Result<std::unique_ptr<ObjectWriter>> Create(std::string_view key, Overwrite overwrite) override;
+  Result<std::unique_ptr<ObjectReader>> Open(std::string_view key) override;
+  Result<std::optional<ObjectInfo>> Head(std::string_view key) override;
+  Result<std::vector<ObjectInfo>> List(std::string_view prefix, std::string_view start_after,
+                                       size_t limit) override;
+  Result<uint64_t> Remove(std::string_view key) override;
+  Result<std::unique_ptr<Stage>> CreateStage(std::string_view key) override;
+  Result<> Sync(std::string_view key) override;
+  std::string epoch() const override { return epoch_; }
+  Result<ObjectInfo> Compose(std::string_view key, std::span<const ObjectRange> ranges) override;
+
+ private:
+  LocalStore(DirectoryTree tree, std::string epoch);
+
+  Result<std::optional<ObjectInfo>> HeadFile(std::string_view key);
+  Result<ObjectInfo> HeadPublished(std::string_view key);
+
+  DirectoryTree tree_;
+  const std::string epoch_;
+  OpenStages open_stages_;
+
+  std::mutex mutex_;
+  std::map<std::string, Error, std::less<>> lost_;  // what Sync failed on; guarded by mutex_
+};
+
+}  // namespace spillway::storage

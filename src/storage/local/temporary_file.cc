@@ -1,0 +1,115 @@
+#include "storage/local/temporary_file.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+
+#include <fmt/format.h>
+
+#include "base/random.h"
+#include "storage/local/directory_listing.h"
+#include "storage/local/path_error.h"
+
+namespace spillway::storage {
+namespace {
+
+/// The process, a counter and chance: chance alone for processes of equal number in other
+/// containers.
+std::string UniqueName() {
+  static std::atomic<uint64_t> counter = 0;
+  thread_local Random random = Random::FromEntropy();
+  return fmt::format("{}{}-{}-{}", kTemporaryPrefix, getpid(), counter.fetch_add(1),
+                     random.Hex(16));
+}
+
+/// False when RemoveAbandonedFiles was quicker.
+bool Lock(int file) {
+  if (flock(file, LOCK_EX | LOCK_NB) != 0) return errno != EWOULDBLOCK;
+  struct stat status;
+  return fstat(file, &status) == 0 && status.st_nlink > 0;
+}
+
+int Rename(const Place& from, const Place& to, Overwrite overwrite) {
+  if (overwrite == Overwrite::kAllowed) {
+    return renameat(from.directory.get(), from.name.c_str(), to.directory.get(), to.name.c_str());
+  }
+  const int linked =
+      linkat(from.directory.get(), from.name.c_str(), to.directory.get(), to.name.c_str(), 0);
+  if (linked != 0) return linked;
+  unlinkat(from.directory.get(), from.name.c_str(), 0);
+  return 0;
+}
+
+}  // namespace
+
+Result<TemporaryFile> TemporaryFile::Create(const DirectoryTree& tree, std::string_view final_key) {
+  for (;;) {
+    std::string path = UniqueName();
+    auto file = tree.CreateFile(path, Missing::kCreate);
+    if (!file) {
+      return std::unexpected(
+          PathError(file.error(), "create a file in", tree.Show(".spillway/tmp")));
+    }
+    if (!Lock(file->get())) continue;
+    return TemporaryFile(tree, std::move(path), AppendFile(*std::move(file), tree.Show(final_key)));
+  }
+}
+
+TemporaryFile::~TemporaryFile() {
+  if (file_.fd() < 0) return;
+  if (auto place = tree_->Locate(path_, Missing::kFail)) {
+    unlinkat(place->directory.get(), place->name.c_str(), 0);
+  }
+  tree_->Prune(path_);
+}
+
+Result<ObjectInfo> TemporaryFile::Publish(std::string_view key, Overwrite overwrite) {
+  TRY(file_.Sync());
+  struct stat status;
+  if (fstat(file_.fd(), &status) != 0)
+    return std::unexpected(PathError(errno, "read", file_.shown()));
+  if (auto moved = MoveDurably(*tree_, path_, key, overwrite); !moved) {
+    return std::unexpected(PathError(moved.error(), "write", file_.shown()));
+  }
+  return ObjectInfo{std::string(key), file_.size(), ModifiedOf(status)};
+}
+
+DirectoryTree::Outcome<void> MoveDurably(const DirectoryTree& tree, std::string_view from,
+                                         std::string_view key, Overwrite overwrite) {
+  for (int attempt = 0;; ++attempt) {
+    const auto source = tree.Locate(from, Missing::kFail);
+    if (!source) return std::unexpected(source.error());
+    const auto target = tree.Locate(key, Missing::kCreateDurable);
+    if (!target) return std::unexpected(target.error());
+    if (Rename(*source, *target, overwrite) == 0) {
+      if (fsync(target->directory.get()) != 0) return std::unexpected(errno);
+      return {};
+    }
+    const int reason = errno;
+    const bool pruned = reason == ENOENT && tree.Status(from).has_value();
+    if (!pruned || attempt == kPruneRetries) {
+      tree.Prune(key);
+      return std::unexpected(reason);
+    }
+  }
+}
+
+void RemoveAbandonedFiles(const DirectoryTree& tree) {
+  auto directory = tree.OpenDirectory(".spillway/tmp", Missing::kFail);
+  if (!directory) return;
+  auto entries = ReadEntries(directory->get());
+  if (!entries) return;
+  for (const std::string& name : *entries) {
+    FileDescriptor file(openat(directory->get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+    if (file.open() && flock(file.get(), LOCK_EX | LOCK_NB) == 0)
+      unlinkat(directory->get(), name.c_str(), 0);
+  }
+  tree.Prune(kTemporaryPrefix);
+}
+
+}  // namespace spillway::storage

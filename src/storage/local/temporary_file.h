@@ -1,0 +1,49 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "storage/local/append_file.h"
+#include "storage/local/directory_tree.h"
+#include "storage/object_store.h"
+
+namespace spillway::storage {
+
+/// Where unfinished objects stand in a local store.
+inline constexpr std::string_view kTemporaryPrefix = ".spillway/tmp/";
+
+/// A file on its way under its final name; without Publish it goes with its owner. It is locked
+/// (flock) while its owner lives, so that RemoveAbandonedFiles can tell what a killed process left.
+class TemporaryFile {
+ public:
+  static Result<TemporaryFile> Create(const DirectoryTree& tree, std::string_view final_key);
+
+  TemporaryFile(TemporaryFile&&) noexcept = default;
+  TemporaryFile& operator=(TemporaryFile&&) = delete;
+  ~TemporaryFile();
+
+  /// Its errors name the final key.
+  AppendFile& file() { return file_; }
+
+  /// Makes the bytes and the name durable and puts them under `key`, atomically.
+  Result<ObjectInfo> Publish(std::string_view key, Overwrite overwrite);
+
+ private:
+  TemporaryFile(const DirectoryTree& tree, std::string path, AppendFile file)
+      : tree_(&tree), path_(std::move(path)), file_(std::move(file)) {}
+
+  const DirectoryTree* tree_;
+  std::string path_;
+  AppendFile file_;
+};
+
+/// Moves `from` to `key` and makes that durable; ENOENT when `from` is gone, EEXIST for a taken
+/// key.
+DirectoryTree::Outcome<void> MoveDurably(const DirectoryTree& tree, std::string_view from,
+                                         std::string_view key, Overwrite overwrite);
+
+/// Removes temporary files whose owners died. What cannot be removed stays for the next time.
+void RemoveAbandonedFiles(const DirectoryTree& tree);
+
+}  // namespace spillway::storage
