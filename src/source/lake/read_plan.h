@@ -21,6 +21,7 @@ struct Slice {
   int32_t row_groups = 0;
   int64_t rows = 0;  ///< In those row groups, before the time range is applied.
   Timestamp min_time;
+  Timestamp max_time;  ///< Inclusive.
   bool operator==(const Slice&) const = default;
 };
 

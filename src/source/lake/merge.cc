@@ -1,0 +1,233 @@
+#include "source/lake/merge.h"
+
+#include <algorithm>
+#include <numeric>
+#include <ranges>
+#include <string>
+#include <utility>
+
+#include <arrow/api.h>
+#include <arrow/compute/api_vector.h>
+
+#include "source/lake/slice_reader.h"
+
+namespace spillway::lake {
+namespace {
+
+/// Runs of at least so many rows are handed out as they are; shorter ones are copied together.
+constexpr int64_t kLongRun = 1024;
+
+int64_t Microseconds(Timestamp time) { return time.time_since_epoch().count(); }
+
+}  // namespace
+
+/// A slice being read: the batch at hand and the place in it.
+struct Merge::Cursor {
+  size_t slice = 0;
+  std::unique_ptr<SliceReader> reader;
+  std::shared_ptr<arrow::RecordBatch> batch;  ///< Null behind the last row.
+  const int64_t* times = nullptr;
+  int64_t row = 0;
+  int64_t end = 0;
+  int64_t last_time = INT64_MIN;  ///< Of the batches read so far.
+
+  int64_t time() const { return times[row]; }
+  static bool Later(const std::unique_ptr<Cursor>& a, const std::unique_ptr<Cursor>& b) {
+    return std::pair(a->time(), a->slice) > std::pair(b->time(), b->slice);
+  }
+};
+
+/// Rows of one batch that stand together in the order.
+struct Merge::Run {
+  std::shared_ptr<arrow::RecordBatch> batch;
+  int64_t begin = 0;
+  int64_t rows = 0;
+};
+
+Merge::Merge(storage::ObjectStore& store, const ReadUnit& unit, const arrow::Schema& columns,
+             int time_index)
+    : store_(store),
+      unit_(unit),
+      columns_(columns),
+      time_index_(time_index),
+      overlaps_(unit.slices.size()),
+      unopened_(unit.slices.size()) {
+  std::iota(unopened_.begin(), unopened_.end(), size_t{0});
+  std::ranges::stable_sort(unopened_, std::greater(),
+                           [&](size_t slice) { return unit_.slices[slice].min_time; });
+  FindOverlaps();
+}
+
+Merge::~Merge() = default;
+
+void Merge::FindOverlaps() {
+  size_t latest = unopened_.empty() ? 0 : unopened_.back();
+  for (size_t slice : unopened_ | std::views::reverse | std::views::drop(1)) {
+    const Slice& at_hand = unit_.slices[slice];
+    if (at_hand.min_time <= unit_.slices[latest].max_time) {
+      overlaps_[slice] = overlaps_[latest] = true;
+    }
+    if (at_hand.max_time > unit_.slices[latest].max_time) latest = slice;
+  }
+}
+
+Result<std::shared_ptr<arrow::RecordBatch>> Merge::Next() {
+  while (true) {
+    TRY(OpenReached());
+    if (open_.empty()) return gathered_.empty() ? nullptr : Gather();
+
+    std::ranges::pop_heap(open_, Cursor::Later);
+    std::unique_ptr<Cursor> cursor = std::move(open_.back());
+    open_.pop_back();
+    const int64_t rows = RunOf(*cursor);
+    const bool as_it_is = open_.empty() || rows >= kLongRun;
+    if (!gathered_.empty() && (as_it_is || gathered_rows_ + rows > kBatchRows)) {
+      PutBack(std::move(cursor));
+      return Gather();
+    }
+    Run run = {.batch = cursor->batch, .begin = cursor->row, .rows = rows};
+    cursor->row += rows;
+    if (cursor->row == cursor->end) TRY(Refill(*cursor));
+    if (cursor->batch != nullptr) PutBack(std::move(cursor));
+    if (as_it_is) {
+      return run.rows == run.batch->num_rows() ? run.batch : run.batch->Slice(run.begin, run.rows);
+    }
+    gathered_rows_ += run.rows;
+    gathered_.push_back(std::move(run));
+  }
+}
+
+void Merge::PutBack(std::unique_ptr<Cursor> cursor) {
+  open_.push_back(std::move(cursor));
+  std::ranges::push_heap(open_, Cursor::Later);
+}
+
+/// Opens the slices that may hold the next row.
+Result<> Merge::OpenReached() {
+  while (!unopened_.empty()) {
+    const size_t next = unopened_.back();
+    if (!open_.empty() && Microseconds(unit_.slices[next].min_time) > open_.front()->time()) break;
+    unopened_.pop_back();
+    auto cursor = TRY(OpenSlice(next));
+    if (cursor->batch != nullptr) PutBack(std::move(cursor));
+  }
+  return {};
+}
+
+Result<std::unique_ptr<Merge::Cursor>> Merge::OpenSlice(size_t index) {
+  auto cursor = std::make_unique<Cursor>();
+  cursor->slice = index;
+  cursor->reader = TRY(SliceReader::Open(store_, unit_.slices[index], columns_, !overlaps_[index]));
+  TRY(Refill(*cursor));
+  return cursor;
+}
+
+/// Moves on to the next batch that has rows in the range.
+Result<> Merge::Refill(Cursor& cursor) {
+  const int64_t begin = Microseconds(unit_.range.begin);
+  const int64_t end = Microseconds(unit_.range.end);
+  const Slice& slice = unit_.slices[cursor.slice];
+  while (true) {
+    cursor.batch = TRY(cursor.reader->Next());
+    if (cursor.batch == nullptr) return {};
+    const auto& column =
+        static_cast<const arrow::TimestampArray&>(*cursor.batch->column(time_index_));
+    const int64_t rows = column.length();
+    if (column.null_count() > 0) return FailDataFile(slice.key, "has rows without a time");
+    cursor.times = column.raw_values();
+    if (cursor.times[0] < cursor.last_time || !std::is_sorted(cursor.times, cursor.times + rows)) {
+      return FailDataFile(slice.key, "is not sorted by time");
+    }
+    cursor.last_time = cursor.times[rows - 1];
+    if (cursor.times[0] < Microseconds(slice.min_time) ||
+        cursor.last_time > Microseconds(slice.max_time)) {
+      return FailDataFile(slice.key, "has rows outside the times that the log says");
+    }
+    if (cursor.times[0] >= end) {
+      cursor.batch = nullptr;
+      return {};
+    }
+    cursor.row = std::lower_bound(cursor.times, cursor.times + rows, begin) - cursor.times;
+    cursor.end = std::lower_bound(cursor.times, cursor.times + rows, end) - cursor.times;
+    if (cursor.row < cursor.end) return {};
+  }
+}
+
+/// How many rows from the cursor's place on come before any other slice's.
+int64_t Merge::RunOf(const Cursor& cursor) const {
+  std::pair<int64_t, size_t> limit = {INT64_MAX, SIZE_MAX};
+  if (!open_.empty()) limit = {open_.front()->time(), open_.front()->slice};
+  if (!unopened_.empty()) {
+    const size_t next = unopened_.back();
+    limit = std::min(limit, std::pair(Microseconds(unit_.slices[next].min_time), next));
+  }
+  const int64_t* begin = cursor.times + cursor.row;
+  const int64_t* end = cursor.times + cursor.end;
+  const bool wins_ties = cursor.slice < limit.second;
+  // Runs are short where slices interleave: doubling steps find their end sooner than halving does.
+  const auto before = [&](int64_t time) {
+    return time < limit.first || (wins_ties && time == limit.first);
+  };
+  int64_t step = 1;
+  while (step < end - begin && before(begin[step])) step *= 2;
+  return std::partition_point(begin + step / 2, std::min(begin + step, end), before) - begin;
+}
+
+/// The gathered runs as one batch. Each batch gives one stretch of rows; those are put behind one
+/// another and then taken in order.
+Result<std::shared_ptr<arrow::RecordBatch>> Merge::Gather() {
+  struct Source {
+    const std::shared_ptr<arrow::RecordBatch>* batch;
+    int64_t begin;
+    int64_t rows;
+    int64_t at;
+  };
+  std::vector<Source> sources;
+  std::vector<size_t> source_of;
+  for (const Run& run : gathered_) {
+    const auto same =
+        std::ranges::find_if(sources, [&](const Source& s) { return *s.batch == run.batch; });
+    source_of.push_back(same - sources.begin());
+    if (same == sources.end()) {
+      sources.push_back({.batch = &run.batch, .begin = run.begin, .rows = run.rows, .at = 0});
+    } else {
+      same->rows += run.rows;
+    }
+  }
+  std::vector<std::shared_ptr<arrow::RecordBatch>> pieces;
+  int64_t rows = 0;
+  for (Source& source : sources) {
+    source.at = std::exchange(rows, rows + source.rows);
+    pieces.push_back((*source.batch)->Slice(source.begin, source.rows));
+  }
+
+  const auto gather = [&]() -> arrow::Result<std::shared_ptr<arrow::RecordBatch>> {
+    ARROW_ASSIGN_OR_RAISE(auto joined, arrow::ConcatenateRecordBatches(pieces));
+    if (sources.size() == 1) return joined;
+    ARROW_ASSIGN_OR_RAISE(auto order, arrow::AllocateBuffer(rows * sizeof(int32_t)));
+    auto* next = order->mutable_data_as<int32_t>();
+    for (size_t i = 0; i < gathered_.size(); ++i) {
+      int64_t& from = sources[source_of[i]].at;
+      std::iota(next, next + gathered_[i].rows, static_cast<int32_t>(from));
+      next += gathered_[i].rows;
+      from += gathered_[i].rows;
+    }
+    const arrow::Int32Array indices(rows, std::move(order));
+    std::vector<std::shared_ptr<arrow::Array>> columns;
+    for (const auto& column : joined->columns()) {
+      ARROW_ASSIGN_OR_RAISE(
+          auto taken,
+          arrow::compute::Take(*column, indices, arrow::compute::TakeOptions::NoBoundsCheck()));
+      columns.push_back(std::move(taken));
+    }
+    return arrow::RecordBatch::Make(joined->schema(), rows, std::move(columns));
+  };
+  auto merged = gather();
+  gathered_.clear();
+  gathered_rows_ = 0;
+  if (!merged.ok())
+    return Fail(ErrorCode::kInternal, "merging by time: " + merged.status().message());
+  return *std::move(merged);
+}
+
+}  // namespace spillway::lake

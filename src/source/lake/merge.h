@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include <arrow/type_fwd.h>
+
+#include "base/error.h"
+#include "source/lake/read_plan.h"
+#include "storage/object_store.h"
+
+namespace spillway::lake {
+
+/// Hands out the rows of a unit's range, ordered by time (ties: by order of slices, then row),
+/// before `skip` and `rows` apply. Slices are opened when the order reaches them and closed behind
+/// their last row. Where a slice is alone in time, its batches are handed out as they were read.
+/// Used by one thread.
+class Merge {
+ public:
+  /// `columns` names the columns to read; the one at `time_index` is the time. Both `unit` and
+  /// `columns` outlive the merge.
+  Merge(storage::ObjectStore& store, const ReadUnit& unit, const arrow::Schema& columns,
+        int time_index);
+  ~Merge();
+
+  /// The next rows, at most kBatchRows; null behind the last. Errors as Scan's.
+  Result<std::shared_ptr<arrow::RecordBatch>> Next();
+
+ private:
+  struct Cursor;
+  struct Run;
+
+  void FindOverlaps();
+  Result<> OpenReached();
+  Result<std::unique_ptr<Cursor>> OpenSlice(size_t index);
+  Result<> Refill(Cursor& cursor);
+  int64_t RunOf(const Cursor& cursor) const;
+  void PutBack(std::unique_ptr<Cursor> cursor);
+  Result<std::shared_ptr<arrow::RecordBatch>> Gather();
+
+  storage::ObjectStore& store_;
+  const ReadUnit& unit_;
+  const arrow::Schema& columns_;
+  const int time_index_;
+  std::vector<bool> overlaps_;                 ///< By slice.
+  std::vector<size_t> unopened_;               ///< Slices, the next to open last.
+  std::vector<std::unique_ptr<Cursor>> open_;  ///< A heap, the next row's cursor on top.
+  std::vector<Run> gathered_;
+  int64_t gathered_rows_ = 0;
+};
+
+}  // namespace spillway::lake
