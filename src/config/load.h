@@ -1,0 +1,24 @@
+#pragma once
+
+#include <expected>
+#include <utility>
+
+#include "config/reader.h"
+#include "config/section.h"
+
+namespace spillway::config {
+
+/// Reads a configuration: flags before the environment before the file before the defaults. Either
+/// everything in it is good, or all that is wrong comes back at once.
+template <class T>
+std::expected<T, Problems> Load(const Section<T>& section, const Sources& sources) {
+  Reader reader(sources);
+  T value{};
+  const Node* root = reader.ParseFile();
+  if (reader.parsed()) section.Read(root, "", reader, value);
+  Problems problems = reader.Finish();
+  if (!problems.empty()) return std::unexpected(std::move(problems));
+  return value;
+}
+
+}  // namespace spillway::config

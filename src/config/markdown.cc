@@ -1,0 +1,102 @@
+#include "config/markdown.h"
+
+#include <string_view>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "config/yaml_writer.h"
+
+namespace spillway::config {
+namespace {
+
+/// A section still to be written.
+struct Chapter {
+  std::string path;  ///< "exports.<name>"; empty for the file itself.
+  std::string help;
+  const Outline* section;
+  bool overridable;  ///< False inside of lists.
+};
+
+std::string Escaped(std::string_view text) {
+  std::string escaped;
+  for (const char c : text) {
+    if (c == '|') escaped += '\\';
+    escaped += c;
+  }
+  return escaped;
+}
+
+/// The section that a field is made of, if any, and how its path goes on.
+const Outline* SectionIn(const Outline& outline, std::string& path) {
+  if (outline.kind == Outline::Kind::kSection) return &outline;
+  if (outline.element.empty() || outline.element.front().kind != Outline::Kind::kSection) {
+    return nullptr;
+  }
+  path += outline.kind == Outline::Kind::kMap ? ".<name>" : "[]";
+  return &outline.element.front();
+}
+
+std::string DefaultOf(const OutlineField& field) {
+  if (field.required) return "required";
+  if (field.secret) return "secret";
+  if (field.outline.nullable && !field.outline.value) return "none";
+  return "`" + Escaped(FlowYaml(field.outline)) + "`";
+}
+
+std::string VariablesOf(const OutlineField& field, const std::string& path, bool overridable) {
+  const bool parts = !field.outline.element.empty() && field.outline.kind == Outline::Kind::kMap &&
+                     !field.outline.element.front().IsScalar();
+  if (!overridable || parts) return "";
+  std::string variables = "`" + VariableName(path) + "`";
+  for (const std::string& name : field.variables) variables += ", `" + name + "`";
+  return variables;
+}
+
+std::string MeaningOf(const OutlineField& field) {
+  const Outline::Kind kind = field.outline.kind;
+  if (!field.outline.IsScalar() || kind == Outline::Kind::kText || kind == Outline::Kind::kPath) {
+    return Escaped(field.help);
+  }
+  return Escaped(field.help + " Use " + field.outline.expectation + ".");
+}
+
+class Tables {
+ public:
+  std::string text;
+
+  void Write(const Chapter& chapter) {
+    if (!chapter.path.empty()) text += fmt::format("\n## `{}`\n", chapter.path);
+    if (!chapter.help.empty()) text += "\n" + chapter.help + "\n";
+    std::vector<Chapter> inner;
+    std::string rows;
+    for (const OutlineField& field : chapter.section->fields) {
+      const std::string path = chapter.path.empty() ? field.name : chapter.path + "." + field.name;
+      std::string inner_path = path;
+      if (const Outline* section = SectionIn(field.outline, inner_path)) {
+        const bool list = field.outline.kind == Outline::Kind::kList;
+        inner.push_back(
+            {inner_path, list ? "" : field.help, section, chapter.overridable && !list});
+        if (!list) continue;
+      }
+      rows += fmt::format("| `{}` | {} | {} | {} |\n", field.name, DefaultOf(field),
+                          VariablesOf(field, path, chapter.overridable), MeaningOf(field));
+    }
+    if (!rows.empty()) {
+      text +=
+          "\n| Setting | Default | Environment variable | Meaning |\n| --- | --- | --- | --- |\n";
+      text += rows;
+    }
+    for (const Chapter& next : inner) Write(next);
+  }
+};
+
+}  // namespace
+
+std::string MarkdownTables(const Outline& outline) {
+  Tables tables;
+  tables.Write({"", "", &outline, true});
+  return std::move(tables.text);
+}
+
+}  // namespace spillway::config

@@ -1,0 +1,234 @@
+#include "config/reader.h"
+
+#include <algorithm>
+#include <cctype>
+#include <tuple>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/nearest_name.h"
+#include "config/outline.h"
+
+namespace spillway::config {
+namespace {
+
+constexpr size_t kProblemsMax = 100;
+constexpr std::string_view kPrefix = "SPILLWAY_";
+
+bool IsVariableName(std::string_view name) {
+  const auto letter = [](char c) {
+    return c == '_' || (std::isalpha(static_cast<unsigned char>(c)) != 0);
+  };
+  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
+  return !name.empty() && letter(name[0]) &&
+         std::ranges::all_of(name, [&](char c) { return letter(c) || digit(c); });
+}
+
+bool IsInteger(std::string_view text) {
+  if (text.starts_with('-')) text.remove_prefix(1);
+  return !text.empty() && text.size() < 30 &&
+         std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+bool Contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+std::string_view KindInWords(Node::Kind kind) {
+  switch (kind) {
+    case Node::Kind::kNull:
+      return "has no value";
+    case Node::Kind::kScalar:
+      return "is a single value";
+    case Node::Kind::kList:
+      return "is a list";
+    case Node::Kind::kMap:
+      return "is a section";
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string VariableName(const std::string& path) {
+  std::string name(kPrefix);
+  for (const char c : path) {
+    name +=
+        c == '.' || c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  }
+  return name;
+}
+
+const Node* Reader::ParseFile() {
+  Problems problems;
+  documents_.push_back(
+      std::make_unique<Document>(ParseYaml(sources_.text, sources_.file, problems)));
+  const Node* root = documents_.back()->root();
+  parsed_ = root != nullptr || problems.empty();
+  for (Problem& problem : problems) Report(problem.position, std::move(problem.message));
+  return root;
+}
+
+const Node* Reader::FindOverride(const std::string& path,
+                                 std::span<const std::string> more_variables, bool structured) {
+  // Elements of a list have no names to be given by.
+  if (path.contains('[')) return nullptr;
+  known_paths_.push_back(path);
+  const std::string variable = VariableName(path);
+  known_variables_.push_back(variable);
+  for (const Override& override : sources_.overrides) {
+    if (override.path == path) return Keep(override.source, override.text, structured);
+  }
+  if (const auto found = sources_.environment.find(variable); found != sources_.environment.end()) {
+    return Keep(variable, found->second, structured);
+  }
+  for (const std::string& name : more_variables) {
+    const auto found = sources_.environment.find(name);
+    if (found != sources_.environment.end()) return Keep(name, found->second, structured);
+  }
+  return nullptr;
+}
+
+const Node* Reader::Keep(const std::string& source, const std::string& text, bool structured) {
+  if (!structured) {
+    Document& document = *documents_.emplace_back(std::make_unique<Document>());
+    Node& node = document.Add(Node::Kind::kScalar, {.source = source});
+    node.style = Node::Style::kVerbatim;
+    node.text = text;
+    return &node;
+  }
+  Problems problems;
+  documents_.push_back(std::make_unique<Document>(ParseYaml(text, source, problems)));
+  for (Problem& problem : problems) Report(problem.position, std::move(problem.message));
+  return documents_.back()->root();
+}
+
+std::optional<std::string> Reader::Text(const Node& node, const std::string& path, bool substitute,
+                                        std::string_view expectation) {
+  if (node.kind == Node::Kind::kScalar) {
+    if (!substitute || node.style == Node::Style::kVerbatim) return node.text;
+    return Substituted(node, path);
+  }
+  const std::string_view remedy = node.kind == Node::Kind::kNull ? ", or remove the line" : "";
+  Report(node.position,
+         fmt::format("{} {}; use {}{}", path, KindInWords(node.kind), expectation, remedy));
+  return std::nullopt;
+}
+
+std::optional<std::string> Reader::Substituted(const Node& node, const std::string& path) {
+  std::string result;
+  std::string_view rest = node.text;
+  while (!rest.empty()) {
+    if (rest.starts_with("$${")) {
+      result += "${";
+      rest.remove_prefix(3);
+    } else if (rest.starts_with("${")) {
+      const size_t end = rest.find('}');
+      const std::string_view name =
+          end == std::string_view::npos ? std::string_view() : rest.substr(2, end - 2);
+      if (!IsVariableName(name)) {
+        Report(node.position, fmt::format("{} has a \"${{\" that names no variable; write "
+                                          "${{NAME}}, or $${{ for the text itself",
+                                          path));
+        return std::nullopt;
+      }
+      const auto variable = sources_.environment.find(name);
+      if (variable == sources_.environment.end()) {
+        Report(node.position,
+               fmt::format("{} needs the environment variable {}, which is not set; set it, or "
+                           "write $${{ for the text itself",
+                           path, name));
+        return std::nullopt;
+      }
+      result += variable->second;
+      rest.remove_prefix(end + 1);
+    } else {
+      result += rest.front();
+      rest.remove_prefix(1);
+    }
+  }
+  return result;
+}
+
+void Reader::ReportValue(const Node& node, const std::string& path, bool secret,
+                         std::string_view expectation, const std::optional<std::string>& nearest) {
+  // What a variable was replaced by is not shown either: the node still has the name.
+  const std::string shown = secret ? "not usable"
+                            : node.style != Node::Style::kQuoted && IsInteger(node.text)
+                                ? node.text
+                                : Quoted(node.text);
+  Report(node.position,
+         nearest && !secret
+             ? fmt::format("{} is {}; did you mean {}? Use {}", path, shown, *nearest, expectation)
+             : fmt::format("{} is {}; use {}", path, shown, expectation));
+}
+
+void Reader::Report(const Position& position, std::string message) {
+  if (problems_.size() > kProblemsMax) return;
+  if (problems_.size() == kProblemsMax) {
+    message = "more problems follow; mend the ones above first";
+    problems_.push_back({{.source = sources_.file}, std::move(message)});
+    return;
+  }
+  problems_.push_back({position, std::move(message)});
+}
+
+void Reader::Given(const std::string& path, const Position& position) { given_[path] = position; }
+
+Position Reader::PositionOf(const std::string& path) const {
+  std::string_view enclosing = path;
+  while (true) {
+    if (const auto found = given_.find(std::string(enclosing)); found != given_.end()) {
+      return found->second;
+    }
+    const size_t cut = enclosing.find_last_of(".[");
+    if (cut == std::string_view::npos) return {sources_.file, 1, 1};
+    enclosing = enclosing.substr(0, cut);
+  }
+}
+
+std::filesystem::path Reader::Resolved(const std::filesystem::path& path) const {
+  return path.empty() ? path : (sources_.directory / path).lexically_normal();
+}
+
+void Reader::ReportUnknownVariables() {
+  for (const auto& [name, text] : sources_.environment) {
+    if (!name.starts_with(kPrefix) || Contains(known_variables_, name)) continue;
+    // Others may own variables of this prefix: container platforms name services this way.
+    std::vector<std::string> endings;
+    for (const std::string& known : known_variables_)
+      endings.push_back(known.substr(kPrefix.size()));
+    if (const auto nearest = NearestName(name.substr(kPrefix.size()), endings)) {
+      Report({.source = name},
+             fmt::format("is not a setting; did you mean {}{}?", kPrefix, *nearest));
+    }
+  }
+}
+
+void Reader::ReportUnknownOverrides() {
+  for (const Override& override : sources_.overrides) {
+    if (Contains(known_paths_, override.path)) continue;
+    const auto nearest = NearestName(override.path, known_paths_);
+    Report({.source = override.source},
+           fmt::format("{} is not a setting; {}", Quoted(override.path),
+                       nearest ? fmt::format("did you mean {}?", *nearest)
+                               : "see the settings in docs/configuration.md"));
+  }
+}
+
+Problems Reader::Finish() {
+  if (parsed_) {
+    ReportUnknownVariables();
+    ReportUnknownOverrides();
+  }
+  const auto order = [&](const Problem& problem) {
+    const Position& at = problem.position;
+    return std::tuple(at.source != sources_.file, at.line == 0, std::string_view(at.source),
+                      at.line, at.column);
+  };
+  std::ranges::stable_sort(problems_, {}, order);
+  return std::move(problems_);
+}
+
+}  // namespace spillway::config

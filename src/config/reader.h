@@ -1,0 +1,91 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/problem.h"
+#include "config/yaml.h"
+
+namespace spillway::config {
+
+/// Environment variables by name.
+using Environment = std::map<std::string, std::string, std::less<>>;
+
+/// A value that a command-line flag gives; takes precedence over the environment and the file.
+struct Override {
+  std::string source;  ///< As problems name it: "--threads".
+  std::string path;    ///< "engine.threads".
+  std::string text;
+};
+
+/// Where a configuration comes from.
+struct Sources {
+  std::string file;                 ///< As problems name it.
+  std::string text;                 ///< The YAML.
+  std::filesystem::path directory;  ///< What relative paths in any of the sources are relative to.
+  Environment environment;
+  std::vector<Override> overrides;
+};
+
+/// What reading a configuration shares between its fields: overrides, variables, and the problems
+/// found.
+class Reader {
+ public:
+  explicit Reader(const Sources& sources) : sources_(sources) {}
+
+  /// Parses the file. Null where it is empty or no YAML.
+  const Node* ParseFile();
+  bool parsed() const { return parsed_; }
+
+  /// The value that a flag or the environment gives the field of that path, or null. `structured`
+  /// fields take YAML ("[a, b]"), others their text as it is.
+  const Node* FindOverride(const std::string& path, std::span<const std::string> more_variables,
+                           bool structured);
+
+  /// The text of a scalar, with ${VARIABLE} replaced by the environment's where `substitute`.
+  /// Reports other kinds of nodes, naming what is expected, and variables that are not set.
+  std::optional<std::string> Text(const Node& node, const std::string& path, bool substitute,
+                                  std::string_view expectation);
+
+  /// Reports that the value of `node` is not what is expected. Shows it unless it is secret.
+  void ReportValue(const Node& node, const std::string& path, bool secret,
+                   std::string_view expectation, const std::optional<std::string>& nearest = {});
+  void Report(const Position& position, std::string message);
+
+  size_t problem_count() const { return problems_.size(); }
+
+  /// Remembers where a field was given, for problems that show only later.
+  void Given(const std::string& path, const Position& position);
+  /// Where the field was given, or else what encloses it.
+  Position PositionOf(const std::string& path) const;
+  bool IsGiven(const std::string& path) const { return given_.contains(path); }
+
+  std::filesystem::path Resolved(const std::filesystem::path& path) const;
+
+  /// Everything found, sorted; with the overrides that no field has asked for where the file
+  /// parsed.
+  Problems Finish();
+
+ private:
+  std::optional<std::string> Substituted(const Node& node, const std::string& path);
+  const Node* Keep(const std::string& source, const std::string& text, bool structured);
+  void ReportUnknownVariables();
+  void ReportUnknownOverrides();
+
+  const Sources& sources_;
+  bool parsed_ = false;
+  std::vector<std::unique_ptr<Document>> documents_;
+  Problems problems_;
+  std::map<std::string, Position> given_;
+  std::vector<std::string> known_paths_;
+  std::vector<std::string> known_variables_;
+};
+
+}  // namespace spillway::config

@@ -1,0 +1,284 @@
+#pragma once
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "base/nearest_name.h"
+#include "config/outline.h"
+#include "config/reader.h"
+#include "config/scalar.h"
+
+namespace spillway::config {
+
+/// What a value is replaced by when a check refuses it: the rest of a sentence that starts with the
+/// field's path ("is …; use …"). Absent where the value is good.
+using Complaint = std::optional<std::string>;
+
+/// How an override may give a value.
+enum class OverrideForm {
+  kNone,  ///< Only its parts have names of their own.
+  kText,
+  kYaml,
+};
+
+/// How values of one C++ type are read, checked and described. Immutable once declared.
+template <class V>
+class Shape {
+ public:
+  virtual ~Shape() = default;
+  /// Reads `node` into `value`, which holds the default; a null pointer leaves the default, but
+  /// still applies overrides of its parts. Reports problems to `reader`.
+  virtual void Read(const Node* node, const std::string& path, Reader& reader, V& value) const = 0;
+  virtual Outline Describe(const V& value) const = 0;
+  virtual OverrideForm override_form() const = 0;
+  /// From now on, no problem shows the value.
+  virtual void Conceal() = 0;
+};
+
+/// "csv, json or parquet".
+std::string Alternatives(const std::vector<std::string>& names);
+
+/// A single value.
+template <class V>
+class ScalarShape final : public Shape<V> {
+ public:
+  std::optional<V> least, most;
+  std::vector<std::pair<std::string, V>> choices;
+  std::function<Complaint(const V&)> check;
+
+  void Read(const Node* node, const std::string& path, Reader& reader, V& value) const override {
+    if (node != nullptr) ReadGiven(*node, path, reader, value);
+    if constexpr (std::is_same_v<V, std::filesystem::path>) value = reader.Resolved(value);
+  }
+
+  Outline Describe(const V& value) const override {
+    Outline outline{.kind = Scalar<V>::kKind, .expectation = Expectation(), .value = Format(value)};
+    if (least) outline.least = Format(*least);
+    if (most) outline.most = Format(*most);
+    outline.choices = ChoiceNames();
+    return outline;
+  }
+
+  OverrideForm override_form() const override { return OverrideForm::kText; }
+  void Conceal() override { concealed_ = true; }
+
+ private:
+  static constexpr bool kSubstitutes =
+      Scalar<V>::kKind == Outline::Kind::kText || Scalar<V>::kKind == Outline::Kind::kPath;
+  static constexpr bool kNeverQuoted =
+      Scalar<V>::kKind == Outline::Kind::kInteger || Scalar<V>::kKind == Outline::Kind::kBoolean;
+
+  void ReadGiven(const Node& node, const std::string& path, Reader& reader, V& value) const {
+    const auto text = reader.Text(node, path, kSubstitutes, Expectation());
+    if (!text) return;
+    // What came out of a variable may be a secret, whatever the field.
+    const bool concealed = concealed_ || *text != node.text;
+    const std::optional<V> parsed = Parse(*text, node.style);
+    if (!parsed || (least && *parsed < *least) || (most && *most < *parsed)) {
+      const auto nearest = NearestName(node.text, ChoiceNames());
+      const bool quoted = kNeverQuoted && node.style == Node::Style::kQuoted;
+      reader.ReportValue(node, path, concealed, Expectation() + (quoted ? ", without quotes" : ""),
+                         nearest);
+      return;
+    }
+    if (const Complaint complaint = check ? check(*parsed) : std::nullopt) {
+      reader.Report(node.position,
+                    path + " " + (concealed ? "is not usable; use " + Expectation() : *complaint));
+      return;
+    }
+    value = *parsed;
+  }
+
+  std::optional<V> Parse(const std::string& text, Node::Style style) const {
+    if (kNeverQuoted && style == Node::Style::kQuoted) return std::nullopt;
+    if constexpr (!std::is_enum_v<V>) return Scalar<V>::Parse(text);
+    for (const auto& [name, choice] : choices) {
+      // LOG_LEVEL=INFO is what environments hold.
+      if (name == text || (style == Node::Style::kVerbatim && EqualButForCase(name, text))) {
+        return choice;
+      }
+    }
+    return std::nullopt;
+  }
+
+  static bool EqualButForCase(std::string_view a, std::string_view b) {
+    return std::ranges::equal(a, b, {}, Lower, Lower);
+  }
+  static char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+  std::string Format(const V& value) const {
+    for (const auto& [name, choice] : choices) {
+      if (choice == value) return name;
+    }
+    return Scalar<V>::Format(value);
+  }
+
+  std::vector<std::string> ChoiceNames() const {
+    std::vector<std::string> names;
+    for (const auto& [name, choice] : choices) names.push_back(name);
+    return names;
+  }
+
+  std::string Expectation() const {
+    if (!choices.empty()) return Alternatives(ChoiceNames());
+    const std::string expectation(Scalar<V>::kExpectation);
+    if (least && most) return expectation + " from " + Format(*least) + " to " + Format(*most);
+    if (least) return expectation + " of at least " + Format(*least);
+    return expectation;
+  }
+
+  bool concealed_ = false;
+};
+
+/// A value that may be absent: null in the file, nothing behind the = of a variable.
+template <class V>
+class OptionalShape final : public Shape<std::optional<V>> {
+ public:
+  explicit OptionalShape(std::unique_ptr<Shape<V>> inner) : inner_(std::move(inner)) {}
+
+  void Read(const Node* node, const std::string& path, Reader& reader,
+            std::optional<V>& value) const override {
+    if (node != nullptr && IsNull(*node)) {
+      value.reset();
+    } else if (node != nullptr || value) {
+      V inner = value.value_or(V{});
+      const size_t problems = reader.problem_count();
+      inner_->Read(node, path, reader, inner);
+      if (reader.problem_count() == problems) value = std::move(inner);
+    }
+  }
+
+  Outline Describe(const std::optional<V>& value) const override {
+    Outline outline = inner_->Describe(value.value_or(V{}));
+    outline.nullable = true;
+    if (!value) outline.value.reset();
+    return outline;
+  }
+
+  OverrideForm override_form() const override { return inner_->override_form(); }
+  void Conceal() override { inner_->Conceal(); }
+
+ private:
+  static bool IsNull(const Node& node) {
+    return node.kind == Node::Kind::kNull ||
+           (node.style == Node::Style::kVerbatim && node.text.empty());
+  }
+
+  std::unique_ptr<Shape<V>> inner_;
+};
+
+/// A list. What is given takes the place of the default, whole.
+template <class V>
+class ListShape final : public Shape<std::vector<V>> {
+ public:
+  explicit ListShape(std::unique_ptr<Shape<V>> element) : element_(std::move(element)) {}
+
+  void Read(const Node* node, const std::string& path, Reader& reader,
+            std::vector<V>& value) const override {
+    if (node != nullptr && node->kind != Node::Kind::kList) {
+      ReportNoList(*node, path, reader);
+      node = nullptr;
+    }
+    if (node != nullptr) value.assign(node->items.size(), V{});
+    for (size_t i = 0; i < value.size(); ++i) {
+      const std::string item_path = path + "[" + std::to_string(i) + "]";
+      const Node* item = node == nullptr ? nullptr : node->items[i];
+      if (item != nullptr) reader.Given(item_path, item->position);
+      element_->Read(item, item_path, reader, value[i]);
+    }
+  }
+
+  Outline Describe(const std::vector<V>& value) const override {
+    Outline outline{.kind = Outline::Kind::kList, .expectation = Expectation()};
+    outline.element.push_back(element_->Describe(V{}));
+    for (const V& item : value) outline.items.push_back(element_->Describe(item));
+    return outline;
+  }
+
+  OverrideForm override_form() const override { return OverrideForm::kYaml; }
+  void Conceal() override { element_->Conceal(); }
+
+ private:
+  std::string Expectation() const { return "a list, each " + element_->Describe(V{}).expectation; }
+
+  void ReportNoList(const Node& node, const std::string& path, Reader& reader) const {
+    if (node.kind == Node::Kind::kNull) {
+      reader.Report(node.position, path + " has no value; use " + Expectation() + ", or []");
+    } else if (node.kind == Node::Kind::kMap) {
+      reader.Report(node.position, path + " is a section; use " + Expectation());
+    } else {
+      reader.Report(node.position, path + " is a single value; use " + Expectation());
+    }
+  }
+
+  std::unique_ptr<Shape<V>> element_;
+};
+
+/// Named values. What is given takes the place of the default, whole. Names are made of lower-case
+/// letters, digits, - and _.
+template <class V>
+class MapShape final : public Shape<std::map<std::string, V>> {
+ public:
+  explicit MapShape(std::unique_ptr<Shape<V>> element) : element_(std::move(element)) {}
+
+  void Read(const Node* node, const std::string& path, Reader& reader,
+            std::map<std::string, V>& value) const override {
+    if (node != nullptr && node->kind != Node::Kind::kMap) {
+      reader.Report(node->position, path + " is no section of names; use " + Expectation());
+      node = nullptr;
+    }
+    if (node != nullptr) {
+      value.clear();
+      for (const Node::Entry& entry : node->entries) {
+        const std::string entry_path = path + "." + entry.key;
+        if (!IsName(entry.key)) {
+          reader.Report(entry.key_position,
+                        path + " has the name " + Quoted(entry.key) +
+                            "; use lower-case letters, digits, - and _, a letter or digit first");
+          continue;
+        }
+        reader.Given(entry_path, entry.key_position);
+        element_->Read(entry.value, entry_path, reader, value[entry.key]);
+      }
+    } else {
+      for (auto& [key, element] : value) element_->Read(nullptr, path + "." + key, reader, element);
+    }
+  }
+
+  Outline Describe(const std::map<std::string, V>& value) const override {
+    Outline outline{.kind = Outline::Kind::kMap, .expectation = Expectation()};
+    outline.element.push_back(element_->Describe(V{}));
+    for (const auto& [key, item] : value)
+      outline.entries.push_back({key, element_->Describe(item)});
+    return outline;
+  }
+
+  OverrideForm override_form() const override {
+    return element_->override_form() == OverrideForm::kText ? OverrideForm::kYaml
+                                                            : OverrideForm::kNone;
+  }
+  void Conceal() override { element_->Conceal(); }
+
+ private:
+  static bool IsName(std::string_view name) {
+    const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+    return !name.empty() && name.size() <= 64 && plain(name[0]) &&
+           std::ranges::all_of(name, [&](char c) { return plain(c) || c == '-' || c == '_'; });
+  }
+
+  std::string Expectation() const {
+    return "names, each with " + element_->Describe(V{}).expectation;
+  }
+
+  std::unique_ptr<Shape<V>> element_;
+};
+
+}  // namespace spillway::config

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/problem.h"
+
+namespace spillway::config {
+
+/// One value of a YAML document. Aliases are resolved and merge keys applied; nodes may be shared.
+struct Node {
+  enum class Kind { kNull, kScalar, kList, kMap };
+
+  /// How a scalar was written, which decides what may be read out of it.
+  enum class Style {
+    kPlain,
+    kQuoted,    ///< In quotes, as a block, or tagged !!str: a text, never a number.
+    kVerbatim,  ///< Not out of a file: nothing in it is substituted.
+  };
+
+  struct Entry {
+    std::string key;
+    Position key_position;
+    const Node* value = nullptr;
+  };
+
+  Kind kind = Kind::kNull;
+  Style style = Style::kPlain;
+  Position position;
+  std::string text;                ///< Of a scalar.
+  std::vector<const Node*> items;  ///< Of a list.
+  std::vector<Entry> entries;      ///< Of a map; every key once.
+
+  /// The value under `key`, or null.
+  const Node* Find(std::string_view key) const;
+};
+
+/// The nodes of one document. Movable; nodes keep their addresses.
+class Document {
+ public:
+  /// Null where the document is empty.
+  const Node* root() const { return root_; }
+  void set_root(const Node* root) { root_ = root; }
+
+  Node& Add(Node::Kind kind, Position position);
+  size_t size() const { return nodes_.size(); }
+
+ private:
+  std::deque<Node> nodes_;
+  const Node* root_ = nullptr;
+};
+
+/// Parses one YAML 1.2 document of at most 1 MiB and 100,000 values. Adds to `problems` what makes
+/// it no document (then the root is null) and what it must not hold: duplicate keys, keys that are
+/// no names, foreign tags. Positions name `source`.
+Document ParseYaml(std::string_view text, const std::string& source, Problems& problems);
+
+}  // namespace spillway::config
