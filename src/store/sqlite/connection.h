@@ -1,0 +1,104 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include <sqlite3.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+
+namespace spillway::store {
+
+/// One connection to a SQLite file, with its prepared statements. Used by one thread at a time.
+/// SQLite's codes become: BUSY kUnavailable (retryable), after waiting 10 s for other processes; FULL
+/// kOutOfSpace; CORRUPT and NOTADB kCorrupt; a trigger's refusal kConflict; a CHECK's kInvalidArgument.
+class Connection {
+ public:
+  enum class Mode { kReadWrite, kReadOnly };
+
+  /// kReadWrite creates the file when there is none. ":memory:" is a database of this connection only.
+  static Result<std::unique_ptr<Connection>> Open(const std::filesystem::path& path, Mode mode);
+
+  /// Runs statements that return no rows and take no parameters; they are not kept.
+  Result<> Execute(const std::string& sql);
+
+  /// False once SQLite itself has rolled a transaction back, as it does after some errors.
+  bool InTransaction() const { return sqlite3_get_autocommit(handle_.get()) == 0; }
+
+  sqlite3* handle() { return handle_.get(); }
+
+ private:
+  friend class Query;
+
+  struct Close {
+    void operator()(sqlite3* handle) const { sqlite3_close_v2(handle); }
+  };
+  struct Finalize {
+    void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+  };
+
+  Connection(const std::filesystem::path& path, sqlite3* handle) : path_(path), handle_(handle) {}
+
+  /// The statement for `sql`; null when it does not compile.
+  sqlite3_stmt* Prepare(std::string_view sql);
+  Error LastError() const;
+
+  std::filesystem::path path_;
+  std::unique_ptr<sqlite3, Close> handle_;
+  std::unordered_map<std::string_view, std::unique_ptr<sqlite3_stmt, Finalize>> statements_;
+};
+
+/// One run of a statement of a connection, which keeps it prepared. Two runs of the same text must
+/// not overlap. Binding errors wait until Next or Run.
+class Query {
+ public:
+  /// `sql` must live as long as the connection (a literal); `values` are bound in order: integers,
+  /// text, Timestamp, or an optional of them.
+  template <class... Values>
+  Query(Connection& connection, std::string_view sql, const Values&... values)
+      : connection_(connection), statement_(connection.Prepare(sql)) {
+    (Bind(values), ...);
+  }
+  ~Query();
+  Query(const Query&) = delete;
+  Query& operator=(const Query&) = delete;
+
+  /// Steps to the next row; false after the last.
+  Result<bool> Next();
+
+  /// Steps to the end; returns how many rows the statement inserted, updated or deleted.
+  Result<int64_t> Run();
+
+  /// The next column of the row. Text lives until the next step.
+  int64_t Integer() { return sqlite3_column_int64(statement_, column_++); }
+  std::string_view Text();
+  Timestamp Time() { return Timestamp(std::chrono::microseconds(Integer())); }
+  std::optional<Timestamp> TimeOrNull();
+  std::optional<int64_t> IntegerOrNull();
+  std::optional<std::string_view> TextOrNull();
+
+ private:
+  void Bind(int64_t value);
+  void Bind(std::string_view value);
+  void Bind(Timestamp value) { Bind(int64_t{value.time_since_epoch().count()}); }
+  void Bind(std::nullopt_t);
+  template <class T>
+  void Bind(const std::optional<T>& value) {
+    value ? Bind(*value) : Bind(std::nullopt);
+  }
+  bool IsNull() const { return sqlite3_column_type(statement_, column_) == SQLITE_NULL; }
+
+  Connection& connection_;
+  sqlite3_stmt* statement_;
+  int status_ = SQLITE_OK;
+  int parameter_ = 0;
+  int column_ = 0;
+};
+
+}  // namespace spillway::store

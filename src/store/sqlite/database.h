@@ -1,0 +1,91 @@
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "store/sqlite/connection.h"
+
+namespace spillway::store {
+
+/// What a transaction must survive once its call has returned. Either way transactions are atomic, and a
+/// lost one takes all later ones with it, never an earlier one.
+enum class Durability {
+  kProcess,  ///< The end of this process; a loss of power may undo it.
+  kDisk,     ///< Loss of power.
+};
+
+/// One SQLite file (WAL), shared by any number of threads and processes. Writes that come together
+/// are committed together: whoever finds nobody committing runs all waiting ones in one transaction,
+/// each in its own savepoint, so that they share one fsync. Thread-safe.
+class Database {
+ public:
+  /// Opens or creates the file and brings its schema up to date. ":memory:" lives as long as the object.
+  static Result<std::unique_ptr<Database>> Open(const std::filesystem::path& path);
+
+  /// Runs `act` (Connection& → Result<T>) in a write transaction and returns what it returned, once that
+  /// is committed; when it returns an error, its changes are undone. May run on another thread.
+  template <class Act>
+  auto Write(Durability durability, Act act) -> decltype(act(std::declval<Connection&>())) {
+    std::optional<decltype(act(std::declval<Connection&>()))> answer;
+    TRY(Commit(durability, [&](Connection& connection) -> Result<> {
+      answer.emplace(act(connection));
+      if (!*answer) return std::unexpected(answer->error());
+      return {};
+    }));
+    return *std::move(answer);
+  }
+
+  /// Runs `act` (Connection& → Result<T>) on a connection that only reads. Each statement sees one
+  /// committed state.
+  template <class Act>
+  auto Read(Act act) -> decltype(act(std::declval<Connection&>())) {
+    if (in_memory_) return Write(Durability::kProcess, std::move(act));
+    std::unique_ptr<Connection> reader = TRY(TakeReader());
+    auto answer = act(*reader);
+    GiveReader(std::move(reader));
+    return answer;
+  }
+
+ private:
+  using Act = std::function<Result<>(Connection&)>;
+  struct Waiting {
+    Durability durability;
+    const Act* act;
+    Result<> answer;
+    bool done = false;
+    std::condition_variable turn;
+  };
+
+  Database(std::filesystem::path path, std::unique_ptr<Connection> writer)
+      : path_(std::move(path)), in_memory_(path_ == ":memory:"), writer_(std::move(writer)) {}
+
+  Result<> Commit(Durability durability, const Act& act);
+  void CommitTogether(std::span<Waiting* const> batch);
+  Result<> RunBatch(std::span<Waiting* const> batch);
+  Result<> SetSynchronous(Durability durability);
+  Result<std::unique_ptr<Connection>> TakeReader();
+  void GiveReader(std::unique_ptr<Connection> reader);
+
+  const std::filesystem::path path_;
+  const bool in_memory_;
+
+  std::mutex mutex_;  ///< Guards the line, and who may use the writer.
+  std::deque<Waiting*> line_;
+  bool committing_ = false;
+  std::unique_ptr<Connection> writer_;
+  std::optional<Durability> synchronous_;
+
+  std::mutex readers_mutex_;
+  std::vector<std::unique_ptr<Connection>> readers_;
+};
+
+}  // namespace spillway::store

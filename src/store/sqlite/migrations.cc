@@ -1,0 +1,59 @@
+#include "store/sqlite/migrations.h"
+
+#include <string>
+
+#include <fmt/format.h>
+
+namespace spillway::store {
+namespace {
+
+/// "Splw": marks the file as ours (`PRAGMA application_id`).
+constexpr int64_t kApplicationId = 0x53706c77;
+
+Result<int64_t> ReadNumber(Connection& connection, std::string_view sql) {
+  Query query(connection, sql);
+  TRY(query.Next());
+  return query.Integer();
+}
+
+/// The schema's version; refuses what is not ours to touch.
+Result<size_t> Version(Connection& connection, std::string_view path) {
+  const int64_t version = TRY(ReadNumber(connection, "PRAGMA user_version"));
+  const int64_t application = TRY(ReadNumber(connection, "PRAGMA application_id"));
+  const int64_t tables = TRY(ReadNumber(connection, "SELECT count(*) FROM sqlite_schema"));
+  if (application != kApplicationId && (application != 0 || version != 0 || tables != 0)) {
+    return Fail(ErrorCode::kUnsupported,
+                fmt::format("{}: is another program's database; point state: at another file", path));
+  }
+  const auto newest = static_cast<int64_t>(Migrations().size());
+  if (version > newest) {
+    return Fail(ErrorCode::kUnsupported,
+                fmt::format("{} has schema {}; this spillway knows up to {}: upgrade spillway or point state: at "
+                            "another file",
+                            path, version, newest));
+  }
+  return static_cast<size_t>(version);
+}
+
+Result<> Apply(Connection& connection, std::string_view path) {
+  const size_t version = TRY(Version(connection, path));
+  if (version == Migrations().size()) return connection.Execute("COMMIT");
+  TRY(connection.Execute(std::string(Migrations()[version])));
+  return connection.Execute(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT",
+                                        kApplicationId, version + 1));
+}
+
+}  // namespace
+
+Result<> Migrate(Connection& connection, std::string_view path) {
+  while (TRY(Version(connection, path)) < Migrations().size()) {
+    TRY(connection.Execute("BEGIN IMMEDIATE"));
+    if (Result<> applied = Apply(connection, path); !applied) {
+      if (connection.InTransaction()) TRY(connection.Execute("ROLLBACK"));
+      return applied;
+    }
+  }
+  return {};
+}
+
+}  // namespace spillway::store

@@ -1,0 +1,108 @@
+#include "store/sqlite/records.h"
+
+#include <chrono>
+
+#include <fmt/format.h>
+
+namespace spillway::store {
+namespace {
+
+std::optional<Error> ReadFailure(Query& row) {
+  const std::optional<std::string_view> code = row.TextOrNull();
+  std::optional<Error> failure;
+  if (code) failure.emplace().code = ErrorCodeFromName(*code);
+  const std::string message(row.Text());
+  const bool retryable = row.Integer() != 0;
+  const std::optional<int64_t> retry_after_ms = row.IntegerOrNull();
+  if (!failure) return failure;
+  failure->message = message;
+  failure->retryable = retryable;
+  if (retry_after_ms) failure->retry_after = std::chrono::milliseconds(*retry_after_ms);
+  return failure;
+}
+
+}  // namespace
+
+Result<JobRow> ReadJob(Query& row) {
+  JobRow read;
+  engine::Job& job = read.job;
+  job.id = row.Text();
+  job.task_id = row.Text();
+  job.run = row.Integer();
+  job.export_name = row.Text();
+  job.recipe = row.Text();
+  job.tenant = row.Text();
+  job.group = row.Text();
+  job.parameters = row.Text();
+  job.requested_by = row.Text();
+  job.state = TRY(engine::JobStateFromName(row.Text()));
+  job.phase = TRY(engine::JobPhaseFromName(row.Text()));
+  job.created_at = row.Time();
+  job.updated_at = row.Time();
+  job.started_at = row.TimeOrNull();
+  job.finished_at = row.TimeOrNull();
+  job.cancel_requested_at = row.TimeOrNull();
+  job.chunks_total = row.Integer();
+  job.chunks_succeeded = row.Integer();
+  job.chunks_dead = row.Integer();
+  job.counts.planned = row.Integer();
+  job.counts.written = row.Integer();
+  job.counts.excluded = row.Integer();
+  job.counts.failed = row.Integer();
+  job.counts.bytes = row.Integer();
+  job.attempts = row.Integer();
+  job.plan = row.Text();
+  job.outcome = row.Text();
+  job.failure = ReadFailure(row);
+  job.lease_owner = row.Text();
+  job.lease_token = row.Integer();
+  job.lease_expires_at = row.Time();
+  read.number = row.Integer();
+  return read;
+}
+
+Result<engine::Chunk> ReadChunk(Query& row, std::string_view job_id) {
+  engine::Chunk chunk;
+  chunk.job_id = job_id;
+  chunk.index = row.Integer();
+  chunk.state = TRY(engine::ChunkStateFromName(row.Text()));
+  chunk.spec = row.Text();
+  chunk.planned = row.Integer();
+  chunk.attempts = row.Integer();
+  chunk.not_before = row.Time();
+  chunk.result = row.Text();
+  chunk.failure = ReadFailure(row);
+  chunk.lease_owner = row.Text();
+  chunk.lease_token = row.Integer();
+  chunk.lease_expires_at = row.Time();
+  return chunk;
+}
+
+Result<JobRow> FindJob(Connection& connection, std::string_view job_id) {
+  Query row(connection, SPILLWAY_SELECT_JOB "WHERE id = ?", job_id);
+  if (!TRY(row.Next())) {
+    return Fail(ErrorCode::kNotFound, fmt::format("no job {}; `spillway jobs list` shows those there are", job_id));
+  }
+  return ReadJob(row);
+}
+
+Result<> Record(Connection& connection, int64_t job_number, std::optional<engine::JobState> from,
+                engine::JobState to, Timestamp at, std::string_view actor, std::string_view cause) {
+  const auto from_name = from ? std::optional(engine::Name(*from)) : std::nullopt;
+  TRY(Query(connection,
+            "INSERT INTO transitions (job, sequence, from_state, to_state, at, actor, cause) "
+            "SELECT ?1, 1 + coalesce((SELECT max(sequence) FROM transitions WHERE job = ?1), 0), ?2, ?3, ?4, ?5, ?6",
+            job_number, from_name, engine::Name(to), at, actor, cause)
+          .Run());
+  return {};
+}
+
+FailureColumns::FailureColumns(const std::optional<Error>& failure) {
+  if (!failure) return;
+  code = Name(failure->code);
+  message = failure->message;
+  retryable = failure->retryable ? 1 : 0;
+  if (failure->retry_after) retry_after_ms = failure->retry_after->count();
+}
+
+}  // namespace spillway::store

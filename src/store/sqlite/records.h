@@ -1,0 +1,54 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "engine/job.h"
+#include "store/sqlite/connection.h"
+
+/// How the engine's records lie in the tables.
+namespace spillway::store {
+
+/// Begins a SELECT whose rows ReadJob reads; `jobs.number` comes last.
+#define SPILLWAY_SELECT_JOB                                                                            \
+  "SELECT id, task_id, run, export_name, recipe, tenant, job_group, parameters, requested_by, state, " \
+  "phase, created_at, updated_at, started_at, finished_at, cancel_requested_at, chunks_total, "        \
+  "chunks_succeeded, chunks_dead, planned, written, excluded, failed, bytes, attempts, plan, outcome, " \
+  "failure_code, failure_message, failure_retryable, failure_retry_after_ms, lease_owner, "            \
+  "lease_token, lease_expires_at, number FROM jobs JOIN job_documents ON job = number "
+
+/// Begins a SELECT whose rows ReadChunk reads, of one job.
+#define SPILLWAY_SELECT_CHUNK                                                                     \
+  "SELECT chunk_index, state, spec, planned, attempts, not_before, result, failure_code, "       \
+  "failure_message, failure_retryable, failure_retry_after_ms, lease_owner, lease_token, "       \
+  "lease_expires_at FROM chunks "
+
+/// A job and the number that other tables know it by.
+struct JobRow {
+  engine::Job job;
+  int64_t number = 0;
+};
+
+Result<JobRow> ReadJob(Query& row);
+Result<engine::Chunk> ReadChunk(Query& row, std::string_view job_id);
+
+/// kNotFound, in one clear line, when there is none.
+Result<JobRow> FindJob(Connection& connection, std::string_view job_id);
+
+/// Adds a step to a job's history.
+Result<> Record(Connection& connection, int64_t job_number, std::optional<engine::JobState> from,
+                engine::JobState to, Timestamp at, std::string_view actor, std::string_view cause);
+
+/// An optional error's columns, to be bound.
+struct FailureColumns {
+  explicit FailureColumns(const std::optional<Error>& failure);
+
+  std::optional<std::string_view> code;
+  std::string_view message;
+  int64_t retryable = 0;
+  std::optional<int64_t> retry_after_ms;
+};
+
+}  // namespace spillway::store
