@@ -6,6 +6,8 @@
 namespace spillway::engine {
 namespace {
 
+constexpr size_t kFlushBytes = 1 << 20;
+
 void AddRange(std::vector<storage::ObjectRange>& ranges, storage::ObjectRange added) {
   if (!ranges.empty()) {
     storage::ObjectRange& last = ranges.back();
@@ -67,19 +69,21 @@ Result<> PartWriter::AwaitTurn(std::stop_token stop) {
   return {};
 }
 
-Result<> PartWriter::Write(Buffer& bytes, std::stop_token stop) {
-  hash_.Update(bytes.bytes());
-  bytes_ += bytes.size();
-  if (pending_.empty()) {
-    std::swap(pending_, bytes);
-  } else {
-    pending_.Append(bytes.bytes());
-  }
-  bytes.Clear();
-  if (pending_.size() >= staging_.pending_bytes_max_) {
+bool PartWriter::IsTurn() {
+  if (order_ == PartOrder::kAlone) return true;
+  std::lock_guard lock(staging_.mutex_);
+  return *staging_.line_.begin() >= chunk_;
+}
+
+Result<> PartWriter::Commit(std::stop_token stop) {
+  hash_.Update(pending_.bytes().subspan(digested_));
+  digested_ = pending_.size();
+  if (digested_ >= staging_.pending_bytes_max_) {
     TRY(AwaitTurn(stop));
-    TRY(Flush());
+    return Flush();
   }
+  // Bytes are cheapest to write while they are in the cache.
+  if (digested_ >= kFlushBytes && IsTurn()) return Flush();
   return {};
 }
 
@@ -87,17 +91,20 @@ Result<> PartWriter::Flush() {
   if (pending_.empty()) return {};
   storage::Stage* stage = TRY(staging_.StageOf(file_));
   AddRange(ranges_, TRY(stage->Append(std::array{pending_.bytes()})));
+  staged_ += pending_.size();
+  digested_ = 0;
   pending_.Clear();
   return {};
 }
 
 Result<recipe::Part> PartWriter::Finish(int64_t rows, std::stop_token stop) {
+  TRY(Commit(stop));
   TRY(AwaitTurn(stop));
   TRY(Flush());
   return recipe::Part{.file = file_,
                       .ranges = std::move(ranges_),
                       .rows = rows,
-                      .bytes = bytes_,
+                      .bytes = staged_,
                       .sha256 = ToHex(hash_.Finish()),
                       .epoch = staging_.store_.epoch()};
 }

@@ -30,20 +30,24 @@ enum class PartOrder { kInTurn, kAlone };
 /// it without Finish leaves bytes in the stage that nothing refers to.
 class PartWriter {
  public:
-  /// Takes everything out of `bytes`.
-  Result<> Write(Buffer& bytes, std::stop_token stop);
+  /// Where the part's next bytes go: append, then Commit.
+  Buffer& buffer() { return pending_; }
+
+  /// Takes what was appended into account.
+  Result<> Commit(std::stop_token stop);
 
   /// Waits for the turn and stages the rest. `rows` are the rows the part holds.
   Result<recipe::Part> Finish(int64_t rows, std::stop_token stop);
 
-  /// Bytes written so far.
-  uint64_t bytes() const { return bytes_; }
+  /// Bytes committed so far.
+  uint64_t bytes() const { return staged_ + digested_; }
 
  private:
   friend class Staging;
   PartWriter(Staging& staging, std::string file, int64_t chunk, PartOrder order)
       : staging_(staging), file_(std::move(file)), chunk_(chunk), order_(order) {}
 
+  bool IsTurn();
   Result<> AwaitTurn(std::stop_token stop);
   Result<> Flush();
 
@@ -52,8 +56,9 @@ class PartWriter {
   int64_t chunk_;
   PartOrder order_;
   Buffer pending_;
+  size_t digested_ = 0;  ///< Of pending_.
+  uint64_t staged_ = 0;
   Sha256 hash_;
-  uint64_t bytes_ = 0;
   std::vector<storage::ObjectRange> ranges_;
 };
 

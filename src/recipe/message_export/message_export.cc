@@ -1,0 +1,276 @@
+#include "recipe/message_export/message_export.h"
+
+#include <algorithm>
+#include <array>
+
+#include <arrow/api.h>
+#include <nlohmann/json.hpp>
+
+#include "engine/staging.h"
+#include "recipe/message_export/chunk_spec.h"
+#include "recipe/message_export/chunk_writer.h"
+#include "recipe/message_export/file_names.h"
+#include "recipe/message_export/part_encoder.h"
+#include "storage/key.h"
+
+namespace spillway::recipe {
+namespace {
+
+constexpr int64_t kRowsPerChunk = 131072;
+constexpr int64_t kRowsPerParquetFile = 524288;
+constexpr int64_t kRowsPerZipMember = 1048576;
+
+Result<MessageExportParameters> ParametersOf(const engine::Job& job) {
+  return ParametersFromJson(job.parameters, OutputOptions{});
+}
+
+Result<> CheckOptions(const OutputOptions& output) {
+  const auto refuse = [](std::string message) { return Fail(ErrorCode::kInvalidArgument, std::move(message)); };
+  const FileKind kind = TRY(FileKind::Make(output));
+  if (output.format == FileFormat::kParquet) {
+    if (output.compression == Compression::kGzip || output.compression == Compression::kZstd) {
+      return refuse("parquet compresses inside; use compression none or zip");
+    }
+    if (output.limits.bytes_per_file > 0) {
+      return refuse("limits.bytes_per_file cannot be kept for parquet; use limits.rows_per_file");
+    }
+  }
+  const bool truncates = output.limits.on_limit == OnLimit::kTruncate && output.limits.bytes_per_file > 0;
+  if (truncates && output.format == FileFormat::kJson) {
+    return refuse("a JSON array cannot be truncated by bytes; use ndjson, or limits.rows_per_file");
+  }
+  if (output.compression == Compression::kZip) {
+    TRY(envelope::NewZipMember("member", {}, output.compression_level));
+  }
+  return {};
+}
+
+lake::CutOptions CutFor(const OutputOptions& output) {
+  lake::CutOptions cut{.rows_max = kRowsPerChunk};
+  if (output.format == FileFormat::kParquet) cut.rows_max = kRowsPerParquetFile;
+  if (output.compression == Compression::kZip) {
+    cut.rows_max = kRowsPerZipMember;
+    cut.daily_in_zone = output.time_zone;
+  }
+  if (output.limits.on_limit == OnLimit::kSplit) cut.rows_per_file = output.limits.rows_per_file;
+  return cut;
+}
+
+/// E8: what a limit on rows does to a read, besides splitting it.
+Result<int64_t> ApplyRowLimit(const Limits& limits, std::vector<lake::ReadUnit>& units, int64_t rows) {
+  const int64_t limit = limits.rows_per_file;
+  if (limit == 0 || rows <= limit || limits.on_limit == OnLimit::kSplit) return 0;
+  if (limits.on_limit == OnLimit::kFail) {
+    return Fail(ErrorCode::kOutOfSpace, std::to_string(rows) + " rows are more than limits.rows_per_file " +
+                                            std::to_string(limit) +
+                                            " allows; ask for a shorter range, or set on_limit: split");
+  }
+  int64_t kept = 0;
+  size_t units_kept = 0;
+  while (kept < limit) {
+    lake::ReadUnit& unit = units[units_kept++];
+    unit.rows = std::min(unit.rows, limit - kept);
+    kept += unit.rows;
+  }
+  units.resize(units_kept);
+  return rows - limit;
+}
+
+/// Gives every unit its file, or its member in the archive.
+Result<std::vector<ChunkSpec>> NameFiles(const MessageExportParameters& parameters, std::string_view export_name,
+                                         const std::vector<lake::ReadUnit>& units) {
+  const OutputOptions& output = parameters.output;
+  const FileKind kind = TRY(FileKind::Make(output));
+  const std::string extension = kind.extension();
+  const std::string stem =
+      std::string(export_name) + "_" + TRY(RangeName(parameters.range, output.time_zone));
+  std::vector<ChunkSpec> specs;
+  if (output.compression == Compression::kZip) {
+    std::string day;
+    int64_t of_day = 0;
+    for (const lake::ReadUnit& unit : units) {
+      const std::string unit_day = TRY(DayName(unit.range.begin, output.time_zone));
+      of_day = unit_day == day ? of_day + 1 : 1;
+      day = unit_day;
+      specs.push_back({.unit = unit, .file = NumberedName(day, of_day, of_day == 1 ? 1 : 2, extension)});
+    }
+    return specs;
+  }
+  const int64_t per_file = CutFor(output).rows_per_file;
+  int64_t rows = 0;
+  for (const lake::ReadUnit& unit : units) rows += unit.rows;
+  const int64_t files = per_file == 0 ? 1 : std::max<int64_t>(1, (rows + per_file - 1) / per_file);
+  int64_t at = 0;
+  for (const lake::ReadUnit& unit : units) {
+    const int64_t file = per_file == 0 ? 0 : at / per_file;
+    ChunkSpec spec{.unit = unit, .file = NumberedName(stem, file + 1, files, extension)};
+    spec.first = at == file * per_file;
+    at += unit.rows;
+    spec.last = at == rows || (per_file > 0 && at % per_file == 0);
+    specs.push_back(std::move(spec));
+  }
+  return specs;
+}
+
+std::string SourceJson(const lake::ReadPlan& plan) {
+  return nlohmann::json{{"lake_version", plan.version},
+                        {"rows", plan.rows},
+                        {"partitions", plan.partitions},
+                        {"partitions_pruned", plan.partitions_pruned},
+                        {"files", plan.files},
+                        {"files_pruned", plan.files_pruned},
+                        {"row_groups", plan.row_groups},
+                        {"row_groups_pruned", plan.row_groups_pruned},
+                        {"bytes", plan.bytes},
+                        {"bytes_pruned", plan.bytes_pruned}}
+      .dump();
+}
+
+/// Keeps the parts that fit under a limit of bytes; the rows of the others are cut off.
+void Truncate(const Limits& limits, std::vector<Part>& parts, Assembly& assembly) {
+  uint64_t bytes = 0;
+  size_t kept = 0;
+  while (kept < parts.size()) {
+    bytes += EncodedBytes(parts[kept]);
+    if (bytes > limits.bytes_per_file) break;
+    ++kept;
+  }
+  for (size_t i = kept; i < parts.size(); ++i) assembly.cut_off += parts[i].rows;
+  parts.resize(kept);
+  if (assembly.cut_off == 0) return;
+  assembly.errors.push_back({.key = std::to_string(assembly.cut_off) + " rows",
+                             .classification = "excluded",
+                             .message = "left out at limits.bytes_per_file " +
+                                        std::to_string(limits.bytes_per_file)});
+}
+
+Result<OutputFile> Archive(std::string name, std::vector<Part> parts, const engine::Job& job,
+                           engine::Staging& staging) {
+  std::vector<envelope::ZipEntry> entries;
+  for (const Part& part : parts) entries.push_back(TRY(ZipEntryFromJson(part.detail)));
+  Buffer directory;
+  TRY(envelope::AppendZipDirectory(entries, job.created_at, directory));
+  parts.push_back(TRY(staging.Append(kArchive, directory.bytes())));
+  return OutputFile{.name = std::move(name), .parts = std::move(parts)};
+}
+
+}  // namespace
+
+lake::Projection MessageExport::ProjectionOf(const OutputOptions& output) const {
+  lake::Projection projection{output.columns};
+  if (!projection.columns.empty()) return projection;
+  for (const auto& field : schema_.columns->fields()) {
+    projection.columns.push_back({.source = field->name(), .name = field->name()});
+  }
+  return projection;
+}
+
+Result<CanonicalRequest> MessageExport::Canonicalise(const Request& request) const {
+  const auto defaults = defaults_.find(request.export_name);
+  if (defaults == defaults_.end()) {
+    return Fail(ErrorCode::kNotFound, "no export named \"" + request.export_name + "\" is configured");
+  }
+  MessageExportParameters parameters = TRY(ParametersFromJson(request.parameters, defaults->second));
+  OutputOptions& output = parameters.output;
+  TRY(CheckOptions(output));
+  TRY(destinations_(output.destination));
+  output.columns = ProjectionOf(output).columns;
+  TRY(lake::ProjectedSchema(schema_, {output.columns}));
+  const auto columns = static_cast<int64_t>(output.columns.size());
+  if (output.limits.columns_max > 0 && columns > output.limits.columns_max) {
+    return Fail(ErrorCode::kInvalidArgument, std::to_string(columns) + " columns are more than limits.columns_max " +
+                                                 std::to_string(output.limits.columns_max) + " allows");
+  }
+  TRY(log_.Read(parameters.organisation));
+  return CanonicalRequest{.tenant = parameters.organisation,
+                          .group = request.export_name,
+                          .parameters = ToJson(parameters)};
+}
+
+Result<Destination> MessageExport::DestinationOf(const engine::Job& job) const {
+  const MessageExportParameters parameters = TRY(ParametersOf(job));
+  return Destination{.store = TRY(destinations_(parameters.output.destination)),
+                     .directory = storage::EscapeKeySegment(parameters.organisation) + "/" + job.id};
+}
+
+Result<lake::ReadPlan> MessageExport::Read(const MessageExportParameters& parameters, std::stop_token stop) const {
+  const lake::Snapshot snapshot = TRY(log_.Read(parameters.organisation));
+  return lake::PlanRead(lake_, schema_, snapshot, parameters.range, CutFor(parameters.output), std::move(stop));
+}
+
+Result<lake::ReadPlan> MessageExport::PlanOnly(std::string_view canonical_parameters, std::stop_token stop) const {
+  return Read(TRY(ParametersFromJson(canonical_parameters, OutputOptions{})), std::move(stop));
+}
+
+Result<Plan> MessageExport::MakePlan(const engine::Job& job, std::stop_token stop) const {
+  const MessageExportParameters parameters = TRY(ParametersOf(job));
+  lake::ReadPlan read = TRY(Read(parameters, std::move(stop)));
+  Plan plan{.source = SourceJson(read), .planned = read.rows, .chunks = {}};
+  if (read.units.empty()) read.units.push_back({.range = parameters.range, .slices = {}});
+  const int64_t cut_off = TRY(ApplyRowLimit(parameters.output.limits, read.units, read.rows));
+  std::vector<ChunkSpec> specs = TRY(NameFiles(parameters, job.export_name, read.units));
+  specs.back().cut_off = cut_off;
+  for (const ChunkSpec& spec : specs) {
+    plan.chunks.push_back({.spec = ToJson(spec), .planned = spec.unit.rows + spec.cut_off});
+  }
+  return plan;
+}
+
+Result<ChunkResult> MessageExport::Process(const engine::Job& job, const engine::Chunk& chunk,
+                                           engine::Staging& staging, std::stop_token stop) const {
+  const MessageExportParameters parameters = TRY(ParametersOf(job));
+  const ChunkSpec spec = TRY(ChunkSpecFromJson(chunk.spec));
+  const lake::Projection projection = ProjectionOf(parameters.output);
+  const std::shared_ptr<arrow::Schema> schema = TRY(lake::ProjectedSchema(schema_, projection));
+  const FileKind kind = TRY(FileKind::Make(parameters.output));
+  ChunkWriter writer(parameters.output, kind, *schema, spec, chunk.index, job.created_at, staging);
+  if (!spec.unit.slices.empty()) {
+    TRY(lake::Scan(lake_, schema_, spec.unit, projection, stop,
+                   [&](const arrow::RecordBatch& batch) { return writer.Append(batch, stop); }));
+  }
+  ChunkResult result;
+  result.parts = TRY(writer.Finish(stop));
+  for (const Part& part : result.parts) {
+    result.counts.written += part.rows;
+    result.counts.bytes += static_cast<int64_t>(part.bytes);
+  }
+  result.counts.planned = spec.unit.rows + spec.cut_off;
+  result.counts.excluded = spec.cut_off;
+  if (spec.cut_off > 0) {
+    result.errors.push_back({.key = std::to_string(spec.cut_off) + " rows",
+                             .classification = "excluded",
+                             .message = "left out at limits.rows_per_file " +
+                                        std::to_string(parameters.output.limits.rows_per_file)});
+  }
+  return result;
+}
+
+Result<Assembly> MessageExport::Assemble(const engine::Job& job, std::vector<Part> parts,
+                                         engine::Staging& staging) const {
+  const MessageExportParameters parameters = TRY(ParametersOf(job));
+  const OutputOptions& output = parameters.output;
+  const FileKind kind = TRY(FileKind::Make(output));
+  const std::string stem =
+      job.export_name + "_" + TRY(RangeName(parameters.range, output.time_zone));
+  Assembly assembly;
+  if (output.limits.bytes_per_file > 0) {
+    if (output.limits.on_limit == OnLimit::kTruncate) Truncate(output.limits, parts, assembly);
+    if (output.limits.on_limit == OnLimit::kFail) TRY(CheckBytes(output, parts));
+  }
+  if (output.compression == Compression::kZip) {
+    assembly.files.push_back(TRY(Archive(stem + ".zip", std::move(parts), job, staging)));
+    return assembly;
+  }
+  const bool alone = PartsAreFiles(output, kind);
+  const auto total = static_cast<int64_t>(parts.size());
+  for (int64_t i = 0; Part& part : parts) {
+    std::string name = alone ? NumberedName(stem, ++i, total, kind.extension()) : part.file;
+    if (assembly.files.empty() || assembly.files.back().name != name) {
+      assembly.files.push_back({.name = std::move(name), .parts = {}});
+    }
+    assembly.files.back().parts.push_back(std::move(part));
+  }
+  return assembly;
+}
+
+}  // namespace spillway::recipe
