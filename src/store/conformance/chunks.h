@@ -1,0 +1,351 @@
+#pragma once
+
+#include <set>
+
+#include "store/conformance/jobs.h"
+
+namespace spillway::store {
+
+using engine::Chunk;
+using engine::ChunkState;
+
+TEST_P(JobStoreConformance, ChunksAreListedInOrder) {
+  const Job job = Processing("task");
+  const Lease lease = Hold(job.id);
+  const std::string odd = std::string(kOddText) + std::string("\0nul", 4);
+  Must(store_->AddChunks(lease, std::vector<NewChunk>{{.index = 1, .spec = odd, .planned = 7}, {.index = 0}}));
+  Must(store_->AddChunks(lease, std::vector<NewChunk>{{.index = 2, .spec = "c", .planned = 3}}));
+  EXPECT_TRUE(Must(store_->ListChunks(job.id, std::nullopt, -1, 10)).empty()) << "no plan stands yet";
+  Must(store_->Update(lease, {.phase = JobPhase::kProcessing, .planned = 10, .chunks_total = 3}));
+
+  const std::vector<Chunk> chunks = Must(store_->ListChunks(job.id, std::nullopt, -1, 10));
+  ASSERT_EQ(chunks.size(), 3U);
+  for (size_t i = 0; i < chunks.size(); ++i) {
+    EXPECT_EQ(chunks[i].index, static_cast<int64_t>(i));
+    EXPECT_EQ(chunks[i].job_id, job.id);
+    EXPECT_EQ(chunks[i].state, ChunkState::kPending);
+    EXPECT_EQ(chunks[i].attempts, 0);
+    EXPECT_EQ(chunks[i].lease_owner + chunks[i].result, "");
+  }
+  EXPECT_EQ(chunks[0].spec, "");
+  EXPECT_EQ(chunks[1].spec, odd);
+  EXPECT_EQ(chunks[1].planned, 7);
+  EXPECT_EQ(Must(store_->ListChunks(job.id, std::nullopt, 0, 1)).at(0).index, 1);
+  EXPECT_TRUE(Must(store_->ListChunks(job.id, std::nullopt, 2, 10)).empty());
+}
+
+TEST_P(JobStoreConformance, ChunksAreListedByState) {
+  const Job job = Planned("task", 8);
+  SettleOne(Success(Claimed(job.id, 1)));
+  SettleOne(Success(Claimed(job.id, 5)));
+  SettleOne(Failure(Claimed(job.id, 2), Settlement::Kind::kDead));
+  SettleOne(Failure(Claimed(job.id, 3), Settlement::Kind::kRetry));
+  Claimed(job.id, 6);
+  const auto listed = [&](ChunkState state, int64_t after, size_t limit) {
+    std::vector<int64_t> indices;
+    for (const Chunk& chunk : Must(store_->ListChunks(job.id, state, after, limit))) indices.push_back(chunk.index);
+    return indices;
+  };
+  EXPECT_EQ(listed(ChunkState::kSucceeded, -1, 10), (std::vector<int64_t>{1, 5}));
+  EXPECT_EQ(listed(ChunkState::kSucceeded, 1, 10), std::vector<int64_t>{5});
+  EXPECT_EQ(listed(ChunkState::kDead, -1, 10), std::vector<int64_t>{2});
+  EXPECT_EQ(listed(ChunkState::kLeased, -1, 10), std::vector<int64_t>{6});
+  EXPECT_EQ(listed(ChunkState::kPending, -1, 10), (std::vector<int64_t>{0, 3, 4, 7}));
+  EXPECT_EQ(listed(ChunkState::kPending, 3, 1), std::vector<int64_t>{4});
+}
+
+TEST_P(JobStoreConformance, PlanningMayBeRepeated) {
+  const Job job = Processing("task");
+  AddChunks(Hold(job.id, "first"), 100, 10);
+  clock_.Advance(kLease);
+  const Lease lease = Hold(job.id, "second");
+  const std::vector<NewChunk> plan = {{.index = 0, .spec = "newer", .planned = 4}, {.index = 1, .spec = "too"}};
+  Must(store_->AddChunks(lease, plan));
+  Must(store_->AddChunks(lease, plan));
+  Must(store_->Update(lease, {.phase = JobPhase::kProcessing, .planned = 4, .chunks_total = 2}));
+
+  const std::vector<Chunk> chunks = Must(store_->ListChunks(job.id, std::nullopt, -1, 1000));
+  ASSERT_EQ(chunks.size(), 2U);
+  EXPECT_EQ(chunks[0].spec, "newer");
+  EXPECT_EQ(chunks[0].planned, 4);
+  EXPECT_EQ(RefusalOf(job.id, 2), "gone");
+  EXPECT_EQ(RefusalOf(job.id, 99), "gone");
+  EXPECT_EQ(CodeOf(store_->AddChunks(lease, plan)), "conflict") << "the plan stands";
+}
+
+TEST_P(JobStoreConformance, CallsHaveTheirLimit) {
+  const Job job = Planned("task", 1);
+  const Job planning = Processing("planning");
+  EXPECT_EQ(CodeOf(store_->AddChunks(Hold(planning.id), std::vector<NewChunk>(91))), "invalid_argument");
+  EXPECT_EQ(CodeOf(store_->Settle(std::vector<Settlement>(91, Success(Claimed(job.id, 0))))), "invalid_argument");
+  EXPECT_TRUE(Must(store_->ClaimChunks({}, "worker", kLease)).empty());
+  EXPECT_TRUE(Must(store_->Settle({})).empty());
+  EXPECT_TRUE(Must(store_->Renew({}, kLease)).empty());
+}
+
+TEST_P(JobStoreConformance, AClaimGivesTheChunkToOneOwner) {
+  const Job job = Planned("task", 2);
+  const Chunk chunk = Claimed(job.id, 1, "first");
+  EXPECT_EQ(chunk.job_id, job.id);
+  EXPECT_EQ(chunk.index, 1);
+  EXPECT_EQ(chunk.state, ChunkState::kLeased);
+  EXPECT_EQ(chunk.spec, "spec 1");
+  EXPECT_EQ(chunk.planned, 10);
+  EXPECT_EQ(chunk.attempts, 1);
+  EXPECT_EQ(chunk.lease_owner, "first");
+  EXPECT_EQ(chunk.lease_token, 1);
+  EXPECT_EQ(chunk.lease_expires_at, clock_.Now() + kLease);
+  EXPECT_EQ(ChunkAt(job.id, 1)->lease_expires_at, chunk.lease_expires_at);
+
+  const auto again = Must(TryClaim(*Another(), job.id, 1, "first"));
+  EXPECT_EQ(std::get<ClaimRefusal>(again), ClaimRefusal::kLeased) << "a doubled message of one's own";
+  EXPECT_EQ(CodeOf(TryClaim(*store_, job.id, 0, "")), "invalid_argument");
+}
+
+TEST_P(JobStoreConformance, ClaimsAreAnsweredInOrder) {
+  const Job job = Planned("task", 7);
+  SettleOne(Success(Claimed(job.id, 0)));
+  SettleOne(Failure(Claimed(job.id, 1), Settlement::Kind::kDead));
+  Claimed(job.id, 2);
+  Settlement retry = Failure(Claimed(job.id, 3), Settlement::Kind::kRetry);
+  retry.not_before = clock_.Now() + seconds(10);
+  SettleOne(retry);
+  const Job cancelled = Planned("cancelled", 1);
+  Must(store_->RequestCancel(cancelled.id, "ada", ""));
+  const Job failed = Planned("failed", 1);
+  Must(store_->Update(Hold(failed.id), ToFailed()));
+  const Job unplanned = Processing("unplanned");
+  AddChunks(Hold(unplanned.id), 1, 10);
+
+  std::vector<ChunkRef> refs;
+  for (int64_t i = 6; i >= 0; --i) refs.push_back({.job_id = job.id, .index = i});
+  for (const Job& other : {cancelled, failed, unplanned}) refs.push_back({.job_id = other.id});
+  refs.push_back({.job_id = job.id, .index = 7});
+  refs.push_back({.job_id = job.id, .index = 6});
+  const std::vector<Claim> claims = Must(store_->ClaimChunks(refs, "worker", kLease));
+  ASSERT_EQ(claims.size(), refs.size());
+  for (size_t i = 0; i < 3; ++i) EXPECT_EQ(std::get<Chunk>(claims[i]).index, 6 - static_cast<int64_t>(i));
+  const std::vector<ClaimRefusal> refusals = {
+      ClaimRefusal::kNotYet,  ClaimRefusal::kLeased, ClaimRefusal::kSettled, ClaimRefusal::kSettled,
+      ClaimRefusal::kCancelled, ClaimRefusal::kGone, ClaimRefusal::kNotYet,  ClaimRefusal::kGone,
+      ClaimRefusal::kLeased};
+  for (size_t i = 0; i < refusals.size(); ++i) {
+    ASSERT_TRUE(std::holds_alternative<ClaimRefusal>(claims[i + 3])) << i;
+    EXPECT_EQ(std::get<ClaimRefusal>(claims[i + 3]), refusals[i]) << i;
+  }
+}
+
+TEST_P(JobStoreConformance, AnExpiredLeaseIsTakenOverAndFenced) {
+  const Job job = Planned("task", 1);
+  const Chunk lost = Claimed(job.id, 0, "first");
+  clock_.Advance(kLease - seconds(1));
+  EXPECT_EQ(RefusalOf(job.id, 0), "leased");
+  clock_.Advance(seconds(1));
+  const Chunk held = Claimed(job.id, 0, "second");
+  EXPECT_EQ(held.attempts, 2);
+  EXPECT_GT(held.lease_token, lost.lease_token);
+
+  for (const Settlement& stale : {Success(lost), Failure(lost, Settlement::Kind::kRetry),
+                                  Failure(lost, Settlement::Kind::kDead), Failure(lost, Settlement::Kind::kReleased)}) {
+    EXPECT_FALSE(SettleOne(stale).applied);
+  }
+  EXPECT_FALSE(RenewOne(*store_, LeaseOf(lost)).held);
+  Settlement forged = Success(held);
+  forged.lease.owner = "first";
+  EXPECT_FALSE(SettleOne(forged).applied);
+  EXPECT_EQ(ChunkAt(job.id, 0)->lease_owner, "second");
+  EXPECT_EQ(Must(store_->Get(job.id)).counts.written, 0);
+  EXPECT_TRUE(SettleOne(Success(held)).applied);
+  EXPECT_FALSE(SettleOne(Success(lost)).applied);
+  EXPECT_EQ(Must(store_->Get(job.id)).counts.written, 10);
+}
+
+TEST_P(JobStoreConformance, AnExpiredLeaseThatNobodyTookStillSettlesAndRenews) {
+  const Job job = Planned("task", 2);
+  const Chunk settled = Claimed(job.id, 0);
+  const Chunk renewed = Claimed(job.id, 1);
+  clock_.Advance(kLease * 3);
+  EXPECT_TRUE(SettleOne(Success(settled)).applied);
+  EXPECT_TRUE(RenewOne(*store_, LeaseOf(renewed)).held);
+  EXPECT_EQ(RefusalOf(job.id, 1), "leased");
+}
+
+TEST_P(JobStoreConformance, SuccessIsCountedOnce) {
+  const Job job = Planned("task", 3);
+  const Chunk chunk = Claimed(job.id, 0);
+  Settlement success = Success(chunk);
+  success.result = std::string(kOddText);
+  success.counts = {.planned = 10, .written = 5, .excluded = 3, .failed = 2, .bytes = 900};
+  clock_.Advance(seconds(2));
+  const std::vector<Settlement> twice = {success, success, Success(Claimed(job.id, 2))};
+  const std::vector<Settled> settled = Must(store_->Settle(twice));
+  ASSERT_EQ(settled.size(), 3U);
+  EXPECT_TRUE(settled[0].applied);
+  EXPECT_EQ(settled[0].chunks_open, 2);
+  EXPECT_FALSE(settled[1].applied);
+  EXPECT_TRUE(settled[2].applied);
+  EXPECT_EQ(settled[2].chunks_open, 1);
+  EXPECT_FALSE(SettleOne(success).applied);
+
+  const Job summed = Must(Another()->Get(job.id));
+  EXPECT_EQ(summed.counts,
+            (engine::Counts{.planned = 30, .written = 15, .excluded = 3, .failed = 2, .bytes = 1900}));
+  EXPECT_EQ(summed.chunks_succeeded, 2);
+  EXPECT_EQ(summed.chunks_open(), 1);
+  EXPECT_EQ(summed.updated_at, clock_.Now());
+  const Chunk stored = ChunkAt(job.id, 0).value();
+  EXPECT_EQ(stored.state, ChunkState::kSucceeded);
+  EXPECT_EQ(stored.result, kOddText);
+  EXPECT_EQ(stored.lease_owner, "");
+  EXPECT_EQ(RefusalOf(job.id, 0), "settled");
+}
+
+TEST_P(JobStoreConformance, ARetryWaitsForItsBackoff) {
+  const Job job = Planned("task", 1);
+  Settlement retry = Failure(Claimed(job.id, 0), Settlement::Kind::kRetry);
+  retry.failure->retry_after = std::chrono::milliseconds(1500);
+  retry.not_before = clock_.Now() + seconds(10);
+  const Settled settled = SettleOne(retry);
+  EXPECT_TRUE(settled.applied);
+  EXPECT_EQ(settled.chunks_open, 1);
+  const Chunk stored = ChunkAt(job.id, 0).value();
+  EXPECT_EQ(stored.state, ChunkState::kPending);
+  EXPECT_EQ(stored.attempts, 1);
+  EXPECT_EQ(stored.not_before, retry.not_before);
+  ASSERT_TRUE(stored.failure);
+  EXPECT_EQ(stored.failure->code, ErrorCode::kUnavailable);
+  EXPECT_EQ(stored.failure->message, "the source fell silent");
+  EXPECT_TRUE(stored.failure->retryable);
+  EXPECT_EQ(stored.failure->retry_after, std::chrono::milliseconds(1500));
+
+  clock_.Advance(seconds(9));
+  EXPECT_EQ(RefusalOf(job.id, 0), "not yet");
+  clock_.Advance(seconds(1));
+  const Chunk again = Claimed(job.id, 0);
+  EXPECT_EQ(again.attempts, 2);
+  EXPECT_TRUE(again.failure) << "the last attempt's, until this one ends";
+  SettleOne(Success(again));
+  EXPECT_FALSE(ChunkAt(job.id, 0)->failure);
+}
+
+TEST_P(JobStoreConformance, ADeadChunkIsClosedWithItsCause) {
+  const Job job = Planned("task", 2);
+  const Chunk chunk = Claimed(job.id, 0);
+  EXPECT_EQ(CodeOf(store_->Settle(std::vector<Settlement>{
+                {.lease = LeaseOf(chunk), .kind = Settlement::Kind::kDead}})),
+            "invalid_argument");
+  const Settled settled = SettleOne(Failure(chunk, Settlement::Kind::kDead));
+  EXPECT_TRUE(settled.applied);
+  EXPECT_EQ(settled.chunks_open, 1);
+  EXPECT_EQ(ChunkAt(job.id, 0)->state, ChunkState::kDead);
+  EXPECT_EQ(ChunkAt(job.id, 0)->failure->message, "the source fell silent");
+  EXPECT_EQ(Must(store_->Get(job.id)).chunks_dead, 1);
+  EXPECT_EQ(Must(store_->Get(job.id)).counts.written, 0);
+  clock_.Advance(kLease * 2);
+  EXPECT_EQ(RefusalOf(job.id, 0), "settled");
+}
+
+TEST_P(JobStoreConformance, AReleasedAttemptDoesNotCount) {
+  const Job job = Planned("task", 1);
+  const Chunk first = Claimed(job.id, 0);
+  EXPECT_TRUE(SettleOne({.lease = LeaseOf(first)}).applied);
+  const Chunk stored = ChunkAt(job.id, 0).value();
+  EXPECT_EQ(stored.state, ChunkState::kPending);
+  EXPECT_EQ(stored.attempts, 0);
+  EXPECT_FALSE(stored.failure);
+  EXPECT_FALSE(SettleOne({.lease = LeaseOf(first)}).applied);
+  const Chunk second = Claimed(job.id, 0);
+  EXPECT_EQ(second.attempts, 1);
+  EXPECT_GT(second.lease_token, first.lease_token);
+}
+
+TEST_P(JobStoreConformance, WorkThatWasDoneCountsAlthoughTheJobIsToStop) {
+  const Job job = Planned("task", 2);
+  const Chunk done = Claimed(job.id, 0);
+  const Chunk released = Claimed(job.id, 1);
+  Must(store_->RequestCancel(job.id, "ada", ""));
+  EXPECT_TRUE(SettleOne(Success(done)).applied);
+  EXPECT_TRUE(SettleOne({.lease = LeaseOf(released)}).applied);
+  EXPECT_EQ(Must(store_->Get(job.id)).chunks_succeeded, 1);
+}
+
+TEST_P(JobStoreConformance, NothingIsSettledOnAFailedJob) {
+  const Job job = Planned("task", 1);
+  const Chunk chunk = Claimed(job.id, 0);
+  Must(store_->Update(Hold(job.id), ToFailed()));
+  EXPECT_FALSE(SettleOne(Success(chunk)).applied);
+  EXPECT_FALSE(RenewOne(*store_, LeaseOf(chunk)).held);
+  EXPECT_EQ(Must(store_->Get(job.id)).counts.written, 0);
+
+  Must(store_->Redrive(job.id, "ada"));
+  Must(store_->Admit(job.group, 1));
+  EXPECT_TRUE(SettleOne(Success(chunk)).applied) << "nobody claimed it since";
+}
+
+TEST_P(JobStoreConformance, OneCallMaySettleSeveralJobs) {
+  const Job one = Planned("one", 2);
+  const Job two = Planned("two", 1);
+  const Chunk lost = Claimed(one.id, 1, "first");
+  clock_.Advance(kLease);
+  Claimed(one.id, 1, "second");
+  const std::vector<Settlement> both = {Success(Claimed(two.id, 0)), Success(lost), Success(Claimed(one.id, 0))};
+  const std::vector<Settled> settled = Must(store_->Settle(both));
+  EXPECT_TRUE(settled[0].applied);
+  EXPECT_EQ(settled[0].chunks_open, 0);
+  EXPECT_FALSE(settled[1].applied);
+  EXPECT_TRUE(settled[2].applied);
+  EXPECT_EQ(settled[2].chunks_open, 1);
+  EXPECT_EQ(Must(store_->Get(one.id)).counts.written, 10);
+  EXPECT_EQ(Must(store_->Get(two.id)).counts.written, 10);
+}
+
+TEST_P(JobStoreConformance, HeartbeatsExtendWhatIsHeld) {
+  const Job job = Planned("task", 3);
+  const Chunk held = Claimed(job.id, 0);
+  const Chunk settled = Claimed(job.id, 1);
+  SettleOne(Success(settled));
+  const Lease of_job = Hold(job.id);
+  clock_.Advance(kLease - seconds(1));
+  Lease never = LeaseOf(held);
+  never.chunk = 2;
+  const std::vector<Lease> leases = {LeaseOf(settled), LeaseOf(held), of_job, never};
+  const std::vector<Renewed> renewed = Must(Another()->Renew(leases, kLease));
+  ASSERT_EQ(renewed.size(), 4U);
+  EXPECT_FALSE(renewed[0].held);
+  EXPECT_TRUE(renewed[1].held);
+  EXPECT_TRUE(renewed[2].held);
+  EXPECT_FALSE(renewed[3].held);
+  EXPECT_FALSE(renewed[1].cancel_requested);
+  clock_.Advance(kLease - seconds(1));
+  EXPECT_EQ(RefusalOf(job.id, 0), "leased");
+  EXPECT_EQ(CodeOf(store_->AcquireJob(job.id, "another", kLease)), "conflict");
+  EXPECT_EQ(ChunkAt(job.id, 0)->attempts, 1);
+}
+
+TEST_P(JobStoreConformance, TenThousandChunks) {
+  constexpr int64_t kChunks = 10'000;
+  constexpr int64_t kCall = 90;
+  const Job job = Planned("task", kChunks, 1);
+  int64_t open = kChunks;
+  for (int64_t first = 0; first < kChunks; first += kCall) {
+    std::vector<ChunkRef> refs;
+    for (int64_t i = first; i < std::min(first + kCall, kChunks); ++i) refs.push_back({.job_id = job.id, .index = i});
+    std::vector<Settlement> settlements;
+    for (const Claim& claim : Must(store_->ClaimChunks(refs, "worker", kLease))) {
+      settlements.push_back(Success(std::get<Chunk>(claim), 1));
+    }
+    for (const Settled& settled : Must(store_->Settle(settlements))) EXPECT_EQ(settled.chunks_open, --open);
+  }
+  EXPECT_EQ(open, 0);
+  EXPECT_EQ(Must(store_->Get(job.id)).counts.written, kChunks);
+  int64_t next = 0;
+  for (int64_t after = -1;;) {
+    const std::vector<Chunk> page = Must(store_->ListChunks(job.id, ChunkState::kSucceeded, after, 999));
+    if (page.empty()) break;
+    for (const Chunk& chunk : page) EXPECT_EQ(chunk.index, next++);
+    after = page.back().index;
+  }
+  EXPECT_EQ(next, kChunks);
+}
+
+}  // namespace spillway::store

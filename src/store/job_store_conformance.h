@@ -1,0 +1,7 @@
+#pragma once
+
+/// What every JobStore must do. A new implementation adds one line to its own test program:
+///   INSTANTIATE_TEST_SUITE_P(Name, JobStoreConformance, testing::Values(StoreUnderTest{...}));
+#include "store/conformance/chunks.h"
+#include "store/conformance/jobs.h"
+#include "store/conformance/races.h"
