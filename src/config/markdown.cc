@@ -53,12 +53,10 @@ std::string VariablesOf(const OutlineField& field, const std::string& path, bool
   return variables;
 }
 
-std::string MeaningOf(const OutlineField& field) {
-  const Outline::Kind kind = field.outline.kind;
-  if (!field.outline.IsScalar() || kind == Outline::Kind::kText || kind == Outline::Kind::kPath) {
-    return Escaped(field.help);
-  }
-  return Escaped(field.help + " Use " + field.outline.expectation + ".");
+std::string ValuesOf(const Outline& outline) {
+  if (outline.kind == Outline::Kind::kList) return "a list";
+  if (outline.kind == Outline::Kind::kMap) return "values by name";
+  return Escaped(outline.expectation);
 }
 
 class Tables {
@@ -79,13 +77,17 @@ class Tables {
             {inner_path, list ? "" : field.help, section, chapter.overridable && !list});
         if (!list) continue;
       }
-      rows += fmt::format("| `{}` | {} | {} | {} |\n", field.name, DefaultOf(field),
-                          VariablesOf(field, path, chapter.overridable), MeaningOf(field));
+      rows += fmt::format("| `{}` | {} | {} | {} | {} |\n", field.name, Escaped(field.help),
+                          ValuesOf(field.outline), DefaultOf(field),
+                          VariablesOf(field, path, chapter.overridable));
     }
     if (!rows.empty()) {
-      text +=
-          "\n| Setting | Default | Environment variable | Meaning |\n| --- | --- | --- | --- |\n";
-      text += rows;
+      text += "
+              | Setting | Meaning | Values | Default | Environment variable |
+              "
+              "| --- | --- | --- | --- | --- |
+              ";
+              text += rows;
     }
     for (const Chapter& next : inner) Write(next);
   }

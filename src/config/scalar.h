@@ -91,7 +91,8 @@ struct Scalar<V> {
 template <>
 struct Scalar<std::chrono::milliseconds> {
   static constexpr Outline::Kind kKind = Outline::Kind::kDuration;
-  static constexpr std::string_view kExpectation = "a duration such as 250ms, 30s, 5m or 1h30m";
+  static constexpr std::string_view kExpectation = "a duration";
+  static constexpr std::string_view kExamples = "250ms, 30s, 5m or 1h30m";
   static std::optional<std::chrono::milliseconds> Parse(std::string_view text) {
     return ParseDuration(text);
   }
@@ -101,7 +102,8 @@ struct Scalar<std::chrono::milliseconds> {
 template <>
 struct Scalar<ByteSize> {
   static constexpr Outline::Kind kKind = Outline::Kind::kSize;
-  static constexpr std::string_view kExpectation = "a size such as 4096, 64 KiB or 1.5 GiB";
+  static constexpr std::string_view kExpectation = "a size";
+  static constexpr std::string_view kExamples = "4096, 64 KiB or 1.5 GiB";
   static std::optional<ByteSize> Parse(std::string_view text) { return ParseByteSize(text); }
   static std::string Format(ByteSize value) { return FormatByteSize(value); }
 };

@@ -60,7 +60,9 @@ class ScalarShape final : public Shape<V> {
   }
 
   Outline Describe(const V& value) const override {
-    Outline outline{.kind = Scalar<V>::kKind, .expectation = Expectation(), .value = Format(value)};
+    Outline outline{.kind = choices.empty() ? Scalar<V>::kKind : Outline::Kind::kChoice,
+                    .expectation = Expectation(),
+                    .value = Format(value)};
     if (least) outline.least = Format(*least);
     if (most) outline.most = Format(*most);
     outline.choices = ChoiceNames();
@@ -99,7 +101,7 @@ class ScalarShape final : public Shape<V> {
 
   std::optional<V> Parse(const std::string& text, Node::Style style) const {
     if (kNeverQuoted && style == Node::Style::kQuoted) return std::nullopt;
-    if constexpr (!std::is_enum_v<V>) return Scalar<V>::Parse(text);
+    if (choices.empty()) return Scalar<V>::Parse(text);
     for (const auto& [name, choice] : choices) {
       // LOG_LEVEL=INFO is what environments hold.
       if (name == text || (style == Node::Style::kVerbatim && EqualButForCase(name, text))) {
@@ -132,6 +134,9 @@ class ScalarShape final : public Shape<V> {
     const std::string expectation(Scalar<V>::kExpectation);
     if (least && most) return expectation + " from " + Format(*least) + " to " + Format(*most);
     if (least) return expectation + " of at least " + Format(*least);
+    if constexpr (requires { Scalar<V>::kExamples; }) {
+      return expectation + " such as " + std::string(Scalar<V>::kExamples);
+    }
     return expectation;
   }
 

@@ -1,0 +1,127 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "config/scalar.h"
+#include "config/section.h"
+#include "format/format.h"
+#include "recipe/message_export/options.h"
+#include "source/lake/ndjson_row_parser.h"
+
+namespace spillway::cli {
+
+/// A column of the lake. The type is a text of batch::ParseColumnType.
+struct ColumnSettings {
+  std::string name;
+  std::string type;
+  bool operator==(const ColumnSettings&) const = default;
+};
+
+struct LakeSettings {
+  std::filesystem::path directory = "lake";
+  std::string organisation = "organisation";
+  std::string time = "ts";
+  std::vector<ColumnSettings> columns = {{"message_id", "string"},   {"ts", "timestamp"},
+                                         {"sender", "string"},       {"recipient", "string"},
+                                         {"channel", "string"},      {"status", "string"},
+                                         {"price", "decimal(10,4)"}, {"body", "string"}};
+  lake::UnknownFields unknown_fields = lake::UnknownFields::kReject;
+  config::ByteSize line_bytes_max{1 << 20};
+  config::ByteSize ingest_memory{512 << 20};
+  bool operator==(const LakeSettings&) const = default;
+};
+
+/// A column of an export: one of the lake's, under the same name unless another is given.
+struct ExportColumnSettings {
+  std::string source;
+  std::optional<std::string> name;
+  bool operator==(const ExportColumnSettings&) const = default;
+};
+
+enum class CsvProfile { kRfc4180, kExcel };
+
+/// What is absent is as the profile says.
+struct CsvSettings {
+  CsvProfile profile = CsvProfile::kRfc4180;
+  char delimiter = ',';
+  std::string line_end = "\r\n";
+  std::string null_marker;
+  format::Quoting quoting = format::Quoting::kNeeded;
+  bool header = true;
+  std::optional<bool> byte_order_mark;
+  std::optional<bool> escape_formulas;
+  bool operator==(const CsvSettings&) const = default;
+};
+
+/// Zero: no limit.
+struct LimitSettings {
+  int64_t rows_per_file = 0;
+  config::ByteSize bytes_per_file;
+  int64_t columns_max = 0;
+  recipe::OnLimit on_limit = recipe::OnLimit::kSplit;
+  bool operator==(const LimitSettings&) const = default;
+};
+
+enum class ExportRecipe { kMessageExport };
+
+struct ExportSettings {
+  ExportRecipe recipe = ExportRecipe::kMessageExport;
+  std::filesystem::path destination = "exports";
+  recipe::FileFormat format = recipe::FileFormat::kCsv;
+  recipe::Compression compression = recipe::Compression::kNone;
+  int compression_level = 1;
+  std::vector<ExportColumnSettings> columns;
+  std::string time_zone = "UTC";
+  int64_t parallel = 3;
+  CsvSettings csv;
+  LimitSettings limits;
+  bool operator==(const ExportSettings&) const = default;
+};
+
+struct BackoffSettings {
+  std::chrono::milliseconds base{1'000};
+  std::chrono::milliseconds max{60'000};
+  bool operator==(const BackoffSettings&) const = default;
+};
+
+struct EngineSettings {
+  int threads = 0;
+  std::chrono::milliseconds lease{30'000};
+  std::chrono::milliseconds heartbeat{200};
+  int64_t attempts = 3;
+  BackoffSettings backoff;
+  config::ByteSize worker_memory{32 << 20};
+  bool operator==(const EngineSettings&) const = default;
+};
+
+struct LogSettings {
+  LogLevel level = LogLevel::kInfo;
+  LogFormat format = LogFormat::kText;
+  bool operator==(const LogSettings&) const = default;
+};
+
+/// Everything that can be set. Paths are usable as they are once loaded (see settings_file.h).
+struct Settings {
+  std::filesystem::path state = "state.db";
+  std::filesystem::path signing_key = "signing.pem";
+  LakeSettings lake;
+  std::map<std::string, ExportSettings> exports = {{"messages", {}}};
+  EngineSettings engine;
+  LogSettings log;
+  bool operator==(const Settings&) const = default;
+};
+
+/// The declaration of every setting: name, help, bounds and how they must fit together.
+config::Section<Settings> DeclareSettings();
+
+/// The defaults of an export's requests.
+recipe::OutputOptions OutputOptionsOf(const ExportSettings& settings);
+
+}  // namespace spillway::cli

@@ -1,0 +1,115 @@
+#include "cli/settings_file.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <string_view>
+#include <utility>
+
+#include "config/json_schema.h"
+#include "config/load.h"
+#include "config/markdown.h"
+#include "config/yaml_writer.h"
+
+namespace spillway::cli {
+namespace {
+
+constexpr std::string_view kHeading =
+    R"(# Spillway's configuration. `spillway config check` finds mistakes in it, `spillway config show`
+# prints what is in force. Settings that begin with # have the value that they show; remove the # to
+# change it. Environment variables override this file: SPILLWAY_ENGINE_THREADS is engine.threads.
+# In texts and paths, ${NAME} is replaced by that environment variable: keep secrets there.
+)";
+
+constexpr std::string_view kIntroduction = R"(# Configuration
+
+<!-- Generated from src/cli/settings.cc by settings_test, which says when and how to write it anew. -->
+
+Spillway reads one YAML file, `spillway.yaml`. `spillway init` writes one to start from,
+`spillway config check` reports every mistake in it at once, each with file, line, column and what to
+do, `spillway config show` prints what is in force (never a secret), and `spillway config schema`
+prints its JSON Schema, which editors complete and check with.
+
+- Flags of the command line come before environment variables, these before the file, the file before
+  the defaults.
+- Every setting outside of a list has an environment variable: `SPILLWAY_` and its path in capitals,
+  with `_` between. Lists are given as YAML: `SPILLWAY_EXPORTS_MESSAGES_COLUMNS='[ts, body]'`.
+- In texts and paths of the file, `${NAME}` is replaced by the environment variable of that name, which
+  must be set; `$${` stands for `${` itself. What came out of a variable is shown in no message.
+- Relative paths are relative to the directory of the file.
+- Durations are written `250ms`, `30s`, `5m`, `1h30m`, `7d`; sizes `4096`, `64 KiB`, `1.5 GiB`, `10 MB`.
+)";
+
+/// The text, or what kept it from being read.
+std::expected<std::string, std::string> ReadText(const std::filesystem::path& file) {
+  std::error_code error;
+  if (std::filesystem::is_directory(file, error)) {
+    return std::unexpected("is a directory; name the configuration file in it");
+  }
+  errno = 0;
+  std::ifstream stream(file, std::ios::binary);
+  // One byte more than a configuration may have, so that one too long is seen as such.
+  std::string text((1 << 20) + 1, '\0');
+  if (stream) stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (!stream.is_open() || stream.bad()) {
+    if (errno == ENOENT)
+      return std::unexpected("there is no such file; `spillway init` writes one");
+    return std::unexpected(std::string("cannot be read: ") + std::strerror(errno));
+  }
+  text.resize(static_cast<size_t>(stream.gcount()));
+  return text;
+}
+
+}  // namespace
+
+config::Environment ProcessEnvironment() {
+  config::Environment environment;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    const size_t equals = text.find('=');
+    if (equals == std::string_view::npos) continue;
+    environment.emplace(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return environment;
+}
+
+std::expected<Settings, config::Problems> LoadSettings(const std::filesystem::path& file,
+                                                       const config::Environment& environment,
+                                                       std::vector<config::Override> overrides) {
+  const auto text = ReadText(file);
+  if (!text) {
+    return std::unexpected(config::Problems{{{.source = file.string()}, text.error()}});
+  }
+  return ParseSettings(*text, file, environment, std::move(overrides));
+}
+
+std::expected<Settings, config::Problems> ParseSettings(const std::string& text,
+                                                        const std::filesystem::path& file,
+                                                        const config::Environment& environment,
+                                                        std::vector<config::Override> overrides) {
+  return config::Load(DeclareSettings(), {.file = file.string(),
+                                          .text = text,
+                                          .directory = file.parent_path(),
+                                          .environment = environment,
+                                          .overrides = std::move(overrides)});
+}
+
+std::string SettingsSchema() {
+  return config::JsonSchema(DeclareSettings().Describe({}), "Spillway's configuration");
+}
+
+std::string StartingSettings() {
+  return config::StartingFile(DeclareSettings().Describe({}), std::string(kHeading));
+}
+
+std::string EffectiveSettings(const Settings& settings) {
+  return config::EffectiveFile(DeclareSettings().Describe(settings));
+}
+
+std::string SettingsDocumentation() {
+  return std::string(kIntroduction) + config::MarkdownTables(DeclareSettings().Describe({}));
+}
+
+}  // namespace spillway::cli

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <expected>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "cli/settings.h"
+#include "config/problem.h"
+#include "config/reader.h"
+
+namespace spillway::cli {
+
+/// The environment of this process.
+config::Environment ProcessEnvironment();
+
+/// Reads a configuration file. Flags (`overrides`) come before the environment, it before the file,
+/// it before the defaults; relative paths are relative to the file's directory. Everything that is
+/// wrong comes back at once, each problem one line of config::ToString.
+std::expected<Settings, config::Problems> LoadSettings(
+    const std::filesystem::path& file, const config::Environment& environment,
+    std::vector<config::Override> overrides = {});
+
+/// As LoadSettings, with the file's text at hand.
+std::expected<Settings, config::Problems> ParseSettings(
+    const std::string& text, const std::filesystem::path& file,
+    const config::Environment& environment, std::vector<config::Override> overrides = {});
+
+/// What `spillway config schema` prints: JSON Schema, draft 2020-12.
+std::string SettingsSchema();
+
+/// What `spillway init` writes: every setting with its help; reads as the defaults.
+std::string StartingSettings();
+
+/// What `spillway config show` prints: the settings as YAML, without secrets.
+std::string EffectiveSettings(const Settings& settings);
+
+/// docs/configuration.md.
+std::string SettingsDocumentation();
+
+}  // namespace spillway::cli

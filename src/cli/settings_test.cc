@@ -1,0 +1,258 @@
+#include "cli/settings.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <regex>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "batch/column_type.h"
+#include "cli/settings_file.h"
+
+namespace spillway::cli {
+namespace {
+
+using config::Outline;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+std::vector<std::string> Lines(const std::expected<Settings, config::Problems>& loaded) {
+  std::vector<std::string> lines;
+  if (loaded) return lines;
+  for (const config::Problem& problem : loaded.error()) lines.push_back(config::ToString(problem));
+  return lines;
+}
+
+std::vector<std::string> ProblemsOf(const std::string& text,
+                                    const config::Environment& environment = {}) {
+  return Lines(ParseSettings(text, "spillway.yaml", environment));
+}
+
+Settings Loaded(const std::string& text, const config::Environment& environment = {}) {
+  const auto settings = ParseSettings(text, "spillway.yaml", environment);
+  EXPECT_THAT(Lines(settings), ElementsAre());
+  return settings.value_or(Settings{});
+}
+
+TEST(Settings, NothingGivenIsTheDefaults) { EXPECT_EQ(Loaded(""), Settings{}); }
+
+TEST(Settings, TheStartingFileReadsAsTheDefaults) {
+  const std::string text = StartingSettings();
+  EXPECT_EQ(Loaded(text), Settings{});
+  const std::string uncommented =
+      std::regex_replace(text, std::regex("(^|\n)( *)#([a-z])"), "$1$2$3");
+  EXPECT_GT(text.size(), uncommented.size() + 10);
+  EXPECT_EQ(Loaded(uncommented), Settings{});
+}
+
+TEST(Settings, WhatIsInForceReadsAsItself) {
+  const Settings settings = Loaded(R"yaml(
+lake: {columns: [{name: ts, type: timestamp}, {name: "a b", type: "decimal(3,1)"}]}
+exports:
+  one:
+    format: parquet
+    columns: [ts, {source: "a b", name: "true"}]
+    csv: {delimiter: "\t", null_marker: "~"}
+  two: {limits: {bytes_per_file: 1 GiB}, csv: {byte_order_mark: false, line_end: lf}}
+engine: {backoff: {max: 1h30m}}
+)yaml");
+  EXPECT_EQ(Loaded(EffectiveSettings(settings)), settings);
+  EXPECT_EQ(Loaded(EffectiveSettings({})), Settings{});
+}
+
+TEST(Settings, FiveMistakesAreFiveLines) {
+  EXPECT_THAT(
+      ProblemsOf("lake:\n"
+                 "  directry: /var/lib/lake\n"
+                 "  columns:\n"
+                 "    - {name: ts, type: timestmp}\n"
+                 "exports:\n"
+                 "  messages:\n"
+                 "    format: cvs\n"
+                 "    time_zone: Europe/Viena\n"
+                 "engine:\n"
+                 "  threads: many\n"),
+      ElementsAre(
+          "spillway.yaml:2:3: lake.directry is not a setting; did you mean directory?",
+          "spillway.yaml:4:24: lake.columns[0].type has an unknown type \"timestmp\"; did you mean "
+          "timestamp? Use string, timestamp, int64, double, bool, date or decimal(precision,scale)",
+          "spillway.yaml:7:13: exports.messages.format is \"cvs\"; did you mean csv? Use csv, "
+          "json, "
+          "ndjson or parquet",
+          "spillway.yaml:8:16: exports.messages.time_zone names an unknown time zone "
+          "\"Europe/Viena\"; "
+          "did you mean Europe/Vienna?",
+          "spillway.yaml:10:12: engine.threads is \"many\"; use a whole number from 0 to 1024"));
+}
+
+TEST(Settings, ValuesMustFitTogether) {
+  EXPECT_THAT(
+      ProblemsOf("engine:\n  lease: 2s\n  heartbeat: 1s\n"),
+      ElementsAre("spillway.yaml:3:14: engine.heartbeat is 1s, too seldom for a lease of 2s; use a "
+                  "third of it at most"));
+  EXPECT_THAT(
+      ProblemsOf("engine: {backoff: {max: 10ms}}"),
+      ElementsAre(
+          "spillway.yaml:1:25: engine.backoff.base is longer than the maximum of 10ms; use at "
+          "most that"));
+  EXPECT_THAT(ProblemsOf("lake: {time: at}"),
+              ElementsAre(HasSubstr("1:14: lake.time is \"at\", which is no column")));
+  EXPECT_THAT(
+      ProblemsOf("lake: {time: body}"),
+      ElementsAre(HasSubstr("is \"body\", a column of type string; name one of type timestamp")));
+  EXPECT_THAT(
+      ProblemsOf("lake:\n  columns:\n  - {name: ts, type: timestamp}\n  - {name: ts, type: bool}\n"
+                 "  - {name: organisation, type: bool}\n"),
+      ElementsAre(HasSubstr("4:12: lake.columns[1].name is \"ts\" once more"),
+                  HasSubstr("5:12: lake.columns[2].name is the organisation")));
+  EXPECT_THAT(ProblemsOf("exports: {x: {columns: [bdy, ts, {source: body, name: ts}]}}"),
+              ElementsAre("spillway.yaml:1:25: exports.x.columns[0] is \"bdy\", which is no column "
+                          "of the lake; did "
+                          "you mean body?",
+                          HasSubstr("1:34: exports.x.columns[2] has the name \"ts\" once more")));
+  EXPECT_THAT(
+      ProblemsOf("exports: {x: {compression: gzip, compression_level: 12}}"),
+      ElementsAre(HasSubstr("1:53: exports.x.compression_level is 12, which only zstd has")));
+  EXPECT_THAT(ProblemsOf("exports: {x: {compression: zstd, compression_level: 12}}"),
+              ElementsAre());
+  EXPECT_THAT(ProblemsOf("exports: {x: {csv: {delimiter: '\"'}}}"),
+              ElementsAre(HasSubstr("cannot be told from")));
+  EXPECT_THAT(ProblemsOf("exports: {x: {csv: {null_marker: 'a,b'}}}"),
+              ElementsAre(HasSubstr("is never quoted")));
+}
+
+TEST(Settings, PathsAreRelativeToTheFile) {
+  const auto settings = ParseSettings(
+      "state: data/state.db\nlake: {directory: /lake}\nexports: {x: {destination: ../out}}",
+      "/etc/spillway/spillway.yaml", {{"SPILLWAY_SIGNING_KEY", "keys/a.pem"}});
+  ASSERT_TRUE(settings.has_value());
+  EXPECT_EQ(settings->state, "/etc/spillway/data/state.db");
+  EXPECT_EQ(settings->lake.directory, "/lake");
+  EXPECT_EQ(settings->exports.at("x").destination, "/etc/out");
+  EXPECT_EQ(settings->signing_key, "/etc/spillway/keys/a.pem");
+  EXPECT_EQ(ParseSettings("", "/etc/spillway.yaml", {})->exports.at("messages").destination,
+            "/etc/exports");
+}
+
+TEST(Settings, FlagsBeforeEnvironmentBeforeFile) {
+  const config::Environment environment = {
+      {"SPILLWAY_ENGINE_THREADS", "5"},
+      {"LOG_LEVEL", "WARNING"},
+      {"SPILLWAY_EXPORTS_MESSAGES_COLUMNS", "[ts, {source: body, name: text}]"}};
+  const auto settings = ParseSettings("engine: {threads: 4, attempts: 7}", "spillway.yaml",
+                                      environment, {{"--threads", "engine.threads", "6"}});
+  ASSERT_TRUE(settings.has_value());
+  EXPECT_EQ(settings->engine.threads, 6);
+  EXPECT_EQ(settings->engine.attempts, 7);
+  EXPECT_EQ(settings->log.level, LogLevel::kWarning);
+  EXPECT_THAT(settings->exports.at("messages").columns,
+              ElementsAre(ExportColumnSettings{"ts", {}}, ExportColumnSettings{"body", "text"}));
+  EXPECT_EQ(Loaded("engine: {threads: 4}", environment).engine.threads, 5);
+  EXPECT_THAT(
+      ProblemsOf("", {{"SPILLWAY_ENGINE_THREAD", "5"}}),
+      ElementsAre(
+          "SPILLWAY_ENGINE_THREAD: is not a setting; did you mean SPILLWAY_ENGINE_THREADS?"));
+}
+
+TEST(Settings, FilesThatCannotBeReadSayWhy) {
+  EXPECT_THAT(
+      Lines(LoadSettings("/nowhere/spillway.yaml", {})),
+      ElementsAre("/nowhere/spillway.yaml: there is no such file; `spillway init` writes one"));
+  EXPECT_THAT(Lines(LoadSettings("/", {})), ElementsAre(HasSubstr("/: is a directory")));
+}
+
+TEST(Settings, TheProfileDecidesWhatIsNotSet) {
+  const Settings settings = Loaded(R"(
+exports:
+  plain: {}
+  excel: {csv: {profile: excel}, time_zone: Asia/Tokyo, columns: [ts, {source: body, name: text}]}
+  bare: {csv: {profile: excel, byte_order_mark: false}}
+)");
+  const auto plain = OutputOptionsOf(settings.exports.at("plain"));
+  EXPECT_FALSE(plain.csv.byte_order_mark);
+  EXPECT_FALSE(plain.csv.escape_formulas);
+  EXPECT_TRUE(plain.columns.empty());
+  const auto excel = OutputOptionsOf(settings.exports.at("excel"));
+  EXPECT_TRUE(excel.csv.byte_order_mark);
+  EXPECT_TRUE(excel.csv.escape_formulas);
+  EXPECT_EQ(excel.csv.time_zone, "Asia/Tokyo");
+  ASSERT_EQ(excel.columns.size(), 2U);
+  EXPECT_EQ(excel.columns[0].name, "ts");
+  EXPECT_EQ(excel.columns[1].name, "text");
+  EXPECT_FALSE(OutputOptionsOf(settings.exports.at("bare")).csv.byte_order_mark);
+}
+
+TEST(Settings, TypesOfColumnsAreTypes) {
+  for (const ColumnSettings& column : Settings{}.lake.columns) {
+    EXPECT_TRUE(batch::ParseColumnType(column.type).has_value()) << column.type;
+  }
+}
+
+/// Calls `visit` with every field and its path.
+void Visit(const Outline& outline, const std::string& path,
+           const std::function<void(const config::OutlineField&, const std::string&)>& visit) {
+  for (const config::OutlineField& field : outline.fields) {
+    const std::string field_path = config::FieldPath(path, field.name);
+    visit(field, field_path);
+    Visit(field.outline, field_path, visit);
+    for (const Outline& element : field.outline.element) Visit(element, field_path + "[]", visit);
+  }
+}
+
+TEST(Settings, EveryFieldHasHelpAndAVariableOfItsOwn) {
+  std::set<std::string> variables;
+  size_t fields = 0;
+  Visit(DeclareSettings().Describe({}), "",
+        [&](const config::OutlineField& field, const std::string& path) {
+          ++fields;
+          EXPECT_TRUE(field.help.ends_with(".")) << path;
+          EXPECT_TRUE(variables.insert(config::VariableName(path)).second) << path;
+        });
+  EXPECT_GT(fields, 40U);
+}
+
+TEST(Settings, TheSchemaSaysWhatTheFieldsSay) {
+  const auto schema = nlohmann::json::parse(SettingsSchema());
+  EXPECT_EQ(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+  EXPECT_EQ(schema["additionalProperties"], false);
+  const auto& engine = schema["properties"]["engine"]["properties"];
+  EXPECT_EQ(engine["threads"]["type"], "integer");
+  EXPECT_EQ(engine["threads"]["minimum"], 0);
+  EXPECT_EQ(engine["threads"]["maximum"], 1024);
+  EXPECT_EQ(engine["threads"]["default"], 0);
+  EXPECT_EQ(engine["lease"]["default"], "30s");
+  EXPECT_TRUE(std::regex_match("1h30m", std::regex(engine["lease"]["pattern"].get<std::string>())));
+  EXPECT_FALSE(std::regex_match("30", std::regex(engine["lease"]["pattern"].get<std::string>())));
+  const auto& exported = schema["properties"]["exports"]["additionalProperties"]["properties"];
+  EXPECT_EQ(exported["format"]["enum"], nlohmann::json({"csv", "json", "ndjson", "parquet"}));
+  EXPECT_EQ(exported["columns"]["items"]["anyOf"][0]["type"], "string");
+  EXPECT_EQ(exported["csv"]["properties"]["line_end"]["enum"], nlohmann::json({"crlf", "lf"}));
+  EXPECT_EQ(exported["csv"]["properties"]["line_end"]["default"], "crlf");
+  EXPECT_TRUE(exported["csv"]["properties"]["byte_order_mark"]["default"].is_null());
+  const auto& column = schema["properties"]["lake"]["properties"]["columns"]["items"];
+  EXPECT_EQ(column["required"], nlohmann::json({"name", "type"}));
+  EXPECT_EQ(schema["properties"]["lake"]["properties"]["columns"]["default"][1]["name"], "ts");
+}
+
+TEST(Settings, ThePageInDocsIsUpToDate) {
+  if (std::getenv("WRITE_DOCUMENTATION") != nullptr) {
+    std::ofstream(CONFIGURATION_PAGE) << SettingsDocumentation();
+  }
+  std::ifstream page(CONFIGURATION_PAGE);
+  const std::string text{std::istreambuf_iterator<char>(page), {}};
+  EXPECT_EQ(text, SettingsDocumentation())
+      << "docs/configuration.md is not what src/cli/settings.cc says; write it anew with "
+         "WRITE_DOCUMENTATION=1 settings_test";
+}
+
+}  // namespace
+}  // namespace spillway::cli

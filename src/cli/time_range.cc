@@ -1,0 +1,199 @@
+#include "cli/time_range.h"
+
+#include <charconv>
+#include <chrono>
+#include <string_view>
+
+#include <date/date.h>
+#include <date/tz.h>
+
+#include "base/time_zone.h"
+
+namespace spillway::cli {
+namespace {
+
+using std::chrono::microseconds;
+
+constexpr std::string_view kForms =
+    "use a day (2025-01-31), a time (2025-01-31T13:05) or an instant (2025-01-31T13:05:00+01:00)";
+
+/// What was read, before a zone is applied.
+struct Moment {
+  date::year_month_day day;
+  microseconds time_of_day{0};
+  bool has_time = false;
+  std::optional<std::chrono::minutes> offset;  ///< From UTC; absent for wall clock times.
+};
+
+/// Takes text apart from the front; every step fails once one has failed.
+class Scanner {
+ public:
+  explicit Scanner(std::string_view text) : rest_(text) {}
+
+  int Digits(size_t count) {
+    int value = 0;
+    if (rest_.size() < count) return Fail();
+    const auto [end, error] = std::from_chars(rest_.data(), rest_.data() + count, value);
+    if (error != std::errc() || end != rest_.data() + count || rest_[0] == '-') return Fail();
+    rest_.remove_prefix(count);
+    return value;
+  }
+
+  bool Accept(std::string_view any_of) {
+    if (rest_.empty() || any_of.find(rest_[0]) == std::string_view::npos) return false;
+    rest_.remove_prefix(1);
+    return true;
+  }
+  void Expect(std::string_view any_of) {
+    if (!Accept(any_of)) failed_ = true;
+  }
+
+  /// The digits behind a decimal point, as microseconds.
+  microseconds Fraction() {
+    int64_t value = 0;
+    int64_t unit = 1'000'000;
+    size_t digits = 0;
+    while (!rest_.empty() && rest_[0] >= '0' && rest_[0] <= '9') {
+      unit /= 10;
+      value += (rest_[0] - '0') * unit;
+      rest_.remove_prefix(1);
+      ++digits;
+    }
+    if (digits == 0 || digits > 9) failed_ = true;
+    return microseconds(value);
+  }
+
+  char Next() const { return rest_.empty() ? '\0' : rest_[0]; }
+  bool Done() const { return rest_.empty() && !failed_; }
+
+ private:
+  int Fail() {
+    failed_ = true;
+    return 0;
+  }
+
+  std::string_view rest_;
+  bool failed_ = false;
+};
+
+microseconds ScanTimeOfDay(Scanner& scanner, bool& in_range) {
+  const int hour = scanner.Digits(2);
+  scanner.Expect(":");
+  const int minute = scanner.Digits(2);
+  microseconds time = std::chrono::hours(hour) + std::chrono::minutes(minute);
+  int second = 0;
+  if (scanner.Accept(":")) {
+    second = scanner.Digits(2);
+    time += std::chrono::seconds(second);
+    if (scanner.Accept(".,")) time += scanner.Fraction();
+  }
+  in_range = in_range && hour < 24 && minute < 60 && second < 60;
+  return time;
+}
+
+std::optional<std::chrono::minutes> ScanOffset(Scanner& scanner, bool& in_range) {
+  if (scanner.Accept("Zz")) return std::chrono::minutes(0);
+  const char sign = scanner.Next();
+  if (!scanner.Accept("+-")) return std::nullopt;
+  const int hours = scanner.Digits(2);
+  scanner.Expect(":");
+  const int minutes = scanner.Digits(2);
+  in_range = in_range && hours < 24 && minutes < 60;
+  return std::chrono::minutes((sign == '-' ? -1 : 1) * (hours * 60 + minutes));
+}
+
+Result<Moment> ParseMoment(std::string_view flag, std::string_view text) {
+  const auto wrong = [&](std::string_view what, std::string_view remedy) {
+    return Fail(ErrorCode::kInvalidArgument, std::string(flag) + " \"" +
+                                                 std::string(text.substr(0, 60)) + "\" " +
+                                                 std::string(what) + "; " + std::string(remedy));
+  };
+  Scanner scanner(text);
+  Moment moment;
+  bool in_range = true;
+  const int year = scanner.Digits(4);
+  scanner.Expect("-");
+  const int month = scanner.Digits(2);
+  scanner.Expect("-");
+  const int day = scanner.Digits(2);
+  moment.day = date::year(year) / month / day;
+  if (scanner.Accept("Tt ")) {
+    moment.has_time = true;
+    moment.time_of_day = ScanTimeOfDay(scanner, in_range);
+    moment.offset = ScanOffset(scanner, in_range);
+  }
+  if (!scanner.Done()) return wrong("is no time", kForms);
+  if (!moment.day.ok()) {
+    const bool month_ok = month >= 1 && month <= 12;
+    if (!month_ok || day == 0 || day > 31) return wrong("is no day of the calendar", kForms);
+    const auto last = date::year(year) / date::month(static_cast<unsigned>(month)) / date::last;
+    return wrong("is no day of the calendar",
+                 "that month ends on " + date::format("%F", date::sys_days(last)));
+  }
+  if (!in_range) return wrong("is no time of the day", "hours go to 23, minutes and seconds to 59");
+  return moment;
+}
+
+/// The instant of a wall clock time: the first of two, or the end of the gap it falls into.
+Timestamp Resolve(const date::time_zone& zone, date::local_time<microseconds> local) {
+  const date::local_info info = zone.get_info(local);
+  if (info.result == date::local_info::nonexistent) return info.first.end;
+  return Timestamp(local.time_since_epoch() - info.first.offset);
+}
+
+Result<Timestamp> InstantOf(const Moment& moment, const date::time_zone& zone) {
+  const date::local_time<microseconds> local = date::local_days(moment.day) + moment.time_of_day;
+  if (moment.offset) return Timestamp(local.time_since_epoch() - *moment.offset);
+  try {
+    return Resolve(zone, local);
+  } catch (const std::exception& error) {
+    return Fail(ErrorCode::kInternal,
+                std::string("time zone ") + zone.name() + ": " + error.what());
+  }
+}
+
+Result<Timestamp> ParseInstant(std::string_view flag, std::string_view text,
+                               const date::time_zone& zone) {
+  return InstantOf(TRY(ParseMoment(flag, text)), zone);
+}
+
+/// The beginning of the day behind the last one.
+Result<Timestamp> EndOfDay(std::string_view text, const date::time_zone& zone) {
+  Moment moment = TRY(ParseMoment("--through", text));
+  if (moment.has_time) {
+    return Fail(ErrorCode::kInvalidArgument, "--through \"" + std::string(text.substr(0, 60)) +
+                                                 "\" has a time; use a day, or --to for a time");
+  }
+  moment.day = date::year_month_day(date::sys_days(moment.day) + date::days(1));
+  return InstantOf(moment, zone);
+}
+
+}  // namespace
+
+Result<lake::TimeRange> ParseTimeRange(const TimeRangeText& text) {
+  const auto zone = FindTimeZone(text.time_zone);
+  if (!zone.has_value()) return std::unexpected(Error(zone.error()).Within("--time-zone"));
+  if (text.to.has_value() == text.through.has_value()) {
+    return Fail(ErrorCode::kInvalidArgument,
+                text.to
+                    ? "both --to and --through are given; use --to for the first instant that no "
+                      "longer belongs to the range, or --through for its last day"
+                    : "the range has no end; give --to (exclusive) or --through (a last day)");
+  }
+  lake::TimeRange range;
+  range.begin = TRY(ParseInstant("--from", text.from, **zone));
+  range.end =
+      text.to ? TRY(ParseInstant("--to", *text.to, **zone)) : TRY(EndOfDay(*text.through, **zone));
+  if (range.end > range.begin) return range;
+  const std::string end = text.to ? "--to " + *text.to : "--through " + *text.through;
+  if (range.end < range.begin) {
+    return Fail(ErrorCode::kInvalidArgument,
+                end + " is before --from " + text.from + "; exchange them");
+  }
+  return Fail(
+      ErrorCode::kInvalidArgument,
+      end + " leaves nothing: it is exclusive and equals --from; use a later one, or --through " +
+          text.from.substr(0, 10) + " for the whole day");
+}
+
+}  // namespace spillway::cli
