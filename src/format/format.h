@@ -48,7 +48,8 @@ class Format {
 
 /// The quoting of CSV fields.
 enum class Quoting {
-  kNeeded,  ///< RFC 4180: fields with the delimiter, a quote, CR or LF; and strings equal to the null marker.
+  kNeeded,  ///< RFC 4180: fields with the delimiter, a quote, CR or LF; and strings equal to the
+            ///< null marker.
   kAll,     ///< Every field but null.
 };
 
@@ -56,14 +57,15 @@ enum class Quoting {
 struct CsvOptions {
   char delimiter = ',';
   std::string line_end = "\r\n";
-  std::string null_marker;        ///< What an absent value is written as, never quoted.
+  std::string null_marker;  ///< What an absent value is written as, never quoted.
   Quoting quoting = Quoting::kNeeded;
   bool header = true;
-  bool byte_order_mark = false;   ///< For Excel, which otherwise takes UTF-8 for its code page.
+  bool byte_order_mark = false;  ///< For Excel, which otherwise takes UTF-8 for its code page.
   /// Puts an apostrophe before strings that a spreadsheet would run (=, +, -, @, tab, CR first).
   /// Strings only, never typed numbers.
   bool escape_formulas = false;
-  std::string time_zone = "UTC";  ///< IANA zone in which instants are written, as RFC 3339 with offset ("Z" in UTC).
+  std::string time_zone =
+      "UTC";  ///< IANA zone in which instants are written, as RFC 3339 with offset ("Z" in UTC).
 };
 
 /// How rows become JSON.

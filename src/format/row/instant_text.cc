@@ -1,0 +1,92 @@
+#include "format/row/instant_text.h"
+
+#include <limits>
+
+#include <date/date.h>
+
+namespace spillway::format {
+namespace {
+
+constexpr int64_t kFirstDay = -719'528;  // 0000-01-01
+constexpr int64_t kLastDay = 2'932'896;  // 9999-12-31
+constexpr int64_t kSecondsOfDay = 86'400;
+
+int64_t FloorDivide(int64_t value, int64_t divisor) {
+  return value / divisor - (value % divisor < 0);
+}
+
+char* WriteTwoDigits(int64_t value, char* out) {
+  *out++ = static_cast<char>('0' + value / 10);
+  *out++ = static_cast<char>('0' + value % 10);
+  return out;
+}
+
+}  // namespace
+
+InstantText::InstantText(const Zone* zone, int64_t units_per_second, bool quoted)
+    : zone_(zone),
+      units_per_second_(units_per_second),
+      day_(std::numeric_limits<int64_t>::min()),
+      quoted_(quoted) {
+  prefix_[0] = '"';
+}
+
+bool InstantText::MoveToDay(int64_t days) {
+  if (days < kFirstDay || days > kLastDay) return false;
+  const date::year_month_day civil{date::sys_days(date::days(static_cast<int>(days)))};
+  const int year = static_cast<int>(civil.year());
+  char* out = WriteTwoDigits(year / 100, prefix_ + quoted_);
+  out = WriteTwoDigits(year % 100, out);
+  *out++ = '-';
+  out = WriteTwoDigits(static_cast<unsigned>(civil.month()), out);
+  *out++ = '-';
+  WriteTwoDigits(static_cast<unsigned>(civil.day()), out);
+  day_ = days;
+  minute_units_ = 0;
+  return true;
+}
+
+bool InstantText::MoveTo(int64_t value) {
+  const int64_t seconds = FloorDivide(value, units_per_second_);
+  if (seconds < (kFirstDay - 1) * kSecondsOfDay || seconds > (kLastDay + 2) * kSecondsOfDay)
+    return false;
+  if (seconds < span_.begin || seconds >= span_.end) {
+    span_ = zone_ != nullptr ? zone_->SpanAt(seconds)
+                             : Zone::Span{std::numeric_limits<int64_t>::min(),
+                                          std::numeric_limits<int64_t>::max(), 0};
+  }
+  const int64_t local = seconds + span_.offset;
+  const int64_t day = FloorDivide(local, kSecondsOfDay);
+  if (day != day_ && !MoveToDay(day)) return false;
+  const int64_t of_day = local - day * kSecondsOfDay;
+  const int64_t of_minute = of_day % 60;
+
+  char* out = prefix_ + quoted_ + 10;
+  *out++ = 'T';
+  out = WriteTwoDigits(of_day / 3600, out);
+  *out++ = ':';
+  out = WriteTwoDigits(of_day / 60 % 60, out);
+  *out++ = ':';
+  prefix_bytes_ = static_cast<uint8_t>(out - prefix_);
+
+  out = suffix_;
+  if (zone_ != nullptr && zone_->utc()) {
+    *out++ = 'Z';
+  } else if (zone_ != nullptr) {
+    const int64_t minutes = span_.offset / 60;
+    *out++ = minutes < 0 ? '-' : '+';
+    out = WriteTwoDigits((minutes < 0 ? -minutes : minutes) / 60, out);
+    *out++ = ':';
+    out = WriteTwoDigits((minutes < 0 ? -minutes : minutes) % 60, out);
+  }
+  if (quoted_) *out++ = '"';
+  suffix_bytes_ = static_cast<uint8_t>(out - suffix_);
+
+  const int64_t minute = seconds - of_minute;
+  minute_begin_ = static_cast<uint64_t>(minute) * static_cast<uint64_t>(units_per_second_);
+  const bool whole = minute >= span_.begin && minute + 60 <= span_.end;
+  minute_units_ = whole ? 60 * static_cast<uint64_t>(units_per_second_) : 0;
+  return true;
+}
+
+}  // namespace spillway::format

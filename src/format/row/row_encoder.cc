@@ -1,0 +1,170 @@
+#include "format/row/row_encoder.h"
+
+#include <algorithm>
+
+#include <arrow/api.h>
+
+#include "format/row/text_check.h"
+
+namespace spillway::format {
+namespace {
+
+// Reserved for the worst case at a time; small enough for a core's own cache.
+constexpr uint64_t kBlockBytes = 1 << 20;
+
+}  // namespace
+
+template <class Dialect>
+RowEncoder<Dialect>::RowEncoder(RowLayout<Dialect> layout, std::vector<ColumnBinder> binders,
+                                std::vector<std::string> names, std::shared_ptr<const Zone> zone,
+                                Position position)
+    : layout_(std::move(layout)),
+      binders_(std::move(binders)),
+      columns_(binders_.size()),
+      writers_(binders_.size()),
+      names_(std::move(names)),
+      zone_(std::move(zone)),
+      position_(position) {
+  for (size_t i = 0; i < layout_.prefixes.size(); ++i) binders_[i].SetPrefix(layout_.prefixes[i]);
+}
+
+template <class Dialect>
+Result<> RowEncoder<Dialect>::Append(const arrow::RecordBatch& batch, Buffer& out) {
+  Open(out);
+  const int64_t rows = batch.num_rows();
+  if (rows == 0) return {};
+  TRY(Bind(batch));
+  int64_t row = 0;
+  if (layout_.separator_bytes != 0 && position_.first && rows_ == 0) {
+    columns_[0].prefix += layout_.separator_bytes;
+    columns_[0].prefix_bytes -= static_cast<uint32_t>(layout_.separator_bytes);
+    TRY(WriteBlock(0, 1, out));
+    columns_[0] = binders_[0].column();
+    row = 1;
+  }
+  const auto blocks = static_cast<int64_t>(BytesMax(0, rows) / kBlockBytes) + 1;
+  const int64_t block_rows = std::max<int64_t>(rows / blocks, 1);
+  for (; row < rows; row += block_rows) TRY(WriteBlock(row, std::min(row + block_rows, rows), out));
+  rows_ += rows;
+  return {};
+}
+
+template <class Dialect>
+Result<> RowEncoder<Dialect>::Finish(Buffer& out) {
+  if (layout_.needs_first_row && position_.first && !position_.last && rows_ == 0) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "the first of several runs has no rows; a file without rows is written as one run");
+  }
+  Open(out);
+  if (position_.last) out.Append(layout_.closing);
+  return {};
+}
+
+template <class Dialect>
+void RowEncoder<Dialect>::Open(Buffer& out) {
+  if (!std::exchange(opened_, true) && position_.first) out.Append(layout_.opening);
+}
+
+template <class Dialect>
+Result<> RowEncoder<Dialect>::Bind(const arrow::RecordBatch& batch) {
+  if (static_cast<size_t>(batch.num_columns()) != binders_.size()) {
+    return Fail(ErrorCode::kInvalidArgument, "a batch of " + std::to_string(batch.num_columns()) +
+                                                 " columns for a file of " +
+                                                 std::to_string(binders_.size()));
+  }
+  for (size_t i = 0; i < binders_.size(); ++i) {
+    ColumnBinder& binder = binders_[i];
+    const arrow::ArrayData& data = *batch.column_data(static_cast<int>(i));
+    if (binder.dictionary() != nullptr && binder.DictionaryChanged(data))
+      TRY(BindDictionary(binder, data));
+    binder.Bind(data);
+    columns_[i] = binder.column();
+    writers_[i] = WriterFor(binder.column());
+    if (Dialect::kJson && binder.is_string()) TRY(CheckText(binder, data));
+  }
+  return {};
+}
+
+template <class Dialect>
+CellWriter<Dialect> RowEncoder<Dialect>::WriterFor(const Column& column) const {
+  return CellWriterFor<Dialect>(layout_.instructions, column.kind, column.validity != nullptr);
+}
+
+template <class Dialect>
+Result<> RowEncoder<Dialect>::BindDictionary(ColumnBinder& binder, const arrow::ArrayData& data) {
+  const arrow::ArrayData& entries = *data.dictionary;
+  ColumnBinder& values = *binder.dictionary();
+  Buffer text = binder.TakeDictionaryText();
+  text.Clear();
+  std::vector<uint32_t> starts;
+  starts.reserve(static_cast<size_t>(entries.length) + 1);
+  starts.push_back(0);
+  if (entries.length != 0) {
+    values.Bind(entries);
+    if (Dialect::kJson && values.is_string()) TRY(CheckText(values, entries));
+  }
+  const CellWriter<Dialect> writer = WriterFor(values.column());
+  Dialect dialect = layout_.dialect;
+  dialect.row_end_bytes = 0;
+  const size_t around = Dialect::kAround + dialect.null_bytes + 1;
+  for (int64_t i = 0; i < entries.length; ++i) {
+    char* at = text.Reserve(values.TextBytesMax(i, i + 1, Dialect::kGrowth, around));
+    RowFailure failure;
+    char* end =
+        WriteRows<Dialect>(dialect, {&values.column(), 1}, {&writer, 1}, i, i + 1, at, &failure);
+    if (failure.row >= 0)
+      return FailAt(failure.column, 0,
+                    "an entry of its dictionary is outside the years 0000 to 9999");
+    text.Advance(static_cast<size_t>(end - at));
+    if (text.size() > UINT32_MAX)
+      return FailAt(values.column().index, 0, "its dictionary takes more than 4 GiB");
+    starts.push_back(static_cast<uint32_t>(text.size()));
+  }
+  text.Reserve(0);
+  binder.SetDictionaryText(data, std::move(text), std::move(starts));
+  return {};
+}
+
+template <class Dialect>
+Result<> RowEncoder<Dialect>::CheckText(const ColumnBinder& binder,
+                                        const arrow::ArrayData& data) const {
+  if (data.length == 0) return {};
+  const int64_t row = FirstInvalidText(binder.column(), data.length);
+  if (row >= 0)
+    return FailAt(binder.column().index, row, "not valid UTF-8; JSON has no other text");
+  return {};
+}
+
+template <class Dialect>
+Result<> RowEncoder<Dialect>::WriteBlock(int64_t begin, int64_t end, Buffer& out) {
+  char* at = out.Reserve(BytesMax(begin, end));
+  RowFailure failure;
+  char* behind = WriteRows<Dialect>(layout_.dialect, columns_, writers_, begin, end, at, &failure);
+  if (failure.row >= 0)
+    return FailAt(failure.column, failure.row, "a time outside the years 0000 to 9999");
+  out.Advance(static_cast<size_t>(behind - at));
+  return {};
+}
+
+template <class Dialect>
+uint64_t RowEncoder<Dialect>::BytesMax(int64_t begin, int64_t end) const {
+  const Dialect& dialect = layout_.dialect;
+  const size_t around = Dialect::kAround + dialect.null_bytes + 1;
+  uint64_t bytes = static_cast<uint64_t>(end - begin) * dialect.row_end_bytes;
+  for (const ColumnBinder& binder : binders_)
+    bytes += binder.TextBytesMax(begin, end, Dialect::kGrowth, around);
+  return bytes;
+}
+
+template <class Dialect>
+std::unexpected<Error> RowEncoder<Dialect>::FailAt(uint32_t column, int64_t row,
+                                                   std::string_view why) const {
+  return Fail(ErrorCode::kInvalidArgument, "column \"" + names_[column] + "\", row " +
+                                               std::to_string(rows_ + row + 1) + ": " +
+                                               std::string(why));
+}
+
+template class RowEncoder<CsvDialect>;
+template class RowEncoder<JsonDialect>;
+
+}  // namespace spillway::format
