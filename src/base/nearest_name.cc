@@ -10,9 +10,7 @@ namespace {
 
 constexpr size_t kNameBytesMax = 128;
 
-char Lower(char c) {
-  return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-}
+char Lower(char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); }
 
 size_t Distance(std::string_view a, std::string_view b) {
   // Three rows of the table suffice: a swap reaches two rows back.

@@ -18,9 +18,7 @@ TEST(NearestName, FindsWhatWasMeant) {
   EXPECT_EQ(NearestName("attepmts", kKnown), "attempts");
 }
 
-TEST(NearestName, ASwapOfNeighboursCountsOnce) {
-  EXPECT_EQ(NearestName("cvs", kKnown), "csv");
-}
+TEST(NearestName, ASwapOfNeighboursCountsOnce) { EXPECT_EQ(NearestName("cvs", kKnown), "csv"); }
 
 TEST(NearestName, SaysNothingWhereNothingIsNear) {
   EXPECT_EQ(NearestName("colour", kKnown), std::nullopt);

@@ -82,12 +82,10 @@ class Tables {
                           VariablesOf(field, path, chapter.overridable));
     }
     if (!rows.empty()) {
-      text += "
-              | Setting | Meaning | Values | Default | Environment variable |
-              "
-              "| --- | --- | --- | --- | --- |
-              ";
-              text += rows;
+      text +=
+          "\n| Setting | Meaning | Values | Default | Environment variable |\n"
+          "| --- | --- | --- | --- | --- |\n";
+      text += rows;
     }
     for (const Chapter& next : inner) Write(next);
   }
