@@ -1,7 +1,7 @@
 #include "storage/local/local_store.h"
 
 #include "storage/conformance.h"
-#include "storage/local/scratch_directory.h"
+#include "base/scratch_directory.h"
 
 namespace spillway::storage {
 namespace {

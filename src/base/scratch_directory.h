@@ -5,7 +5,7 @@
 #include <stdexcept>
 #include <string>
 
-namespace spillway::storage {
+namespace spillway {
 
 /// A directory for one test, removed with it.
 class ScratchDirectory {
@@ -26,4 +26,4 @@ class ScratchDirectory {
   std::string path_;
 };
 
-}  // namespace spillway::storage
+}  // namespace spillway
