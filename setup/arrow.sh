@@ -3,7 +3,8 @@
 # .deps/arrow-<version>/{include,lib}. Costs nothing when it is there already.
 #
 # The wheel's libparquet exports a whole copy of OpenSSL's libcrypto, which takes the place of
-# Debian's in any program linked with both. Every C symbol it defines is therefore renamed.
+# Debian's in any program linked with both. Every C symbol it defines is therefore renamed, and so is
+# the simdjson inside either library: it is of another version than Debian's, whose calls end in it.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 version=$(sed -n 's/^pyarrow==\([0-9.]*\).*/\1/p' "$here/requirements-arrow.txt")
@@ -33,11 +34,15 @@ mv "$work"/pyarrow/lib*.so.* "$work/arrow/lib/"
 
 parquet=$(echo "$work"/arrow/lib/libparquet.so.*)
 exported_c_symbols() { nm -D --defined-only "$parquet" | awk '$3 !~ /^_Z|^_init$|^_fini$|@/ {print $3}'; }
-exported_c_symbols | awk '{print $1 " aw_" $1}' >"$work/renames"
-"$patchelf" --rename-dynamic-symbols "$work/renames" "$parquet"
-left=$(exported_c_symbols | grep -cE '^(SSL_|EVP_|CRYPTO_)' || true)
+exported_simdjson_symbols() { nm -D --defined-only "$work"/arrow/lib/*.so.* | awk '$3 ~ /^_Z.*8simdjson/ {print $3}' | sort -u; }
+renames() { awk '{print $1 " aw_" $1}'; }
+exported_c_symbols | renames >"$work/c_renames"
+exported_simdjson_symbols | renames >"$work/simdjson_renames"
+"$patchelf" --rename-dynamic-symbols "$work/c_renames" "$parquet"
+for library in "$work"/arrow/lib/*.so.*; do "$patchelf" --rename-dynamic-symbols "$work/simdjson_renames" "$library"; done
+left=$({ exported_c_symbols; exported_simdjson_symbols; } | grep -cE '^(SSL_|EVP_|CRYPTO_|_Z)' || true)
 if ((left > 0)); then
-  echo "setup: libparquet of pyarrow $version still exports $left of OpenSSL's symbols after renaming; it would crash programs that use OpenSSL" >&2
+  echo "setup: Arrow's libraries of pyarrow $version still export $left symbols of OpenSSL or simdjson after renaming; they would crash programs that use either" >&2
   exit 1
 fi
 # Both libraries look for each other beside themselves, wherever they are copied.

@@ -29,7 +29,6 @@ struct Merge::Cursor {
   const int64_t* times = nullptr;
   int64_t row = 0;
   int64_t end = 0;
-  int64_t last_time = INT64_MIN;  ///< Of the batches read so far.
 
   int64_t time() const { return times[row]; }
   static bool Later(const std::unique_ptr<Cursor>& a, const std::unique_ptr<Cursor>& b) {
@@ -44,14 +43,15 @@ struct Merge::Run {
   int64_t rows = 0;
 };
 
-Merge::Merge(storage::ObjectStore& store, const ReadUnit& unit, const arrow::Schema& columns,
-             int time_index)
+Merge::Merge(storage::ObjectStore& store, const ReadUnit& unit,
+             std::shared_ptr<arrow::Schema> columns, int time_index)
     : store_(store),
       unit_(unit),
-      columns_(columns),
+      columns_(std::move(columns)),
       time_index_(time_index),
       overlaps_(unit.slices.size()),
-      unopened_(unit.slices.size()) {
+      unopened_(unit.slices.size()),
+      skip_(unit.slices.size() == 1 ? 0 : unit.skip) {
   std::iota(unopened_.begin(), unopened_.end(), size_t{0});
   std::ranges::stable_sort(unopened_, std::greater(),
                            [&](size_t slice) { return unit_.slices[slice].min_time; });
@@ -72,6 +72,16 @@ void Merge::FindOverlaps() {
 }
 
 Result<std::shared_ptr<arrow::RecordBatch>> Merge::Next() {
+  while (true) {
+    auto batch = TRY(NextOfRange());
+    if (batch == nullptr || skip_ == 0) return batch;
+    const int64_t skipped = std::min(skip_, batch->num_rows());
+    skip_ -= skipped;
+    if (skipped < batch->num_rows()) return batch->Slice(skipped);
+  }
+}
+
+Result<std::shared_ptr<arrow::RecordBatch>> Merge::NextOfRange() {
   while (true) {
     TRY(OpenReached());
     if (open_.empty()) return gathered_.empty() ? nullptr : Gather();
@@ -122,35 +132,14 @@ Result<std::unique_ptr<Merge::Cursor>> Merge::OpenSlice(size_t index) {
   return cursor;
 }
 
-/// Moves on to the next batch that has rows in the range.
+/// Moves on to the next batch.
 Result<> Merge::Refill(Cursor& cursor) {
-  const int64_t begin = Microseconds(unit_.range.begin);
-  const int64_t end = Microseconds(unit_.range.end);
-  const Slice& slice = unit_.slices[cursor.slice];
-  while (true) {
-    cursor.batch = TRY(cursor.reader->Next());
-    if (cursor.batch == nullptr) return {};
-    const auto& column =
-        static_cast<const arrow::TimestampArray&>(*cursor.batch->column(time_index_));
-    const int64_t rows = column.length();
-    if (column.null_count() > 0) return FailDataFile(slice.key, "has rows without a time");
-    cursor.times = column.raw_values();
-    if (cursor.times[0] < cursor.last_time || !std::is_sorted(cursor.times, cursor.times + rows)) {
-      return FailDataFile(slice.key, "is not sorted by time");
-    }
-    cursor.last_time = cursor.times[rows - 1];
-    if (cursor.times[0] < Microseconds(slice.min_time) ||
-        cursor.last_time > Microseconds(slice.max_time)) {
-      return FailDataFile(slice.key, "has rows outside the times that the log says");
-    }
-    if (cursor.times[0] >= end) {
-      cursor.batch = nullptr;
-      return {};
-    }
-    cursor.row = std::lower_bound(cursor.times, cursor.times + rows, begin) - cursor.times;
-    cursor.end = std::lower_bound(cursor.times, cursor.times + rows, end) - cursor.times;
-    if (cursor.row < cursor.end) return {};
-  }
+  cursor.batch = TRY(cursor.reader->Next());
+  if (cursor.batch == nullptr) return {};
+  cursor.times = cursor.reader->times();
+  cursor.row = 0;
+  cursor.end = cursor.batch->num_rows();
+  return {};
 }
 
 /// How many rows from the cursor's place on come before any other slice's.

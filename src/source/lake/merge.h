@@ -19,9 +19,9 @@ namespace spillway::lake {
 /// Used by one thread.
 class Merge {
  public:
-  /// `columns` names the columns to read; the one at `time_index` is the time. Both `unit` and
-  /// `columns` outlive the merge.
-  Merge(storage::ObjectStore& store, const ReadUnit& unit, const arrow::Schema& columns,
+  /// `columns` names the columns to read; the one at `time_index` is the time. `unit` outlives
+  /// the merge.
+  Merge(storage::ObjectStore& store, const ReadUnit& unit, std::shared_ptr<arrow::Schema> columns,
         int time_index);
   ~Merge();
 
@@ -33,6 +33,7 @@ class Merge {
   struct Run;
 
   void FindOverlaps();
+  Result<std::shared_ptr<arrow::RecordBatch>> NextOfRange();
   Result<> OpenReached();
   Result<std::unique_ptr<Cursor>> OpenSlice(size_t index);
   Result<> Refill(Cursor& cursor);
@@ -42,13 +43,14 @@ class Merge {
 
   storage::ObjectStore& store_;
   const ReadUnit& unit_;
-  const arrow::Schema& columns_;
+  const std::shared_ptr<arrow::Schema> columns_;
   const int time_index_;
   std::vector<bool> overlaps_;                 ///< By slice.
   std::vector<size_t> unopened_;               ///< Slices, the next to open last.
   std::vector<std::unique_ptr<Cursor>> open_;  ///< A heap, the next row's cursor on top.
   std::vector<Run> gathered_;
   int64_t gathered_rows_ = 0;
+  int64_t skip_;  ///< Rows yet to pass over.
 };
 
 }  // namespace spillway::lake

@@ -1,7 +1,6 @@
 #include "source/lake/parquet_input.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include <arrow/buffer.h>
@@ -10,33 +9,15 @@
 
 namespace spillway::lake {
 
-ParquetInput::ParquetInput(std::unique_ptr<storage::ObjectReader> reader)
-    : reader_(std::move(reader)) {}
-
-ParquetInput::~ParquetInput() = default;
-
-arrow::Status ParquetInput::Load(Run run) {
-  loaded_bytes_.reset();
-  ARROW_ASSIGN_OR_RAISE(auto bytes, ReadAt(run.offset, run.bytes));
-  loaded_bytes_ = std::move(bytes);
-  loaded_ = {.offset = run.offset, .bytes = loaded_bytes_->size()};
-  return arrow::Status::OK();
-}
-
 std::optional<Error> ParquetInput::TakeError() { return std::exchange(error_, std::nullopt); }
 
-arrow::Result<int64_t> ParquetInput::GetSize() { return static_cast<int64_t>(reader_->size()); }
+arrow::Result<int64_t> ParquetInput::GetSize() { return static_cast<int64_t>(reader_.size()); }
 
 arrow::Result<int64_t> ParquetInput::ReadAt(int64_t position, int64_t bytes, void* out) {
   if (position < 0 || bytes < 0)
     return arrow::Status::Invalid("a read of negative place or length");
-  if (loaded_bytes_ != nullptr && position >= loaded_.offset &&
-      position + bytes <= loaded_.offset + loaded_.bytes) {
-    std::memcpy(out, loaded_bytes_->data() + (position - loaded_.offset), bytes);
-    return bytes;
-  }
-  auto read = reader_->ReadAt(static_cast<uint64_t>(position),
-                              {static_cast<std::byte*>(out), static_cast<size_t>(bytes)});
+  auto read = reader_.ReadAt(static_cast<uint64_t>(position),
+                             {static_cast<std::byte*>(out), static_cast<size_t>(bytes)});
   if (!read.has_value()) {
     error_ = std::move(read).error();
     return arrow::Status::IOError(error_->message);
@@ -46,12 +27,8 @@ arrow::Result<int64_t> ParquetInput::ReadAt(int64_t position, int64_t bytes, voi
 
 arrow::Result<std::shared_ptr<arrow::Buffer>> ParquetInput::ReadAt(int64_t position,
                                                                    int64_t bytes) {
-  if (loaded_bytes_ != nullptr && position >= loaded_.offset && bytes >= 0 &&
-      position + bytes <= loaded_.offset + loaded_.bytes) {
-    return arrow::SliceBuffer(loaded_bytes_, position - loaded_.offset, bytes);
-  }
   // A file that lies about its lengths must not make us ask for the memory.
-  const int64_t there = static_cast<int64_t>(reader_->size()) - position;
+  const int64_t there = static_cast<int64_t>(reader_.size()) - position;
   bytes = std::clamp<int64_t>(bytes, 0, std::max<int64_t>(there, 0));
   ARROW_ASSIGN_OR_RAISE(auto buffer, arrow::AllocateResizableBuffer(bytes));
   ARROW_ASSIGN_OR_RAISE(int64_t read, ReadAt(position, bytes, buffer->mutable_data()));

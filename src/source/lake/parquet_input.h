@@ -1,10 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
-#include <span>
-#include <string>
-#include <vector>
 
 #include <arrow/io/interfaces.h>
 
@@ -13,19 +11,10 @@
 
 namespace spillway::lake {
 
-/// An object of a store as Arrow's Parquet reader wants it. Used by one thread.
+/// An object of a store as Arrow's Parquet reader wants it for a file's footer. Used by one thread.
 class ParquetInput final : public arrow::io::RandomAccessFile {
  public:
-  struct Run {
-    int64_t offset = 0;
-    int64_t bytes = 0;
-  };
-
-  explicit ParquetInput(std::unique_ptr<storage::ObjectReader> reader);
-  ~ParquetInput() override;
-
-  /// Reads a run at once; reads inside it then cost nothing, until the next Load.
-  arrow::Status Load(Run run);
+  explicit ParquetInput(storage::ObjectReader& reader) : reader_(reader) {}
 
   /// What the store answered when a read failed.
   std::optional<Error> TakeError();
@@ -41,10 +30,8 @@ class ParquetInput final : public arrow::io::RandomAccessFile {
   bool closed() const override;
 
  private:
-  std::unique_ptr<storage::ObjectReader> reader_;
+  storage::ObjectReader& reader_;
   std::optional<Error> error_;
-  Run loaded_;
-  std::shared_ptr<arrow::Buffer> loaded_bytes_;
   int64_t position_ = 0;
   bool closed_ = false;
 };

@@ -293,7 +293,7 @@ TEST_F(PlannedLake, NoticesAFileOfOtherTimesThanTheLogSays) {
   const auto plan = Plan(kStart + 3, kStart + 5);
   ASSERT_FALSE(plan.has_value());
   EXPECT_EQ(plan.error().code, ErrorCode::kCorrupt);
-  EXPECT_THAT(plan.error().message, testing::HasSubstr("lake file f has other rows"));
+  EXPECT_THAT(plan.error().message, testing::HasSubstr("lake file f has rows outside the times"));
 }
 
 TEST(ReadUnitTest, RefusesWhatIsNoUnit) {

@@ -82,8 +82,7 @@ Result<> Scan(storage::ObjectStore& store, const LakeSchema& schema, const ReadU
               const std::function<Result<>(const arrow::RecordBatch&)>& consume) {
   const auto projected = TRY(ProjectedSchema(schema, projection));
   const Wanted wanted = WhatToRead(schema, projection);
-  Merge merge(store, unit, *wanted.read, wanted.time_index);
-  int64_t skip = unit.skip;
+  Merge merge(store, unit, wanted.read, wanted.time_index);
   int64_t left = unit.rows;
   while (left > 0) {
     if (stop.stop_requested()) return Fail(ErrorCode::kCancelled, "reading the lake was stopped");
@@ -94,13 +93,10 @@ Result<> Scan(storage::ObjectStore& store, const LakeSchema& schema, const ReadU
                               "changed under the plan, start the export again",
                               FilesOf(unit), left, unit.rows));
     }
-    const int64_t passed = std::min(skip, batch->num_rows());
-    const int64_t taken = std::min(left, batch->num_rows() - passed);
-    skip -= passed;
-    if (taken == 0) continue;
-    if (taken < batch->num_rows()) batch = batch->Slice(passed, taken);
+    const int64_t rows = std::min(left, batch->num_rows());
+    if (rows < batch->num_rows()) batch = batch->Slice(0, rows);
     TRY(consume(*Project(*batch, wanted, projected)));
-    left -= taken;
+    left -= rows;
   }
   return {};
 }

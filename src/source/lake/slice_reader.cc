@@ -1,107 +1,78 @@
 #include "source/lake/slice_reader.h"
 
+#include <algorithm>
 #include <numeric>
-#include <string>
+#include <optional>
 #include <utility>
-#include <vector>
 
-#include <arrow/record_batch.h>
-#include <arrow/type.h>
+#include <arrow/api.h>
 #include <fmt/format.h>
-#include <parquet/arrow/reader.h>
 #include <parquet/arrow/schema.h>
 #include <parquet/exception.h>
 #include <parquet/file_reader.h>
+#include <parquet/metadata.h>
 #include <parquet/properties.h>
 
 #include "source/lake/parquet_input.h"
 
 namespace spillway::lake {
-
-std::unexpected<Error> FailDataFile(std::string_view key, std::string_view what) {
-  return Fail(ErrorCode::kCorrupt, "lake file " + std::string(key) + " " + std::string(what) +
-                                       "; restore the file from a backup");
-}
-
 namespace {
 
-class ArrowSliceReader final : public SliceReader {
- public:
-  ArrowSliceReader(std::string key, std::shared_ptr<ParquetInput> input)
-      : key_(std::move(key)), input_(std::move(input)) {}
+/// Chunks are read together across gaps of at most so many bytes.
+constexpr uint64_t kGapBytes = 64 << 10;
 
-  Result<> Start(const Slice& slice, const arrow::Schema& columns, bool dictionaries) {
-    arrow::Status status = TryStart(slice, columns, dictionaries);
-    if (!status.ok()) return Failed(status.message());
-    return {};
-  }
+int64_t Microseconds(Timestamp time) { return time.time_since_epoch().count(); }
 
-  Result<std::shared_ptr<arrow::RecordBatch>> Next() override {
-    std::shared_ptr<arrow::RecordBatch> batch;
-    try {
-      arrow::Status status = batches_->ReadNext(&batch);
-      if (!status.ok()) return Failed(status.message());
-    } catch (const parquet::ParquetException& e) {
-      return Failed(e.what());
-    }
-    return batch;
-  }
-
- private:
-  std::unexpected<Error> Failed(std::string_view what) {
-    if (auto error = input_->TakeError()) return std::unexpected(*std::move(error));
-    return FailDataFile(key_, what);
-  }
-
-  arrow::Status TryStart(const Slice& slice, const arrow::Schema& columns, bool dictionaries) try {
-    parquet::arrow::FileReaderBuilder builder;
-    ARROW_RETURN_NOT_OK(builder.Open(input_));
-    auto metadata = builder.raw_reader()->metadata();
-    if (slice.first_row_group + slice.row_groups > metadata->num_row_groups()) {
-      return arrow::Status::Invalid(
-          fmt::format("has {} row groups, the log says more", metadata->num_row_groups()));
-    }
-    std::vector<int> groups(slice.row_groups), indices;
-    std::iota(groups.begin(), groups.end(), slice.first_row_group);
-    int64_t rows = 0;
-    for (int group : groups) rows += metadata->RowGroup(group)->num_rows();
-    if (rows != slice.rows) {
-      return arrow::Status::Invalid(
-          fmt::format("has {} rows where the log says {}", rows, slice.rows));
-    }
-    parquet::ArrowReaderProperties properties(false);
-    properties.set_batch_size(kBatchRows);
-    for (const auto& field : columns.fields()) {
-      int index = metadata->schema()->ColumnIndex(field->name());
-      if (index < 0) return arrow::Status::Invalid("has no column '" + field->name() + "'");
-      indices.push_back(index);
-      if (field->type()->id() == arrow::Type::STRING)
-        properties.set_read_dictionary(index, dictionaries);
-    }
-    builder.properties(properties);
-    ARROW_ASSIGN_OR_RAISE(reader_, builder.Build());
-    ARROW_ASSIGN_OR_RAISE(batches_, reader_->GetRecordBatchReader(groups, indices));
-    return arrow::Status::OK();
-  } catch (const parquet::ParquetException& e) {
-    return arrow::Status::Invalid(e.what());
-  }
-
-  std::string key_;
-  std::shared_ptr<ParquetInput> input_;
-  std::unique_ptr<parquet::arrow::FileReader> reader_;
-  std::unique_ptr<arrow::RecordBatchReader> batches_;
+struct ByteRange {
+  uint64_t offset = 0;
+  uint64_t bytes = 0;
+  uint64_t end() const { return offset + bytes; }
 };
+
+ByteRange RangeOf(const parquet::ColumnChunkMetaData& chunk) {
+  int64_t begin = chunk.data_page_offset();
+  if (chunk.has_dictionary_page() && chunk.dictionary_page_offset() > 0) {
+    begin = std::min(begin, chunk.dictionary_page_offset());
+  }
+  return {static_cast<uint64_t>(begin), static_cast<uint64_t>(chunk.total_compressed_size())};
+}
+
+bool DictionaryOnly(const parquet::ColumnChunkMetaData& chunk) {
+  bool any = false;
+  for (const auto& pages : chunk.encoding_stats()) {
+    if (pages.page_type == parquet::PageType::DICTIONARY_PAGE) continue;
+    any = true;
+    if (pages.encoding != parquet::Encoding::PLAIN_DICTIONARY &&
+        pages.encoding != parquet::Encoding::RLE_DICTIONARY) {
+      return false;
+    }
+  }
+  return any;
+}
 
 }  // namespace
 
+std::unexpected<Error> FailDataFile(std::string_view key, std::string_view what) {
+  std::string line(what);
+  std::ranges::replace(line, '\n', ' ');
+  return Fail(ErrorCode::kCorrupt,
+              fmt::format("lake file {} {}; restore the file from a backup", key, line));
+}
+
+SliceReader::SliceReader(const Slice& slice, TimeRange range, SliceColumns columns,
+                         std::unique_ptr<storage::ObjectReader> object)
+    : slice_(slice), range_(range), columns_(std::move(columns)), object_(std::move(object)) {}
+
+SliceReader::~SliceReader() = default;
+
 Result<std::unique_ptr<SliceReader>> SliceReader::Open(storage::ObjectStore& store,
-                                                       const Slice& slice,
-                                                       const arrow::Schema& columns,
-                                                       bool dictionaries) {
+                                                       const Slice& slice, TimeRange range,
+                                                       SliceColumns columns) {
   auto opened = store.Open(slice.key);
   if (!opened.has_value()) {
-    if (opened.error().code != ErrorCode::kNotFound)
+    if (opened.error().code != ErrorCode::kNotFound) {
       return std::unexpected(std::move(opened).error());
+    }
     return FailDataFile(slice.key, "is gone, though the log names it");
   }
   const uint64_t bytes = (*opened)->size();
@@ -110,10 +81,181 @@ Result<std::unique_ptr<SliceReader>> SliceReader::Open(storage::ObjectStore& sto
         slice.key, fmt::format("has {} bytes where the log says {}: it was cut short or changed",
                                bytes, slice.file_bytes));
   }
-  auto reader = std::make_unique<ArrowSliceReader>(
-      slice.key, std::make_shared<ParquetInput>(*std::move(opened)));
-  TRY(reader->Start(slice, columns, dictionaries));
+  std::unique_ptr<SliceReader> reader(
+      new SliceReader(slice, range, std::move(columns), *std::move(opened)));
+  TRY(reader->OpenFile());
+  TRY(reader->OpenColumns());
   return reader;
+}
+
+Result<> SliceReader::OpenFile() {
+  const auto input = std::make_shared<ParquetInput>(*object_);
+  try {
+    metadata_ = parquet::ParquetFileReader::Open(input)->metadata();
+  } catch (const std::exception& thrown) {
+    if (auto error = input->TakeError()) return std::unexpected(*std::move(error));
+    return FailDataFile(slice_.key, fmt::format("has no readable footer ({})", thrown.what()));
+  }
+  if (slice_.first_row_group < 0 || slice_.row_groups < 1 ||
+      slice_.row_groups > metadata_->num_row_groups() - slice_.first_row_group) {
+    return FailDataFile(slice_.key, fmt::format("has {} row groups, less than the log says",
+                                                metadata_->num_row_groups()));
+  }
+  int64_t rows = 0;
+  for (int group = 0; group < slice_.row_groups; ++group) {
+    rows += metadata_->RowGroup(slice_.first_row_group + group)->num_rows();
+  }
+  if (rows != slice_.rows) {
+    return FailDataFile(slice_.key,
+                        fmt::format("has {} rows where the log says {}", rows, slice_.rows));
+  }
+  return {};
+}
+
+Result<> SliceReader::OpenColumns() {
+  // Without the schema that Arrow may have left in the file: what is stored counts.
+  std::shared_ptr<arrow::Schema> stored;
+  const auto understood = parquet::arrow::FromParquetSchema(
+      metadata_->schema(), parquet::ArrowReaderProperties(), nullptr, &stored);
+  if (!understood.ok()) {
+    return FailDataFile(slice_.key, "has an unreadable schema: " + understood.message());
+  }
+  for (const auto& wanted : columns_.schema->fields()) {
+    const auto field = stored->GetFieldByName(wanted->name());
+    const int index = metadata_->schema()->ColumnIndex(wanted->name());
+    if (field == nullptr || index < 0) {
+      return FailDataFile(slice_.key, fmt::format("has no column '{}'", wanted->name()));
+    }
+    if (!field->type()->Equals(wanted->type())) {
+      return FailDataFile(slice_.key,
+                          fmt::format("column '{}' is {} where the lake has {}", wanted->name(),
+                                      field->type()->ToString(), wanted->type()->ToString()));
+    }
+    readers_.push_back(
+        {.index = index,
+         .reader = TRY(ColumnReader::Make(*metadata_->schema()->Column(index), wanted->type(),
+                                          columns_.dictionaries, decompressor_))});
+  }
+  return {};
+}
+
+std::unexpected<Error> SliceReader::Failed(Error error, size_t column) const {
+  if (error.code != ErrorCode::kCorrupt) return std::unexpected(std::move(error));
+  return FailDataFile(
+      fmt::format("{}, column '{}',", slice_.key, columns_.schema->field(column)->name()),
+      error.message);
+}
+
+Result<> SliceReader::LoadChunks(int row_group) {
+  const auto group = metadata_->RowGroup(row_group);
+  std::vector<ByteRange> ranges;
+  for (Column& column : readers_) {
+    const auto chunk = group->ColumnChunk(column.index);
+    ranges.push_back(RangeOf(*chunk));
+    if (ranges.back().end() < ranges.back().offset || ranges.back().end() > object_->size() ||
+        chunk->num_values() != group->num_rows()) {
+      return FailDataFile(slice_.key, "has a column that is not where its footer says");
+    }
+    column.chunk = {.compression = parquet::Compression::UNCOMPRESSED,
+                    .values = chunk->num_values(),
+                    .uncompressed_bytes = chunk->total_uncompressed_size(),
+                    .dictionary_only = DictionaryOnly(*chunk)};
+    column.chunk.compression = static_cast<parquet::Compression::type>(chunk->compression());
+  }
+  std::vector<size_t> order(ranges.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::ranges::sort(order, {}, [&](size_t column) { return ranges[column].offset; });
+  loaded_.resize(std::max(loaded_.size(), ranges.size()));
+  for (size_t i = 0, run = 0; i < order.size(); ++run) {
+    ByteRange together = ranges[order[i]];
+    size_t next = i + 1;
+    for (; next < order.size() && ranges[order[next]].offset <= together.end() + kGapBytes;
+         ++next) {
+      together.bytes = std::max(together.end(), ranges[order[next]].end()) - together.offset;
+    }
+    Buffer& buffer = loaded_[run];
+    buffer.Clear();
+    auto* const bytes = reinterpret_cast<std::byte*>(buffer.Reserve(together.bytes));
+    if (TRY(object_->ReadAt(together.offset, {bytes, together.bytes})) != together.bytes) {
+      return FailDataFile(slice_.key, "became shorter while it was read");
+    }
+    for (; i < next; ++i) {
+      const ByteRange& range = ranges[order[i]];
+      readers_[order[i]].chunk.bytes = {bytes + (range.offset - together.offset), range.bytes};
+    }
+  }
+  return {};
+}
+
+Result<> SliceReader::ReadTimes(int64_t rows) {
+  Column& time = readers_[columns_.time_index];
+  time.reader->Start(time.chunk);
+  auto read = time.reader->Read(rows);
+  if (!read.has_value()) return Failed(std::move(read).error(), columns_.time_index);
+  group_times_ = *std::move(read);
+  if (group_times_->null_count() > 0) return FailDataFile(slice_.key, "has rows without a time");
+  const int64_t* const times =
+      static_cast<const arrow::TimestampArray&>(*group_times_).raw_values();
+  if (times[0] < last_time_ || !std::is_sorted(times, times + rows)) {
+    return FailDataFile(slice_.key, "is not sorted by time");
+  }
+  last_time_ = times[rows - 1];
+  if (times[0] < Microseconds(slice_.min_time) || last_time_ > Microseconds(slice_.max_time)) {
+    return FailDataFile(slice_.key, "has rows outside the times that the log says");
+  }
+  row_ = std::lower_bound(times, times + rows, Microseconds(range_.begin)) - times;
+  end_ = std::lower_bound(times, times + rows, Microseconds(range_.end)) - times;
+  const int64_t skipped = std::min(skip_, end_ - row_);
+  skip_ -= skipped;
+  row_ += skipped;
+  return {};
+}
+
+Result<bool> SliceReader::NextRowGroup() {
+  while (row_groups_read_ < slice_.row_groups) {
+    if (last_time_ >= Microseconds(range_.end)) return false;
+    const int row_group = slice_.first_row_group + row_groups_read_++;
+    const int64_t rows = metadata_->RowGroup(row_group)->num_rows();
+    if (rows == 0) continue;
+    TRY(LoadChunks(row_group));
+    TRY(ReadTimes(rows));
+    if (row_ == end_) continue;
+    for (size_t i = 0; i < readers_.size(); ++i) {
+      if (static_cast<int>(i) == columns_.time_index) continue;
+      readers_[i].reader->Start(readers_[i].chunk);
+      auto skipped = readers_[i].reader->Skip(row_);
+      if (!skipped.has_value()) return Failed(std::move(skipped).error(), i);
+    }
+    return true;
+  }
+  return false;
+}
+
+Result<std::shared_ptr<arrow::RecordBatch>> SliceReader::Next() try {
+  if (row_ == end_ && !TRY(NextRowGroup())) return nullptr;
+  const int64_t rows = std::min(kBatchRows, end_ - row_);
+  arrow::ArrayVector columns;
+  bool same_schema = batch_schema_ != nullptr;
+  for (size_t i = 0; i < readers_.size(); ++i) {
+    if (static_cast<int>(i) == columns_.time_index) {
+      columns.push_back(group_times_->Slice(row_, rows));
+    } else {
+      auto read = readers_[i].reader->Read(rows);
+      if (!read.has_value()) return Failed(std::move(read).error(), i);
+      columns.push_back(*std::move(read));
+    }
+    same_schema = same_schema && batch_schema_->field(i)->type()->id() == columns[i]->type_id();
+  }
+  times_ = static_cast<const arrow::TimestampArray&>(*columns[columns_.time_index]).raw_values();
+  row_ += rows;
+  if (!same_schema) {
+    arrow::FieldVector fields = columns_.schema->fields();
+    for (size_t i = 0; i < fields.size(); ++i) fields[i] = fields[i]->WithType(columns[i]->type());
+    batch_schema_ = arrow::schema(std::move(fields));
+  }
+  return arrow::RecordBatch::Make(batch_schema_, rows, std::move(columns));
+} catch (const parquet::ParquetException& thrown) {
+  return FailDataFile(slice_.key, fmt::format("has a broken page ({})", thrown.what()));
 }
 
 }  // namespace spillway::lake

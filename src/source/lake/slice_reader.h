@@ -1,11 +1,18 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include <arrow/type_fwd.h>
+#include <parquet/type_fwd.h>
 
+#include "base/buffer.h"
 #include "base/error.h"
+#include "source/lake/column/column_reader.h"
 #include "source/lake/read_plan.h"
 #include "storage/object_store.h"
 
@@ -17,19 +24,68 @@ inline constexpr int64_t kBatchRows = 16384;
 /// The error for a data file that does not hold what the log says: one line with what to do.
 std::unexpected<Error> FailDataFile(std::string_view key, std::string_view what);
 
-/// Reads some columns of a slice, batch by batch. Used by one thread.
+/// What to read of a file.
+struct SliceColumns {
+  std::shared_ptr<arrow::Schema>
+      schema;          ///< The wanted columns with the types the lake gives them.
+  int time_index = 0;  ///< Which of them is the time.
+  /// Text that the file stores as a dictionary comes as dictionary<int32, utf8>.
+  bool dictionaries = false;
+};
+
+/// Reads the rows of a slice that lie in a range of time, batch by batch, and holds the file
+/// against what the slice promises. Pages without such rows are not decompressed. Used by one
+/// thread; memory is the compressed columns of a row group, its times, and a page a column. Errors
+/// as Scan's.
 class SliceReader {
  public:
-  virtual ~SliceReader() = default;
-
-  /// Opens the file and holds it against what the slice promises. `columns` are the wanted ones
-  /// with the types the lake gives them. With `dictionaries`, utf8 columns that the file stores as
-  /// a dictionary come as dictionary<int32, utf8>. Errors as Scan's.
   static Result<std::unique_ptr<SliceReader>> Open(storage::ObjectStore& store, const Slice& slice,
-                                                   const arrow::Schema& columns, bool dictionaries);
+                                                   TimeRange range, SliceColumns columns);
+  ~SliceReader();
+
+  /// Passes over the next rows of the range without decoding more of them than their times.
+  void Skip(int64_t rows) { skip_ += rows; }
 
   /// The next rows, columns in the order asked for; null behind the last.
-  virtual Result<std::shared_ptr<arrow::RecordBatch>> Next() = 0;
+  Result<std::shared_ptr<arrow::RecordBatch>> Next();
+
+  /// The times of the batch that Next returned last.
+  const int64_t* times() const { return times_; }
+
+ private:
+  struct Column {
+    int index = 0;  ///< In the file.
+    std::unique_ptr<ColumnReader> reader;
+    ColumnChunk chunk;
+  };
+
+  SliceReader(const Slice& slice, TimeRange range, SliceColumns columns,
+              std::unique_ptr<storage::ObjectReader> object);
+
+  Result<> OpenFile();
+  Result<> OpenColumns();
+  /// Goes to the next row group with rows in the range; false behind the last.
+  Result<bool> NextRowGroup();
+  Result<> LoadChunks(int row_group);
+  Result<> ReadTimes(int64_t rows);
+  std::unexpected<Error> Failed(Error error, size_t column) const;
+
+  const Slice slice_;
+  const TimeRange range_;
+  const SliceColumns columns_;
+  std::unique_ptr<storage::ObjectReader> object_;
+  std::shared_ptr<parquet::FileMetaData> metadata_;
+  Decompressor decompressor_;
+  std::vector<Column> readers_;
+  std::vector<Buffer> loaded_;  ///< Runs of neighbouring chunks.
+  int row_groups_read_ = 0;
+  int64_t last_time_ = INT64_MIN;
+  std::shared_ptr<arrow::Array> group_times_;
+  const int64_t* times_ = nullptr;
+  int64_t row_ = 0;  ///< In the row group at hand.
+  int64_t end_ = 0;
+  int64_t skip_ = 0;
+  std::shared_ptr<arrow::Schema> batch_schema_;
 };
 
 }  // namespace spillway::lake

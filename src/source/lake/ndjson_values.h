@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <string>
+#include <string_view>
+
+/// What a JSON token means as a value of a column, exactly or not at all. The error is a reason
+/// that completes "field x: …".
+namespace spillway::lake {
+
+template <class T>
+using ValueOr = std::expected<T, std::string>;
+
+/// Microseconds since 1970-01-01 UTC of an RFC 3339 time: `T`, `t` or a blank between date and
+/// time, up to nine fractional digits, and `Z`, `z`, `±hh:mm`, `±hhmm` or `±hh`. Digits below the
+/// microsecond must be zero. No leap seconds. Years 0001 to 9999.
+ValueOr<int64_t> ParseTime(std::string_view text);
+
+/// A JSON number that is whole and fits.
+ValueOr<int64_t> ParseInt64(std::string_view token);
+
+/// `value * 10^scale` of a JSON number with no more than `precision` digits, of which `scale`
+/// behind the point.
+ValueOr<__int128> ParseDecimal(std::string_view token, int precision, int scale);
+
+/// The nearest double. A number without exponent beyond 2^53 must be one exactly.
+ValueOr<double> ParseDouble(std::string_view token);
+
+}  // namespace spillway::lake

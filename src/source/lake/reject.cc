@@ -1,0 +1,29 @@
+#include "source/lake/reject.h"
+
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+namespace spillway::lake {
+
+std::string FormatReject(LinePlace place, std::string_view reason, std::string_view line) {
+  nlohmann::ordered_json reject;
+  reject["line"] = place.line;
+  reject["byte"] = place.byte;
+  reject["reason"] = reason;
+  reject["text"] = line.substr(0, kRejectedTextBytes);
+  return reject.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
+}
+
+Result<> RejectOrder::Report(int64_t block, std::string ndjson) {
+  const std::lock_guard lock(mutex_);
+  waiting_.emplace(block, std::move(ndjson));
+  for (auto first = waiting_.begin(); first != waiting_.end() && first->first == next_;
+       first = waiting_.erase(first)) {
+    ++next_;
+    if (!first->second.empty()) TRY(sink_.Write(first->second));
+  }
+  return {};
+}
+
+}  // namespace spillway::lake
