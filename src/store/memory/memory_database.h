@@ -1,0 +1,45 @@
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "engine/job.h"
+
+namespace spillway::store {
+
+/// What stores and queues in memory hold. Outlives those on it, as a disk outlives the processes
+/// that write to it. Thread-safe.
+class MemoryDatabase {
+ private:
+  friend class MemoryStore;
+  friend class MemoryQueue;
+
+  /// A job with all that belongs to it.
+  struct JobEntry {
+    engine::Job job;
+    std::string cancel_actor;
+    std::string cancel_cause;
+    std::vector<engine::Transition> history;
+    std::map<int64_t, engine::Chunk> chunks;
+  };
+
+  struct MessageEntry {
+    std::string body;
+    Timestamp visible_at;
+    int64_t receive_count = 0;
+  };
+
+  std::mutex mutex_;
+  std::deque<JobEntry> jobs_;  ///< In the order of their creation.
+  std::map<std::string, JobEntry*, std::less<>> jobs_by_id_;
+  std::map<int64_t, MessageEntry> messages_;
+  int64_t messages_sent_ = 0;
+};
+
+}  // namespace spillway::store

@@ -1,0 +1,196 @@
+#include <algorithm>
+
+#include "store/memory/memory_store.h"
+
+namespace spillway::store {
+namespace {
+
+using engine::Chunk;
+using engine::ChunkState;
+using engine::Job;
+using engine::JobPhase;
+using engine::JobState;
+using engine::Lease;
+
+constexpr size_t kCallMax = 90;
+
+bool Holds(const Job& job, const Lease& lease) {
+  return lease.chunk == Lease::kJob && !lease.owner.empty() && job.lease_owner == lease.owner &&
+         job.lease_token == lease.token;
+}
+
+bool Holds(const Chunk& chunk, const Lease& lease) {
+  return chunk.state == ChunkState::kLeased && chunk.lease_owner == lease.owner &&
+         chunk.lease_token == lease.token;
+}
+
+Result<> CheckSettlements(std::span<const Settlement> settlements) {
+  std::map<std::string_view, size_t> of_job;
+  for (const Settlement& settlement : settlements) {
+    if (++of_job[settlement.lease.job_id] > kCallMax) {
+      return Fail(ErrorCode::kInvalidArgument, "more than " + std::to_string(kCallMax) +
+                                                   " settlements of job " +
+                                                   settlement.lease.job_id + " in one call");
+    }
+    if (settlement.kind == Settlement::Kind::kDead && !settlement.failure) {
+      return Fail(ErrorCode::kInvalidArgument, "job " + settlement.lease.job_id + ", chunk " +
+                                                   std::to_string(settlement.lease.chunk) +
+                                                   ": dead without a cause");
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<> MemoryStore::AddChunks(const Lease& lease, std::span<const NewChunk> chunks) {
+  if (chunks.size() > kCallMax) {
+    return Fail(ErrorCode::kInvalidArgument, std::to_string(chunks.size()) +
+                                                 " chunks in one call; at most " +
+                                                 std::to_string(kCallMax) + " are allowed");
+  }
+  std::lock_guard lock(database_.mutex_);
+  Entry& entry = *TRY(Find(lease.job_id));
+  if (entry.job.state != JobState::kProcessing || !Holds(entry.job, lease)) {
+    return Fail(ErrorCode::kConflict, "job " + lease.job_id + ": its lease was lost");
+  }
+  if (entry.job.phase >= JobPhase::kProcessing) {
+    return Fail(ErrorCode::kConflict, "job " + lease.job_id + ": its plan stands already");
+  }
+  for (const NewChunk& added : chunks) {
+    Chunk& chunk = entry.chunks[added.index];
+    chunk.job_id = lease.job_id;
+    chunk.index = added.index;
+    chunk.spec = added.spec;
+    chunk.planned = added.planned;
+  }
+  entry.job.updated_at = clock_.Now();
+  return {};
+}
+
+Claim MemoryStore::ClaimChunk(const ChunkRef& ref, std::string_view owner,
+                              std::chrono::milliseconds duration) {
+  const Result<Entry*> entry = Find(ref.job_id);
+  if (!entry || engine::IsFinal((*entry)->job.state)) return ClaimRefusal::kGone;
+  const Job& job = (*entry)->job;
+  if (job.cancel_requested_at) return ClaimRefusal::kCancelled;
+  if (job.state != JobState::kProcessing || job.phase < JobPhase::kProcessing) {
+    return ClaimRefusal::kNotYet;
+  }
+  const auto found = (*entry)->chunks.find(ref.index);
+  if (found == (*entry)->chunks.end()) return ClaimRefusal::kGone;
+  Chunk& chunk = found->second;
+  const Timestamp now = clock_.Now();
+  if (chunk.state == ChunkState::kSucceeded || chunk.state == ChunkState::kDead) {
+    return ClaimRefusal::kSettled;
+  }
+  if (chunk.state == ChunkState::kLeased && chunk.lease_expires_at > now) {
+    return ClaimRefusal::kLeased;
+  }
+  if (chunk.state == ChunkState::kPending && chunk.not_before > now) return ClaimRefusal::kNotYet;
+  chunk.state = ChunkState::kLeased;
+  chunk.lease_owner = owner;
+  chunk.lease_expires_at = now + duration;
+  ++chunk.lease_token;
+  ++chunk.attempts;
+  return chunk;
+}
+
+Result<std::vector<Claim>> MemoryStore::ClaimChunks(std::span<const ChunkRef> refs,
+                                                    std::string_view owner,
+                                                    std::chrono::milliseconds duration) {
+  if (owner.empty()) return Fail(ErrorCode::kInvalidArgument, "a lease needs an owner");
+  std::lock_guard lock(database_.mutex_);
+  std::vector<Claim> claims;
+  for (const ChunkRef& ref : refs) claims.push_back(ClaimChunk(ref, owner, duration));
+  return claims;
+}
+
+Settled MemoryStore::SettleChunk(const Settlement& settlement) {
+  const Result<Entry*> entry = Find(settlement.lease.job_id);
+  if (!entry || (*entry)->job.state != JobState::kProcessing) return {};
+  Job& job = (*entry)->job;
+  const auto found = (*entry)->chunks.find(settlement.lease.chunk);
+  if (found == (*entry)->chunks.end() || !Holds(found->second, settlement.lease)) return {};
+  Chunk& chunk = found->second;
+  chunk.lease_owner.clear();
+  chunk.lease_expires_at = Timestamp();
+  switch (settlement.kind) {
+    case Settlement::Kind::kSucceeded:
+      chunk.state = ChunkState::kSucceeded;
+      chunk.result = settlement.result;
+      chunk.failure.reset();
+      ++job.chunks_succeeded;
+      job.counts.written += settlement.counts.written;
+      job.counts.excluded += settlement.counts.excluded;
+      job.counts.failed += settlement.counts.failed;
+      job.counts.bytes += settlement.counts.bytes;
+      break;
+    case Settlement::Kind::kRetry:
+      chunk.state = ChunkState::kPending;
+      chunk.not_before = settlement.not_before;
+      chunk.failure = settlement.failure;
+      break;
+    case Settlement::Kind::kDead:
+      chunk.state = ChunkState::kDead;
+      chunk.failure = settlement.failure;
+      ++job.chunks_dead;
+      break;
+    case Settlement::Kind::kReleased:
+      chunk.state = ChunkState::kPending;
+      chunk.attempts = std::max<int64_t>(chunk.attempts - 1, 0);
+      break;
+  }
+  job.updated_at = clock_.Now();
+  return {.applied = true, .chunks_open = job.chunks_open()};
+}
+
+Result<std::vector<Settled>> MemoryStore::Settle(std::span<const Settlement> settlements) {
+  TRY(CheckSettlements(settlements));
+  std::lock_guard lock(database_.mutex_);
+  std::vector<Settled> answers;
+  for (const Settlement& settlement : settlements) answers.push_back(SettleChunk(settlement));
+  return answers;
+}
+
+Result<std::vector<Renewed>> MemoryStore::Renew(std::span<const Lease> leases,
+                                                std::chrono::milliseconds duration) {
+  std::lock_guard lock(database_.mutex_);
+  const Timestamp now = clock_.Now();
+  std::vector<Renewed> answers;
+  for (const Lease& lease : leases) {
+    Renewed& answer = answers.emplace_back();
+    const Result<Entry*> entry = Find(lease.job_id);
+    if (!entry) continue;
+    Job& job = (*entry)->job;
+    answer.cancel_requested = job.cancel_requested_at.has_value();
+    if (job.state != JobState::kProcessing) continue;
+    if (lease.chunk == Lease::kJob) {
+      if (!Holds(job, lease)) continue;
+      job.lease_expires_at = now + duration;
+    } else {
+      const auto found = (*entry)->chunks.find(lease.chunk);
+      if (found == (*entry)->chunks.end() || !Holds(found->second, lease)) continue;
+      found->second.lease_expires_at = now + duration;
+    }
+    answer.held = true;
+    job.updated_at = now;
+  }
+  return answers;
+}
+
+Result<std::vector<Chunk>> MemoryStore::ListChunks(std::string_view job_id,
+                                                   std::optional<ChunkState> state, int64_t after,
+                                                   size_t limit) {
+  std::lock_guard lock(database_.mutex_);
+  const Entry& entry = *TRY(Find(job_id));
+  std::vector<Chunk> chunks;
+  for (auto next = entry.chunks.upper_bound(after);
+       next != entry.chunks.end() && next->first < entry.job.chunks_total && chunks.size() < limit;
+       ++next) {
+    if (!state || next->second.state == *state) chunks.push_back(next->second);
+  }
+  return chunks;
+}
+
+}  // namespace spillway::store
