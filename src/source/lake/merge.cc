@@ -127,7 +127,10 @@ Result<> Merge::OpenReached() {
 Result<std::unique_ptr<Merge::Cursor>> Merge::OpenSlice(size_t index) {
   auto cursor = std::make_unique<Cursor>();
   cursor->slice = index;
-  cursor->reader = TRY(SliceReader::Open(store_, unit_.slices[index], columns_, !overlaps_[index]));
+  cursor->reader = TRY(SliceReader::Open(
+      store_, unit_.slices[index], unit_.range,
+      {.schema = columns_, .time_index = time_index_, .dictionaries = !overlaps_[index]}));
+  if (unit_.slices.size() == 1) cursor->reader->Skip(unit_.skip);
   TRY(Refill(*cursor));
   return cursor;
 }

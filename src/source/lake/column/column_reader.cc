@@ -1,0 +1,226 @@
+#include "source/lake/column/column_reader.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include <arrow/api.h>
+#include <arrow/util/bit_util.h>
+
+#include "source/lake/column/fixed_column.h"
+#include "source/lake/column/text_column.h"
+
+namespace spillway::lake {
+namespace {
+
+std::unexpected<Error> Broken(std::string what) {
+  return Fail(ErrorCode::kCorrupt, std::move(what));
+}
+
+/// Indices of no width, and what may be read behind them.
+constexpr std::array<uint8_t, 16> kNoIndices = {};
+
+}  // namespace
+
+Result<std::shared_ptr<arrow::Buffer>> AllocateColumn(int64_t bytes) {
+  auto buffer = arrow::AllocateBuffer(bytes);
+  if (!buffer.ok()) {
+    return FailTransient(ErrorCode::kUnavailable, "reading the lake: " + buffer.status().message());
+  }
+  return std::shared_ptr<arrow::Buffer>(*std::move(buffer));
+}
+
+Result<std::unique_ptr<ColumnReader>> ColumnReader::Make(const parquet::ColumnDescriptor& stored,
+                                                         std::shared_ptr<arrow::DataType> type,
+                                                         bool dictionaries,
+                                                         Decompressor& decompressor) {
+  auto reader = type->id() == arrow::Type::STRING || type->id() == arrow::Type::BINARY
+                    ? MakeTextColumn(stored, type, dictionaries, decompressor)
+                    : MakeFixedColumn(stored, type, decompressor);
+  if (reader == nullptr) {
+    return Fail(ErrorCode::kUnsupported, "column '" + stored.name() + "' is " + type->ToString() +
+                                             ", which a lake cannot hold");
+  }
+  return reader;
+}
+
+ColumnReader::ColumnReader(const parquet::ColumnDescriptor& stored,
+                           std::shared_ptr<arrow::DataType> type, Decompressor& decompressor)
+    : stored_(stored),
+      type_(std::move(type)),
+      nullable_(stored.max_definition_level() > 0),
+      pages_(decompressor) {}
+
+void ColumnReader::Start(const ColumnChunk& chunk) {
+  chunk_ = chunk;
+  pages_.Start(chunk);
+  page_left_ = 0;
+  chunk_left_ = chunk.values;
+  has_dictionary_ = false;
+  StartChunk();
+}
+
+/// Goes to the next data page and leaves it compressed; false behind the last.
+Result<bool> ColumnReader::OpenPage() {
+  page_started_ = false;
+  while (TRY(pages_.Next())) {
+    switch (pages_.header().type) {
+      case PageHeader::Type::kDictionary:
+        TRY(ReadDictionary());
+        continue;
+      case PageHeader::Type::kIndex:
+        continue;
+      case PageHeader::Type::kData:
+      case PageHeader::Type::kDataV2:
+        page_left_ = pages_.header().values;
+        if (page_left_ > chunk_left_) return Broken("has more values than rows");
+        chunk_left_ -= page_left_;
+        if (page_left_ > 0) return true;
+    }
+  }
+  return false;
+}
+
+Result<> ColumnReader::ReadDictionary() {
+  const auto body = TRY(pages_.Body());
+  const int encoding = pages_.header().encoding;
+  const bool known =
+      encoding == parquet::Encoding::PLAIN || encoding == parquet::Encoding::PLAIN_DICTIONARY;
+  if (!known || has_dictionary_ || !StartDictionary(body, pages_.header().values)) {
+    return Broken("has a broken dictionary");
+  }
+  has_dictionary_ = true;
+  return {};
+}
+
+/// Decompresses the page at hand and tells its levels from its values.
+Result<> ColumnReader::StartPage() {
+  auto body = TRY(pages_.Body());
+  const PageHeader& header = pages_.header();
+  page_started_ = true;
+  page_has_nulls_ = false;
+  if (header.type == PageHeader::Type::kDataV2) {
+    // Nothing repeats in a column that is not nested, but a writer may say so at length.
+    const size_t repetitions = header.repetition_level_bytes;
+    const size_t definitions = header.definition_level_bytes;
+    if (repetitions + definitions > body.size()) return Broken("has a page that is all levels");
+    levels_ = RunDecoder(body.subspan(repetitions, definitions), 1);
+    page_has_nulls_ = nullable_ && definitions > 0;
+    body = body.subspan(repetitions + definitions);
+  } else if (nullable_) {
+    uint32_t bytes = 0;
+    if (body.size() >= sizeof(bytes)) std::memcpy(&bytes, body.data(), sizeof(bytes));
+    if (body.size() < sizeof(bytes) || bytes > body.size() - sizeof(bytes) ||
+        header.definition_level_encoding != parquet::Encoding::RLE) {
+      return Broken("has a page with broken levels");
+    }
+    levels_ = RunDecoder(body.subspan(sizeof(bytes), bytes), 1);
+    page_has_nulls_ = true;
+    body = body.subspan(sizeof(bytes) + bytes);
+  }
+  if (page_has_nulls_) {
+    const RunDecoder::Run run = levels_.Peek();
+    page_has_nulls_ = !(run.repeated && run.value == 1 && run.length >= page_left_);
+  }
+  bool started = false;
+  switch (const auto encoding = static_cast<parquet::Encoding::type>(header.encoding)) {
+    case parquet::Encoding::PLAIN:
+      started = StartPlain(body);
+      break;
+    case parquet::Encoding::PLAIN_DICTIONARY:
+    case parquet::Encoding::RLE_DICTIONARY:
+      // A page of nulls alone may lack even the width.
+      if (body.empty()) body = std::span(kNoIndices).first(1);
+      started =
+          has_dictionary_ && body[0] <= 32 && StartIndices(RunDecoder(body.subspan(1), body[0]));
+      break;
+    default:
+      started = StartOther(encoding, body, header.values);
+  }
+  if (!started) return Broken("has a page in an encoding it should not have");
+  return {};
+}
+
+template <class Present, class Absent>
+bool ColumnReader::ForRuns(int64_t rows, Present present, Absent absent) {
+  if (!page_has_nulls_) return present(rows);
+  std::array<int32_t, 512> levels;
+  while (rows > 0) {
+    const RunDecoder::Run run = levels_.Peek();
+    if (run.length == 0) return false;
+    if (run.repeated) {
+      const int64_t take = std::min(run.length, rows);
+      if (!(run.value == 1 ? present(take) : absent(take))) return false;
+      levels_.Pass(take);
+      rows -= take;
+      continue;
+    }
+    const int64_t take = levels_.Decode(std::min<int64_t>(levels.size(), rows), levels.data());
+    for (int64_t at = 0; at < take;) {
+      int64_t end = at + 1;
+      while (end < take && levels[end] == levels[at]) ++end;
+      if (!(levels[at] == 1 ? present(end - at) : absent(end - at))) return false;
+      at = end;
+    }
+    rows -= take;
+  }
+  return true;
+}
+
+Result<> ColumnReader::Skip(int64_t rows) {
+  while (rows > 0) {
+    if (page_left_ == 0 && !TRY(OpenPage())) return Broken("has less values than rows");
+    const int64_t take = std::min(rows, page_left_);
+    if (take < page_left_ || page_started_) {
+      if (!page_started_) TRY(StartPage());
+      const bool skipped = ForRuns(
+          take, [&](int64_t values) { return SkipValues(values); }, [](int64_t) { return true; });
+      if (!skipped) return Broken("has a page with broken values");
+    }
+    page_left_ -= take;
+    rows -= take;
+  }
+  return {};
+}
+
+Result<> ColumnReader::MarkNulls(int64_t row, int64_t nulls, int64_t rows) {
+  if (validity_.bitmap == nullptr) {
+    validity_.bitmap = TRY(AllocateColumn(arrow::bit_util::BytesForBits(rows)));
+    std::memset(validity_.bitmap->mutable_data(), 0xff, validity_.bitmap->size());
+  }
+  arrow::bit_util::SetBitsTo(validity_.bitmap->mutable_data(), row, nulls, false);
+  validity_.nulls += nulls;
+  return {};
+}
+
+Result<std::shared_ptr<arrow::Array>> ColumnReader::Read(int64_t rows) {
+  validity_ = {};
+  // What the batch looks like depends on the dictionary, which stands before the first page.
+  if (page_left_ == 0 && !TRY(OpenPage())) return Broken("has less values than rows");
+  TRY(StartBatch(rows));
+  for (int64_t row = 0; row < rows;) {
+    if (page_left_ == 0 && !TRY(OpenPage())) return Broken("has less values than rows");
+    if (!page_started_) TRY(StartPage());
+    const int64_t take = std::min(rows - row, page_left_);
+    Result<> marked;
+    const bool whole = ForRuns(
+        take,
+        [&](int64_t values) {
+          row += values;
+          return Append(values);
+        },
+        [&](int64_t nulls) {
+          marked = MarkNulls(row, nulls, rows);
+          row += nulls;
+          AppendNulls(nulls);
+          return marked.has_value();
+        });
+    TRY(std::move(marked));
+    if (!whole) return Broken("has a page with broken values");
+    page_left_ -= take;
+  }
+  return FinishBatch(rows, std::exchange(validity_, {}));
+}
+
+}  // namespace spillway::lake

@@ -1,0 +1,330 @@
+#include "source/lake/column/text_column.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include <arrow/api.h>
+#include <parquet/encoding.h>
+#include <parquet/types.h>
+
+namespace spillway::lake {
+namespace {
+
+constexpr int64_t kStep = 1024;
+/// Bytes of one batch's values; offsets are 32 bits wide.
+constexpr int64_t kBytesMax = INT32_MAX - 64;
+
+/// Text of a batch, growing. Not initialised.
+class TextBuffer {
+ public:
+  /// Bytes behind the end that may be overwritten.
+  static constexpr int64_t kSlack = 64;
+
+  /// Where the next value goes; a copy of it in locals makes fast loops.
+  class Tail {
+   public:
+    int64_t left() const { return end_ - next_; }
+    int32_t size() const { return static_cast<int32_t>(next_ - begin_); }
+    /// Adds a value that fits; kSlack bytes behind `from` must be readable.
+    void Append(const uint8_t* from, int64_t bytes) {
+      for (int64_t at = 0; at < bytes; at += 16) std::memcpy(next_ + at, from + at, 16);
+      next_ += bytes;
+    }
+
+   private:
+    friend class TextBuffer;
+    uint8_t* begin_ = nullptr;
+    uint8_t* next_ = nullptr;
+    uint8_t* end_ = nullptr;
+  };
+
+  Result<> Start(int64_t bytes) {
+    auto buffer = arrow::AllocateResizableBuffer(bytes + kSlack);
+    if (!buffer.ok()) {
+      return FailTransient(ErrorCode::kUnavailable,
+                           "reading the lake: " + buffer.status().message());
+    }
+    buffer_ = *std::move(buffer);
+    tail_.begin_ = tail_.next_ = buffer_->mutable_data();
+    tail_.end_ = tail_.begin_ + bytes;
+    return {};
+  }
+
+  Tail tail() const { return tail_; }
+  void set_tail(const Tail& tail) { tail_ = tail; }
+
+  /// Makes room for `more` bytes behind the tail.
+  bool Grow(Tail& tail, int64_t more) {
+    const int64_t size = tail.size();
+    const int64_t capacity = std::max((tail.end_ - tail.begin_) * 2, size + more);
+    if (size + more > kBytesMax) return false;
+    if (!buffer_->Resize(capacity + kSlack, false).ok()) return false;
+    tail.begin_ = buffer_->mutable_data();
+    tail.next_ = tail.begin_ + size;
+    tail.end_ = tail.begin_ + capacity;
+    return true;
+  }
+
+  bool Append(const uint8_t* from, int64_t bytes) {
+    if (bytes > tail_.left() && !Grow(tail_, bytes)) [[unlikely]]
+      return false;
+    tail_.Append(from, bytes);
+    return true;
+  }
+
+  int32_t size() const { return tail_.size(); }
+
+  std::shared_ptr<arrow::Buffer> Finish() {
+    // Cannot fail: it only notes the length.
+    static_cast<void>(buffer_->Resize(tail_.size(), false));
+    return std::move(buffer_);
+  }
+
+ private:
+  std::shared_ptr<arrow::ResizableBuffer> buffer_;
+  Tail tail_;
+};
+
+class TextColumn final : public ColumnReader {
+ public:
+  TextColumn(const parquet::ColumnDescriptor& stored, std::shared_ptr<arrow::DataType> type,
+             bool dictionaries, Decompressor& decompressor)
+      : ColumnReader(stored, std::move(type), decompressor), dictionaries_(dictionaries) {}
+
+ private:
+  void StartChunk() override {
+    as_dictionary_ = false;
+    dictionary_ = nullptr;
+    entries_.clear();
+  }
+
+  bool StartDictionary(std::span<const uint8_t> bytes, int64_t values) override {
+    if (values > std::ssize(bytes) / 4) return false;
+    entries_.reserve(values);
+    entry_bytes_.assign(bytes.begin(), bytes.end());
+    entry_bytes_.resize(entry_bytes_.size() + TextBuffer::kSlack);
+    const uint8_t* next = entry_bytes_.data();
+    const uint8_t* const end = next + bytes.size();
+    for (int64_t i = 0; i < values; ++i) {
+      const int64_t length = TakeLength(next, end);
+      if (length < 0) return false;
+      entries_.push_back({next, length});
+      next += length;
+    }
+    as_dictionary_ = dictionaries_ && chunk().dictionary_only && values <= chunk().values / 4;
+    return !as_dictionary_ || MakeDictionary();
+  }
+
+  /// Reads a value's length and goes behind it; -1 where the bytes end before the value does.
+  static int64_t TakeLength(const uint8_t*& next, const uint8_t* end) {
+    uint32_t length;
+    if (end - next < static_cast<ptrdiff_t>(sizeof(length))) return -1;
+    std::memcpy(&length, next, sizeof(length));
+    next += sizeof(length);
+    return length <= static_cast<uint64_t>(end - next) ? static_cast<int64_t>(length) : -1;
+  }
+
+  bool MakeDictionary() {
+    arrow::StringBuilder builder;
+    for (const Entry& entry : entries_) {
+      if (!builder.Append(entry.bytes, static_cast<int32_t>(entry.length)).ok()) return false;
+    }
+    auto built = builder.Finish();
+    if (!built.ok()) return false;
+    dictionary_ = *std::move(built);
+    return true;
+  }
+
+  bool StartPlain(std::span<const uint8_t> bytes) override {
+    source_ = Source::kPlain;
+    plain_ = bytes.data();
+    plain_end_ = bytes.data() + bytes.size();
+    return !as_dictionary_;
+  }
+
+  bool StartIndices(RunDecoder indices) override {
+    source_ = Source::kIndices;
+    indices_ = indices;
+    return true;
+  }
+
+  bool StartOther(parquet::Encoding::type encoding, std::span<const uint8_t> bytes,
+                  int64_t values) override {
+    source_ = Source::kDecoder;
+    decoder_ = parquet::MakeTypedDecoder<parquet::ByteArrayType>(encoding, &stored());
+    if (decoder_ == nullptr || as_dictionary_) return false;
+    decoder_->SetData(static_cast<int>(values), bytes.data(), static_cast<int>(bytes.size()));
+    return true;
+  }
+
+  Result<> StartBatch(int64_t rows) override {
+    if (as_dictionary_) {
+      offsets_ = TRY(AllocateColumn(rows * static_cast<int64_t>(sizeof(int32_t))));
+      next_ = offsets_->mutable_data_as<int32_t>();
+      return {};
+    }
+    offsets_ = TRY(AllocateColumn((rows + 1) * static_cast<int64_t>(sizeof(int32_t))));
+    next_ = offsets_->mutable_data_as<int32_t>();
+    *next_++ = 0;
+    const int64_t a_row = chunk().uncompressed_bytes / std::max<int64_t>(chunk().values, 1) + 1;
+    return text_.Start(std::min(kBytesMax, rows * a_row / 8 * 9 + 4096));
+  }
+
+  bool Append(int64_t values) override {
+    switch (source_) {
+      case Source::kPlain:
+        return AppendPlain(values);
+      case Source::kIndices:
+        return as_dictionary_ ? AppendIndices(values) : AppendByIndex(values);
+      case Source::kDecoder:
+        return Decode(values, [&](const parquet::ByteArray& value) {
+          // The decoder's bytes have no slack behind them.
+          return AppendOne(value);
+        });
+    }
+    return false;
+  }
+
+  void AppendNulls(int64_t nulls) override {
+    next_ = std::fill_n(next_, nulls, as_dictionary_ ? 0 : text_.size());
+  }
+
+  bool SkipValues(int64_t values) override {
+    switch (source_) {
+      case Source::kPlain:
+        for (; values > 0; --values) {
+          const int64_t length = TakeLength(plain_, plain_end_);
+          if (length < 0) return false;
+          plain_ += length;
+        }
+        return true;
+      case Source::kIndices:
+        return indices_.Skip(values) == values;
+      case Source::kDecoder:
+        return Decode(values, [](const parquet::ByteArray&) { return true; });
+    }
+    return false;
+  }
+
+  Result<std::shared_ptr<arrow::Array>> FinishBatch(int64_t rows, Validity validity) override {
+    if (!as_dictionary_) {
+      return arrow::MakeArray(arrow::ArrayData::Make(
+          type(), rows, {std::move(validity.bitmap), std::move(offsets_), text_.Finish()},
+          validity.nulls));
+    }
+    auto indices =
+        arrow::ArrayData::Make(arrow::dictionary(arrow::int32(), type()), rows,
+                               {std::move(validity.bitmap), std::move(offsets_)}, validity.nulls);
+    indices->dictionary = dictionary_->data();
+    return arrow::MakeArray(std::move(indices));
+  }
+
+  bool AppendPlain(int64_t values) {
+    // Locals: bytes written to text might else be these members, for all the compiler knows.
+    const uint8_t* from = plain_;
+    const uint8_t* const end = plain_end_;
+    int32_t* next = next_;
+    TextBuffer::Tail tail = text_.tail();
+    for (; values > 0; --values) {
+      const int64_t length = TakeLength(from, end);
+      if (length < 0) return false;
+      if (length > tail.left()) [[unlikely]] {
+        if (!text_.Grow(tail, length)) return false;
+      }
+      tail.Append(from, length);
+      from += length;
+      *next++ = tail.size();
+    }
+    text_.set_tail(tail);
+    next_ = next;
+    plain_ = from;
+    return true;
+  }
+
+  bool AppendByIndex(int64_t values) {
+    std::array<int32_t, kStep> indices;
+    while (values > 0) {
+      const int64_t take = std::min(values, kStep);
+      if (indices_.Decode(take, indices.data()) != take || !InDictionary(indices.data(), take)) {
+        return false;
+      }
+      for (int64_t i = 0; i < take; ++i) {
+        const Entry& entry = entries_[indices[i]];
+        if (!text_.Append(entry.bytes, entry.length)) return false;
+        *next_++ = text_.size();
+      }
+      values -= take;
+    }
+    return true;
+  }
+
+  bool AppendIndices(int64_t values) {
+    if (indices_.Decode(values, next_) != values || !InDictionary(next_, values)) return false;
+    next_ += values;
+    return true;
+  }
+
+  bool InDictionary(const int32_t* indices, int64_t count) const {
+    uint32_t most = 0;
+    for (int64_t i = 0; i < count; ++i) most = std::max(most, static_cast<uint32_t>(indices[i]));
+    return most < entries_.size();
+  }
+
+  bool AppendOne(const parquet::ByteArray& value) {
+    copy_.assign(value.ptr, value.ptr + value.len);
+    copy_.resize(copy_.size() + TextBuffer::kSlack);
+    if (!text_.Append(copy_.data(), value.len)) return false;
+    *next_++ = text_.size();
+    return true;
+  }
+
+  template <class Use>
+  bool Decode(int64_t values, Use use) {
+    std::array<parquet::ByteArray, kStep> decoded;
+    while (values > 0) {
+      const int take = static_cast<int>(std::min(values, kStep));
+      if (decoder_->Decode(decoded.data(), take) != take) return false;
+      for (int i = 0; i < take; ++i) {
+        if (!use(decoded[i])) return false;
+      }
+      values -= take;
+    }
+    return true;
+  }
+
+  enum class Source { kPlain, kIndices, kDecoder };
+  struct Entry {
+    const uint8_t* bytes;
+    int64_t length;
+  };
+
+  const bool dictionaries_;
+  bool as_dictionary_ = false;
+  Source source_ = Source::kPlain;
+  const uint8_t* plain_ = nullptr;
+  const uint8_t* plain_end_ = nullptr;
+  RunDecoder indices_;
+  std::vector<Entry> entries_;
+  std::vector<uint8_t> entry_bytes_;
+  std::shared_ptr<arrow::Array> dictionary_;
+  std::unique_ptr<parquet::ByteArrayDecoder> decoder_;
+  std::vector<uint8_t> copy_;
+  std::shared_ptr<arrow::Buffer> offsets_;  ///< Or indices.
+  int32_t* next_ = nullptr;
+  TextBuffer text_;
+};
+
+}  // namespace
+
+std::unique_ptr<ColumnReader> MakeTextColumn(const parquet::ColumnDescriptor& stored,
+                                             const std::shared_ptr<arrow::DataType>& type,
+                                             bool dictionaries, Decompressor& decompressor) {
+  if (stored.physical_type() != parquet::Type::BYTE_ARRAY) return nullptr;
+  const bool text = type->id() == arrow::Type::STRING;
+  return std::make_unique<TextColumn>(stored, type, dictionaries && text, decompressor);
+}
+
+}  // namespace spillway::lake
