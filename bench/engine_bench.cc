@@ -1,0 +1,224 @@
+// The engine at work on chunks that are hardly any work: a job of `--chunks` chunks, planned,
+// leased, settled in durable transactions and finished by the real workers over one SQLite file,
+// with heartbeats on. A chunk digests
+// `--chunk-bytes` bytes, or does nothing. Prints, as JSON, the seconds of each phase and what
+// workers spent them on.
+//
+//   engine_bench DIRECTORY [--chunks 200000] [--chunk-bytes 0] [--threads 2]
+
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/log.h"
+#include "engine/engine.h"
+#include "engine/heartbeat.h"
+#include "engine/worker.h"
+#include "recipe/recipe.h"
+#include "storage/local/local_store.h"
+#include "store/sqlite/database.h"
+#include "store/sqlite/sqlite_queue.h"
+#include "store/sqlite/sqlite_store.h"
+#include "timed_store.h"
+
+namespace spillway::bench {
+namespace {
+
+struct Arguments {
+  std::filesystem::path directory;
+  int64_t chunks = 200'000;
+  size_t chunk_bytes = 0;
+  int threads = 2;
+};
+
+template <class T>
+T Take(Result<T> result) {
+  if (!result.has_value()) {
+    fmt::print(stderr, "engine_bench: {}\n", result.error().message);
+    std::exit(1);
+  }
+  if constexpr (!std::is_void_v<T>) return *std::move(result);
+}
+
+/// Chunks of one action each.
+class SmallChunks final : public recipe::Recipe {
+ public:
+  SmallChunks(storage::ObjectStore& store, const Arguments& arguments, CostMeter& meter)
+      : store_(store),
+        chunks_(arguments.chunks),
+        bytes_(arguments.chunk_bytes, ' '),
+        meter_(meter) {}
+
+  std::string_view name() const override { return "small_chunks"; }
+
+  Result<recipe::CanonicalRequest> Canonicalise(const recipe::Request& request) const override {
+    return recipe::CanonicalRequest{
+        .tenant = request.tenant, .group = request.export_name, .parameters = "{}"};
+  }
+
+  Result<recipe::Destination> DestinationOf(const engine::Job& job) const override {
+    return recipe::Destination{.store = &store_, .directory = job.id};
+  }
+
+  Result<recipe::Plan> MakePlan(const engine::Job&, std::stop_token) const override {
+    recipe::Plan plan{.source = "{}", .planned = chunks_};
+    plan.chunks.assign(static_cast<size_t>(chunks_), {.spec = "{}", .planned = 1});
+    return plan;
+  }
+
+  Result<recipe::ChunkResult> Process(const engine::Job&, const engine::Chunk&, engine::Staging&,
+                                      std::stop_token) const override {
+    return meter_.Time(Cost::kRecipe, [&]() -> Result<recipe::ChunkResult> {
+      if (!bytes_.empty()) Sha256Of(bytes_);
+      return recipe::ChunkResult{.counts = {.planned = 1, .written = 1}};
+    });
+  }
+
+  Result<recipe::Assembly> Assemble(const engine::Job&, std::vector<recipe::Part>,
+                                    engine::Staging&) const override {
+    return recipe::Assembly{};
+  }
+
+ private:
+  storage::ObjectStore& store_;
+  const int64_t chunks_;
+  const std::string bytes_;
+  CostMeter& meter_;
+};
+
+/// When a job came to a phase, and what workers had spent until then.
+struct Milestone {
+  std::chrono::steady_clock::time_point at;
+  CostMeter::Seconds spent{};
+
+  double SecondsSince(const Milestone& earlier) const {
+    return std::chrono::duration<double>(at - earlier.at).count();
+  }
+};
+
+struct Course {
+  Milestone submitted, planned, processed, finished;
+};
+
+Course Follow(store::JobStore& store, const CostMeter& meter, const std::string& job_id,
+              Milestone submitted) {
+  using namespace std::chrono_literals;
+  Course course{.submitted = submitted};
+  engine::JobPhase phase = engine::JobPhase::kInitializing;
+  for (int looks = 0;; ++looks) {
+    std::this_thread::sleep_for(20ms);
+    const engine::Job job = Take(store.Get(job_id));
+    const Milestone now{.at = std::chrono::steady_clock::now(), .spent = meter.Read()};
+    if (looks % 50 == 0) {
+      fmt::print(stderr, "{}: {} of {} chunks\n", Name(job.phase), job.chunks_succeeded,
+                 job.chunks_total);
+    }
+    if (phase < engine::JobPhase::kProcessing && job.phase >= engine::JobPhase::kProcessing)
+      course.planned = now;
+    if (phase < engine::JobPhase::kFinalizing && job.phase >= engine::JobPhase::kFinalizing)
+      course.processed = now;
+    phase = job.phase;
+    if (!IsFinal(job.state)) continue;
+    course.finished = now;
+    if (job.state != engine::JobState::kSucceeded) Take(Result<>(std::unexpected(*job.failure)));
+    return course;
+  }
+}
+
+void Print(const Arguments& arguments, const Course& course, uint64_t database_bytes) {
+  const double processing = course.processed.SecondsSince(course.planned);
+  const double available = processing * arguments.threads;
+  const double recipe = course.processed.spent[static_cast<size_t>(Cost::kRecipe)];
+  std::string costs;
+  for (size_t i = 0; i < kCostNames.size(); ++i) {
+    costs += fmt::format("{}\"{}\": {:.4f}", i == 0 ? "" : ", ", kCostNames[i],
+                         (course.processed.spent[i] - course.planned.spent[i]) / available);
+  }
+  fmt::print(
+      "{{\"chunks\": {}, \"chunk_bytes\": {}, \"threads\": {}, \"planning_seconds\": {:.3f}, "
+      "\"processing_seconds\": {:.3f}, \"finishing_seconds\": {:.3f}, \"chunks_per_second\": "
+      "{:.0f}, "
+      "\"engine_share\": {:.4f}, \"shares\": {{{}}}, \"database_bytes\": {}}}\n",
+      arguments.chunks, arguments.chunk_bytes, arguments.threads,
+      course.planned.SecondsSince(course.submitted), processing,
+      course.finished.SecondsSince(course.processed),
+      static_cast<double>(arguments.chunks) / processing, 1 - recipe / available, costs,
+      database_bytes);
+}
+
+void Run(const Arguments& arguments) {
+  SystemClock clock;
+  Log log(LogLevel::kWarning, LogFormat::kText, STDERR_FILENO);
+  CostMeter meter;
+  const std::filesystem::path state = arguments.directory / "state.db";
+  const auto database = Take(store::Database::Open(state));
+  store::SqliteStore sqlite_store(*database, clock);
+  store::SqliteQueue sqlite_queue(*database, clock);
+  TimedStore store(sqlite_store, meter);
+  TimedQueue queue(sqlite_queue, meter);
+  const auto destination =
+      Take(storage::LocalStore::OpenOrCreate((arguments.directory / "exports").string()));
+  recipe::Recipes recipes;
+  recipes.Add(std::make_unique<SmallChunks>(*destination, arguments, meter));
+
+  const engine::Options options;
+  const std::string owner = "bench";
+  engine::Heartbeat heartbeat(store, clock, options);
+  engine::Stagings stagings(owner, options);
+  engine::Worker worker({.store = store,
+                         .queue = queue,
+                         .recipes = recipes,
+                         .clock = clock,
+                         .log = log,
+                         .options = options,
+                         .owner = owner,
+                         .heartbeat = heartbeat,
+                         .stagings = stagings});
+  engine::Engine engine(store, queue, recipes, clock, options);
+
+  const Milestone submitted{.at = std::chrono::steady_clock::now()};
+  const std::string job_id =
+      Take(engine.Submit("small_chunks", {.export_name = "small", .tenant = "bench"},
+                         /*fresh=*/true))
+          .job.id;
+  Course course;
+  {
+    std::jthread beating([&](std::stop_token stop) { heartbeat.Run(stop); });
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < arguments.threads; ++i) {
+      threads.emplace_back(
+          [&worker, i](std::stop_token stop) { worker.Run(stop, static_cast<uint64_t>(i)); });
+    }
+    course = Follow(sqlite_store, meter, job_id, submitted);
+  }
+  Print(arguments, course, std::filesystem::file_size(state));
+}
+
+}  // namespace
+}  // namespace spillway::bench
+
+int main(int argc, char** argv) {
+  spillway::bench::Arguments arguments;
+  CLI::App program("Chunks per second of the engine over SQLite.", "engine_bench");
+  program.add_option("directory", arguments.directory, "a new directory for state and exports")
+      ->required();
+  program.add_option("--chunks", arguments.chunks)->capture_default_str();
+  program.add_option("--chunk-bytes", arguments.chunk_bytes, "digested by each chunk")
+      ->capture_default_str();
+  program.add_option("--threads", arguments.threads)->capture_default_str();
+  CLI11_PARSE(program, argc, argv);
+  std::filesystem::create_directories(arguments.directory);
+  spillway::bench::Run(arguments);
+}

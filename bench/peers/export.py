@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""Exports one organisation's messages of a range of days as a peer's user would: ENGINE KIND LAKE OUTPUT
+
+ENGINE  duckdb, duckdb-unordered (rows in any order), polars, chdb
+KIND    csv, csvgz (polars and chdb at their fastest level, DuckDB has one only), zip (a member a day), parquet
+
+Prints, as JSON, the seconds of the export alone: without the interpreter's start and the imports.
+"""
+import datetime
+import json
+import os
+import resource
+import sys
+import time
+import zipfile
+
+ORGANISATION = 7
+FIRST_DAY, LAST_DAY = datetime.date(2025, 1, 11), datetime.date(2025, 3, 22)
+COLUMNS = ["message_id", "ts", "sender", "recipient", "channel", "status", "price", "body"]
+THREADS = 2
+GZIP_LEVEL = 1
+ZIP_LEVEL = 1
+
+
+def days():
+    return [FIRST_DAY + datetime.timedelta(days=i) for i in range((LAST_DAY - FIRST_DAY).days + 1)]
+
+
+class DuckDb:
+    def __init__(self, ordered):
+        import duckdb
+        self.connection = duckdb.connect(config={"threads": THREADS})
+        self.connection.execute("SET TimeZone = 'UTC'")
+        self.connection.execute(f"SET preserve_insertion_order = {str(ordered).lower()}")
+
+    def copy(self, files, condition, output, form):
+        self.connection.execute(f"COPY (SELECT {', '.join(COLUMNS)} FROM read_parquet('{files}', hive_partitioning = true) "
+                                f"WHERE {condition}) TO '{output}' ({form})")
+
+    def export(self, kind, lake, output):
+        files = f"{lake}/organisation={ORGANISATION}/day=*/*.parquet"
+        condition = f"day BETWEEN DATE '{FIRST_DAY}' AND DATE '{LAST_DAY}'"
+        if kind == "zip":
+            self.export_zip(lake, output)
+        else:
+            self.copy(files, condition, output, {"csv": "FORMAT csv, HEADER", "csvgz": "FORMAT csv, HEADER, COMPRESSION gzip",
+                                                 "parquet": "FORMAT parquet, COMPRESSION zstd"}[kind])
+
+    def export_zip(self, lake, output):
+        member = f"{output}.csv"
+        with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED, compresslevel=ZIP_LEVEL) as archive:
+            for day in days():
+                self.copy(f"{lake}/organisation={ORGANISATION}/day={day}/*.parquet", "true", member, "FORMAT csv, HEADER")
+                archive.write(member, f"{day}.csv")
+        os.unlink(member)
+
+
+class Polars:
+    def __init__(self):
+        os.environ["POLARS_MAX_THREADS"] = str(THREADS)
+        import polars
+        self.polars = polars
+
+    def export(self, kind, lake, output):
+        compression = {"csv": {}, "csvgz": {"compression": "gzip", "compression_level": GZIP_LEVEL}}[kind]
+        (self.polars.scan_parquet(f"{lake}/organisation={ORGANISATION}/", hive_partitioning=True)
+         .filter(self.polars.col("day").is_between(FIRST_DAY, LAST_DAY))
+         .select(COLUMNS)
+         .sink_csv(output, **compression))
+
+
+class Chdb:
+    def __init__(self):
+        import chdb
+        self.query = chdb.query
+
+    def export(self, kind, lake, output):
+        compression = {"csv": "", "csvgz": f" COMPRESSION 'gzip' LEVEL {GZIP_LEVEL}"}[kind]
+        chosen = ",".join(str(day) for day in days())
+        self.query(f"SELECT {', '.join(COLUMNS)} "
+                   f"FROM file('{lake}/organisation={ORGANISATION}/day={{{chosen}}}/part-0.parquet', Parquet) "
+                   f"INTO OUTFILE '{output}' TRUNCATE{compression} FORMAT CSVWithNames SETTINGS max_threads = {THREADS}")
+
+
+ENGINES = {"duckdb": lambda: DuckDb(ordered=True), "duckdb-unordered": lambda: DuckDb(ordered=False),
+           "polars": Polars, "chdb": Chdb}
+
+
+def cpu_seconds():
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def main():
+    engine, kind, lake, output = sys.argv[1:]
+    exporter = ENGINES[engine]()
+    began, cpu_began = time.perf_counter(), cpu_seconds()
+    exporter.export(kind, lake, output)
+    print(json.dumps({"wall": time.perf_counter() - began, "cpu": cpu_seconds() - cpu_began}))
+
+
+if __name__ == "__main__":
+    main()
