@@ -5,54 +5,18 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "storage/local/path_error.h"
+#include "storage/pending_pieces.h"
 
 namespace spillway::storage {
 namespace {
 
 constexpr uint64_t kWritebackBytes = uint64_t{8} << 20;
-constexpr size_t kPiecesAtOnce = 16;
-
-/// Pieces yet to be written, handed out in runs of at most kMaxWriteBytes.
-class Pending {
- public:
-  explicit Pending(std::span<const Bytes> pieces) : pieces_(pieces) {}
-
-  std::span<const iovec> Next() {
-    size_t count = 0;
-    size_t room = kMaxWriteBytes;
-    size_t skip = written_of_first_;
-    for (size_t i = 0; i < pieces_.size() && count < vectors_.size() && room > 0; ++i, skip = 0) {
-      const Bytes rest = pieces_[i].subspan(skip);
-      if (rest.empty()) continue;
-      const size_t taken = std::min(rest.size(), room);
-      // iovec is shared with readv, so its pointer is not const; pwritev does not write through it.
-      vectors_[count++] = {const_cast<std::byte*>(rest.data()), taken};
-      room -= taken;
-    }
-    return {vectors_.data(), count};
-  }
-
-  void Advance(size_t written) {
-    while (!pieces_.empty() && written >= pieces_.front().size() - written_of_first_) {
-      written -= pieces_.front().size() - written_of_first_;
-      written_of_first_ = 0;
-      pieces_ = pieces_.subspan(1);
-    }
-    written_of_first_ += written;
-  }
-
- private:
-  std::span<const Bytes> pieces_;
-  size_t written_of_first_ = 0;
-  std::array<iovec, kPiecesAtOnce> vectors_;
-};
 
 bool UnfitForKernelCopy(int errno_value) {
   return errno_value == EXDEV || errno_value == EINVAL || errno_value == ENOSYS ||
@@ -68,7 +32,7 @@ Error AppendFile::Refused(int errno_value, std::string_view tried) const {
 Result<uint64_t> AppendFile::Append(std::span<const Bytes> pieces) {
   const uint64_t begin = size_;
   uint64_t end = begin;
-  Pending pending(pieces);
+  PendingPieces pending(pieces);
   for (auto next = pending.Next(); !next.empty(); next = pending.Next()) {
     const ssize_t written =
         pwritev(file_.get(), next.data(), static_cast<int>(next.size()), static_cast<off_t>(end));

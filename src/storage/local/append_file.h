@@ -11,9 +11,6 @@
 
 namespace spillway::storage {
 
-/// The most bytes one write(2) is given: larger ones cost twice the time a byte.
-inline constexpr size_t kMaxWriteBytes = size_t{1} << 20;
-
 /// A file that grows at its end. The disk is set to work early (StartWriteback), so that Sync has
 /// little left to wait for. Not thread-safe, but for StartWriteback.
 class AppendFile {

@@ -98,7 +98,7 @@ Result<> ValidatePrefix(std::string_view prefix) {
 
 }  // namespace
 
-Result<std::unique_ptr<LocalStore>> LocalStore::Open(const std::string& root) {
+Result<std::unique_ptr<LocalStore>> LocalStore::OpenExisting(const std::string& root) {
   return std::unique_ptr<LocalStore>(
       new LocalStore(TRY(DirectoryTree::Open(root, false)), TRY(BootId())));
 }

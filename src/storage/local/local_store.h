@@ -31,9 +31,9 @@ namespace spillway::storage {
 class LocalStore final : public ObjectStore {
  public:
   /// kNotFound when there is no such directory.
-  static Result<std::unique_ptr<LocalStore>> Open(const std::string& root);
+  static Result<std::unique_ptr<LocalStore>> OpenExisting(const std::string& root);
 
-  /// As Open, but makes the directory where it is missing.
+  /// As OpenExisting, but makes the directory where it is missing.
   static Result<std::unique_ptr<LocalStore>> OpenOrCreate(const std::string& root);
 
   Result<std::unique_ptr<ObjectWriter>> Create(std::string_view key, Overwrite overwrite) override;
