@@ -28,7 +28,7 @@
 #
 # Third-party targets: Arrow::arrow Arrow::parquet SQLite::SQLite3 OpenSSL::Crypto yaml-cpp::yaml-cpp
 # fmt::fmt spdlog::spdlog CLI11::CLI11 simdjson::simdjson zstd::zstd isal::isal
-# libdeflate::libdeflate date::date-tz nlohmann_json::nlohmann_json Boost::context Threads::Threads
+# ZLIB::ZLIB libdeflate::libdeflate date::date-tz nlohmann_json::nlohmann_json Boost::context Threads::Threads
 include(GoogleTest)
 
 add_library(arrow_pch OBJECT ${PROJECT_SOURCE_DIR}/cmake/arrow_pch.cc)

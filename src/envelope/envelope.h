@@ -17,7 +17,8 @@ namespace spillway::envelope {
 class Wrapper {
  public:
   virtual ~Wrapper() = default;
-  /// Consumes `bytes`; wrapped bytes are appended to `out`, which the caller may drain between calls.
+  /// Consumes `bytes`; wrapped bytes are appended to `out`, which the caller may drain between
+  /// calls.
   virtual Result<> Append(std::span<const std::byte> bytes, Buffer& out) = 0;
   /// Ends the run.
   virtual Result<> Finish(Buffer& out) = 0;

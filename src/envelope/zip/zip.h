@@ -17,13 +17,15 @@ struct ZipEntry {
   uint32_t crc32 = 0;             ///< Of the member's own bytes.
   uint64_t compressed_bytes = 0;  ///< Deflated.
   uint64_t member_bytes = 0;      ///< Before deflating.
-  uint64_t stored_bytes = 0;      ///< Local header, data and descriptor: what the member takes in the archive.
-  bool descriptor = false;        ///< Sizes stand behind the data (bit 3), because it was drained before its end.
+  uint64_t stored_bytes =
+      0;  ///< Local header, data and descriptor: what the member takes in the archive.
+  bool descriptor =
+      false;  ///< Sizes stand behind the data (bit 3), because it was drained before its end.
 };
 
-/// Builds one member of a zip archive: local header and deflated data. A member that is never drained
-/// before Finish carries its sizes in the header; otherwise they follow in a data descriptor. Members
-/// are independent: any worker can build any of them. One thread at a time.
+/// Builds one member of a zip archive: local header and deflated data. A member that is never
+/// drained before Finish carries its sizes in the header; otherwise they follow in a data
+/// descriptor. Members are independent: any worker can build any of them. One thread at a time.
 class ZipMember {
  public:
   virtual ~ZipMember() = default;

@@ -1,0 +1,146 @@
+#include "envelope/deflate/deflate_stream.h"
+
+#include <algorithm>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include <isa-l.h>
+#include <zlib.h>
+
+namespace spillway::envelope {
+namespace {
+
+// Room for output at a time, at least; incompressible input grows by less than an eighth.
+constexpr size_t kOutputBytes = 64 * 1024;
+size_t OutputBytesFor(size_t input) { return input / 2 + kOutputBytes; }
+
+// Both libraries count what is available in 32 bits.
+uint32_t Clamp(size_t bytes) { return static_cast<uint32_t>(std::min<size_t>(bytes, 1u << 30)); }
+
+uint8_t* MutableInput(const std::byte* input) {
+  // Neither library writes to its input; their structures are older than const.
+  return reinterpret_cast<uint8_t*>(const_cast<std::byte*>(input));
+}
+
+class IsalDeflateStream final : public DeflateStream {
+ public:
+  IsalDeflateStream(int level, Framing framing) : level_buffer_(LevelBufferBytes(level)) {
+    isal_deflate_init(&stream_);
+    stream_.level = static_cast<uint32_t>(level);
+    stream_.level_buf = level_buffer_.get();
+    stream_.level_buf_size = LevelBufferBytes(level);
+    stream_.gzip_flag = framing == Framing::kGzip ? IGZIP_GZIP : IGZIP_DEFLATE;
+    stream_.flush = NO_FLUSH;
+    // isal_deflate_init leaves these as they were, and a run may be empty.
+    stream_.next_in = nullptr;
+    stream_.avail_in = 0;
+  }
+
+  Result<> Append(std::span<const std::byte> bytes, Buffer& out) override {
+    while (!bytes.empty()) {
+      const uint32_t taken = Clamp(bytes.size());
+      stream_.next_in = MutableInput(bytes.data());
+      stream_.avail_in = taken;
+      while (stream_.avail_in != 0) TRY(Deflate(out));
+      bytes = bytes.subspan(taken);
+    }
+    return {};
+  }
+
+  Result<> Finish(Buffer& out) override {
+    stream_.end_of_stream = 1;
+    while (stream_.internal_state.state != ZSTATE_END) TRY(Deflate(out));
+    return {};
+  }
+
+ private:
+  static uint32_t LevelBufferBytes(int level) {
+    return level == 1   ? ISAL_DEF_LVL1_DEFAULT
+           : level == 2 ? ISAL_DEF_LVL2_DEFAULT
+                        : ISAL_DEF_LVL3_DEFAULT;
+  }
+
+  Result<> Deflate(Buffer& out) {
+    const uint32_t room = Clamp(OutputBytesFor(stream_.avail_in));
+    stream_.next_out = reinterpret_cast<uint8_t*>(out.Reserve(room));
+    stream_.avail_out = room;
+    const int status = isal_deflate(&stream_);
+    if (status != COMP_OK)
+      return Fail(ErrorCode::kInternal, "isal_deflate returned " + std::to_string(status));
+    out.Advance(room - stream_.avail_out);
+    return {};
+  }
+
+  struct LevelBuffer {
+    explicit LevelBuffer(size_t bytes) : bytes_(new uint8_t[bytes]) {}
+    uint8_t* get() { return bytes_.get(); }
+    std::unique_ptr<uint8_t[]> bytes_;  // isal initialises what it reads
+  } level_buffer_;
+  isal_zstream stream_;
+};
+
+class ZlibDeflateStream final : public DeflateStream {
+ public:
+  ~ZlibDeflateStream() override { deflateEnd(&stream_); }
+
+  static Result<std::unique_ptr<DeflateStream>> Make(int level, Framing framing) {
+    auto made = std::unique_ptr<ZlibDeflateStream>(new ZlibDeflateStream);
+    constexpr int kWindowBits = 15;
+    const int window_bits = framing == Framing::kGzip ? kWindowBits + 16 : -kWindowBits;
+    const int status =
+        deflateInit2(&made->stream_, level, Z_DEFLATED, window_bits, 8, Z_DEFAULT_STRATEGY);
+    if (status != Z_OK)
+      return Fail(ErrorCode::kOutOfSpace,
+                  "no memory for deflating at level " + std::to_string(level));
+    return made;
+  }
+
+  Result<> Append(std::span<const std::byte> bytes, Buffer& out) override {
+    while (!bytes.empty()) {
+      const uint32_t taken = Clamp(bytes.size());
+      stream_.next_in = MutableInput(bytes.data());
+      stream_.avail_in = taken;
+      while (stream_.avail_in != 0) TRY(Deflate(Z_NO_FLUSH, out));
+      bytes = bytes.subspan(taken);
+    }
+    return {};
+  }
+
+  Result<> Finish(Buffer& out) override {
+    while (!ended_) TRY(Deflate(Z_FINISH, out));
+    return {};
+  }
+
+ private:
+  ZlibDeflateStream() = default;
+
+  Result<> Deflate(int flush, Buffer& out) {
+    const uint32_t room = Clamp(OutputBytesFor(stream_.avail_in));
+    stream_.next_out = reinterpret_cast<uint8_t*>(out.Reserve(room));
+    stream_.avail_out = room;
+    const int status = deflate(&stream_, flush);
+    if (status != Z_OK && status != Z_STREAM_END) {
+      return Fail(ErrorCode::kInternal, "deflate returned " + std::to_string(status));
+    }
+    ended_ = status == Z_STREAM_END;
+    out.Advance(room - stream_.avail_out);
+    return {};
+  }
+
+  z_stream stream_{};
+  bool ended_ = false;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<DeflateStream>> NewDeflateStream(int level, Framing framing) {
+  if (level < 1 || level > 9) {
+    return Fail(ErrorCode::kInvalidArgument, "deflate level " + std::to_string(level) +
+                                                 " does not exist; use 1 (fast) to 9 (small)");
+  }
+  if (level <= 3) return std::make_unique<IsalDeflateStream>(level, framing);
+  return ZlibDeflateStream::Make(level, framing);
+}
+
+}  // namespace spillway::envelope
