@@ -258,6 +258,10 @@ TEST(Load, BytesThatAreNoTextHaveAPlace) {
   EXPECT_THAT(ProblemsOf(std::string("owner: a\x04\ngears: x\n")),
               ElementsAre("b.yaml:1:9: control character U+0004; remove it"));
   EXPECT_THAT(ProblemsOf(std::string("owner: \0", 8)), ElementsAre(HasSubstr("U+0000")));
+  EXPECT_THAT(
+      ProblemsOf("owner: \"a\\_b\"\n"),
+      ElementsAre(
+          "b.yaml:1:8: the escapes \\N and \\_ do not work here; write \\u0085 and \\u00a0"));
 }
 
 TEST(Load, AnchorsAndMergesWork) {

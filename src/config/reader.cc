@@ -225,9 +225,9 @@ Problems Reader::Finish() {
   const auto order = [&](const Problem& problem) {
     const Position& at = problem.position;
     return std::tuple(at.source != sources_.file, at.line == 0, std::string_view(at.source),
-                      at.line, at.column);
+                      at.line, at.column, std::string_view(problem.message));
   };
-  std::ranges::stable_sort(problems_, {}, order);
+  std::ranges::sort(problems_, {}, order);
   return std::move(problems_);
 }
 

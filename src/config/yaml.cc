@@ -34,13 +34,13 @@ class Lines {
     }
   }
 
-  Position At(const YAML::Mark& mark) const {
+  Position At(const YAML::Mark& mark) {
     if (mark.is_null()) return {source_, 1, 1};
     if (static_cast<size_t>(mark.line) >= starts_.size()) return AtOffset(text_.size());
     return At(static_cast<size_t>(mark.line), static_cast<size_t>(mark.column));
   }
 
-  Position AtOffset(size_t offset) const {
+  Position AtOffset(size_t offset) {
     const auto next = std::upper_bound(starts_.begin(), starts_.end(), offset);
     const size_t line = static_cast<size_t>(next - starts_.begin()) - 1;
     return At(line, offset - starts_[line]);
@@ -55,20 +55,30 @@ class Lines {
  private:
   std::string_view Line(size_t line) const {
     if (line >= starts_.size()) return {};
-    return text_.substr(starts_[line], text_.find('\n', starts_[line]) - starts_[line]);
+    const size_t end = line + 1 < starts_.size() ? starts_[line + 1] - 1 : text_.size();
+    return text_.substr(starts_[line], end - starts_[line]);
   }
 
-  Position At(size_t line, size_t byte) const {
+  Position At(size_t line, size_t byte) {
     const std::string_view before = Line(line).substr(0, byte);
-    const auto continues = [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; };
-    const auto characters = static_cast<size_t>(before.size()) -
-                            static_cast<size_t>(std::ranges::count_if(before, continues));
-    return {source_, static_cast<int>(line) + 1, static_cast<int>(characters) + 1};
+    // Marks mostly follow each other: a line is counted once, however many values it has.
+    if (line != counted_line_ || before.size() < counted_bytes_) {
+      counted_line_ = line;
+      counted_bytes_ = characters_ = 0;
+    }
+    for (; counted_bytes_ < before.size(); ++counted_bytes_) {
+      const bool continues = (static_cast<unsigned char>(before[counted_bytes_]) & 0xC0U) == 0x80U;
+      characters_ += continues ? 0 : 1;
+    }
+    return {source_, static_cast<int>(line) + 1, static_cast<int>(characters_) + 1};
   }
 
   std::string_view text_;
   const std::string& source_;
   std::vector<size_t> starts_;
+  size_t counted_line_ = 0;
+  size_t counted_bytes_ = 0;
+  size_t characters_ = 0;
 };
 
 /// Bytes of the UTF-8 character that `text` starts with; 0 where it is none (RFC 3629).
@@ -89,8 +99,17 @@ size_t CharacterBytes(std::string_view text) {
   return overlong || no_character ? 0 : bytes;
 }
 
+bool IsUtf8(std::string_view text) {
+  while (!text.empty()) {
+    const size_t bytes = CharacterBytes(text);
+    if (bytes == 0) return false;
+    text.remove_prefix(bytes);
+  }
+  return true;
+}
+
 /// What the parser would silently misread: it takes U+0004 for the end of the file.
-std::optional<Problem> FindUnreadable(std::string_view text, const Lines& lines) {
+std::optional<Problem> FindUnreadable(std::string_view text, Lines& lines) {
   for (size_t i = 0; i < text.size();) {
     const size_t bytes = CharacterBytes(text.substr(i));
     if (bytes == 0) {
@@ -99,7 +118,7 @@ std::optional<Problem> FindUnreadable(std::string_view text, const Lines& lines)
                                  static_cast<unsigned char>(text[i]))};
     }
     const char c = text[i];
-    if (bytes == 1 && (c == 0x7F || (c >= 0 && c < 0x20 && c != '\t' && c != '\n' && c != '\r'))) {
+    if (c >= 0 && c < 0x20 && c != '\t' && c != '\n' && c != '\r') {
       return Problem{lines.AtOffset(i), fmt::format("control character U+{:04X}; remove it",
                                                     static_cast<unsigned char>(c))};
     }
@@ -111,7 +130,7 @@ std::optional<Problem> FindUnreadable(std::string_view text, const Lines& lines)
 /// Builds nodes from the parser's events.
 class Builder final : public YAML::EventHandler {
  public:
-  Builder(const Lines& lines, Document& document, Problems& problems)
+  Builder(Lines& lines, Document& document, Problems& problems)
       : lines_(lines), document_(document), problems_(problems) {}
 
   void OnDocumentStart(const YAML::Mark& mark) override { start_ = mark; }
@@ -142,6 +161,10 @@ class Builder final : public YAML::EventHandler {
     node.style =
         tag == "!" || tag == "tag:yaml.org,2002:str" ? Node::Style::kQuoted : Node::Style::kPlain;
     node.text = value;
+    // yaml-cpp 0.7 turns these two into single bytes.
+    if (!IsUtf8(value)) {
+      Report(node.position, "the escapes \\N and \\_ do not work here; write \\u0085 and \\u00a0");
+    }
     complete_.insert(&node);
     Place(node);
   }
@@ -258,7 +281,7 @@ class Builder final : public YAML::EventHandler {
     }
   }
 
-  const Lines& lines_;
+  Lines& lines_;
   Document& document_;
   Problems& problems_;
   YAML::Mark start_;
@@ -298,7 +321,7 @@ Document ParseYaml(std::string_view text, const std::string& source, Problems& p
     problems.push_back({{source, 1, 1}, "longer than 1 MiB; this is no configuration"});
     return {};
   }
-  const Lines lines(text, source);
+  Lines lines(text, source);
   if (auto unreadable = FindUnreadable(text, lines)) {
     problems.push_back(*std::move(unreadable));
     return {};

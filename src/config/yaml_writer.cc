@@ -30,19 +30,28 @@ bool MayBePlain(const std::string& text) {
          std::ranges::all_of(text, inner) && !MeansSomethingElse(text);
 }
 
+/// The text that reads as `text` where variables are replaced.
+std::string Unsubstituted(std::string_view text) {
+  std::string escaped;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text.substr(i).starts_with("${")) escaped += '$';
+    escaped += text[i];
+  }
+  return escaped;
+}
+
 std::string ScalarYaml(const Outline& outline) {
   using Kind = Outline::Kind;
   if (!outline.value) return "null";
   std::string text = *outline.value;
   if (outline.kind == Kind::kText || outline.kind == Kind::kPath) {
-    for (size_t at = text.find("${"); at != std::string::npos; at = text.find("${", at + 3)) {
-      text.insert(at, "$");
-    }
+    text = Unsubstituted(text);
   }
   const bool plain = outline.kind == Kind::kInteger || outline.kind == Kind::kBoolean ||
                      outline.kind == Kind::kDuration || outline.kind == Kind::kSize;
-  // JSON's strings are YAML's double-quoted ones.
-  return plain || MayBePlain(text) ? text : nlohmann::json(text).dump();
+  if (plain || MayBePlain(text)) return text;
+  // JSON's strings are YAML's double-quoted ones. Values out of the environment may be no UTF-8.
+  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 /// Whether a section in a list can be written as its shorthand: nothing else differs from the
