@@ -44,11 +44,12 @@ struct Merge::Run {
 };
 
 Merge::Merge(storage::ObjectStore& store, const ReadUnit& unit,
-             std::shared_ptr<arrow::Schema> columns, int time_index)
+             std::shared_ptr<arrow::Schema> columns, int time_index, arrow::MemoryPool& pool)
     : store_(store),
       unit_(unit),
       columns_(std::move(columns)),
       time_index_(time_index),
+      pool_(pool),
       overlaps_(unit.slices.size()),
       unopened_(unit.slices.size()),
       skip_(unit.slices.size() == 1 ? 0 : unit.skip) {
@@ -129,7 +130,7 @@ Result<std::unique_ptr<Merge::Cursor>> Merge::OpenSlice(size_t index) {
   cursor->slice = index;
   cursor->reader = TRY(SliceReader::Open(
       store_, unit_.slices[index], unit_.range,
-      {.schema = columns_, .time_index = time_index_, .dictionaries = !overlaps_[index]}));
+      {.schema = columns_, .time_index = time_index_, .dictionaries = !overlaps_[index]}, pool_));
   if (unit_.slices.size() == 1) cursor->reader->Skip(unit_.skip);
   TRY(Refill(*cursor));
   return cursor;

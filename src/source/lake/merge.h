@@ -22,7 +22,7 @@ class Merge {
   /// `columns` names the columns to read; the one at `time_index` is the time. `unit` outlives
   /// the merge.
   Merge(storage::ObjectStore& store, const ReadUnit& unit, std::shared_ptr<arrow::Schema> columns,
-        int time_index);
+        int time_index, arrow::MemoryPool& pool);
   ~Merge();
 
   /// The next rows, at most kBatchRows; null behind the last. Errors as Scan's.
@@ -45,6 +45,7 @@ class Merge {
   const ReadUnit& unit_;
   const std::shared_ptr<arrow::Schema> columns_;
   const int time_index_;
+  arrow::MemoryPool& pool_;
   std::vector<bool> overlaps_;                 ///< By slice.
   std::vector<size_t> unopened_;               ///< Slices, the next to open last.
   std::vector<std::unique_ptr<Cursor>> open_;  ///< A heap, the next row's cursor on top.

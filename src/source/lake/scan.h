@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <arrow/memory_pool.h>
 #include <arrow/type_fwd.h>
 
 #include "base/error.h"
@@ -39,6 +40,7 @@ Result<std::shared_ptr<arrow::Schema>> ProjectedSchema(const LakeSchema& schema,
 /// overlaps.
 Result<> Scan(storage::ObjectStore& store, const LakeSchema& schema, const ReadUnit& unit,
               const Projection& projection, std::stop_token stop,
-              const std::function<Result<>(const arrow::RecordBatch&)>& consume);
+              const std::function<Result<>(const arrow::RecordBatch&)>& consume,
+              arrow::MemoryPool* pool = arrow::default_memory_pool());
 
 }  // namespace spillway::lake

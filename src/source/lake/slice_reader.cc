@@ -60,14 +60,19 @@ std::unexpected<Error> FailDataFile(std::string_view key, std::string_view what)
 }
 
 SliceReader::SliceReader(const Slice& slice, TimeRange range, SliceColumns columns,
-                         std::unique_ptr<storage::ObjectReader> object)
-    : slice_(slice), range_(range), columns_(std::move(columns)), object_(std::move(object)) {}
+                         std::unique_ptr<storage::ObjectReader> object, arrow::MemoryPool& pool)
+    : slice_(slice),
+      range_(range),
+      columns_(std::move(columns)),
+      object_(std::move(object)),
+      pool_(pool) {}
 
 SliceReader::~SliceReader() = default;
 
 Result<std::unique_ptr<SliceReader>> SliceReader::Open(storage::ObjectStore& store,
                                                        const Slice& slice, TimeRange range,
-                                                       SliceColumns columns) {
+                                                       SliceColumns columns,
+                                                       arrow::MemoryPool& pool) {
   auto opened = store.Open(slice.key);
   if (!opened.has_value()) {
     if (opened.error().code != ErrorCode::kNotFound) {
@@ -82,7 +87,7 @@ Result<std::unique_ptr<SliceReader>> SliceReader::Open(storage::ObjectStore& sto
                                bytes, slice.file_bytes));
   }
   std::unique_ptr<SliceReader> reader(
-      new SliceReader(slice, range, std::move(columns), *std::move(opened)));
+      new SliceReader(slice, range, std::move(columns), *std::move(opened), pool));
   TRY(reader->OpenFile());
   TRY(reader->OpenColumns());
   return reader;
@@ -131,10 +136,10 @@ Result<> SliceReader::OpenColumns() {
                           fmt::format("column '{}' is {} where the lake has {}", wanted->name(),
                                       field->type()->ToString(), wanted->type()->ToString()));
     }
-    readers_.push_back(
-        {.index = index,
-         .reader = TRY(ColumnReader::Make(*metadata_->schema()->Column(index), wanted->type(),
-                                          columns_.dictionaries, decompressor_))});
+    readers_.push_back({.index = index,
+                        .reader = TRY(ColumnReader::Make(*metadata_->schema()->Column(index),
+                                                         wanted->type(), columns_.dictionaries,
+                                                         ColumnMemory{pool_, decompressor_}))});
   }
   return {};
 }
@@ -165,7 +170,6 @@ Result<> SliceReader::LoadChunks(int row_group) {
   std::vector<size_t> order(ranges.size());
   std::iota(order.begin(), order.end(), size_t{0});
   std::ranges::sort(order, {}, [&](size_t column) { return ranges[column].offset; });
-  loaded_.resize(std::max(loaded_.size(), ranges.size()));
   for (size_t i = 0, run = 0; i < order.size(); ++run) {
     ByteRange together = ranges[order[i]];
     size_t next = i + 1;
@@ -173,9 +177,9 @@ Result<> SliceReader::LoadChunks(int row_group) {
          ++next) {
       together.bytes = std::max(together.end(), ranges[order[next]].end()) - together.offset;
     }
-    Buffer& buffer = loaded_[run];
-    buffer.Clear();
-    auto* const bytes = reinterpret_cast<std::byte*>(buffer.Reserve(together.bytes));
+    if (run == loaded_.size()) loaded_.emplace_back(pool_);
+    auto* const bytes =
+        reinterpret_cast<std::byte*>(loaded_[run].Take(static_cast<int64_t>(together.bytes)));
     if (TRY(object_->ReadAt(together.offset, {bytes, together.bytes})) != together.bytes) {
       return FailDataFile(slice_.key, "became shorter while it was read");
     }

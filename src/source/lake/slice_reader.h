@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -10,7 +11,6 @@
 #include <arrow/type_fwd.h>
 #include <parquet/type_fwd.h>
 
-#include "base/buffer.h"
 #include "base/error.h"
 #include "source/lake/column/column_reader.h"
 #include "source/lake/read_plan.h"
@@ -40,7 +40,8 @@ struct SliceColumns {
 class SliceReader {
  public:
   static Result<std::unique_ptr<SliceReader>> Open(storage::ObjectStore& store, const Slice& slice,
-                                                   TimeRange range, SliceColumns columns);
+                                                   TimeRange range, SliceColumns columns,
+                                                   arrow::MemoryPool& pool);
   ~SliceReader();
 
   /// Passes over the next rows of the range without decoding more of them than their times.
@@ -60,7 +61,7 @@ class SliceReader {
   };
 
   SliceReader(const Slice& slice, TimeRange range, SliceColumns columns,
-              std::unique_ptr<storage::ObjectReader> object);
+              std::unique_ptr<storage::ObjectReader> object, arrow::MemoryPool& pool);
 
   Result<> OpenFile();
   Result<> OpenColumns();
@@ -75,9 +76,10 @@ class SliceReader {
   const SliceColumns columns_;
   std::unique_ptr<storage::ObjectReader> object_;
   std::shared_ptr<parquet::FileMetaData> metadata_;
+  arrow::MemoryPool& pool_;
   Decompressor decompressor_;
   std::vector<Column> readers_;
-  std::vector<Buffer> loaded_;  ///< Runs of neighbouring chunks.
+  std::deque<Scratch> loaded_;  ///< Runs of neighbouring chunks.
   int row_groups_read_ = 0;
   int64_t last_time_ = INT64_MIN;
   std::shared_ptr<arrow::Array> group_times_;

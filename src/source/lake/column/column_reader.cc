@@ -23,8 +23,8 @@ constexpr std::array<uint8_t, 16> kNoIndices = {};
 
 }  // namespace
 
-Result<std::shared_ptr<arrow::Buffer>> AllocateColumn(int64_t bytes) {
-  auto buffer = arrow::AllocateBuffer(bytes);
+Result<std::shared_ptr<arrow::Buffer>> ColumnReader::Allocate(int64_t bytes) const {
+  auto buffer = arrow::AllocateBuffer(bytes, &pool_);
   if (!buffer.ok()) {
     return FailTransient(ErrorCode::kUnavailable, "reading the lake: " + buffer.status().message());
   }
@@ -34,10 +34,10 @@ Result<std::shared_ptr<arrow::Buffer>> AllocateColumn(int64_t bytes) {
 Result<std::unique_ptr<ColumnReader>> ColumnReader::Make(const parquet::ColumnDescriptor& stored,
                                                          std::shared_ptr<arrow::DataType> type,
                                                          bool dictionaries,
-                                                         Decompressor& decompressor) {
+                                                         const ColumnMemory& memory) {
   auto reader = type->id() == arrow::Type::STRING || type->id() == arrow::Type::BINARY
-                    ? MakeTextColumn(stored, type, dictionaries, decompressor)
-                    : MakeFixedColumn(stored, type, decompressor);
+                    ? MakeTextColumn(stored, type, dictionaries, memory)
+                    : MakeFixedColumn(stored, type, memory);
   if (reader == nullptr) {
     return Fail(ErrorCode::kUnsupported, "column '" + stored.name() + "' is " + type->ToString() +
                                              ", which a lake cannot hold");
@@ -46,11 +46,14 @@ Result<std::unique_ptr<ColumnReader>> ColumnReader::Make(const parquet::ColumnDe
 }
 
 ColumnReader::ColumnReader(const parquet::ColumnDescriptor& stored,
-                           std::shared_ptr<arrow::DataType> type, Decompressor& decompressor)
+                           std::shared_ptr<arrow::DataType> type, const ColumnMemory& memory)
     : stored_(stored),
       type_(std::move(type)),
       nullable_(stored.max_definition_level() > 0),
-      pages_(decompressor) {}
+      pool_(memory.pool),
+      pages_(memory.decompressor),
+      dictionary_bytes_(memory.pool),
+      page_bytes_(memory.pool) {}
 
 void ColumnReader::Start(const ColumnChunk& chunk) {
   chunk_ = chunk;
@@ -83,7 +86,7 @@ Result<bool> ColumnReader::OpenPage() {
 }
 
 Result<> ColumnReader::ReadDictionary() {
-  const auto body = TRY(pages_.Body());
+  const auto body = TRY(pages_.Body(dictionary_bytes_));
   const int encoding = pages_.header().encoding;
   const bool known =
       encoding == parquet::Encoding::PLAIN || encoding == parquet::Encoding::PLAIN_DICTIONARY;
@@ -96,7 +99,7 @@ Result<> ColumnReader::ReadDictionary() {
 
 /// Decompresses the page at hand and tells its levels from its values.
 Result<> ColumnReader::StartPage() {
-  auto body = TRY(pages_.Body());
+  auto body = TRY(pages_.Body(page_bytes_));
   const PageHeader& header = pages_.header();
   page_started_ = true;
   page_has_nulls_ = false;
@@ -186,7 +189,7 @@ Result<> ColumnReader::Skip(int64_t rows) {
 
 Result<> ColumnReader::MarkNulls(int64_t row, int64_t nulls, int64_t rows) {
   if (validity_.bitmap == nullptr) {
-    validity_.bitmap = TRY(AllocateColumn(arrow::bit_util::BytesForBits(rows)));
+    validity_.bitmap = TRY(Allocate(arrow::bit_util::BytesForBits(rows)));
     std::memset(validity_.bitmap->mutable_data(), 0xff, validity_.bitmap->size());
   }
   arrow::bit_util::SetBitsTo(validity_.bitmap->mutable_data(), row, nulls, false);

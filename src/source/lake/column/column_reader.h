@@ -13,8 +13,11 @@
 
 namespace spillway::lake {
 
-/// Memory for a batch's values; kUnavailable when there is none left.
-Result<std::shared_ptr<arrow::Buffer>> AllocateColumn(int64_t bytes);
+/// What the readers of a file's columns share.
+struct ColumnMemory {
+  arrow::MemoryPool& pool;
+  Decompressor& decompressor;
+};
 
 /// Decodes the rows of one column straight into Arrow's layout. Errors are kCorrupt and tell what
 /// is wrong, not where. Used by one thread.
@@ -28,7 +31,7 @@ class ColumnReader {
   /// no lake has.
   static Result<std::unique_ptr<ColumnReader>> Make(const parquet::ColumnDescriptor& stored,
                                                     std::shared_ptr<arrow::DataType> type,
-                                                    bool dictionaries, Decompressor& decompressor);
+                                                    bool dictionaries, const ColumnMemory& memory);
 
   /// Goes to the front of a chunk, which stays valid until the next Start.
   void Start(const ColumnChunk& chunk);
@@ -41,7 +44,11 @@ class ColumnReader {
 
  protected:
   ColumnReader(const parquet::ColumnDescriptor& stored, std::shared_ptr<arrow::DataType> type,
-               Decompressor& decompressor);
+               const ColumnMemory& memory);
+
+  /// Memory for a batch's values; kUnavailable when there is none left.
+  Result<std::shared_ptr<arrow::Buffer>> Allocate(int64_t bytes) const;
+  arrow::MemoryPool& pool() const { return pool_; }
 
   /// What a batch's validity looks like; no bitmap where nothing is null.
   struct Validity {
@@ -54,7 +61,8 @@ class ColumnReader {
 
   /// Forgets what an earlier chunk left.
   virtual void StartChunk() = 0;
-  /// Takes a dictionary page of `values` values; there is one at most.
+  /// Takes a dictionary page of `values` values; there is one at most. The bytes stay until the
+  /// next chunk.
   virtual bool StartDictionary(std::span<const uint8_t> bytes, int64_t values) = 0;
   /// Takes the values of a data page, which are PLAIN or in any encoding that Parquet's own
   /// decoders know.
@@ -86,7 +94,10 @@ class ColumnReader {
   const std::shared_ptr<arrow::DataType> type_;
   const bool nullable_;
   ColumnChunk chunk_;
+  arrow::MemoryPool& pool_;
   PageReader pages_;
+  Scratch dictionary_bytes_;
+  Scratch page_bytes_;
   bool page_started_ = false;
   int64_t page_left_ = 0;   ///< Rows of the page at hand.
   int64_t chunk_left_ = 0;  ///< Rows of the chunk behind the page at hand.

@@ -80,8 +80,8 @@ class FixedColumn final : public ColumnReader {
   using Value = typename Form::Value;
 
   FixedColumn(const parquet::ColumnDescriptor& stored, std::shared_ptr<arrow::DataType> type,
-              Decompressor& decompressor)
-      : ColumnReader(stored, std::move(type), decompressor), form_(stored) {}
+              const ColumnMemory& memory)
+      : ColumnReader(stored, std::move(type), memory), form_(stored) {}
 
  private:
   void StartChunk() override { dictionary_.clear(); }
@@ -117,7 +117,7 @@ class FixedColumn final : public ColumnReader {
   }
 
   Result<> StartBatch(int64_t rows) override {
-    values_ = TRY(AllocateColumn(rows * static_cast<int64_t>(sizeof(Value))));
+    values_ = TRY(Allocate(rows * static_cast<int64_t>(sizeof(Value))));
     next_ = values_->template mutable_data_as<Value>();
     return {};
   }
@@ -212,8 +212,8 @@ class FixedColumn final : public ColumnReader {
 class BooleanColumn final : public ColumnReader {
  public:
   BooleanColumn(const parquet::ColumnDescriptor& stored, std::shared_ptr<arrow::DataType> type,
-                Decompressor& decompressor)
-      : ColumnReader(stored, std::move(type), decompressor) {}
+                const ColumnMemory& memory)
+      : ColumnReader(stored, std::move(type), memory) {}
 
  private:
   void StartChunk() override {}
@@ -233,7 +233,7 @@ class BooleanColumn final : public ColumnReader {
   }
 
   Result<> StartBatch(int64_t rows) override {
-    values_ = TRY(AllocateColumn(arrow::bit_util::BytesForBits(rows)));
+    values_ = TRY(Allocate(arrow::bit_util::BytesForBits(rows)));
     std::memset(values_->mutable_data(), 0, values_->size());
     row_ = 0;
     return {};
@@ -276,9 +276,9 @@ class BooleanColumn final : public ColumnReader {
 
 std::unique_ptr<ColumnReader> MakeFixedColumn(const parquet::ColumnDescriptor& stored,
                                               const std::shared_ptr<arrow::DataType>& type,
-                                              Decompressor& decompressor) {
+                                              const ColumnMemory& memory) {
   const auto make = [&]<class Form>(std::type_identity<Form>) -> std::unique_ptr<ColumnReader> {
-    return std::make_unique<FixedColumn<Form>>(stored, type, decompressor);
+    return std::make_unique<FixedColumn<Form>>(stored, type, memory);
   };
   const bool decimal = type->id() == arrow::Type::DECIMAL128;
   if (!decimal && (!arrow::is_fixed_width(type->id()) || arrow::is_nested(type->id())))
@@ -287,7 +287,7 @@ std::unique_ptr<ColumnReader> MakeFixedColumn(const parquet::ColumnDescriptor& s
   switch (stored.physical_type()) {
     case parquet::Type::BOOLEAN:
       if (type->id() != arrow::Type::BOOL) return nullptr;
-      return std::make_unique<BooleanColumn>(stored, type, decompressor);
+      return std::make_unique<BooleanColumn>(stored, type, memory);
     case parquet::Type::INT32:
       if (decimal) return make(std::type_identity<IntegerDecimal<parquet::Int32Type>>());
       return bits == 32 ? make(std::type_identity<AsStored<parquet::Int32Type>>()) : nullptr;

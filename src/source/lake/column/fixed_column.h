@@ -10,6 +10,6 @@ namespace spillway::lake {
 /// the stored form does not fit the type.
 std::unique_ptr<ColumnReader> MakeFixedColumn(const parquet::ColumnDescriptor& stored,
                                               const std::shared_ptr<arrow::DataType>& type,
-                                              Decompressor& decompressor);
+                                              const ColumnMemory& memory);
 
 }  // namespace spillway::lake

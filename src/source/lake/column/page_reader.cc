@@ -1,6 +1,8 @@
 #include "source/lake/column/page_reader.h"
 
+#include <cstring>
 #include <new>
+#include <utility>
 
 #include <zstd.h>
 
@@ -77,7 +79,7 @@ Result<bool> PageReader::Next() {
   return true;
 }
 
-Result<std::span<const uint8_t>> PageReader::Body() {
+Result<std::span<const uint8_t>> PageReader::Body(Scratch& scratch) {
   if (header_.crc && *header_.crc != Crc32(0, page_)) {
     return Broken("has a page whose bytes do not fit its checksum");
   }
@@ -99,16 +101,14 @@ Result<std::span<const uint8_t>> PageReader::Body() {
                             : 0;
   const auto bytes = static_cast<size_t>(header_.uncompressed_bytes);
   if (levels > page_.size() || levels > bytes) return Broken("has a page that is all levels");
-  body_.Clear();
-  char* const body = body_.Reserve(bytes);
+  uint8_t* const body = scratch.Take(static_cast<int64_t>(bytes));
   std::memcpy(body, page_.data(), levels);
   if (bytes > levels &&
       !decompressor_.Decompress(chunk_.compression, page_.subspan(levels),
-                                {reinterpret_cast<std::byte*>(body) + levels, bytes - levels})) {
+                                std::as_writable_bytes(std::span(body + levels, bytes - levels)))) {
     return Broken("has a page that does not decompress");
   }
-  body_.Advance(bytes);
-  return as_stored(body_.bytes());
+  return std::span<const uint8_t>(body, bytes);
 }
 
 }  // namespace spillway::lake

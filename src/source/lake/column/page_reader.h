@@ -10,9 +10,9 @@
 #include <arrow/util/compression.h>
 #include <parquet/types.h>
 
-#include "base/buffer.h"
 #include "base/error.h"
 #include "source/lake/column/page_header.h"
+#include "source/lake/column/scratch.h"
 
 struct ZSTD_DCtx_s;
 
@@ -35,7 +35,7 @@ class Decompressor {
   std::unique_ptr<arrow::util::Codec> other_codec_;
 };
 
-/// The bytes of one column chunk as they are stored, followed by Buffer::kSlack bytes that may be
+/// The bytes of one column chunk as they are stored, followed by Scratch::kSlack bytes that may be
 /// read.
 struct ColumnChunk {
   std::span<const std::byte> bytes;
@@ -56,9 +56,9 @@ class PageReader {
   Result<bool> Next();
   const PageHeader& header() const { return header_; }
 
-  /// The page at hand, checked and decompressed, with its levels; Buffer::kSlack bytes behind it
-  /// may be read. Valid until the next call.
-  Result<std::span<const uint8_t>> Body();
+  /// The page at hand, checked and decompressed, with its levels; Scratch::kSlack bytes behind it may
+  /// be read. Lies in `scratch` or in the chunk.
+  Result<std::span<const uint8_t>> Body(Scratch& scratch);
 
  private:
   Decompressor& decompressor_;
@@ -66,7 +66,6 @@ class PageReader {
   std::span<const std::byte> left_;
   std::span<const std::byte> page_;
   PageHeader header_;
-  Buffer body_;
 };
 
 }  // namespace spillway::lake

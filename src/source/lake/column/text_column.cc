@@ -41,8 +41,8 @@ class TextBuffer {
     uint8_t* end_ = nullptr;
   };
 
-  Result<> Start(int64_t bytes) {
-    auto buffer = arrow::AllocateResizableBuffer(bytes + kSlack);
+  Result<> Start(int64_t bytes, arrow::MemoryPool& pool) {
+    auto buffer = arrow::AllocateResizableBuffer(bytes + kSlack, &pool);
     if (!buffer.ok()) {
       return FailTransient(ErrorCode::kUnavailable,
                            "reading the lake: " + buffer.status().message());
@@ -91,8 +91,8 @@ class TextBuffer {
 class TextColumn final : public ColumnReader {
  public:
   TextColumn(const parquet::ColumnDescriptor& stored, std::shared_ptr<arrow::DataType> type,
-             bool dictionaries, Decompressor& decompressor)
-      : ColumnReader(stored, std::move(type), decompressor), dictionaries_(dictionaries) {}
+             bool dictionaries, const ColumnMemory& memory)
+      : ColumnReader(stored, std::move(type), memory), dictionaries_(dictionaries) {}
 
  private:
   void StartChunk() override {
@@ -104,9 +104,7 @@ class TextColumn final : public ColumnReader {
   bool StartDictionary(std::span<const uint8_t> bytes, int64_t values) override {
     if (values > std::ssize(bytes) / 4) return false;
     entries_.reserve(values);
-    entry_bytes_.assign(bytes.begin(), bytes.end());
-    entry_bytes_.resize(entry_bytes_.size() + TextBuffer::kSlack);
-    const uint8_t* next = entry_bytes_.data();
+    const uint8_t* next = bytes.data();
     const uint8_t* const end = next + bytes.size();
     for (int64_t i = 0; i < values; ++i) {
       const int64_t length = TakeLength(next, end);
@@ -162,15 +160,15 @@ class TextColumn final : public ColumnReader {
 
   Result<> StartBatch(int64_t rows) override {
     if (as_dictionary_) {
-      offsets_ = TRY(AllocateColumn(rows * static_cast<int64_t>(sizeof(int32_t))));
+      offsets_ = TRY(Allocate(rows * static_cast<int64_t>(sizeof(int32_t))));
       next_ = offsets_->mutable_data_as<int32_t>();
       return {};
     }
-    offsets_ = TRY(AllocateColumn((rows + 1) * static_cast<int64_t>(sizeof(int32_t))));
+    offsets_ = TRY(Allocate((rows + 1) * static_cast<int64_t>(sizeof(int32_t))));
     next_ = offsets_->mutable_data_as<int32_t>();
     *next_++ = 0;
     const int64_t a_row = chunk().uncompressed_bytes / std::max<int64_t>(chunk().values, 1) + 1;
-    return text_.Start(std::min(kBytesMax, rows * a_row / 8 * 9 + 4096));
+    return text_.Start(std::min(kBytesMax, rows * a_row / 8 * 9 + 4096), pool());
   }
 
   bool Append(int64_t values) override {
@@ -308,7 +306,6 @@ class TextColumn final : public ColumnReader {
   const uint8_t* plain_end_ = nullptr;
   RunDecoder indices_;
   std::vector<Entry> entries_;
-  std::vector<uint8_t> entry_bytes_;
   std::shared_ptr<arrow::Array> dictionary_;
   std::unique_ptr<parquet::ByteArrayDecoder> decoder_;
   std::vector<uint8_t> copy_;
@@ -321,10 +318,10 @@ class TextColumn final : public ColumnReader {
 
 std::unique_ptr<ColumnReader> MakeTextColumn(const parquet::ColumnDescriptor& stored,
                                              const std::shared_ptr<arrow::DataType>& type,
-                                             bool dictionaries, Decompressor& decompressor) {
+                                             bool dictionaries, const ColumnMemory& memory) {
   if (stored.physical_type() != parquet::Type::BYTE_ARRAY) return nullptr;
   const bool text = type->id() == arrow::Type::STRING;
-  return std::make_unique<TextColumn>(stored, type, dictionaries && text, decompressor);
+  return std::make_unique<TextColumn>(stored, type, dictionaries && text, memory);
 }
 
 }  // namespace spillway::lake
