@@ -10,7 +10,8 @@ namespace spillway {
 /// Time that stands still until it is told to move, for tests. Thread-safe.
 class ManualClock final : public Clock {
  public:
-  explicit ManualClock(Timestamp start = Timestamp(std::chrono::seconds(1'800'000'000))) : now_(start) {}
+  explicit ManualClock(Timestamp start = Timestamp(std::chrono::seconds(1'800'000'000)))
+      : now_(start) {}
 
   Timestamp Now() override {
     std::lock_guard lock(mutex_);

@@ -17,7 +17,8 @@ namespace spillway::store {
 /// What came of asking for a job.
 struct Created {
   engine::Job job;
-  bool created = false;  ///< False: the task's latest run is pending, processing or succeeded; this is it.
+  bool created =
+      false;  ///< False: the task's latest run is pending, processing or succeeded; this is it.
 };
 
 struct JobFilter {
@@ -52,7 +53,8 @@ enum class ClaimRefusal {
   kCancelled,  ///< Its job is being cancelled: forget the message.
 };
 
-/// A chunk that was claimed (state kLeased, `attempts` and `lease_token` raised by one), or why not.
+/// A chunk that was claimed (state kLeased, `attempts` and `lease_token` raised by one), or why
+/// not.
 using Claim = std::variant<engine::Chunk, ClaimRefusal>;
 
 /// How the work on a leased chunk ended.
@@ -73,8 +75,9 @@ struct Settlement {
 
 /// What became of a settlement.
 struct Settled {
-  bool applied = false;     ///< False: the lease was lost; nothing changed.
-  int64_t chunks_open = 0;  ///< Of the job, afterwards. Exactly one settlement sees the last one go.
+  bool applied = false;  ///< False: the lease was lost; nothing changed.
+  int64_t chunks_open =
+      0;  ///< Of the job, afterwards. Exactly one settlement sees the last one go.
 };
 
 /// A change of a job under its lease. Absent fields stay as they are.
@@ -94,57 +97,60 @@ struct JobUpdate {
 
 /// What a renewal found.
 struct Renewed {
-  bool held = false;              ///< False: the lease was lost; stop working and write nothing more.
+  bool held = false;  ///< False: the lease was lost; stop working and write nothing more.
   bool cancel_requested = false;  ///< The job shall stop.
 };
 
-/// The source of truth for jobs and chunks. Every write is conditional on a state or a fencing token
-/// and touches at most 100 items (docs/adr/0003), so that SQL databases and DynamoDB can both
-/// carry it. Thread-safe; any number of processes may share one store. Time comes from the Clock that
-/// the store was made with. Errors: kUnavailable (retryable) when the database does not answer, kNotFound for an
-/// unknown job, kConflict for a condition that does not hold; illegal transitions are kConflict and
-/// are refused by the database itself.
+/// The source of truth for jobs and chunks. Every write is conditional on a state or a fencing
+/// token and touches at most 100 items (docs/adr/0003), so that SQL databases and DynamoDB can both
+/// carry it. Thread-safe; any number of processes may share one store. Time comes from the Clock
+/// that the store was made with. Errors: kUnavailable (retryable) when the database does not
+/// answer, kNotFound for an unknown job, kConflict for a condition that does not hold; illegal
+/// transitions are kConflict and are refused by the database itself.
 class JobStore {
  public:
   virtual ~JobStore() = default;
 
-  /// E2. Puts a new run of `job.task_id` (id, run, state and times are filled in), unless its latest run is pending,
-  /// processing or succeeded and `fresh` is false. Durable on return.
+  /// E2. Puts a new run of `job.task_id` (id, run, state and times are filled in), unless its
+  /// latest run is pending, processing or succeeded and `fresh` is false. Durable on return.
   virtual Result<Created> Create(const engine::Job& job, bool fresh) = 0;
 
   virtual Result<engine::Job> Get(std::string_view job_id) = 0;
   virtual Result<JobPage> List(const JobFilter& filter, std::string_view cursor, size_t limit) = 0;
   virtual Result<std::vector<engine::Transition>> History(std::string_view job_id) = 0;
 
-  /// E3. Moves the oldest pending job of the group to processing if fewer than `parallel_max` of the
-  /// group are; none otherwise.
-  virtual Result<std::optional<engine::Job>> Admit(std::string_view group, int64_t parallel_max) = 0;
+  /// E3. Moves the oldest pending job of the group to processing if fewer than `parallel_max` of
+  /// the group are; none otherwise.
+  virtual Result<std::optional<engine::Job>> Admit(std::string_view group,
+                                                   int64_t parallel_max) = 0;
 
-  /// Takes the lease for a job-level act (plan, finalize, discard); raises `attempts` and the token.
-  /// kConflict while another owner's is unexpired, and on final jobs.
+  /// Takes the lease for a job-level act (plan, finalize, discard); raises `attempts` and the
+  /// token. kConflict while another owner's is unexpired, and on final jobs.
   virtual Result<engine::Job> AcquireJob(std::string_view job_id, std::string_view owner,
                                          std::chrono::milliseconds duration) = 0;
 
-  /// E4. kConflict when the lease was lost or the change is illegal. A change to kCompleted or of state
-  /// is durable on return.
+  /// E4. kConflict when the lease was lost or the change is illegal. A change to kCompleted or of
+  /// state is durable on return.
   virtual Result<engine::Job> Update(const engine::Lease& lease, const JobUpdate& update) = 0;
 
-  /// E6. A pending job is cancelled at once; one in processing is marked, which stops further claims.
-  /// kConflict when it is final or its outcome is decided (phase kCompleted).
+  /// E6. A pending job is cancelled at once; one in processing is marked, which stops further
+  /// claims. kConflict when it is final or its outcome is decided (phase kCompleted).
   virtual Result<engine::Job> RequestCancel(std::string_view job_id, std::string_view actor,
                                             std::string_view cause) = 0;
 
-  /// Puts chunks (at most 90 a call) under the job's lease, before its phase is kProcessing. A chunk that
-  /// is there already is replaced: planning may be repeated, on a newer snapshot. Chunks with an index
-  /// at or above `chunks_total`, left by an earlier plan, do not exist for any other call.
+  /// Puts chunks (at most 90 a call) under the job's lease, before its phase is kProcessing. A
+  /// chunk that is there already is replaced: planning may be repeated, on a newer snapshot. Chunks
+  /// with an index at or above `chunks_total`, left by an earlier plan, do not exist for any other
+  /// call.
   virtual Result<> AddChunks(const engine::Lease& lease, std::span<const NewChunk> chunks) = 0;
 
   /// Claims each chunk that is pending or whose lease has expired; answers in the order of `refs`.
-  virtual Result<std::vector<Claim>> ClaimChunks(std::span<const ChunkRef> refs, std::string_view owner,
+  virtual Result<std::vector<Claim>> ClaimChunks(std::span<const ChunkRef> refs,
+                                                 std::string_view owner,
                                                  std::chrono::milliseconds duration) = 0;
 
-  /// Ends leased work; answers in order. Settlements of one call are one durable transaction where they
-  /// belong to one job (at most 90).
+  /// Ends leased work; answers in order. Settlements of one call are one durable transaction where
+  /// they belong to one job (at most 90).
   virtual Result<std::vector<Settled>> Settle(std::span<const Settlement> settlements) = 0;
 
   /// Heartbeat: extends leases still held; answers in order.
@@ -156,12 +162,13 @@ class JobStore {
                                                         std::optional<engine::ChunkState> state,
                                                         int64_t after, size_t limit) = 0;
 
-  /// Redrive: a failed job goes back to pending and its dead chunks (all of them) to pending with no
-  /// attempts; succeeded chunks stay. A job that failed at planning starts over. kConflict unless failed.
+  /// Redrive: a failed job goes back to pending and its dead chunks (all of them) to pending with
+  /// no attempts; succeeded chunks stay. A job that failed at planning starts over. kConflict
+  /// unless failed.
   virtual Result<engine::Job> Redrive(std::string_view job_id, std::string_view actor) = 0;
 
-  /// E4. Jobs in processing that nothing has touched since `before` and whose own lease is not held:
-  /// the rescuer looks at them. Oldest first.
+  /// E4. Jobs in processing that nothing has touched since `before` and whose own lease is not
+  /// held: the rescuer looks at them. Oldest first.
   virtual Result<std::vector<engine::Job>> Stalled(Timestamp before, size_t limit) = 0;
 
   /// Groups that have pending jobs.

@@ -32,12 +32,15 @@ class Queue {
 
   virtual Result<> Send(std::span<const Message> messages) = 0;
 
-  /// Up to `limit` messages, oldest first, which nobody else sees for `visibility`. Empty when there is none.
-  virtual Result<std::vector<Delivery>> Receive(size_t limit, std::chrono::milliseconds visibility) = 0;
+  /// Up to `limit` messages, oldest first, which nobody else sees for `visibility`. Empty when
+  /// there is none.
+  virtual Result<std::vector<Delivery>> Receive(size_t limit,
+                                                std::chrono::milliseconds visibility) = 0;
 
-  /// Sets the time until the deliveries show up again, from now; zero gives them back at once. Handles
-  /// that are no longer valid are passed over.
-  virtual Result<> SetVisibility(std::span<const std::string> handles, std::chrono::milliseconds visibility) = 0;
+  /// Sets the time until the deliveries show up again, from now; zero gives them back at once.
+  /// Handles that are no longer valid are passed over.
+  virtual Result<> SetVisibility(std::span<const std::string> handles,
+                                 std::chrono::milliseconds visibility) = 0;
 
   /// Done with them. Handles that are no longer valid are passed over.
   virtual Result<> Delete(std::span<const std::string> handles) = 0;

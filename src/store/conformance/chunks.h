@@ -13,9 +13,11 @@ TEST_P(JobStoreConformance, ChunksAreListedInOrder) {
   const Job job = Processing("task");
   const Lease lease = Hold(job.id);
   const std::string odd = std::string(kOddText) + std::string("\0nul", 4);
-  Must(store_->AddChunks(lease, std::vector<NewChunk>{{.index = 1, .spec = odd, .planned = 7}, {.index = 0}}));
+  Must(store_->AddChunks(
+      lease, std::vector<NewChunk>{{.index = 1, .spec = odd, .planned = 7}, {.index = 0}}));
   Must(store_->AddChunks(lease, std::vector<NewChunk>{{.index = 2, .spec = "c", .planned = 3}}));
-  EXPECT_TRUE(Must(store_->ListChunks(job.id, std::nullopt, -1, 10)).empty()) << "no plan stands yet";
+  EXPECT_TRUE(Must(store_->ListChunks(job.id, std::nullopt, -1, 10)).empty())
+      << "no plan stands yet";
   Must(store_->Update(lease, {.phase = JobPhase::kProcessing, .planned = 10, .chunks_total = 3}));
 
   const std::vector<Chunk> chunks = Must(store_->ListChunks(job.id, std::nullopt, -1, 10));
@@ -43,7 +45,8 @@ TEST_P(JobStoreConformance, ChunksAreListedByState) {
   Claimed(job.id, 6);
   const auto listed = [&](ChunkState state, int64_t after, size_t limit) {
     std::vector<int64_t> indices;
-    for (const Chunk& chunk : Must(store_->ListChunks(job.id, state, after, limit))) indices.push_back(chunk.index);
+    for (const Chunk& chunk : Must(store_->ListChunks(job.id, state, after, limit)))
+      indices.push_back(chunk.index);
     return indices;
   };
   EXPECT_EQ(listed(ChunkState::kSucceeded, -1, 10), (std::vector<int64_t>{1, 5}));
@@ -59,7 +62,8 @@ TEST_P(JobStoreConformance, PlanningMayBeRepeated) {
   AddChunks(Hold(job.id, "first"), 100, 10);
   clock_.Advance(kLease);
   const Lease lease = Hold(job.id, "second");
-  const std::vector<NewChunk> plan = {{.index = 0, .spec = "newer", .planned = 4}, {.index = 1, .spec = "too"}};
+  const std::vector<NewChunk> plan = {{.index = 0, .spec = "newer", .planned = 4},
+                                      {.index = 1, .spec = "too"}};
   Must(store_->AddChunks(lease, plan));
   Must(store_->AddChunks(lease, plan));
   Must(store_->Update(lease, {.phase = JobPhase::kProcessing, .planned = 4, .chunks_total = 2}));
@@ -76,8 +80,10 @@ TEST_P(JobStoreConformance, PlanningMayBeRepeated) {
 TEST_P(JobStoreConformance, CallsHaveTheirLimit) {
   const Job job = Planned("task", 1);
   const Job planning = Processing("planning");
-  EXPECT_EQ(CodeOf(store_->AddChunks(Hold(planning.id), std::vector<NewChunk>(91))), "invalid_argument");
-  EXPECT_EQ(CodeOf(store_->Settle(std::vector<Settlement>(91, Success(Claimed(job.id, 0))))), "invalid_argument");
+  EXPECT_EQ(CodeOf(store_->AddChunks(Hold(planning.id), std::vector<NewChunk>(91))),
+            "invalid_argument");
+  EXPECT_EQ(CodeOf(store_->Settle(std::vector<Settlement>(91, Success(Claimed(job.id, 0))))),
+            "invalid_argument");
   EXPECT_TRUE(Must(store_->ClaimChunks({}, "worker", kLease)).empty());
   EXPECT_TRUE(Must(store_->Settle({})).empty());
   EXPECT_TRUE(Must(store_->Renew({}, kLease)).empty());
@@ -98,7 +104,8 @@ TEST_P(JobStoreConformance, AClaimGivesTheChunkToOneOwner) {
   EXPECT_EQ(ChunkAt(job.id, 1)->lease_expires_at, chunk.lease_expires_at);
 
   const auto again = Must(TryClaim(*Another(), job.id, 1, "first"));
-  EXPECT_EQ(std::get<ClaimRefusal>(again), ClaimRefusal::kLeased) << "a doubled message of one's own";
+  EXPECT_EQ(std::get<ClaimRefusal>(again), ClaimRefusal::kLeased)
+      << "a doubled message of one's own";
   EXPECT_EQ(CodeOf(TryClaim(*store_, job.id, 0, "")), "invalid_argument");
 }
 
@@ -124,11 +131,12 @@ TEST_P(JobStoreConformance, ClaimsAreAnsweredInOrder) {
   refs.push_back({.job_id = job.id, .index = 6});
   const std::vector<Claim> claims = Must(store_->ClaimChunks(refs, "worker", kLease));
   ASSERT_EQ(claims.size(), refs.size());
-  for (size_t i = 0; i < 3; ++i) EXPECT_EQ(std::get<Chunk>(claims[i]).index, 6 - static_cast<int64_t>(i));
+  for (size_t i = 0; i < 3; ++i)
+    EXPECT_EQ(std::get<Chunk>(claims[i]).index, 6 - static_cast<int64_t>(i));
   const std::vector<ClaimRefusal> refusals = {
-      ClaimRefusal::kNotYet,  ClaimRefusal::kLeased, ClaimRefusal::kSettled, ClaimRefusal::kSettled,
-      ClaimRefusal::kCancelled, ClaimRefusal::kGone, ClaimRefusal::kNotYet,  ClaimRefusal::kGone,
-      ClaimRefusal::kLeased};
+      ClaimRefusal::kNotYet,  ClaimRefusal::kLeased,    ClaimRefusal::kSettled,
+      ClaimRefusal::kSettled, ClaimRefusal::kCancelled, ClaimRefusal::kGone,
+      ClaimRefusal::kNotYet,  ClaimRefusal::kGone,      ClaimRefusal::kLeased};
   for (size_t i = 0; i < refusals.size(); ++i) {
     ASSERT_TRUE(std::holds_alternative<ClaimRefusal>(claims[i + 3])) << i;
     EXPECT_EQ(std::get<ClaimRefusal>(claims[i + 3]), refusals[i]) << i;
@@ -145,8 +153,9 @@ TEST_P(JobStoreConformance, AnExpiredLeaseIsTakenOverAndFenced) {
   EXPECT_EQ(held.attempts, 2);
   EXPECT_GT(held.lease_token, lost.lease_token);
 
-  for (const Settlement& stale : {Success(lost), Failure(lost, Settlement::Kind::kRetry),
-                                  Failure(lost, Settlement::Kind::kDead), Failure(lost, Settlement::Kind::kReleased)}) {
+  for (const Settlement& stale :
+       {Success(lost), Failure(lost, Settlement::Kind::kRetry),
+        Failure(lost, Settlement::Kind::kDead), Failure(lost, Settlement::Kind::kReleased)}) {
     EXPECT_FALSE(SettleOne(stale).applied);
   }
   EXPECT_FALSE(RenewOne(*store_, LeaseOf(lost)).held);
@@ -188,8 +197,9 @@ TEST_P(JobStoreConformance, SuccessIsCountedOnce) {
   EXPECT_FALSE(SettleOne(success).applied);
 
   const Job summed = Must(Another()->Get(job.id));
-  EXPECT_EQ(summed.counts,
-            (engine::Counts{.planned = 30, .written = 15, .excluded = 3, .failed = 2, .bytes = 1900}));
+  EXPECT_EQ(
+      summed.counts,
+      (engine::Counts{.planned = 30, .written = 15, .excluded = 3, .failed = 2, .bytes = 1900}));
   EXPECT_EQ(summed.chunks_succeeded, 2);
   EXPECT_EQ(summed.chunks_open(), 1);
   EXPECT_EQ(summed.updated_at, clock_.Now());
@@ -288,7 +298,8 @@ TEST_P(JobStoreConformance, OneCallMaySettleSeveralJobs) {
   const Chunk lost = Claimed(one.id, 1, "first");
   clock_.Advance(kLease);
   Claimed(one.id, 1, "second");
-  const std::vector<Settlement> both = {Success(Claimed(two.id, 0)), Success(lost), Success(Claimed(one.id, 0))};
+  const std::vector<Settlement> both = {Success(Claimed(two.id, 0)), Success(lost),
+                                        Success(Claimed(one.id, 0))};
   const std::vector<Settled> settled = Must(store_->Settle(both));
   EXPECT_TRUE(settled[0].applied);
   EXPECT_EQ(settled[0].chunks_open, 0);
@@ -329,18 +340,21 @@ TEST_P(JobStoreConformance, TenThousandChunks) {
   int64_t open = kChunks;
   for (int64_t first = 0; first < kChunks; first += kCall) {
     std::vector<ChunkRef> refs;
-    for (int64_t i = first; i < std::min(first + kCall, kChunks); ++i) refs.push_back({.job_id = job.id, .index = i});
+    for (int64_t i = first; i < std::min(first + kCall, kChunks); ++i)
+      refs.push_back({.job_id = job.id, .index = i});
     std::vector<Settlement> settlements;
     for (const Claim& claim : Must(store_->ClaimChunks(refs, "worker", kLease))) {
       settlements.push_back(Success(std::get<Chunk>(claim), 1));
     }
-    for (const Settled& settled : Must(store_->Settle(settlements))) EXPECT_EQ(settled.chunks_open, --open);
+    for (const Settled& settled : Must(store_->Settle(settlements)))
+      EXPECT_EQ(settled.chunks_open, --open);
   }
   EXPECT_EQ(open, 0);
   EXPECT_EQ(Must(store_->Get(job.id)).counts.written, kChunks);
   int64_t next = 0;
   for (int64_t after = -1;;) {
-    const std::vector<Chunk> page = Must(store_->ListChunks(job.id, ChunkState::kSucceeded, after, 999));
+    const std::vector<Chunk> page =
+        Must(store_->ListChunks(job.id, ChunkState::kSucceeded, after, 999));
     if (page.empty()) break;
     for (const Chunk& chunk : page) EXPECT_EQ(chunk.index, next++);
     after = page.back().index;

@@ -78,7 +78,10 @@ class JobStoreConformance : public testing::TestWithParam<StoreUnderTest> {
 
   engine::Lease Hold(std::string_view job_id, std::string_view owner = "worker") {
     const engine::Job job = Must(store_->AcquireJob(job_id, owner, kLease));
-    return {.job_id = job.id, .owner = job.lease_owner, .token = job.lease_token, .expires_at = job.lease_expires_at};
+    return {.job_id = job.id,
+            .owner = job.lease_owner,
+            .token = job.lease_token,
+            .expires_at = job.lease_expires_at};
   }
 
   /// A job whose chunks wait to be claimed, `rows` planned for each.
@@ -104,7 +107,8 @@ class JobStoreConformance : public testing::TestWithParam<StoreUnderTest> {
     }
   }
 
-  static Result<Claim> TryClaim(JobStore& store, std::string_view job_id, int64_t index, std::string_view owner) {
+  static Result<Claim> TryClaim(JobStore& store, std::string_view job_id, int64_t index,
+                                std::string_view owner) {
     const ChunkRef ref{.job_id = std::string(job_id), .index = index};
     std::vector<Claim> claims = TRY(store.ClaimChunks({&ref, 1}, owner, kLease));
     if (claims.size() != 1) return Fail(ErrorCode::kInternal, "one claim was asked for");
@@ -134,7 +138,10 @@ class JobStoreConformance : public testing::TestWithParam<StoreUnderTest> {
   }
 
   static engine::Lease LeaseOf(const engine::Chunk& chunk) {
-    return {.job_id = chunk.job_id, .chunk = chunk.index, .owner = chunk.lease_owner, .token = chunk.lease_token};
+    return {.job_id = chunk.job_id,
+            .chunk = chunk.index,
+            .owner = chunk.lease_owner,
+            .token = chunk.lease_token};
   }
 
   static Settlement Success(const engine::Chunk& chunk, int64_t written = 10) {
@@ -147,7 +154,9 @@ class JobStoreConformance : public testing::TestWithParam<StoreUnderTest> {
   static Settlement Failure(const engine::Chunk& chunk, Settlement::Kind kind) {
     return {.lease = LeaseOf(chunk),
             .kind = kind,
-            .failure = Error{.code = ErrorCode::kUnavailable, .message = "the source fell silent", .retryable = true}};
+            .failure = Error{.code = ErrorCode::kUnavailable,
+                             .message = "the source fell silent",
+                             .retryable = true}};
   }
 
   static Settled SettleOne(JobStore& store, const Settlement& settlement) {
@@ -163,7 +172,8 @@ class JobStoreConformance : public testing::TestWithParam<StoreUnderTest> {
   }
 
   std::optional<engine::Chunk> ChunkAt(std::string_view job_id, int64_t index) {
-    const std::vector<engine::Chunk> chunks = Must(store_->ListChunks(job_id, std::nullopt, index - 1, 1));
+    const std::vector<engine::Chunk> chunks =
+        Must(store_->ListChunks(job_id, std::nullopt, index - 1, 1));
     if (chunks.empty() || chunks.front().index != index) return std::nullopt;
     return chunks.front();
   }

@@ -40,7 +40,8 @@ TEST_P(JobStoreConformance, ANewJobIsPendingAndEmpty) {
 TEST_P(JobStoreConformance, KeepsEveryText) {
   const std::string odd = std::string(kOddText) + std::string("\0nul", 4);
   Job request = Request("task", odd);
-  request.export_name = request.recipe = request.tenant = request.parameters = request.requested_by = odd;
+  request.export_name = request.recipe = request.tenant = request.parameters =
+      request.requested_by = odd;
   const std::string id = Must(store_->Create(request, false)).job.id;
   ASSERT_TRUE(Must(store_->Admit(odd, 1)));
   const Lease lease = Hold(id, odd);
@@ -113,7 +114,8 @@ TEST_P(JobStoreConformance, AnUnknownJobIsNotFound) {
   EXPECT_EQ(CodeOf(store_->AddChunks(lease, std::vector<NewChunk>(1))), "not_found");
   EXPECT_EQ(RefusalOf("none", 0), "gone");
   EXPECT_FALSE(RenewOne(*store_, lease).held);
-  EXPECT_FALSE(SettleOne({.lease = {.job_id = "none", .chunk = 0, .owner = "worker", .token = 1}}).applied);
+  EXPECT_FALSE(
+      SettleOne({.lease = {.job_id = "none", .chunk = 0, .owner = "worker", .token = 1}}).applied);
 }
 
 TEST_P(JobStoreConformance, AdmitsTheOldestUpToTheLimitOfItsGroup) {
@@ -173,7 +175,8 @@ TEST_P(JobStoreConformance, ALostLeaseChangesNothing) {
   const Lease held = Hold(job.id, "second");
 
   const Job before = Must(store_->Get(job.id));
-  EXPECT_EQ(CodeOf(store_->Update(lost, {.phase = JobPhase::kCompleted, .outcome = "stolen"})), "conflict");
+  EXPECT_EQ(CodeOf(store_->Update(lost, {.phase = JobPhase::kCompleted, .outcome = "stolen"})),
+            "conflict");
   EXPECT_EQ(CodeOf(store_->Update(lost, ToFailed())), "conflict");
   EXPECT_EQ(CodeOf(store_->Update(lost, {.release = true})), "conflict");
   EXPECT_EQ(CodeOf(store_->AddChunks(lost, std::vector<NewChunk>(1))), "conflict");
@@ -226,8 +229,10 @@ TEST_P(JobStoreConformance, ThePhaseOnlyMovesForward) {
   for (const JobPhase phase : {JobPhase::kInitializing, JobPhase::kDiscovering}) {
     EXPECT_EQ(CodeOf(store_->Update(lease, {.phase = phase})), "conflict");
   }
-  EXPECT_EQ(CodeOf(store_->Update(lease, {.phase = JobPhase::kFinalizing})), "conflict") << "a chunk is open";
-  EXPECT_EQ(CodeOf(store_->Update(lease, {.phase = JobPhase::kCompleted})), "conflict") << "a chunk is open";
+  EXPECT_EQ(CodeOf(store_->Update(lease, {.phase = JobPhase::kFinalizing})), "conflict")
+      << "a chunk is open";
+  EXPECT_EQ(CodeOf(store_->Update(lease, {.phase = JobPhase::kCompleted})), "conflict")
+      << "a chunk is open";
   SettleOne(Success(Claimed(job.id, 0)));
   EXPECT_EQ(CodeOf(store_->Update(lease, {.phase = JobPhase::kFinalizing})), "ok");
   EXPECT_EQ(CodeOf(store_->Update(lease, {.phase = JobPhase::kProcessing})), "conflict");
@@ -241,7 +246,9 @@ TEST_P(JobStoreConformance, NothingSucceedsThatDoesNotReconcile) {
   const Lease lease = Hold(job.id);
   EXPECT_EQ(CodeOf(store_->Update(lease, {.state = JobState::kSucceeded})), "conflict");
   EXPECT_EQ(CodeOf(store_->Update(lease, {.phase = JobPhase::kCompleted})), "conflict");
-  EXPECT_EQ(CodeOf(store_->Update(lease, {.state = JobState::kSucceeded, .phase = JobPhase::kCompleted})), "conflict");
+  EXPECT_EQ(
+      CodeOf(store_->Update(lease, {.state = JobState::kSucceeded, .phase = JobPhase::kCompleted})),
+      "conflict");
   EXPECT_EQ(Must(store_->Get(job.id)).state, JobState::kProcessing);
 
   engine::Counts counts = Must(store_->Get(job.id)).counts;
@@ -254,9 +261,11 @@ TEST_P(JobStoreConformance, NothingSucceedsThatDoesNotReconcile) {
 
 TEST_P(JobStoreConformance, AFinalStateEndsEverything) {
   const Lease lease = Decided("task");
-  Must(store_->Update(lease, {.failure = Error{.code = ErrorCode::kUnavailable, .message = "passing"}}));
+  Must(store_->Update(lease,
+                      {.failure = Error{.code = ErrorCode::kUnavailable, .message = "passing"}}));
   clock_.Advance(seconds(3));
-  const Job job = Must(store_->Update(lease, {.state = JobState::kSucceeded, .actor = "worker", .cause = "published"}));
+  const Job job = Must(store_->Update(
+      lease, {.state = JobState::kSucceeded, .actor = "worker", .cause = "published"}));
   EXPECT_EQ(job.state, JobState::kSucceeded);
   EXPECT_EQ(job.finished_at, clock_.Now());
   EXPECT_EQ(job.lease_owner, "");
@@ -303,15 +312,18 @@ TEST_P(JobStoreConformance, AJobInProcessingIsMarkedAndThenDiscarded) {
   const Job job = Planned("task", 2);
   const engine::Chunk chunk = Claimed(job.id, 0);
   const Timestamp requested_at = clock_.Now();
-  EXPECT_EQ(Must(store_->RequestCancel(job.id, "grace", "wrong dates")).state, JobState::kProcessing);
+  EXPECT_EQ(Must(store_->RequestCancel(job.id, "grace", "wrong dates")).state,
+            JobState::kProcessing);
   clock_.Advance(seconds(1));
-  EXPECT_EQ(Must(Another()->RequestCancel(job.id, "ada", "me too")).cancel_requested_at, requested_at);
+  EXPECT_EQ(Must(Another()->RequestCancel(job.id, "ada", "me too")).cancel_requested_at,
+            requested_at);
   EXPECT_EQ(RefusalOf(job.id, 1), "cancelled");
   EXPECT_TRUE(RenewOne(*store_, LeaseOf(chunk)).cancel_requested);
   EXPECT_TRUE(RenewOne(*store_, LeaseOf(chunk)).held);
 
   const Lease lease = Hold(job.id);
-  const Job cancelled = Must(store_->Update(lease, {.state = JobState::kCancelled, .outcome = "receipt"}));
+  const Job cancelled =
+      Must(store_->Update(lease, {.state = JobState::kCancelled, .outcome = "receipt"}));
   EXPECT_EQ(cancelled.state, JobState::kCancelled);
   EXPECT_EQ(cancelled.outcome, "receipt");
   EXPECT_EQ(Must(store_->History(job.id)).back().actor, "grace");
@@ -329,7 +341,8 @@ TEST_P(JobStoreConformance, TheCommitPointAndACancellationExcludeEachOther) {
   SettleOne(Success(Claimed(job.id, 0)));
   const Lease lease = Hold(job.id);
   Must(store_->RequestCancel(job.id, "ada", ""));
-  EXPECT_EQ(CodeOf(store_->Update(lease, {.phase = JobPhase::kCompleted, .outcome = "too late"})), "conflict");
+  EXPECT_EQ(CodeOf(store_->Update(lease, {.phase = JobPhase::kCompleted, .outcome = "too late"})),
+            "conflict");
   EXPECT_EQ(Must(store_->Get(job.id)).outcome, "");
 }
 
@@ -425,7 +438,8 @@ TEST_P(JobStoreConformance, RedriveBehindTheCommitPointOnlyPublishes) {
 
 TEST_P(JobStoreConformance, ListsNewestFirstInPagesThatStandStill) {
   std::vector<std::string> newest_first;
-  for (int i = 0; i < 7; ++i) newest_first.insert(newest_first.begin(), Create("task" + std::to_string(i)).id);
+  for (int i = 0; i < 7; ++i)
+    newest_first.insert(newest_first.begin(), Create("task" + std::to_string(i)).id);
   std::vector<std::string> seen;
   std::string cursor;
   int pages = 0;
@@ -452,7 +466,8 @@ TEST_P(JobStoreConformance, AFullLastPageHasNoCursor) {
 
 TEST_P(JobStoreConformance, JobsOfOneMomentAreAllListedOnce) {
   std::set<std::string> created;
-  for (int i = 0; i < 5; ++i) created.insert(Must(store_->Create(Request("task" + std::to_string(i)), false)).job.id);
+  for (int i = 0; i < 5; ++i)
+    created.insert(Must(store_->Create(Request("task" + std::to_string(i)), false)).job.id);
   std::multiset<std::string> seen;
   for (std::string cursor;;) {
     const JobPage page = Must(store_->List({}, cursor, 2));
@@ -500,7 +515,8 @@ TEST_P(JobStoreConformance, AJobThatNothingTouchesIsStalled) {
   Must(store_->AcquireJob(held, "worker", seconds(120)));
   const auto stalled = [&](size_t limit) {
     std::vector<std::string> ids;
-    for (const Job& job : Must(store_->Stalled(clock_.Now() - seconds(30), limit))) ids.push_back(job.id);
+    for (const Job& job : Must(store_->Stalled(clock_.Now() - seconds(30), limit)))
+      ids.push_back(job.id);
     return ids;
   };
   EXPECT_EQ(stalled(10), (std::vector<std::string>{oldest, touched.id}));

@@ -85,7 +85,8 @@ TEST_P(JobStoreConformance, RacingAdmissionsKeepOrderAndLimit) {
           admitted.push_back(job->id);
         }
         const Job held = Must(store.AcquireJob(job->id, owner, kLease));
-        Must(store.Update({.job_id = held.id, .owner = owner, .token = held.lease_token}, ToFailed()));
+        Must(store.Update({.job_id = held.id, .owner = owner, .token = held.lease_token},
+                          ToFailed()));
       }
     });
     EXPECT_EQ(admitted, created);
@@ -110,7 +111,8 @@ TEST_P(JobStoreConformance, RacingAdmissionsNeverExceedTheLimit) {
       }
       const Job held = Must(store.AcquireJob(job->id, owner, kLease));
       --running;
-      Must(store.Update({.job_id = held.id, .owner = owner, .token = held.lease_token}, ToFailed()));
+      Must(
+          store.Update({.job_id = held.id, .owner = owner, .token = held.lease_token}, ToFailed()));
     }
   });
   EXPECT_LE(most, 3);
@@ -154,7 +156,8 @@ TEST_P(JobStoreConformance, RacingClaimsGiveEachChunkToOneOwner) {
         }
       });
       EXPECT_EQ(claimed.size(), static_cast<size_t>(kChunks));
-      EXPECT_EQ(std::set<int64_t>(claimed.begin(), claimed.end()).size(), static_cast<size_t>(kChunks));
+      EXPECT_EQ(std::set<int64_t>(claimed.begin(), claimed.end()).size(),
+                static_cast<size_t>(kChunks));
       clock_.Advance(kLease);
     }
   }
@@ -172,7 +175,8 @@ TEST_P(JobStoreConformance, ExactlyOneSettlementSeesTheLastChunkGo) {
         const Claim claim = Must(TryClaim(store, job.id, i, std::to_string(thread)));
         const Chunk& chunk = std::get<Chunk>(claim);
         const bool dead = i % 7 == 0;
-        const Settled settled = SettleOne(store, dead ? Failure(chunk, Settlement::Kind::kDead) : Success(chunk));
+        const Settled settled =
+            SettleOne(store, dead ? Failure(chunk, Settlement::Kind::kDead) : Success(chunk));
         applied += settled.applied ? 1 : 0;
         last += settled.applied && settled.chunks_open == 0 ? 1 : 0;
       }
@@ -216,7 +220,8 @@ TEST_P(JobStoreConformance, ACancellationRacesTheCommitPoint) {
     bool cancelled = false;
     Race(2).Run(SPILLWAY_OPEN(round % 2 == 0), [&](int thread, JobStore& store) {
       if (thread == 0) {
-        decided = store.Update(lease, {.phase = JobPhase::kCompleted, .outcome = "outcome"}).has_value();
+        decided =
+            store.Update(lease, {.phase = JobPhase::kCompleted, .outcome = "outcome"}).has_value();
       } else {
         cancelled = store.RequestCancel(job.id, "ada", "").has_value();
       }
@@ -236,7 +241,8 @@ TEST_P(JobStoreConformance, OneOfManyRacingRedrivesWins) {
   SettleOne(Failure(Claimed(job.id, 0), Settlement::Kind::kDead));
   Must(store_->Update(Hold(job.id), ToFailed()));
   std::atomic<int> won = 0;
-  Race(6).Run(SPILLWAY_OPEN(false), [&](int, JobStore& store) { won += store.Redrive(job.id, "ada") ? 1 : 0; });
+  Race(6).Run(SPILLWAY_OPEN(false),
+              [&](int, JobStore& store) { won += store.Redrive(job.id, "ada") ? 1 : 0; });
   EXPECT_EQ(won, 1);
   EXPECT_EQ(Must(store_->History(job.id)).size(), 4U);
 }

@@ -2,35 +2,20 @@
 
 #include <algorithm>
 #include <chrono>
-#include <random>
 #include <thread>
 #include <utility>
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 namespace spillway::store {
 namespace {
 
-constexpr std::chrono::seconds kBusyTimeout{10};
 constexpr std::chrono::microseconds kBusyPause{100};
 constexpr std::chrono::microseconds kBusyPauseMax{4000};
 
-/// When the wait that is going on began. SQLite counts tries from 0 for each wait.
-thread_local std::chrono::steady_clock::time_point waiting_since;
-
-// SQLite's own handler pauses up to 100 ms, which under contention is most of the time: our
-// transactions are short, so short pauses that double, with jitter, share the file more evenly.
-int WaitForOthers(void*, int tries) {
-  const auto now = std::chrono::steady_clock::now();
-  if (tries == 0) waiting_since = now;
-  if (now - waiting_since > kBusyTimeout) return 0;
-  static thread_local std::minstd_rand random{std::random_device{}()};
-  const auto pause = std::min(kBusyPause * (1 << std::min(tries, 6)), kBusyPauseMax);
-  std::this_thread::sleep_for(pause / 2 + std::chrono::microseconds(random() % pause.count()));
-  return 1;
-}
-
-Error ErrorOf(int code, int system_errno, std::string_view message, const std::string& path) {
+Error ErrorOf(int code, int system_errno, std::string_view message, const std::string& path,
+              std::chrono::milliseconds busy_timeout) {
   Error error;
   const auto say = [&](ErrorCode kind, std::string text) {
     error.code = kind;
@@ -39,33 +24,38 @@ Error ErrorOf(int code, int system_errno, std::string_view message, const std::s
   switch (code & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-      say(ErrorCode::kUnavailable,
-          fmt::format("{}: another process has held its lock for {} s; try again, or look for a process that hangs",
-                      path, kBusyTimeout.count()));
+      say(ErrorCode::kUnavailable, fmt::format("{}: another process has held its lock for {}; try "
+                                               "again, or look for a process that hangs",
+                                               path, busy_timeout));
       error.retryable = true;
       break;
     case SQLITE_FULL:
-      say(ErrorCode::kOutOfSpace, fmt::format("{}: no space left on its file system; free some and try again", path));
+      say(ErrorCode::kOutOfSpace,
+          fmt::format("{}: no space left on its file system; free some and try again", path));
       break;
     case SQLITE_CORRUPT:
-      say(ErrorCode::kCorrupt,
-          fmt::format("{}: damaged ({}); restore it from a backup, or salvage it with `sqlite3 {} .recover`",
-                      path, message, path));
+      say(ErrorCode::kCorrupt, fmt::format("{}: damaged ({}); restore it from a backup, or salvage "
+                                           "it with `sqlite3 {} .recover`",
+                                           path, message, path));
       break;
     case SQLITE_NOTADB:
-      say(ErrorCode::kCorrupt,
-          fmt::format("{}: not a SQLite database; restore it from a backup, or point state: at another file", path));
+      say(ErrorCode::kCorrupt, fmt::format("{}: not a SQLite database; restore it from a backup, "
+                                           "or point state: at another file",
+                                           path));
       break;
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_AUTH:
       say(ErrorCode::kPermissionDenied,
-          fmt::format("{}: cannot be written; give this user write access to the file and its folder", path));
+          fmt::format(
+              "{}: cannot be written; give this user write access to the file and its folder",
+              path));
       break;
     case SQLITE_CANTOPEN:
     case SQLITE_IOERR:
       error = FromErrno(system_errno == 0 ? EIO : system_errno,
-                        fmt::format("{}: cannot be {}", path, (code & 0xff) == SQLITE_IOERR ? "read or written" : "opened"));
+                        fmt::format("{}: cannot be {}", path,
+                                    (code & 0xff) == SQLITE_IOERR ? "read or written" : "opened"));
       break;
     case SQLITE_CONSTRAINT:
       say(code == SQLITE_CONSTRAINT_TRIGGER ? ErrorCode::kConflict : ErrorCode::kInvalidArgument,
@@ -80,21 +70,37 @@ Error ErrorOf(int code, int system_errno, std::string_view message, const std::s
 
 }  // namespace
 
-Result<std::unique_ptr<Connection>> Connection::Open(const std::filesystem::path& path, Mode mode) {
+Result<std::unique_ptr<Connection>> Connection::Open(const std::filesystem::path& path, Mode mode,
+                                                     std::chrono::milliseconds busy_timeout) {
   sqlite3* handle = nullptr;
   // Readers open for writing too: in WAL mode they may have to recover what a killed process left.
-  const int status = sqlite3_open_v2(path.c_str(), &handle,
-                                     SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
-                                         SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_PRIVATECACHE,
-                                     nullptr);
-  std::unique_ptr<Connection> connection(new Connection(path, handle));
+  const int status =
+      sqlite3_open_v2(path.c_str(), &handle,
+                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
+                          SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_PRIVATECACHE,
+                      nullptr);
+  std::unique_ptr<Connection> connection(new Connection(path, handle, busy_timeout));
   if (handle == nullptr) return Fail(ErrorCode::kInternal, "out of memory");
   if (status != SQLITE_OK) return std::unexpected(connection->LastError());
-  sqlite3_busy_handler(handle, WaitForOthers, nullptr);
-  TRY(connection->Execute("PRAGMA foreign_keys = ON; PRAGMA secure_delete = OFF; PRAGMA cache_size = -8000; "
-                          "PRAGMA temp_store = MEMORY"));
+  sqlite3_busy_handler(handle, WaitForOthers, connection.get());
+  TRY(connection->Execute(
+      "PRAGMA foreign_keys = ON; PRAGMA secure_delete = OFF; PRAGMA cache_size = -8000; "
+      "PRAGMA temp_store = MEMORY"));
   if (mode == Mode::kReadOnly) TRY(connection->Execute("PRAGMA query_only = ON"));
   return connection;
+}
+
+// SQLite's own handler pauses up to 100 ms, which under contention is most of the time: our
+// transactions are short, so short pauses that double, with jitter, share the file more evenly.
+int Connection::WaitForOthers(void* self, int tries) {
+  auto& connection = *static_cast<Connection*>(self);
+  const auto now = std::chrono::steady_clock::now();
+  if (tries == 0) connection.waiting_since_ = now;
+  if (now - connection.waiting_since_ >= connection.busy_timeout_) return 0;
+  const auto pause = std::min(kBusyPause * (1 << std::min(tries, 6)), kBusyPauseMax);
+  std::this_thread::sleep_for(pause / 2 +
+                              std::chrono::microseconds(connection.jitter_() % pause.count()));
+  return 1;
 }
 
 Result<> Connection::Execute(const std::string& sql) {
@@ -105,17 +111,18 @@ Result<> Connection::Execute(const std::string& sql) {
 }
 
 sqlite3_stmt* Connection::Prepare(std::string_view sql) {
-  if (const auto found = statements_.find(sql); found != statements_.end()) return found->second.get();
+  if (const auto found = statements_.find(sql); found != statements_.end())
+    return found->second.get();
   sqlite3_stmt* statement = nullptr;
-  sqlite3_prepare_v3(handle_.get(), sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT,
-                     &statement, nullptr);
+  sqlite3_prepare_v3(handle_.get(), sql.data(), static_cast<int>(sql.size()),
+                     SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
   if (statement != nullptr) statements_.emplace(sql, statement);
   return statement;
 }
 
 Error Connection::LastError() const {
   return ErrorOf(sqlite3_extended_errcode(handle_.get()), sqlite3_system_errno(handle_.get()),
-                 sqlite3_errmsg(handle_.get()), path_.string());
+                 sqlite3_errmsg(handle_.get()), path_.string(), busy_timeout_);
 }
 
 Query::~Query() {
@@ -129,8 +136,9 @@ void Query::Bind(int64_t value) {
 
 void Query::Bind(std::string_view value) {
   if (statement_ == nullptr || status_ != SQLITE_OK) return;
-  status_ = sqlite3_bind_text64(statement_, ++parameter_, value.data() == nullptr ? "" : value.data(),
-                                value.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+  status_ =
+      sqlite3_bind_text64(statement_, ++parameter_, value.data() == nullptr ? "" : value.data(),
+                          value.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
 }
 
 void Query::Bind(std::nullopt_t) {
@@ -139,7 +147,8 @@ void Query::Bind(std::nullopt_t) {
 }
 
 Result<bool> Query::Next() {
-  if (statement_ == nullptr || status_ != SQLITE_OK) return std::unexpected(connection_.LastError());
+  if (statement_ == nullptr || status_ != SQLITE_OK)
+    return std::unexpected(connection_.LastError());
   column_ = 0;
   switch (sqlite3_step(statement_)) {
     case SQLITE_ROW:

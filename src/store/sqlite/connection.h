@@ -1,9 +1,11 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <random>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -16,14 +18,17 @@
 namespace spillway::store {
 
 /// One connection to a SQLite file, with its prepared statements. Used by one thread at a time.
-/// SQLite's codes become: BUSY kUnavailable (retryable), after waiting 10 s for other processes; FULL
-/// kOutOfSpace; CORRUPT and NOTADB kCorrupt; a trigger's refusal kConflict; a CHECK's kInvalidArgument.
+/// SQLite's codes become: BUSY kUnavailable (retryable), after waiting for other processes; FULL
+/// kOutOfSpace; CORRUPT and NOTADB kCorrupt; a trigger's refusal kConflict; a CHECK's
+/// kInvalidArgument.
 class Connection {
  public:
   enum class Mode { kReadWrite, kReadOnly };
 
-  /// kReadWrite creates the file when there is none. ":memory:" is a database of this connection only.
-  static Result<std::unique_ptr<Connection>> Open(const std::filesystem::path& path, Mode mode);
+  /// kReadWrite creates the file when there is none. ":memory:" is a database of this connection
+  /// only.
+  static Result<std::unique_ptr<Connection>> Open(const std::filesystem::path& path, Mode mode,
+                                                  std::chrono::milliseconds busy_timeout);
 
   /// Runs statements that return no rows and take no parameters; they are not kept.
   Result<> Execute(const std::string& sql);
@@ -43,7 +48,11 @@ class Connection {
     void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
   };
 
-  Connection(const std::filesystem::path& path, sqlite3* handle) : path_(path), handle_(handle) {}
+  Connection(const std::filesystem::path& path, sqlite3* handle,
+             std::chrono::milliseconds busy_timeout)
+      : path_(path), handle_(handle), busy_timeout_(busy_timeout) {}
+
+  static int WaitForOthers(void* self, int tries);
 
   /// The statement for `sql`; null when it does not compile.
   sqlite3_stmt* Prepare(std::string_view sql);
@@ -51,6 +60,9 @@ class Connection {
 
   std::filesystem::path path_;
   std::unique_ptr<sqlite3, Close> handle_;
+  const std::chrono::milliseconds busy_timeout_;
+  std::chrono::steady_clock::time_point waiting_since_;
+  std::minstd_rand jitter_{std::random_device()()};
   std::unordered_map<std::string_view, std::unique_ptr<sqlite3_stmt, Finalize>> statements_;
 };
 

@@ -41,13 +41,15 @@ Result<> TurnToWal(Connection& connection) {
 
 }  // namespace
 
-Result<std::unique_ptr<Database>> Database::Open(const std::filesystem::path& path) {
-  std::unique_ptr<Connection> writer = TRY(Connection::Open(path, Connection::Mode::kReadWrite));
+Result<std::unique_ptr<Database>> Database::Open(const std::filesystem::path& path,
+                                                 std::chrono::milliseconds busy_timeout) {
+  std::unique_ptr<Connection> writer =
+      TRY(Connection::Open(path, Connection::Mode::kReadWrite, busy_timeout));
   TRY(TurnToWal(*writer));
   TRY(writer->Execute("PRAGMA wal_autocheckpoint = 2000; PRAGMA journal_size_limit = 67108864"));
   TRY(Migrate(*writer, path.string()));
   if (path != ":memory:") TRY(SyncFolder(path));
-  return std::unique_ptr<Database>(new Database(path, std::move(writer)));
+  return std::unique_ptr<Database>(new Database(path, busy_timeout, std::move(writer)));
 }
 
 Result<> Database::Commit(Durability durability, const Act& act) {
@@ -83,24 +85,32 @@ void Database::CommitTogether(std::span<Waiting* const> batch) {
 }
 
 Result<> Database::RunBatch(std::span<Waiting* const> batch) {
-  const bool to_disk =
-      std::ranges::any_of(batch, [](const Waiting* waiting) { return waiting->durability == Durability::kDisk; });
+  const bool to_disk = std::ranges::any_of(
+      batch, [](const Waiting* waiting) { return waiting->durability == Durability::kDisk; });
   TRY(SetSynchronous(to_disk ? Durability::kDisk : Durability::kProcess));
   TRY(Query(*writer_, "BEGIN IMMEDIATE").Run());
-  for (Waiting* waiting : batch) {
-    TRY(Query(*writer_, "SAVEPOINT act").Run());
-    waiting->answer = (*waiting->act)(*writer_);
-    if (!writer_->InTransaction()) return waiting->answer;
-    if (!waiting->answer) TRY(Query(*writer_, "ROLLBACK TO act").Run());
-    TRY(Query(*writer_, "RELEASE act").Run());
+  if (batch.size() == 1) {
+    TRY((*batch.front()->act)(*writer_));
+  } else {
+    for (Waiting* waiting : batch) TRY(RunInSavepoint(*waiting));
   }
   TRY(Query(*writer_, "COMMIT").Run());
   return {};
 }
 
+Result<> Database::RunInSavepoint(Waiting& waiting) {
+  TRY(Query(*writer_, "SAVEPOINT act").Run());
+  waiting.answer = (*waiting.act)(*writer_);
+  if (!writer_->InTransaction()) return waiting.answer;
+  if (!waiting.answer) TRY(Query(*writer_, "ROLLBACK TO act").Run());
+  TRY(Query(*writer_, "RELEASE act").Run());
+  return {};
+}
+
 Result<> Database::SetSynchronous(Durability durability) {
   if (synchronous_ == durability) return {};
-  TRY(writer_->Execute(durability == Durability::kDisk ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL"));
+  TRY(writer_->Execute(durability == Durability::kDisk ? "PRAGMA synchronous = FULL"
+                                                       : "PRAGMA synchronous = NORMAL"));
   synchronous_ = durability;
   return {};
 }
@@ -114,7 +124,7 @@ Result<std::unique_ptr<Connection>> Database::TakeReader() {
       return reader;
     }
   }
-  return Connection::Open(path_, Connection::Mode::kReadOnly);
+  return Connection::Open(path_, Connection::Mode::kReadOnly, busy_timeout_);
 }
 
 void Database::GiveReader(std::unique_ptr<Connection> reader) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <filesystem>
@@ -16,23 +17,29 @@
 
 namespace spillway::store {
 
-/// What a transaction must survive once its call has returned. Either way transactions are atomic, and a
-/// lost one takes all later ones with it, never an earlier one.
+/// What a transaction must survive once its call has returned. Either way transactions are atomic,
+/// and a lost one takes all later ones with it, never an earlier one.
 enum class Durability {
   kProcess,  ///< The end of this process; a loss of power may undo it.
   kDisk,     ///< Loss of power.
 };
 
 /// One SQLite file (WAL), shared by any number of threads and processes. Writes that come together
-/// are committed together: whoever finds nobody committing runs all waiting ones in one transaction,
-/// each in its own savepoint, so that they share one fsync. Thread-safe.
+/// are committed together: whoever finds nobody committing runs all waiting ones in one
+/// transaction, each in its own savepoint, so that they share one fsync. Thread-safe.
 class Database {
  public:
-  /// Opens or creates the file and brings its schema up to date. ":memory:" lives as long as the object.
-  static Result<std::unique_ptr<Database>> Open(const std::filesystem::path& path);
+  /// How long a call waits for other processes' transactions before it is kUnavailable.
+  static constexpr std::chrono::milliseconds kBusyTimeout{10'000};
 
-  /// Runs `act` (Connection& → Result<T>) in a write transaction and returns what it returned, once that
-  /// is committed; when it returns an error, its changes are undone. May run on another thread.
+  /// Opens or creates the file and brings its schema up to date. ":memory:" lives as long as the
+  /// object.
+  static Result<std::unique_ptr<Database>> Open(
+      const std::filesystem::path& path, std::chrono::milliseconds busy_timeout = kBusyTimeout);
+
+  /// Runs `act` (Connection& → Result<T>) in a write transaction and returns what it returned, once
+  /// that is committed; when it returns an error, its changes are undone. May run on another
+  /// thread.
   template <class Act>
   auto Write(Durability durability, Act act) -> decltype(act(std::declval<Connection&>())) {
     std::optional<decltype(act(std::declval<Connection&>()))> answer;
@@ -65,17 +72,23 @@ class Database {
     std::condition_variable turn;
   };
 
-  Database(std::filesystem::path path, std::unique_ptr<Connection> writer)
-      : path_(std::move(path)), in_memory_(path_ == ":memory:"), writer_(std::move(writer)) {}
+  Database(std::filesystem::path path, std::chrono::milliseconds busy_timeout,
+           std::unique_ptr<Connection> writer)
+      : path_(std::move(path)),
+        busy_timeout_(busy_timeout),
+        in_memory_(path_ == ":memory:"),
+        writer_(std::move(writer)) {}
 
   Result<> Commit(Durability durability, const Act& act);
   void CommitTogether(std::span<Waiting* const> batch);
   Result<> RunBatch(std::span<Waiting* const> batch);
+  Result<> RunInSavepoint(Waiting& waiting);
   Result<> SetSynchronous(Durability durability);
   Result<std::unique_ptr<Connection>> TakeReader();
   void GiveReader(std::unique_ptr<Connection> reader);
 
   const std::filesystem::path path_;
+  const std::chrono::milliseconds busy_timeout_;
   const bool in_memory_;
 
   std::mutex mutex_;  ///< Guards the line, and who may use the writer.

@@ -22,15 +22,18 @@ Result<size_t> Version(Connection& connection, std::string_view path) {
   const int64_t application = TRY(ReadNumber(connection, "PRAGMA application_id"));
   const int64_t tables = TRY(ReadNumber(connection, "SELECT count(*) FROM sqlite_schema"));
   if (application != kApplicationId && (application != 0 || version != 0 || tables != 0)) {
-    return Fail(ErrorCode::kUnsupported,
-                fmt::format("{}: is another program's database; point state: at another file", path));
+    return Fail(
+        ErrorCode::kUnsupported,
+        fmt::format("{}: is another program's database; point state: at another file", path));
   }
   const auto newest = static_cast<int64_t>(Migrations().size());
   if (version > newest) {
-    return Fail(ErrorCode::kUnsupported,
-                fmt::format("{} has schema {}; this spillway knows up to {}: upgrade spillway or point state: at "
-                            "another file",
-                            path, version, newest));
+    return Fail(
+        ErrorCode::kUnsupported,
+        fmt::format(
+            "{} has schema {}; this spillway knows up to {}: upgrade spillway or point state: at "
+            "another file",
+            path, version, newest));
   }
   return static_cast<size_t>(version);
 }
@@ -39,8 +42,8 @@ Result<> Apply(Connection& connection, std::string_view path) {
   const size_t version = TRY(Version(connection, path));
   if (version == Migrations().size()) return connection.Execute("COMMIT");
   TRY(connection.Execute(std::string(Migrations()[version])));
-  return connection.Execute(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT",
-                                        kApplicationId, version + 1));
+  return connection.Execute(fmt::format(
+      "PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT", kApplicationId, version + 1));
 }
 
 }  // namespace

@@ -81,7 +81,8 @@ Result<engine::Chunk> ReadChunk(Query& row, std::string_view job_id) {
 Result<JobRow> FindJob(Connection& connection, std::string_view job_id) {
   Query row(connection, SPILLWAY_SELECT_JOB "WHERE id = ?", job_id);
   if (!TRY(row.Next())) {
-    return Fail(ErrorCode::kNotFound, fmt::format("no job {}; `spillway jobs list` shows those there are", job_id));
+    return Fail(ErrorCode::kNotFound,
+                fmt::format("no job {}; `spillway jobs list` shows those there are", job_id));
   }
   return ReadJob(row);
 }
@@ -91,7 +92,8 @@ Result<> Record(Connection& connection, int64_t job_number, std::optional<engine
   const auto from_name = from ? std::optional(engine::Name(*from)) : std::nullopt;
   TRY(Query(connection,
             "INSERT INTO transitions (job, sequence, from_state, to_state, at, actor, cause) "
-            "SELECT ?1, 1 + coalesce((SELECT max(sequence) FROM transitions WHERE job = ?1), 0), ?2, ?3, ?4, ?5, ?6",
+            "SELECT ?1, 1 + coalesce((SELECT max(sequence) FROM transitions WHERE job = ?1), 0), "
+            "?2, ?3, ?4, ?5, ?6",
             job_number, from_name, engine::Name(to), at, actor, cause)
           .Run());
   return {};

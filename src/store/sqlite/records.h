@@ -12,17 +12,19 @@
 namespace spillway::store {
 
 /// Begins a SELECT whose rows ReadJob reads; `jobs.number` comes last.
-#define SPILLWAY_SELECT_JOB                                                                            \
-  "SELECT id, task_id, run, export_name, recipe, tenant, job_group, parameters, requested_by, state, " \
-  "phase, created_at, updated_at, started_at, finished_at, cancel_requested_at, chunks_total, "        \
-  "chunks_succeeded, chunks_dead, planned, written, excluded, failed, bytes, attempts, plan, outcome, " \
-  "failure_code, failure_message, failure_retryable, failure_retry_after_ms, lease_owner, "            \
+#define SPILLWAY_SELECT_JOB                                                                     \
+  "SELECT id, task_id, run, export_name, recipe, tenant, job_group, parameters, requested_by, " \
+  "state, "                                                                                     \
+  "phase, created_at, updated_at, started_at, finished_at, cancel_requested_at, chunks_total, " \
+  "chunks_succeeded, chunks_dead, planned, written, excluded, failed, bytes, attempts, plan, "  \
+  "outcome, "                                                                                   \
+  "failure_code, failure_message, failure_retryable, failure_retry_after_ms, lease_owner, "     \
   "lease_token, lease_expires_at, number FROM jobs JOIN job_documents ON job = number "
 
 /// Begins a SELECT whose rows ReadChunk reads, of one job.
-#define SPILLWAY_SELECT_CHUNK                                                                     \
-  "SELECT chunk_index, state, spec, planned, attempts, not_before, result, failure_code, "       \
-  "failure_message, failure_retryable, failure_retry_after_ms, lease_owner, lease_token, "       \
+#define SPILLWAY_SELECT_CHUNK                                                              \
+  "SELECT chunk_index, state, spec, planned, attempts, not_before, result, failure_code, " \
+  "failure_message, failure_retryable, failure_retry_after_ms, lease_owner, lease_token, " \
   "lease_expires_at FROM chunks "
 
 /// A job and the number that other tables know it by.

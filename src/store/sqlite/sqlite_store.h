@@ -31,7 +31,8 @@ class SqliteStore final : public JobStore {
   Result<std::vector<Settled>> Settle(std::span<const Settlement> settlements) override;
   Result<std::vector<Renewed>> Renew(std::span<const engine::Lease> leases,
                                      std::chrono::milliseconds duration) override;
-  Result<std::vector<engine::Chunk>> ListChunks(std::string_view job_id, std::optional<engine::ChunkState> state,
+  Result<std::vector<engine::Chunk>> ListChunks(std::string_view job_id,
+                                                std::optional<engine::ChunkState> state,
                                                 int64_t after, size_t limit) override;
 
  private:

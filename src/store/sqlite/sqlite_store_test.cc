@@ -9,7 +9,9 @@ namespace {
 /// A store and what it stands on.
 struct OpenStore {
   OpenStore(std::shared_ptr<TemporaryState> state, Clock& clock)
-      : folder(std::move(state)), database(Must(Database::Open(folder->path()))), store(*database, clock) {}
+      : folder(std::move(state)),
+        database(Must(Database::Open(folder->path()))),
+        store(*database, clock) {}
 
   std::shared_ptr<TemporaryState> folder;
   std::unique_ptr<Database> database;
@@ -23,7 +25,8 @@ StoreOpener MakeState() {
   };
 }
 
-INSTANTIATE_TEST_SUITE_P(Sqlite, JobStoreConformance, testing::Values(StoreUnderTest{"Sqlite", MakeState}));
+INSTANTIATE_TEST_SUITE_P(Sqlite, JobStoreConformance,
+                         testing::Values(StoreUnderTest{"Sqlite", MakeState}));
 
 }  // namespace
 }  // namespace spillway::store

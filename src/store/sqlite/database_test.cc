@@ -1,0 +1,301 @@
+#include "store/sqlite/database.h"
+
+#include <unistd.h>
+
+#include <fstream>
+#include <latch>
+#include <thread>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/manual_clock.h"
+#include "store/sqlite/migrations.h"
+#include "store/sqlite/sqlite_store.h"
+#include "store/sqlite/temporary_state.h"
+
+namespace spillway::store {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+class DatabaseTest : public testing::Test {
+ protected:
+  /// One clear line that names the file.
+  static void ExpectRefusal(const Result<std::unique_ptr<Database>>& opened, std::string_view code,
+                            std::string_view says) {
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(Name(opened.error().code), code);
+    EXPECT_THAT(opened.error().message, HasSubstr(std::string(says)));
+    EXPECT_THAT(opened.error().message, Not(HasSubstr("\n")));
+  }
+
+  std::unique_ptr<Connection> Raw() {
+    return *Connection::Open(state_.path(), Connection::Mode::kReadWrite,
+                             std::chrono::milliseconds(20));
+  }
+
+  static Result<> Insert(Connection& connection, std::string_view body) {
+    TRY(Query(connection,
+              "INSERT INTO messages (message_group, body, visible_at) VALUES ('g', ?, 0)", body)
+            .Run());
+    return {};
+  }
+
+  static int64_t CountMessages(Database& database) {
+    return *database.Read([](Connection& connection) -> Result<int64_t> {
+      Query row(connection, "SELECT count(*) FROM messages");
+      TRY(row.Next());
+      return row.Integer();
+    });
+  }
+
+  TemporaryState state_;
+};
+
+TEST_F(DatabaseTest, OpensAgainWhatItMade) {
+  ASSERT_TRUE(Database::Open(state_.path()));
+  auto again = Database::Open(state_.path());
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(CountMessages(**again), 0);
+}
+
+TEST_F(DatabaseTest, RefusesANewerSchema) {
+  ASSERT_TRUE(Database::Open(state_.path()));
+  ASSERT_TRUE(Raw()->Execute("PRAGMA user_version = 700"));
+  ExpectRefusal(
+      Database::Open(state_.path()), "unsupported",
+      fmt::format(
+          "{} has schema 700; this spillway knows up to {}: upgrade spillway or point state: at "
+          "another file",
+          state_.path().string(), Migrations().size()));
+}
+
+TEST_F(DatabaseTest, RefusesAnotherProgramsDatabase) {
+  ASSERT_TRUE(Raw()->Execute("CREATE TABLE theirs (a)"));
+  ExpectRefusal(Database::Open(state_.path()), "unsupported", "another program's database");
+  ASSERT_TRUE(Raw()->Execute("DROP TABLE theirs; PRAGMA application_id = 7"));
+  ExpectRefusal(Database::Open(state_.path()), "unsupported", "another program's database");
+}
+
+TEST_F(DatabaseTest, RefusesAFileThatIsNoDatabase) {
+  std::ofstream(state_.path()) << std::string(5000, 'x');
+  ExpectRefusal(Database::Open(state_.path()), "corrupt",
+                state_.path().string() + ": not a SQLite database");
+}
+
+TEST_F(DatabaseTest, RefusesAMissingFolderAndAFolder) {
+  ExpectRefusal(Database::Open(state_.folder() / "none" / "state.db"), "not_found",
+                "none/state.db: cannot be opened");
+  ASSERT_FALSE(Database::Open(state_.folder()));
+  EXPECT_THAT(Database::Open(state_.folder()).error().message, HasSubstr(state_.folder().string()));
+}
+
+TEST_F(DatabaseTest, RefusesAFileThatCannotBeWritten) {
+  constexpr uid_t kNobody = 65534;
+  using std::filesystem::perms;
+  ASSERT_TRUE(Database::Open(state_.path()));
+  std::filesystem::permissions(state_.path(), perms::owner_read | perms::others_read);
+  std::filesystem::permissions(state_.folder(),
+                               perms::owner_all | perms::others_read | perms::others_exec);
+  const bool root = geteuid() == 0;  // May write everything.
+  if (root) {
+    ASSERT_EQ(seteuid(kNobody), 0);
+  }
+  const auto opened = Database::Open(state_.path());
+  if (root) {
+    ASSERT_EQ(seteuid(0), 0);
+  }
+  ExpectRefusal(opened, "permission_denied", state_.path().string());
+}
+
+TEST_F(DatabaseTest, SaysWhenTheFileIsDamaged) {
+  {
+    auto database = *Database::Open(state_.path());
+    for (int i = 0; i < 200; ++i) {
+      ASSERT_TRUE(database->Write(Durability::kProcess, [](Connection& connection) {
+        return Insert(connection, std::string(900, 'b'));
+      }));
+    }
+  }
+  {
+    std::fstream file(state_.path(), std::ios::in | std::ios::out | std::ios::binary);
+    const auto bytes = static_cast<std::streamoff>(std::filesystem::file_size(state_.path()));
+    for (std::streamoff page = 4096 * 4; page < bytes; page += 4096) {
+      file.seekp(page);
+      file << std::string(4096, '\x5a');
+    }
+  }
+  auto database = Database::Open(state_.path());
+  Result<> read = !database ? Result<>(std::unexpected(database.error()))
+                            : (*database)->Read([](Connection& connection) -> Result<> {
+                                Query rows(connection, "SELECT body FROM messages");
+                                TRY(rows.Run());
+                                return {};
+                              });
+  ASSERT_FALSE(read);
+  EXPECT_EQ(Name(read.error().code), "corrupt");
+  EXPECT_THAT(read.error().message, HasSubstr(state_.path().string() + ": damaged"));
+  EXPECT_THAT(read.error().message, HasSubstr("restore it from a backup"));
+}
+
+TEST_F(DatabaseTest, WaitsForOthersOnlySoLong) {
+  auto database = *Database::Open(state_.path(), std::chrono::milliseconds(20));
+  auto other = Raw();
+  ASSERT_TRUE(other->Execute("BEGIN IMMEDIATE"));
+  const auto insert = [](Connection& connection) { return Insert(connection, "body"); };
+  const Result<> refused = database->Write(Durability::kProcess, insert);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(Name(refused.error().code), "unavailable");
+  EXPECT_TRUE(refused.error().retryable);
+  EXPECT_THAT(refused.error().message,
+              HasSubstr(state_.path().string() + ": another process has held its lock"));
+  EXPECT_EQ(CountMessages(*database), 0) << "readers wait for nobody";
+  ASSERT_TRUE(other->Execute("COMMIT"));
+  EXPECT_TRUE(database->Write(Durability::kProcess, insert));
+}
+
+TEST_F(DatabaseTest, AFullDiskUndoesTheTransactionAndNoMore) {
+  auto database = *Database::Open(state_.path());
+  const auto fill = [](Connection& connection) -> Result<> {
+    TRY(Insert(connection, "small"));
+    TRY(Insert(connection, std::string(10'000'000, 'b')));
+    return {};
+  };
+  const auto limit = [&](std::string pages) {
+    return database->Write(Durability::kProcess, [&](Connection& connection) -> Result<> {
+      return connection.Execute("PRAGMA max_page_count = " + pages);
+    });
+  };
+  ASSERT_TRUE(limit("500"));
+  const Result<> refused = database->Write(Durability::kDisk, fill);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(Name(refused.error().code), "out_of_space");
+  EXPECT_THAT(refused.error().message, HasSubstr(state_.path().string() + ": no space left"));
+  EXPECT_EQ(CountMessages(*database), 0);
+  ASSERT_TRUE(limit("1000000"));
+  EXPECT_TRUE(database->Write(Durability::kDisk, fill));
+  EXPECT_EQ(CountMessages(*database), 2);
+}
+
+TEST_F(DatabaseTest, AnErrorUndoesItsOwnChangesOnly) {
+  auto database = *Database::Open(state_.path());
+  constexpr int kActs = 16;
+  std::latch first_runs(1);
+  std::latch all_wait(kActs);
+  std::vector<std::jthread> threads;
+  // While this one holds the writer, the others come together behind it.
+  threads.emplace_back([&] {
+    EXPECT_TRUE(database->Write(Durability::kProcess, [&](Connection& connection) {
+      first_runs.count_down();
+      all_wait.wait();
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      return Insert(connection, "first");
+    }));
+  });
+  first_runs.wait();
+  for (int i = 0; i < kActs; ++i) {
+    threads.emplace_back([&, i] {
+      all_wait.count_down();
+      const Result<int> answer =
+          database->Write(i % 4 == 0 ? Durability::kDisk : Durability::kProcess,
+                          [&](Connection& connection) -> Result<int> {
+                            TRY(Insert(connection, std::to_string(i)));
+                            if (i % 2 == 1) return Fail(ErrorCode::kConflict, std::to_string(i));
+                            return i;
+                          });
+      if (i % 2 == 1) {
+        ASSERT_FALSE(answer);
+        EXPECT_EQ(answer.error().message, std::to_string(i));
+      } else {
+        EXPECT_EQ(answer, i);
+      }
+    });
+  }
+  threads.clear();
+  EXPECT_EQ(CountMessages(*database), 1 + kActs / 2);
+}
+
+TEST_F(DatabaseTest, OneThatBreaksTheTransactionFailsItsCompanions) {
+  auto database = *Database::Open(state_.path());
+  std::latch first_runs(1);
+  std::latch both_wait(2);
+  std::vector<std::jthread> threads;
+  threads.emplace_back([&] {
+    EXPECT_TRUE(database->Write(Durability::kProcess, [&](Connection& connection) {
+      first_runs.count_down();
+      both_wait.wait();
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      return connection.Execute("PRAGMA max_page_count = 500");
+    }));
+  });
+  first_runs.wait();
+  std::atomic<int> succeeded = 0;
+  for (const size_t bytes : {10UL, 10'000'000UL}) {
+    threads.emplace_back([&, bytes] {
+      both_wait.count_down();
+      const Result<> written = database->Write(Durability::kProcess, [&](Connection& connection) {
+        return Insert(connection, std::string(bytes, 'b'));
+      });
+      succeeded += written ? 1 : 0;
+    });
+  }
+  threads.clear();
+  EXPECT_EQ(CountMessages(*database), succeeded) << "what was told is what is there";
+}
+
+TEST_F(DatabaseTest, RacingOpeningsMakeOneSchema) {
+  constexpr int kThreads = 8;
+  std::latch start(kThreads);
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&] {
+      start.arrive_and_wait();
+      const auto opened = Database::Open(state_.path());
+      EXPECT_TRUE(opened) << opened.error().message;
+    });
+  }
+  threads.clear();
+  EXPECT_TRUE(Database::Open(state_.path()));
+}
+
+TEST_F(DatabaseTest, BringsAnOlderSchemaUpToDate) {
+  {
+    auto raw = Raw();
+    ASSERT_TRUE(raw->Execute(std::string(Migrations()[0])));
+    ASSERT_TRUE(raw->Execute("PRAGMA user_version = 1; PRAGMA application_id = 1399876727"));
+    ASSERT_TRUE(raw->Execute(
+        "INSERT INTO jobs (id, task_id, run, export_name, recipe, tenant, job_group, requested_by, "
+        "state, phase, created_at, updated_at) VALUES ('t-1', 't', 1, '', '', '', '', '', "
+        "'pending', 'initializing', 1, 1); INSERT INTO job_documents (job, parameters) VALUES (1, "
+        "'')"));
+  }
+  auto database = Database::Open(state_.path());
+  ASSERT_TRUE(database) << database.error().message;
+  ManualClock clock;
+  EXPECT_TRUE(SqliteStore(**database, clock).Get("t-1"));
+  EXPECT_EQ(CountMessages(**database), 0);
+}
+
+TEST_F(DatabaseTest, ABrokenMigrationLeavesNothing) {
+  ASSERT_TRUE(Raw()->Execute(
+      "PRAGMA application_id = 1399876727; PRAGMA user_version = 0; CREATE TABLE chunks (a)"));
+  ASSERT_FALSE(Database::Open(state_.path()));
+  auto raw = Raw();
+  Query row(*raw, "SELECT count(*) FROM sqlite_schema");
+  ASSERT_TRUE(*row.Next());
+  EXPECT_EQ(row.Integer(), 1);
+}
+
+TEST_F(DatabaseTest, LivesInMemoryForSimulations) {
+  auto database = *Database::Open(":memory:");
+  ASSERT_TRUE(database->Write(Durability::kDisk,
+                              [](Connection& connection) { return Insert(connection, "body"); }));
+  EXPECT_EQ(CountMessages(*database), 1);
+  EXPECT_FALSE(std::filesystem::exists(":memory:"));
+}
+
+}  // namespace
+}  // namespace spillway::store

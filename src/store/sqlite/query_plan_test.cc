@@ -1,0 +1,112 @@
+// No statement reads a whole table: what the interfaces promise of keys and indices holds here too.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/manual_clock.h"
+#include "store/sqlite/sqlite_queue.h"
+#include "store/sqlite/sqlite_store.h"
+#include "store/sqlite/temporary_state.h"
+
+namespace spillway::store {
+namespace {
+
+/// The statements of a connection that stepped through a table or an index without a condition on
+/// it.
+std::vector<std::string> FullScans(Connection& connection) {
+  std::vector<std::string> texts;
+  for (sqlite3_stmt* statement = sqlite3_next_stmt(connection.handle(), nullptr);
+       statement != nullptr; statement = sqlite3_next_stmt(connection.handle(), statement)) {
+    if (sqlite3_stmt_status(statement, SQLITE_STMTSTATUS_FULLSCAN_STEP, 0) > 0) {
+      texts.emplace_back(sqlite3_sql(statement));
+    }
+  }
+  return texts;
+}
+
+class QueryPlanTest : public testing::Test {
+ protected:
+  engine::Lease Hold(const std::string& id) {
+    const engine::Job job = *store_.AcquireJob(id, "worker", std::chrono::seconds(30));
+    return {.job_id = job.id, .owner = "worker", .token = job.lease_token};
+  }
+
+  /// A job's life, with every kind of call.
+  void Live(const std::string& task, bool fails) {
+    engine::Job request;
+    request.task_id = task;
+    const std::string id = store_.Create(request, false)->job.id;
+    ASSERT_TRUE(*store_.Admit("", 1000));
+    const engine::Lease lease = Hold(id);
+    ASSERT_TRUE(store_.AddChunks(lease, std::vector<NewChunk>{{.index = 0}, {.index = 1}}));
+    ASSERT_TRUE(
+        queue_.Send(std::vector<Message>{{.group = id, .body = "0"}, {.group = id, .body = "1"}}));
+    ASSERT_TRUE(store_.Update(lease, {.phase = engine::JobPhase::kProcessing, .chunks_total = 2}));
+    for (int64_t i = 0; i < 2; ++i) {
+      const std::vector<ChunkRef> refs = {{.job_id = id, .index = i}};
+      const auto claims = *store_.ClaimChunks(refs, "worker", std::chrono::seconds(30));
+      const auto& chunk = std::get<engine::Chunk>(claims.at(0));
+      const engine::Lease held{
+          .job_id = id, .chunk = i, .owner = "worker", .token = chunk.lease_token};
+      ASSERT_TRUE(store_.Renew(std::vector{held, lease}, std::chrono::seconds(30)));
+      using Kind = Settlement::Kind;
+      ASSERT_TRUE(
+          store_.Settle(std::vector<Settlement>{{.lease = held,
+                                                 .kind = fails ? Kind::kDead : Kind::kSucceeded,
+                                                 .failure = Error{.message = "broken"}}}));
+    }
+    if (!fails) return;
+    ASSERT_TRUE(store_.Update(
+        lease, {.state = engine::JobState::kFailed, .failure = Error{.message = "broken"}}));
+    ASSERT_TRUE(store_.Redrive(id, "ada"));
+    ASSERT_TRUE(store_.RequestCancel(id, "ada", ""));
+  }
+
+  void Look(const std::string& id) {
+    ASSERT_TRUE(store_.Get(id));
+    ASSERT_TRUE(store_.History(id));
+    for (const auto state : {engine::ChunkState::kPending, engine::ChunkState::kSucceeded}) {
+      ASSERT_TRUE(store_.ListChunks(id, state, -1, 10));
+    }
+    ASSERT_TRUE(store_.ListChunks(id, std::nullopt, -1, 10));
+    ASSERT_TRUE(store_.Stalled(clock_.Now(), 10));
+    ASSERT_TRUE(store_.WaitingGroups());
+    ASSERT_TRUE(store_.List({}, "", 10));
+    ASSERT_TRUE(store_.List({.export_name = "e"}, "", 10));
+    ASSERT_TRUE(store_.List({.tenant = "t"}, "", 10));
+    ASSERT_TRUE(store_.List({.state = engine::JobState::kFailed}, "", 10));
+  }
+
+  TemporaryState state_;
+  ManualClock clock_;
+  std::unique_ptr<Database> database_ = *Database::Open(state_.path());
+  SqliteStore store_{*database_, clock_};
+  SqliteQueue queue_{*database_, clock_};
+};
+
+TEST_F(QueryPlanTest, NoStatementReadsAWholeTable) {
+  for (int i = 0; i < 20; ++i) {
+    Live("task" + std::to_string(i), i % 2 == 0);
+    Look("task" + std::to_string(i) + "-1");
+    const std::vector<Delivery> deliveries = *queue_.Receive(1, std::chrono::seconds(30));
+    ASSERT_EQ(deliveries.size(), 1U);
+    ASSERT_TRUE(queue_.SetVisibility(std::vector{deliveries[0].handle}, std::chrono::seconds(60)));
+    ASSERT_TRUE(queue_.Delete(std::vector{deliveries[0].handle}));
+  }
+  const auto full_scans = [](Connection& connection) -> Result<std::vector<std::string>> {
+    return FullScans(connection);
+  };
+  EXPECT_THAT(*database_->Write(Durability::kProcess, full_scans), testing::IsEmpty());
+  EXPECT_THAT(*database_->Read(full_scans), testing::IsEmpty());
+}
+
+TEST_F(QueryPlanTest, AWholeTableWouldBeSeen) {
+  Live("task", false);
+  const auto scans = [](Connection& connection) -> Result<std::vector<std::string>> {
+    TRY(Query(connection, "SELECT spec FROM chunks WHERE planned > 3").Run());
+    return FullScans(connection);
+  };
+  EXPECT_EQ(database_->Read(scans)->size(), 1U);
+}
+
+}  // namespace
+}  // namespace spillway::store
