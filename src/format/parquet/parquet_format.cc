@@ -1,0 +1,173 @@
+#include <exception>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <arrow/api.h>
+#include <arrow/io/interfaces.h>
+#include <parquet/arrow/schema.h>
+#include <parquet/arrow/writer.h>
+#include <parquet/properties.h>
+
+#include "format/format.h"
+#include "format/row/zone.h"
+
+namespace spillway::format {
+namespace {
+
+/// Hands what Arrow writes to the buffer of the call under way.
+class BufferStream final : public arrow::io::OutputStream {
+ public:
+  /// `out` outlives the calls until the next Use. What was written before the first goes there too.
+  void Use(Buffer& out) {
+    out.Append(opening_.view());
+    opening_.Clear();
+    out_ = &out;
+  }
+
+  arrow::Status Write(const void* data, int64_t bytes) override {
+    out_->Append(std::string_view(static_cast<const char*>(data), static_cast<size_t>(bytes)));
+    position_ += bytes;
+    return arrow::Status::OK();
+  }
+  arrow::Result<int64_t> Tell() const override { return position_; }
+  arrow::Status Close() override {
+    closed_ = true;
+    return arrow::Status::OK();
+  }
+  bool closed() const override { return closed_; }
+
+ private:
+  Buffer opening_;
+  Buffer* out_ = &opening_;
+  int64_t position_ = 0;
+  bool closed_ = false;
+};
+
+/// Runs a call into Arrow, whose failures are statuses and exceptions alike.
+template <class Call>
+Result<> Guard(Call call) {
+  try {
+    const arrow::Status status = call();
+    if (status.ok()) return {};
+    const ErrorCode code =
+        status.IsOutOfMemory() ? ErrorCode::kOutOfSpace : ErrorCode::kInvalidArgument;
+    return Fail(code, "parquet: " + status.message());
+  } catch (const std::exception& error) {
+    return Fail(ErrorCode::kInternal, std::string("parquet: ") + error.what());
+  }
+}
+
+class ParquetEncoder final : public Encoder {
+ public:
+  static Result<std::unique_ptr<Encoder>> Make(std::shared_ptr<arrow::Schema> schema,
+                                               const ParquetOptions& options) {
+    auto made = std::unique_ptr<ParquetEncoder>(new ParquetEncoder(std::move(schema)));
+    TRY(Guard([&] { return made->Open(options); }));
+    return made;
+  }
+
+  Result<> Append(const arrow::RecordBatch& batch, Buffer& out) override {
+    stream_->Use(out);
+    return Guard([&]() -> arrow::Status {
+      if (batch.num_rows() == 0) return arrow::Status::OK();
+      ARROW_ASSIGN_OR_RAISE(const auto shown, InSchema(batch));
+      return writer_->WriteRecordBatch(*shown);
+    });
+  }
+
+  Result<> Finish(Buffer& out) override {
+    stream_->Use(out);
+    return Guard([&] { return writer_->Close(); });
+  }
+
+ private:
+  explicit ParquetEncoder(std::shared_ptr<arrow::Schema> schema)
+      : schema_(std::move(schema)), stream_(std::make_shared<BufferStream>()) {}
+
+  arrow::Status Open(const ParquetOptions& options) {
+    const auto properties = parquet::WriterProperties::Builder()
+                                .compression(parquet::Compression::ZSTD)
+                                ->compression_level(options.zstd_level)
+                                ->max_row_group_length(options.rows_per_group)
+                                ->enable_write_page_index()
+                                ->build();
+    const auto arrow_properties = parquet::ArrowWriterProperties::Builder().store_schema()->build();
+    return parquet::arrow::FileWriter::Open(*schema_, arrow::default_memory_pool(), stream_,
+                                            properties, arrow_properties)
+        .Value(&writer_);
+  }
+
+  // The batch with the zone of the schema on its instants.
+  arrow::Result<std::shared_ptr<arrow::RecordBatch>> InSchema(
+      const arrow::RecordBatch& batch) const {
+    arrow::ArrayVector columns;
+    for (int i = 0; i < batch.num_columns(); ++i) {
+      ARROW_ASSIGN_OR_RAISE(auto column, batch.column(i)->View(schema_->field(i)->type()));
+      columns.push_back(std::move(column));
+    }
+    return arrow::RecordBatch::Make(schema_, batch.num_rows(), std::move(columns));
+  }
+
+  std::shared_ptr<arrow::Schema> schema_;
+  std::shared_ptr<BufferStream> stream_;
+  std::unique_ptr<parquet::arrow::FileWriter> writer_;
+};
+
+class ParquetFormat final : public Format {
+ public:
+  explicit ParquetFormat(ParquetOptions options) : options_(std::move(options)) {}
+
+  std::string_view name() const override { return "parquet"; }
+  std::string_view extension() const override { return ".parquet"; }
+  bool joinable() const override { return false; }
+
+  Result<std::unique_ptr<Encoder>> NewEncoder(const arrow::Schema& schema,
+                                              Position) const override {
+    arrow::FieldVector fields;
+    for (const auto& field : schema.fields()) {
+      fields.push_back(InZone(field));
+      TRY(CheckType(fields.back()));
+    }
+    return ParquetEncoder::Make(arrow::schema(std::move(fields)), options_);
+  }
+
+ private:
+  static Result<> CheckType(const std::shared_ptr<arrow::Field>& field) {
+    std::shared_ptr<parquet::SchemaDescriptor> unused;
+    const auto alone = arrow::schema({field});
+    const auto status = parquet::arrow::ToParquetSchema(
+        alone.get(), *parquet::default_writer_properties(), &unused);
+    if (status.ok()) return {};
+    return Fail(ErrorCode::kUnsupported, "column \"" + field->name() +
+                                             "\": Parquet has no type for " +
+                                             field->type()->ToString() + "; leave the column out");
+  }
+
+  std::shared_ptr<arrow::Field> InZone(const std::shared_ptr<arrow::Field>& field) const {
+    if (field->type()->id() != arrow::Type::TIMESTAMP) return field;
+    const auto& type = static_cast<const arrow::TimestampType&>(*field->type());
+    return type.timezone().empty()
+               ? field
+               : field->WithType(arrow::timestamp(type.unit(), options_.time_zone));
+  }
+
+  ParquetOptions options_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Format>> NewParquetFormat(ParquetOptions options) {
+  if (options.rows_per_group < 1)
+    return Fail(ErrorCode::kInvalidArgument, "parquet: a row group has at least one row");
+  if (options.zstd_level < 1 || options.zstd_level > 19) {
+    return Fail(ErrorCode::kInvalidArgument, "parquet: zstd level " +
+                                                 std::to_string(options.zstd_level) +
+                                                 " does not exist; use 1 (fast) to 19 (small)");
+  }
+  TRY(Zone::Find(options.time_zone));
+  return std::make_unique<ParquetFormat>(std::move(options));
+}
+
+}  // namespace spillway::format
