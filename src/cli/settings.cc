@@ -321,11 +321,13 @@ void CheckExportColumns(const Settings& settings, Complaints& complaints) {
 config::Section<Settings> DeclareSettings() {
   Section<Settings> section;
   section.Field("state", &Settings::state)
-      .Help("The SQLite file that remembers jobs. Relative paths are relative to this file.")
+      .Help(
+          "The SQLite file that remembers jobs. Relative paths start at the directory of this "
+          "configuration.")
       .Essential();
   section.Field("signing_key", &Settings::signing_key)
       .Help(
-          "The Ed25519 private key (PEM) that manifests are signed with; made at the first start.")
+          "The Ed25519 private key (PEM) that manifests are signed with; made where there is none.")
       .Essential();
   section.Field("lake", &Settings::lake, DeclareLake()).Help("Where messages are kept.");
   section.Field("exports", &Settings::exports, DeclareExport())

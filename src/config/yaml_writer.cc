@@ -105,7 +105,7 @@ class Writer {
       const bool live = !commented_ || field.essential || field.required;
       text += fmt::format("{}{}{}: {}\n", margin, live ? "" : "#", field.name, Value(field));
     }
-    if (commented_) text += "\n";
+    if (commented_ && !text.ends_with("\n\n")) text += "\n";
   }
 
   void Entry(const OutlineField& map, const OutlineEntry& entry, size_t indent) {
