@@ -120,8 +120,11 @@ class Writer {
   }
 
   std::string Value(const OutlineField& field) const {
-    if (!field.secret) return FlowYaml(field.outline);
-    if (!commented_) return std::string(field.outline.value ? kConcealed : "null");
+    const Outline& outline = field.outline;
+    const bool empty =
+        outline.IsScalar() ? !outline.value : outline.items.empty() && outline.entries.empty();
+    if (!field.secret || (empty && !commented_)) return FlowYaml(outline);
+    if (!commented_) return std::string(kConcealed);
     std::string variable = field.name;
     std::ranges::transform(variable, variable.begin(),
                            [](unsigned char c) { return std::toupper(c); });
