@@ -25,7 +25,8 @@ enum class ErrorCode {
   kInternal,          ///< A defect of Spillway itself.
 };
 
-/// The stable lower-case name of a code, as it stands in records, JSON and logs ("invalid_argument").
+/// The stable lower-case name of a code, as it stands in records, JSON and logs
+/// ("invalid_argument").
 std::string_view Name(ErrorCode code);
 
 /// The inverse of Name; kInternal for a name that is none.
@@ -64,10 +65,10 @@ Error FromErrno(int errno_value, std::string_view what);
 }  // namespace spillway
 
 /// Evaluates to the value of a Result, or returns its error from the enclosing function.
-#define TRY(...)                                                        \
-  ({                                                                    \
-    auto&& spillway_try_result = (__VA_ARGS__);                         \
-    if (!spillway_try_result.has_value()) [[unlikely]]                  \
-      return std::unexpected(std::move(spillway_try_result).error());   \
-    *std::move(spillway_try_result);                                    \
+#define TRY(...)                                                      \
+  ({                                                                  \
+    auto&& spillway_try_result = (__VA_ARGS__);                       \
+    if (!spillway_try_result.has_value()) [[unlikely]]                \
+      return std::unexpected(std::move(spillway_try_result).error()); \
+    *std::move(spillway_try_result);                                  \
   })

@@ -6,7 +6,8 @@
 
 namespace spillway {
 
-/// Where chance comes from: backoff jitter, lease tokens, simulation. Not thread-safe: one a thread.
+/// Where chance comes from: backoff jitter, lease tokens, simulation. Not thread-safe: one a
+/// thread.
 class Random {
  public:
   explicit Random(uint64_t seed) : engine_(seed) {}
@@ -17,7 +18,9 @@ class Random {
   uint64_t Next() { return engine_(); }
 
   /// Uniform in [0, bound); bound must be positive.
-  uint64_t Below(uint64_t bound) { return std::uniform_int_distribution<uint64_t>(0, bound - 1)(engine_); }
+  uint64_t Below(uint64_t bound) {
+    return std::uniform_int_distribution<uint64_t>(0, bound - 1)(engine_);
+  }
 
   /// Uniform in [0, 1).
   double Fraction() { return std::uniform_real_distribution<double>(0.0, 1.0)(engine_); }

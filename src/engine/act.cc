@@ -1,5 +1,7 @@
 #include "engine/act.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "engine/dispatch.h"
 #include "engine/retry.h"
@@ -7,23 +9,68 @@
 
 namespace spillway::engine {
 
-Staging& Stagings::Of(const Job& job, const recipe::Destination& destination) {
+struct Stagings::Entry {
+  Entry(const Job& job, storage::ObjectStore& store, std::string owner, size_t pending_bytes_max)
+      : job_id(job.id),
+        staging(store, Staging::PrefixOf(job.id), std::move(owner), pending_bytes_max) {}
+
+  const std::string job_id;
+  Staging staging;
+  int users = 0;
+  bool dropped = false;
+};
+
+Staging& Stagings::Use::operator*() const { return entry_->staging; }
+
+Stagings::Stagings(std::string owner, const Options& options)
+    : owner_(std::move(owner)), options_(options) {}
+
+Stagings::~Stagings() = default;
+
+Stagings::Use Stagings::Of(const Job& job, const recipe::Destination& destination) {
   std::lock_guard lock(mutex_);
-  auto& staging = stagings_[job.id];
-  if (staging == nullptr) {
-    staging = std::make_unique<Staging>(*destination.store, Staging::PrefixOf(job.id), owner_,
-                                        options_.pending_bytes_max);
+  stores_.insert(destination.store);
+  auto entry = std::ranges::find_if(
+      entries_, [&job](const Entry& open) { return open.job_id == job.id && !open.dropped; });
+  if (entry == entries_.end()) {
+    entry = entries_.emplace(entries_.end(), job, *destination.store,
+                             owner_ + "-" + std::to_string(++opened_), options_.pending_bytes_max);
   }
-  return *staging;
+  ++entry->users;
+  return Use(*this, *entry);
+}
+
+void Stagings::Leave(Entry* entry) {
+  std::lock_guard lock(mutex_);
+  if (--entry->users > 0 || !entry->dropped) return;
+  entries_.remove_if([entry](const Entry& open) { return &open == entry; });
 }
 
 void Stagings::Drop(std::string_view job_id) {
   std::lock_guard lock(mutex_);
-  if (auto found = stagings_.find(job_id); found != stagings_.end()) stagings_.erase(found);
+  entries_.remove_if([job_id](Entry& open) {
+    open.dropped |= open.job_id == job_id;
+    return open.dropped && open.users == 0;
+  });
+}
+
+std::vector<std::string> Stagings::Unused() {
+  std::lock_guard lock(mutex_);
+  std::vector<std::string> unused;
+  for (const Entry& open : entries_) {
+    if (open.users == 0) unused.push_back(open.job_id);
+  }
+  return unused;
+}
+
+std::vector<storage::ObjectStore*> Stagings::Stores() {
+  std::lock_guard lock(mutex_);
+  return {stores_.begin(), stores_.end()};
 }
 
 Result<std::optional<HeldJob>> HoldJob(Context& context, std::string_view job_id, bool* busy) {
-  *busy = false;
+  *busy = context.heartbeat.Holds(job_id);
+  if (*busy) return std::nullopt;
   Result<Job> job = context.store.AcquireJob(job_id, context.owner, context.options.lease);
   if (job.has_value()) {
     Lease lease{.job_id = job->id,
@@ -42,6 +89,7 @@ Result<std::optional<HeldJob>> HoldJob(Context& context, std::string_view job_id
 
 Result<Verdict> FailAct(Context& context, const HeldJob& held, Error error, Random& random) {
   const Job current = TRY(context.store.Get(held.job.id));
+  if (IsFinal(current.state)) context.stagings.Drop(current.id);
   if (current.lease_token != held.lease().token || IsFinal(current.state)) return Verdict::Done();
   store::JobUpdate update{.release = true, .actor = context.owner, .cause = error.message};
   if (current.cancel_requested_at.has_value() && current.phase < JobPhase::kCompleted) {
@@ -49,11 +97,13 @@ Result<Verdict> FailAct(Context& context, const HeldJob& held, Error error, Rand
     TRY(Dispatch(context.store, context.queue, released, context.clock.Now()));
     return Verdict::Done();
   }
-  if (held.held->reason() == StopReason::kShutdown) {
+  if (held.held->reason().has_value()) {
     TRY(context.store.Update(held.lease(), update));
     return Verdict::Again(std::chrono::milliseconds{0});
   }
-  const bool retry = ShouldRetry(error, current.attempts, context.options);
+  // What is decided is carried through, however long that takes.
+  const bool retry = ShouldRetry(error, current.attempts, context.options) ||
+                     (error.retryable && current.phase == JobPhase::kCompleted);
   context.log.Warning("act failed", {{"job", current.id},
                                      {"phase", Name(current.phase)},
                                      {"attempt", current.attempts},

@@ -1,12 +1,15 @@
 #pragma once
 
 #include <chrono>
-#include <map>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -28,19 +31,57 @@ namespace spillway::engine {
 
 /// The stagings of one process, one a job that it works on. Thread-safe.
 class Stagings {
+  struct Entry;
+
  public:
-  Stagings(std::string owner, const Options& options) : owner_(std::move(owner)), options_(options) {}
+  /// Keeps a job's staging open, until it goes out of scope.
+  class Use {
+   public:
+    Use() = default;
+    Use(Use&& other) noexcept
+        : stagings_(std::exchange(other.stagings_, nullptr)), entry_(other.entry_) {}
+    Use& operator=(Use&& other) noexcept {
+      std::swap(stagings_, other.stagings_);
+      std::swap(entry_, other.entry_);
+      return *this;
+    }
+    ~Use() {
+      if (stagings_ != nullptr) stagings_->Leave(entry_);
+    }
 
-  Staging& Of(const Job& job, const recipe::Destination& destination);
+    Staging& operator*() const;
 
-  /// Closes the job's stages. Nothing of the job may be running here any more.
+   private:
+    friend class Stagings;
+    Use(Stagings& stagings, Entry& entry) : stagings_(&stagings), entry_(&entry) {}
+
+    Stagings* stagings_ = nullptr;
+    Entry* entry_ = nullptr;
+  };
+
+  Stagings(std::string owner, const Options& options);
+  ~Stagings();
+
+  Use Of(const Job& job, const recipe::Destination& destination);
+
+  /// Closes the job's stages as soon as nobody uses them; whoever comes later begins new ones.
   void Drop(std::string_view job_id);
 
+  /// Jobs whose stages are open although nobody works on them now.
+  std::vector<std::string> Unused();
+
+  /// Where anything was staged so far.
+  std::vector<storage::ObjectStore*> Stores();
+
  private:
+  void Leave(Entry* entry);
+
   const std::string owner_;
   const Options& options_;
   std::mutex mutex_;
-  std::map<std::string, std::unique_ptr<Staging>, std::less<>> stagings_;
+  int64_t opened_ = 0;
+  std::list<Entry> entries_;
+  std::set<storage::ObjectStore*> stores_;
 };
 
 /// All that an act works with. Everything outlives the worker.
@@ -78,8 +119,9 @@ struct HeldJob {
 /// tells whether to ask again.
 Result<std::optional<HeldJob>> HoldJob(Context& context, std::string_view job_id, bool* busy);
 
-/// Deals with an act's error: nothing where the lease was lost, the discarding where the job was cancelled meanwhile,
-/// another attempt later where that makes sense; otherwise the job fails with it.
+/// Deals with an act's error: nothing where the lease was lost, the discarding where the job was
+/// cancelled meanwhile, another attempt later where that makes sense; otherwise the job fails with
+/// it.
 Result<Verdict> FailAct(Context& context, const HeldJob& held, Error error, Random& random);
 
 /// After a job left processing: lets the next of its group in.

@@ -14,7 +14,8 @@ constexpr size_t kPage = 500;
 Result<bool> InWork(Context& context, const Job& job) {
   int64_t after = -1;
   while (true) {
-    const std::vector<Chunk> leased = TRY(context.store.ListChunks(job.id, ChunkState::kLeased, after, kPage));
+    const std::vector<Chunk> leased =
+        TRY(context.store.ListChunks(job.id, ChunkState::kLeased, after, kPage));
     if (leased.empty()) return false;
     for (const Chunk& chunk : leased) {
       if (chunk.lease_expires_at > context.clock.Now()) return true;
@@ -36,7 +37,8 @@ Result<Verdict> DiscardJob(Context& context, std::string_view job_id, Random& ra
   bool busy = false;
   std::optional<HeldJob> held = TRY(HoldJob(context, job_id, &busy));
   if (!held.has_value()) return busy ? Verdict::Again(kLookAgain) : Verdict::Done();
-  const bool wanted = held->job.cancel_requested_at.has_value() && held->job.phase < JobPhase::kCompleted;
+  const bool wanted =
+      held->job.cancel_requested_at.has_value() && held->job.phase < JobPhase::kCompleted;
   if (!wanted || TRY(InWork(context, held->job))) {
     TRY(context.store.Update(held->lease(), {.release = true}));
     return wanted ? Verdict::Again(kLookAgain) : Verdict::Done();

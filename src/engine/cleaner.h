@@ -7,8 +7,8 @@
 
 namespace spillway::engine {
 
-/// E6. Ends a job that is to be cancelled: waits until nobody works on it any more, removes everything that
-/// was staged for it, and records what was removed.
+/// E6. Ends a job that is to be cancelled: waits until nobody works on it any more, removes
+/// everything that was staged for it, and records what was removed.
 Result<Verdict> DiscardJob(Context& context, std::string_view job_id, Random& random);
 
 }  // namespace spillway::engine

@@ -10,7 +10,8 @@ namespace {
 
 constexpr size_t kPage = 500;
 
-Result<> DispatchChunks(store::JobStore& store, store::Queue& queue, const Job& job, Timestamp now) {
+Result<> DispatchChunks(store::JobStore& store, store::Queue& queue, const Job& job,
+                        Timestamp now) {
   int64_t after = -1;
   while (true) {
     const std::vector<Chunk> chunks = TRY(store.ListChunks(job.id, std::nullopt, after, kPage));

@@ -8,8 +8,8 @@
 
 namespace spillway::engine {
 
-/// Sends the messages that a job in processing needs to get on from where its records stand. Messages
-/// that are under way already are doubled, which harms nothing.
+/// Sends the messages that a job in processing needs to get on from where its records stand.
+/// Messages that are under way already are doubled, which harms nothing.
 Result<> Dispatch(store::JobStore& store, store::Queue& queue, const Job& job, Timestamp now);
 
 }  // namespace spillway::engine

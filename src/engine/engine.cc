@@ -5,7 +5,8 @@
 
 namespace spillway::engine {
 
-Result<store::Created> Engine::Submit(std::string_view recipe_name, const recipe::Request& request, bool fresh) {
+Result<store::Created> Engine::Submit(std::string_view recipe_name, const recipe::Request& request,
+                                      bool fresh) {
   const recipe::Recipe* recipe = TRY(recipes_.Find(recipe_name));
   recipe::CanonicalRequest canonical = TRY(recipe->Canonicalise(request));
   Job job;
@@ -21,7 +22,8 @@ Result<store::Created> Engine::Submit(std::string_view recipe_name, const recipe
   return created;
 }
 
-Result<Job> Engine::Cancel(std::string_view job_id, std::string_view actor, std::string_view cause) {
+Result<Job> Engine::Cancel(std::string_view job_id, std::string_view actor,
+                           std::string_view cause) {
   Job job = TRY(store_.RequestCancel(job_id, actor, cause));
   TRY(Dispatch(store_, queue_, job, clock_.Now()));
   return job;

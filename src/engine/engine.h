@@ -12,7 +12,8 @@
 
 namespace spillway::engine {
 
-/// What people ask of the engine: to start, to stop, to try again. Workers do the rest. Thread-safe.
+/// What people ask of the engine: to start, to stop, to try again. Workers do the rest.
+/// Thread-safe.
 class Engine {
  public:
   Engine(store::JobStore& store, store::Queue& queue, const recipe::Recipes& recipes, Clock& clock,
@@ -20,7 +21,8 @@ class Engine {
       : store_(store), queue_(queue), recipes_(recipes), clock_(clock), options_(options) {}
 
   /// E2. The run that is there already, or a new one; `fresh` forces a new one.
-  Result<store::Created> Submit(std::string_view recipe, const recipe::Request& request, bool fresh);
+  Result<store::Created> Submit(std::string_view recipe, const recipe::Request& request,
+                                bool fresh);
 
   /// E6. Takes effect in running workers within their heartbeat. kConflict when it is too late.
   Result<Job> Cancel(std::string_view job_id, std::string_view actor, std::string_view cause);

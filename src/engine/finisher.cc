@@ -45,7 +45,8 @@ Result<Harvest> Gather(Context& context, const HeldJob& held) {
     }
   }
   if (seen != held.job.chunks_total) {
-    return Fail(ErrorCode::kInternal, std::to_string(seen) + " of " + std::to_string(held.job.chunks_total) +
+    return Fail(ErrorCode::kInternal, std::to_string(seen) + " of " +
+                                          std::to_string(held.job.chunks_total) +
                                           " chunks have a result");
   }
   return harvest;
@@ -65,13 +66,15 @@ Result<> CheckDigest(storage::ObjectStore& store, const recipe::Part& part) {
     }
   }
   if (ToHex(hash.Finish()) != part.sha256) {
-    return Fail(ErrorCode::kCorrupt, "staged bytes of " + part.file +
-                                         " did not outlive a restart of the machine; run the export afresh");
+    return Fail(ErrorCode::kCorrupt,
+                "staged bytes of " + part.file +
+                    " did not outlive a restart of the machine; run the export afresh");
   }
   return {};
 }
 
-/// Makes every staged byte durable; what was staged before the machine's last start is read back first.
+/// Makes every staged byte durable; what was staged before the machine's last start is read back
+/// first.
 Result<> Secure(storage::ObjectStore& store, const std::vector<recipe::OutputFile>& files) {
   std::set<std::string> stages;
   for (const recipe::OutputFile& file : files) {
@@ -86,14 +89,16 @@ Result<> Secure(storage::ObjectStore& store, const std::vector<recipe::OutputFil
 
 Result<> Reconcile(const Job& job, const Counts& counts) {
   if (counts.planned == job.counts.planned && counts.Reconciled()) return {};
-  return Fail(ErrorCode::kCorrupt,
-              "the export does not reconcile: planned " + std::to_string(job.counts.planned) + " rows, written " +
-                  std::to_string(counts.written) + ", excluded " + std::to_string(counts.excluded) + ", failed " +
-                  std::to_string(counts.failed) + "; nothing was published");
+  return Fail(ErrorCode::kCorrupt, "the export does not reconcile: planned " +
+                                       std::to_string(job.counts.planned) + " rows, written " +
+                                       std::to_string(counts.written) + ", excluded " +
+                                       std::to_string(counts.excluded) + ", failed " +
+                                       std::to_string(counts.failed) + "; nothing was published");
 }
 
 Manifest Describe(Context& context, const Job& job, const Counts& counts,
-                  std::vector<recipe::ErrorRecord> errors, const std::vector<recipe::OutputFile>& files) {
+                  std::vector<recipe::ErrorRecord> errors,
+                  const std::vector<recipe::OutputFile>& files) {
   Manifest manifest{.job_id = job.id,
                     .export_name = job.export_name,
                     .recipe = job.recipe,
@@ -110,8 +115,10 @@ Manifest Describe(Context& context, const Job& job, const Counts& counts,
     ManifestFile& described = manifest.files.emplace_back();
     described.name = file.name;
     for (const recipe::Part& part : file.parts) {
-      described.parts.push_back(
-          {.offset = described.bytes, .bytes = part.bytes, .rows = part.rows, .sha256 = part.sha256});
+      described.parts.push_back({.offset = described.bytes,
+                                 .bytes = part.bytes,
+                                 .rows = part.rows,
+                                 .sha256 = part.sha256});
       described.bytes += part.bytes;
       described.rows += part.rows;
     }
@@ -128,8 +135,8 @@ Result<Job> Decide(Context& context, const HeldJob& held, const recipe::Recipe& 
   Harvest harvest = TRY(Gather(context, held));
   TRY(Reconcile(held.job, harvest.counts));
 
-  Staging& staging = context.stagings.Of(held.job, destination);
-  recipe::Assembly assembly = TRY(recipe.Assemble(held.job, std::move(harvest.parts), staging));
+  const Stagings::Use staging = context.stagings.Of(held.job, destination);
+  recipe::Assembly assembly = TRY(recipe.Assemble(held.job, std::move(harvest.parts), *staging));
   Counts counts = harvest.counts;
   counts.written -= assembly.cut_off;
   counts.excluded += assembly.cut_off;
@@ -147,8 +154,10 @@ Result<Job> Decide(Context& context, const HeldJob& held, const recipe::Recipe& 
   TRY(Secure(*destination.store, assembly.files));
 
   std::ranges::move(assembly.errors, std::back_inserter(harvest.errors));
-  outcome.manifest = ToJson(Describe(context, held.job, counts, std::move(harvest.errors), assembly.files));
-  if (context.signing_key != nullptr) outcome.signature = context.signing_key->Sign(outcome.manifest);
+  outcome.manifest =
+      ToJson(Describe(context, held.job, counts, std::move(harvest.errors), assembly.files));
+  if (context.signing_key != nullptr)
+    outcome.signature = context.signing_key->Sign(outcome.manifest);
   const std::string outcome_key =
       Staging::PrefixOf(held.job.id) + "outcome-" + std::to_string(held.lease().token) + ".json";
   const std::string document = ToJson(outcome);
@@ -156,12 +165,13 @@ Result<Job> Decide(Context& context, const HeldJob& held, const recipe::Recipe& 
   TRY(writer->Write(std::as_bytes(std::span(document))));
   TRY(writer->Finish());
 
-  return context.store.Update(held.lease(), {.phase = JobPhase::kCompleted,
-                                             .counts = counts,
-                                             .outcome = ToJson(OutcomeReference{
-                                                 .key = outcome_key,
-                                                 .manifest_key = destination.directory + "/" + std::string(Manifest::kName),
-                                             })});
+  return context.store.Update(
+      held.lease(), {.phase = JobPhase::kCompleted,
+                     .counts = counts,
+                     .outcome = ToJson(OutcomeReference{
+                         .key = outcome_key,
+                         .manifest_key = destination.directory + "/" + std::string(Manifest::kName),
+                     })});
 }
 
 Result<> Put(storage::ObjectStore& store, const std::string& key, std::string_view bytes) {
@@ -171,7 +181,8 @@ Result<> Put(storage::ObjectStore& store, const std::string& key, std::string_vi
   return {};
 }
 
-/// Carries a decided outcome through. Repeatable by anybody: every step finds its work done or does it.
+/// Carries a decided outcome through. Repeatable by anybody: every step finds its work done or does
+/// it.
 Result<> Publish(const Job& job, const recipe::Destination& destination) {
   storage::ObjectStore& store = *destination.store;
   const OutcomeReference reference = TRY(OutcomeReferenceFromJson(job.outcome));
@@ -181,7 +192,8 @@ Result<> Publish(const Job& job, const recipe::Destination& destination) {
       TRY(store.Compose(destination.directory + "/" + file.name, file.ranges));
     }
     if (!outcome.signature.empty()) {
-      TRY(Put(store, destination.directory + "/" + std::string(Manifest::kSignatureName), outcome.signature));
+      TRY(Put(store, destination.directory + "/" + std::string(Manifest::kSignatureName),
+              outcome.signature));
     }
     TRY(Put(store, reference.manifest_key, outcome.manifest));
   }
@@ -190,8 +202,8 @@ Result<> Publish(const Job& job, const recipe::Destination& destination) {
 }
 
 Result<Verdict> FailWithDead(Context& context, const HeldJob& held) {
-  std::string message = std::to_string(held.job.chunks_dead) + " of " + std::to_string(held.job.chunks_total) +
-                        " chunks failed";
+  std::string message = std::to_string(held.job.chunks_dead) + " of " +
+                        std::to_string(held.job.chunks_total) + " chunks failed";
   ErrorCode code = ErrorCode::kUnavailable;
   const std::vector<Chunk> dead =
       TRY(context.store.ListChunks(held.job.id, ChunkState::kDead, -1, kDeadListed));
@@ -215,9 +227,9 @@ Result<Job> DecideAndPublish(Context& context, HeldJob& held) {
     held.job = TRY(Decide(context, held, *recipe, destination));
   }
   TRY(Publish(held.job, destination));
-  return context.store.Update(held.lease(), {.state = JobState::kSucceeded,
-                                             .actor = context.owner,
-                                             .cause = "reconciled and published"});
+  return context.store.Update(
+      held.lease(),
+      {.state = JobState::kSucceeded, .actor = context.owner, .cause = "reconciled and published"});
 }
 
 }  // namespace
@@ -228,7 +240,8 @@ Result<Verdict> FinishJob(Context& context, std::string_view job_id, Random& ran
   if (!held.has_value()) return busy ? Verdict::Again(context.options.lease) : Verdict::Done();
   const Job& job = held->job;
   const bool decided = job.phase == JobPhase::kCompleted;
-  if (!decided && (job.cancel_requested_at.has_value() || job.phase < JobPhase::kProcessing || job.chunks_open() > 0)) {
+  if (!decided && (job.cancel_requested_at.has_value() || job.phase < JobPhase::kProcessing ||
+                   job.chunks_open() > 0)) {
     const Job released = TRY(context.store.Update(held->lease(), {.release = true}));
     if (released.cancel_requested_at.has_value()) {
       TRY(Dispatch(context.store, context.queue, released, context.clock.Now()));

@@ -26,6 +26,13 @@ void Heartbeat::Stop(Held& held, StopReason reason) {
   held.stop_.request_stop();
 }
 
+bool Heartbeat::Holds(std::string_view job_id) const {
+  std::lock_guard lock(mutex_);
+  return std::ranges::any_of(held_, [job_id](const Held* held) {
+    return held->lease_.chunk == Lease::kJob && held->lease_.job_id == job_id;
+  });
+}
+
 void Heartbeat::Beat() {
   std::vector<Lease> leases;
   {

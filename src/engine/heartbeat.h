@@ -5,6 +5,7 @@
 #include <mutex>
 #include <optional>
 #include <stop_token>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -18,8 +19,8 @@ namespace spillway::engine {
 /// Why work under a lease was told to stop.
 enum class StopReason { kLeaseLost, kCancelRequested, kShutdown };
 
-/// Keeps the leases of one process alive while their holders work, and stops the holders when a lease
-/// is lost or the job is to be cancelled. Thread-safe.
+/// Keeps the leases of one process alive while their holders work, and stops the holders when a
+/// lease is lost or the job is to be cancelled. Thread-safe.
 class Heartbeat {
  public:
   Heartbeat(store::JobStore& store, Clock& clock, const Options& options)
@@ -49,7 +50,11 @@ class Heartbeat {
     std::list<Held*>::iterator entry_;
   };
 
-  /// Renews every held lease once. When the store cannot be reached past a lease's own end, the lease counts as lost.
+  /// Whether somebody in this process holds the job's own lease.
+  bool Holds(std::string_view job_id) const;
+
+  /// Renews every held lease once. When the store cannot be reached past a lease's own end, the
+  /// lease counts as lost.
   void Beat();
 
   /// Beats every `heartbeat` until `stop`; then stops all holders with kShutdown.

@@ -7,8 +7,8 @@
 namespace spillway::engine {
 namespace {
 
-constexpr std::array<std::string_view, 5> kJobStates = {"pending", "processing", "succeeded", "failed",
-                                                        "cancelled"};
+constexpr std::array<std::string_view, 5> kJobStates = {"pending", "processing", "succeeded",
+                                                        "failed", "cancelled"};
 constexpr std::array<std::string_view, 5> kJobPhases = {"initializing", "discovering", "processing",
                                                         "finalizing", "completed"};
 constexpr std::array<std::string_view, 4> kChunkStates = {"pending", "leased", "succeeded", "dead"};
@@ -19,7 +19,8 @@ Result<Enum> FromName(const std::array<std::string_view, N>& names, std::string_
   for (size_t i = 0; i < N; ++i) {
     if (names[i] == name) return static_cast<Enum>(i);
   }
-  return Fail(ErrorCode::kInvalidArgument, "unknown " + std::string(what) + " \"" + std::string(name) + "\"");
+  return Fail(ErrorCode::kInvalidArgument,
+              "unknown " + std::string(what) + " \"" + std::string(name) + "\"");
 }
 
 }  // namespace
@@ -47,7 +48,8 @@ Counts& Counts::operator+=(const Counts& other) {
   return *this;
 }
 
-std::string TaskId(std::string_view export_name, std::string_view tenant, std::string_view parameters) {
+std::string TaskId(std::string_view export_name, std::string_view tenant,
+                   std::string_view parameters) {
   std::string identity;
   for (std::string_view part : {export_name, tenant, parameters}) {
     identity += std::to_string(part.size());

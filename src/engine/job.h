@@ -16,9 +16,9 @@ namespace spillway::engine {
 /// only, failed → pending. Nothing else: see state_machine.h.
 enum class JobState { kPending, kProcessing, kSucceeded, kFailed, kCancelled };
 
-/// How far a job is, for progress. A job moves forward only; redrive alone sets it back. At kCompleted
-/// the outcome is decided and recorded: publication can only be carried through, by anybody, any number
-/// of times; a cancellation comes too late.
+/// How far a job is, for progress. A job moves forward only; redrive alone sets it back. At
+/// kCompleted the outcome is decided and recorded: publication can only be carried through, by
+/// anybody, any number of times; a cancellation comes too late.
 enum class JobPhase { kInitializing, kDiscovering, kProcessing, kFinalizing, kCompleted };
 
 enum class ChunkState { kPending, kLeased, kSucceeded, kDead };
@@ -36,7 +36,7 @@ inline bool IsFinal(JobState state) {
 
 /// The completion contract's sums, in rows (or objects). planned = written + excluded + failed.
 struct Counts {
-  int64_t planned = 0;   ///< What the source counted.
+  int64_t planned = 0;  ///< What the source counted.
   int64_t written = 0;
   int64_t excluded = 0;  ///< Left out on purpose, with a listed reason.
   int64_t failed = 0;    ///< Each listed as an ErrorRecord.
@@ -47,8 +47,9 @@ struct Counts {
   bool operator==(const Counts&) const = default;
 };
 
-/// A fenced right to work, for a time. Tokens of one job or chunk only grow: a holder whose token is
-/// no longer the newest has lost the lease, and every conditional write of it fails with kConflict.
+/// A fenced right to work, for a time. Tokens of one job or chunk only grow: a holder whose token
+/// is no longer the newest has lost the lease, and every conditional write of it fails with
+/// kConflict.
 struct Lease {
   std::string job_id;
   int64_t chunk = kJob;  ///< The chunk's index, or kJob.
@@ -61,14 +62,14 @@ struct Lease {
 
 /// One run of an export.
 struct Job {
-  std::string id;           ///< `<task_id>-<run>`.
-  std::string task_id;      ///< E2: from export, tenant and canonical parameters.
-  int64_t run = 1;          ///< 1, 2, …: runs of the same task.
+  std::string id;       ///< `<task_id>-<run>`.
+  std::string task_id;  ///< E2: from export, tenant and canonical parameters.
+  int64_t run = 1;      ///< 1, 2, …: runs of the same task.
   std::string export_name;
   std::string recipe;
   std::string tenant;
-  std::string group;        ///< E3: FIFO, and the limit of parallel jobs, hold within a group.
-  std::string parameters;   ///< Canonical JSON.
+  std::string group;       ///< E3: FIFO, and the limit of parallel jobs, hold within a group.
+  std::string parameters;  ///< Canonical JSON.
   std::string requested_by;
 
   JobState state = JobState::kPending;
@@ -82,10 +83,10 @@ struct Job {
   int64_t chunks_total = 0;
   int64_t chunks_succeeded = 0;
   int64_t chunks_dead = 0;
-  Counts counts;            ///< `planned` from the plan, the rest summed over succeeded chunks.
-  int64_t attempts = 0;     ///< Of the act under way (plan, finalize), since the last change of phase.
-  std::string plan;         ///< The recipe's JSON: source snapshot, expectations. Empty before discovery.
-  std::string outcome;      ///< JSON: manifest key and digest, or the receipt of a cancellation.
+  Counts counts;         ///< `planned` from the plan, the rest summed over succeeded chunks.
+  int64_t attempts = 0;  ///< Of the act under way (plan, finalize), since the last change of phase.
+  std::string plan;  ///< The recipe's JSON: source snapshot, expectations. Empty before discovery.
+  std::string outcome;  ///< JSON: manifest key and digest, or the receipt of a cancellation.
   std::optional<Error> failure;
 
   std::string lease_owner;  ///< Of the job-level act under way; empty when free.
@@ -99,7 +100,7 @@ struct Job {
 /// One step of a job's history: recorded with every change of state, in the same transaction.
 struct Transition {
   std::string job_id;
-  int64_t sequence = 0;  ///< 1, 2, … within the job.
+  int64_t sequence = 0;          ///< 1, 2, … within the job.
   std::optional<JobState> from;  ///< None: the job was created.
   JobState to = JobState::kPending;
   Timestamp at;
@@ -112,11 +113,11 @@ struct Chunk {
   std::string job_id;
   int64_t index = 0;
   ChunkState state = ChunkState::kPending;
-  std::string spec;    ///< The recipe's JSON: what to do.
-  int64_t planned = 0; ///< Rows (or objects) the source counted for it.
+  std::string spec;     ///< The recipe's JSON: what to do.
+  int64_t planned = 0;  ///< Rows (or objects) the source counted for it.
   int64_t attempts = 0;
   Timestamp not_before;
-  std::string result;  ///< JSON of a ChunkResult, once succeeded.
+  std::string result;            ///< JSON of a ChunkResult, once succeeded.
   std::optional<Error> failure;  ///< Of the last attempt.
 
   std::string lease_owner;
@@ -126,6 +127,7 @@ struct Chunk {
 
 /// The lower-case hexadecimal task id: SHA-256 over export, tenant and canonical parameters, cut to
 /// 16 digits.
-std::string TaskId(std::string_view export_name, std::string_view tenant, std::string_view parameters);
+std::string TaskId(std::string_view export_name, std::string_view tenant,
+                   std::string_view parameters);
 
 }  // namespace spillway::engine

@@ -18,22 +18,27 @@ constexpr size_t kReadBytes = 1 << 20;
 Json FileToJson(const ManifestFile& file) {
   Json parts = Json::array();
   for (const ManifestPart& part : file.parts) {
-    parts.push_back(
-        {{"offset", part.offset}, {"bytes", part.bytes}, {"rows", part.rows}, {"sha256", part.sha256}});
+    parts.push_back({{"offset", part.offset},
+                     {"bytes", part.bytes},
+                     {"rows", part.rows},
+                     {"sha256", part.sha256}});
   }
-  return {{"name", file.name}, {"bytes", file.bytes}, {"rows", file.rows}, {"parts", std::move(parts)}};
+  return {
+      {"name", file.name}, {"bytes", file.bytes}, {"rows", file.rows}, {"parts", std::move(parts)}};
 }
 
 Json ErrorsToJson(const std::vector<recipe::ErrorRecord>& errors) {
   Json list = Json::array();
   for (const recipe::ErrorRecord& error : errors) {
-    list.push_back({{"key", error.key}, {"classification", error.classification}, {"message", error.message}});
+    list.push_back(
+        {{"key", error.key}, {"classification", error.classification}, {"message", error.message}});
   }
   return list;
 }
 
 std::unexpected<Error> Corrupt(const std::string& what) {
-  return Fail(ErrorCode::kCorrupt, "the manifest " + what + "; get it anew from where the export was delivered");
+  return Fail(ErrorCode::kCorrupt,
+              "the manifest " + what + "; get it anew from where the export was delivered");
 }
 
 /// Counts are sums of other counts in the document: refuse what would overflow them.
@@ -92,7 +97,8 @@ Manifest Parse(std::string_view text) {
 
 /// Names come from outside: they must stay below the manifest's directory.
 bool IsInside(std::string_view name) {
-  if (name.empty() || name.front() == '/' || name.find('\0') != std::string_view::npos) return false;
+  if (name.empty() || name.front() == '/' || name.find('\0') != std::string_view::npos)
+    return false;
   for (size_t at = 0; at <= name.size();) {
     const size_t end = std::min(name.find('/', at), name.size());
     const std::string_view segment = name.substr(at, end - at);
@@ -122,33 +128,35 @@ Result<> CheckSums(const Manifest& manifest) {
     bytes += file.bytes;
   }
   const bool has_files = !manifest.files.empty();
-  if (has_files && (rows != manifest.counts.written || static_cast<int64_t>(bytes) != manifest.counts.bytes)) {
+  if (has_files &&
+      (rows != manifest.counts.written || static_cast<int64_t>(bytes) != manifest.counts.bytes)) {
     return Corrupt("has files that do not add up to its counts");
   }
   return {};
 }
 
-Result<std::optional<std::string>> CheckPart(const storage::ObjectReader& reader, const ManifestFile& file,
-                                             const ManifestPart& part,
-                                             const std::function<void(uint64_t)>& progress) {
+Result<std::optional<std::string>> CheckPart(const storage::ObjectReader& reader,
+                                             const ManifestFile& file, const ManifestPart& part,
+                                             const std::function<void(uint64_t)>& checked) {
   Sha256 hash;
   std::vector<std::byte> block(kReadBytes);
   for (uint64_t done = 0; done < part.bytes;) {
     const size_t wanted = std::min<uint64_t>(block.size(), part.bytes - done);
-    const size_t got =
-        TRY(const_cast<storage::ObjectReader&>(reader).ReadAt(part.offset + done, std::span(block).first(wanted)));
+    const size_t got = TRY(const_cast<storage::ObjectReader&>(reader).ReadAt(
+        part.offset + done, std::span(block).first(wanted)));
     if (got == 0) break;
     hash.Update(std::span(block).first(got));
     done += got;
-    if (progress) progress(got);
+    checked(got);
   }
   if (ToHex(hash.Finish()) == part.sha256) return std::nullopt;
-  return file.name + ": bytes " + std::to_string(part.offset) + " to " + std::to_string(part.offset + part.bytes) +
-         " are not those that were exported";
+  return file.name + ": bytes " + std::to_string(part.offset) + " to " +
+         std::to_string(part.offset + part.bytes) + " are not those that were exported";
 }
 
-Result<> CheckFile(storage::ObjectStore& store, std::string_view directory, const ManifestFile& file,
-                   const std::function<void(uint64_t)>& progress, std::vector<std::string>& problems) {
+Result<> CheckFile(storage::ObjectStore& store, std::string_view directory,
+                   const ManifestFile& file, const std::function<void(uint64_t)>& checked,
+                   std::vector<std::string>& problems) {
   const std::string key = directory.empty() ? file.name : std::string(directory) + "/" + file.name;
   const Result<std::unique_ptr<storage::ObjectReader>> reader = store.Open(key);
   if (!reader.has_value()) {
@@ -161,7 +169,7 @@ Result<> CheckFile(storage::ObjectStore& store, std::string_view directory, cons
                        std::to_string(file.bytes));
   }
   for (const ManifestPart& part : file.parts) {
-    if (auto problem = TRY(CheckPart(**reader, file, part, progress))) problems.push_back(*problem);
+    if (auto problem = TRY(CheckPart(**reader, file, part, checked))) problems.push_back(*problem);
   }
   return {};
 }
@@ -169,7 +177,9 @@ Result<> CheckFile(storage::ObjectStore& store, std::string_view directory, cons
 }  // namespace
 
 std::string ToJson(const Manifest& manifest) {
-  const auto embedded = [](const std::string& json) { return json.empty() ? Json::object() : Json::parse(json); };
+  const auto embedded = [](const std::string& json) {
+    return json.empty() ? Json::object() : Json::parse(json);
+  };
   Json files = Json::array();
   for (const ManifestFile& file : manifest.files) files.push_back(FileToJson(file));
   const Counts& counts = manifest.counts;
@@ -205,24 +215,30 @@ Result<Manifest> ManifestFromJson(std::string_view json) {
   }
 }
 
-Result<Verification> Verify(storage::ObjectStore& store, std::string_view directory, const VerifyingKey* key,
-                            const std::function<void(uint64_t bytes)>& progress) {
+Result<Verification> Verify(storage::ObjectStore& store, std::string_view directory,
+                            const VerifyingKey* key, const Progress& progress) {
   const std::string base = directory.empty() ? "" : std::string(directory) + "/";
   const std::string text = TRY(ReadWhole(store, base + std::string(Manifest::kName)));
   Verification found{.manifest = TRY(ManifestFromJson(text))};
-  const Result<std::string> signature = ReadWhole(store, base + std::string(Manifest::kSignatureName));
+  const Result<std::string> signature =
+      ReadWhole(store, base + std::string(Manifest::kSignatureName));
   if (signature.has_value()) {
     found.is_signed = true;
     if (key != nullptr && !key->Verify(text, *signature)) {
-      found.problems.push_back("manifest.json: the signature is not by the given key over these bytes");
+      found.problems.push_back(
+          "manifest.json: the signature is not by the given key over these bytes");
     }
   } else if (signature.error().code != ErrorCode::kNotFound) {
     return std::unexpected(signature.error());
   } else if (key != nullptr) {
     found.problems.push_back("manifest.json: is not signed, but a key was given");
   }
+  const auto total = static_cast<uint64_t>(found.manifest.counts.bytes);
+  const auto checked = [&](uint64_t bytes) {
+    if (progress) progress(bytes, total);
+  };
   for (const ManifestFile& file : found.manifest.files) {
-    TRY(CheckFile(store, directory, file, progress, found.problems));
+    TRY(CheckFile(store, directory, file, checked, found.problems));
   }
   return found;
 }

@@ -59,21 +59,24 @@ struct Manifest {
 /// Indented JSON with a line break at the end.
 std::string ToJson(const Manifest& manifest);
 
-/// kCorrupt says what is missing or wrong. Any bytes may be given. Accepts what reconciles only: counts against each
-/// other, parts against their file, files against the counts.
+/// kCorrupt says what is missing or wrong. Any bytes may be given. Accepts what reconciles only:
+/// counts against each other, parts against their file, files against the counts.
 Result<Manifest> ManifestFromJson(std::string_view json);
 
 /// What verification found.
 struct Verification {
   Manifest manifest;
   bool is_signed = false;
-  std::string key_id;  ///< Of the key that signed it, when signed.
+  std::string key_id;                 ///< Of the key that signed it, when signed.
   std::vector<std::string> problems;  ///< One line each; empty: the export is whole and unchanged.
 };
 
-/// Checks a delivered export without anything but its directory: signature (with `key`, where given; a signature is then
-/// required), sizes and every digest. Errors are those of reading; `progress` hears of bytes checked.
-Result<Verification> Verify(storage::ObjectStore& store, std::string_view directory, const VerifyingKey* key,
-                            const std::function<void(uint64_t bytes)>& progress);
+using Progress = std::function<void(uint64_t bytes, uint64_t total)>;
+
+/// Checks a delivered export without anything but its directory: signature (with `key`, where
+/// given; a signature is then required), sizes and every digest. Errors are those of reading;
+/// `progress` hears of bytes just checked, and of how many there are.
+Result<Verification> Verify(storage::ObjectStore& store, std::string_view directory,
+                            const VerifyingKey* key, const Progress& progress);
 
 }  // namespace spillway::engine

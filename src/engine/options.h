@@ -11,15 +11,19 @@ namespace spillway::engine {
 
 /// How the engine runs jobs.
 struct Options {
-  std::chrono::milliseconds lease{30'000};      ///< Work of a worker that falls silent is taken over after this.
-  std::chrono::milliseconds heartbeat{200};     ///< How often leases are renewed and cancellations seen.
+  std::chrono::milliseconds lease{
+      30'000};  ///< Work of a worker that falls silent is taken over after this.
+  std::chrono::milliseconds heartbeat{
+      200};  ///< How often leases are renewed and cancellations seen.
   std::chrono::milliseconds backoff_base{1'000};
   std::chrono::milliseconds backoff_max{60'000};
-  std::chrono::milliseconds idle_max{250};      ///< The longest pause between two looks into an empty queue.
-  int64_t attempts_max = 3;                     ///< E5, for transient errors.
-  int64_t parallel_max = 3;                     ///< E3, jobs of a group at a time.
+  std::chrono::milliseconds idle_max{
+      250};                  ///< The longest pause between two looks into an empty queue.
+  int64_t attempts_max = 3;  ///< E5, for transient errors.
+  int64_t parallel_max = 3;  ///< E3, jobs of a group at a time.
   std::map<std::string, int64_t, std::less<>> parallel_max_of_group;
-  size_t pending_bytes_max = 32 << 20;          ///< What a part may hold in memory while it waits for its turn.
+  size_t pending_bytes_max =
+      32 << 20;  ///< What a part may hold in memory while it waits for its turn.
 
   int64_t ParallelMax(std::string_view group) const {
     auto found = parallel_max_of_group.find(group);

@@ -34,7 +34,9 @@ std::string ToJson(const Outcome& outcome) { return nlohmann::json(outcome).dump
 std::string ToJson(const OutcomeReference& reference) { return nlohmann::json(reference).dump(); }
 std::string ToJson(const Receipt& receipt) { return nlohmann::json(receipt).dump(); }
 
-Result<Outcome> OutcomeFromJson(std::string_view json) { return Parse<Outcome>(json, "a job's outcome"); }
+Result<Outcome> OutcomeFromJson(std::string_view json) {
+  return Parse<Outcome>(json, "a job's outcome");
+}
 
 Result<OutcomeReference> OutcomeReferenceFromJson(std::string_view json) {
   return Parse<OutcomeReference>(json, "the record of a job's outcome");

@@ -12,14 +12,18 @@ namespace {
 
 constexpr size_t kChunksPerCall = 90;
 
-Result<> AddChunks(Context& context, const HeldJob& held, const std::vector<recipe::PlannedChunk>& planned) {
+Result<> AddChunks(Context& context, const HeldJob& held,
+                   const std::vector<recipe::PlannedChunk>& planned) {
   std::vector<store::NewChunk> page;
   for (size_t at = 0; at < planned.size(); at += kChunksPerCall) {
-    if (held.stop().stop_requested()) return Fail(ErrorCode::kCancelled, "stopped while recording the plan");
+    if (held.stop().stop_requested())
+      return Fail(ErrorCode::kCancelled, "stopped while recording the plan");
     page.clear();
     const size_t end = std::min(at + kChunksPerCall, planned.size());
     for (size_t i = at; i < end; ++i) {
-      page.push_back({.index = static_cast<int64_t>(i), .spec = planned[i].spec, .planned = planned[i].planned});
+      page.push_back({.index = static_cast<int64_t>(i),
+                      .spec = planned[i].spec,
+                      .planned = planned[i].planned});
     }
     TRY(context.store.AddChunks(held.lease(), page));
   }
@@ -33,15 +37,16 @@ Result<Job> Plan(Context& context, const HeldJob& held) {
   int64_t planned = 0;
   for (const recipe::PlannedChunk& chunk : plan.chunks) planned += chunk.planned;
   if (planned != plan.planned) {
-    return Fail(ErrorCode::kInternal, "the chunks are to hold " + std::to_string(planned) + " rows, the plan " +
-                                          std::to_string(plan.planned));
+    return Fail(ErrorCode::kInternal, "the chunks are to hold " + std::to_string(planned) +
+                                          " rows, the plan " + std::to_string(plan.planned));
   }
   TRY(AddChunks(context, held, plan.chunks));
-  return context.store.Update(held.lease(), {.phase = JobPhase::kProcessing,
-                                             .planned = plan.planned,
-                                             .chunks_total = static_cast<int64_t>(plan.chunks.size()),
-                                             .plan = plan.source,
-                                             .release = true});
+  return context.store.Update(held.lease(),
+                              {.phase = JobPhase::kProcessing,
+                               .planned = plan.planned,
+                               .chunks_total = static_cast<int64_t>(plan.chunks.size()),
+                               .plan = plan.source,
+                               .release = true});
 }
 
 }  // namespace

@@ -11,7 +11,8 @@ namespace spillway::engine {
 namespace {
 
 /// What a message's visibility becomes when its chunk cannot be claimed; none: delete it.
-std::optional<std::chrono::milliseconds> PauseFor(store::ClaimRefusal refusal, const Options& options) {
+std::optional<std::chrono::milliseconds> PauseFor(store::ClaimRefusal refusal,
+                                                  const Options& options) {
   switch (refusal) {
     case store::ClaimRefusal::kLeased:
       return options.lease;
@@ -33,7 +34,8 @@ Lease LeaseOf(const Chunk& chunk) {
           .expires_at = chunk.lease_expires_at};
 }
 
-store::Settlement SettlementFor(const Context& context, const HeldChunk& held, const Error& error, Random& random) {
+store::Settlement SettlementFor(const Context& context, const HeldChunk& held, const Error& error,
+                                Random& random) {
   store::Settlement settlement{.lease = held.held->lease()};
   const std::optional<StopReason> reason = held.held->reason();
   if (reason.has_value()) return settlement;  // kReleased; refused where the lease was lost.
@@ -47,12 +49,16 @@ store::Settlement SettlementFor(const Context& context, const HeldChunk& held, c
   return settlement;
 }
 
-store::Settlement Process(Context& context, const HeldChunks& held, const HeldChunk& one, Random& random) {
-  // An attempt that was never settled ended with its worker; a chunk that ends every worker is poison.
+store::Settlement Process(Context& context, const HeldChunks& held, const HeldChunk& one,
+                          Random& random) {
+  // An attempt that was never settled ended with its worker; a chunk that ends every worker is
+  // poison.
   if (one.chunk.attempts > context.options.attempts_max) {
     Error error{.code = ErrorCode::kUnavailable,
-                .message = "its workers fell silent in " + std::to_string(context.options.attempts_max) + " attempts"};
-    if (one.chunk.failure.has_value()) error.message += "; before that: " + one.chunk.failure->message;
+                .message = "its workers fell silent in " +
+                           std::to_string(context.options.attempts_max) + " attempts"};
+    if (one.chunk.failure.has_value())
+      error.message += "; before that: " + one.chunk.failure->message;
     return SettlementFor(context, one, error, random);
   }
   if (held.obstacle.has_value()) return SettlementFor(context, one, *held.obstacle, random);
@@ -61,13 +67,13 @@ store::Settlement Process(Context& context, const HeldChunks& held, const HeldCh
   if (!result.has_value()) return SettlementFor(context, one, result.error(), random);
   if (result->counts.planned != one.chunk.planned || !result->counts.Reconciled()) {
     const Counts& counts = result->counts;
-    return SettlementFor(
-        context, one,
-        {.code = ErrorCode::kCorrupt,
-         .message = "the source counted " + std::to_string(one.chunk.planned) + " rows; read were " +
-                    std::to_string(counts.written) + " written, " + std::to_string(counts.excluded) +
-                    " excluded, " + std::to_string(counts.failed) + " failed"},
-        random);
+    return SettlementFor(context, one,
+                         {.code = ErrorCode::kCorrupt,
+                          .message = "the source counted " + std::to_string(one.chunk.planned) +
+                                     " rows; read were " + std::to_string(counts.written) +
+                                     " written, " + std::to_string(counts.excluded) +
+                                     " excluded, " + std::to_string(counts.failed) + " failed"},
+                         random);
   }
   return {.lease = one.held->lease(),
           .kind = store::Settlement::Kind::kSucceeded,
@@ -78,10 +84,9 @@ store::Settlement Process(Context& context, const HeldChunks& held, const HeldCh
 Result<> PutInLine(Context& context, HeldChunks& held) {
   held.recipe = TRY(context.recipes.Find(held.job.recipe));
   const recipe::Destination destination = TRY(held.recipe->DestinationOf(held.job));
-  Staging& staging = context.stagings.Of(held.job, destination);
   for (HeldChunk& one : held.chunks) {
-    one.staging = &staging;
-    one.place = staging.Enter(one.chunk.index);
+    one.staging = context.stagings.Of(held.job, destination);
+    one.place = (*one.staging).Enter(one.chunk.index);
   }
   return {};
 }
@@ -95,13 +100,15 @@ Result<HeldChunks> ClaimChunks(Context& context, std::string_view job_id,
   for (const ChunkMessage& message : messages) {
     refs.push_back({.job_id = std::string(job_id), .index = message.chunk});
   }
-  std::vector<store::Claim> claims = TRY(context.store.ClaimChunks(refs, context.owner, context.options.lease));
+  std::vector<store::Claim> claims =
+      TRY(context.store.ClaimChunks(refs, context.owner, context.options.lease));
   std::vector<std::string> done;
   for (size_t i = 0; i < claims.size(); ++i) {
     const std::string& handle = messages[i].handle;
     if (auto* chunk = std::get_if<Chunk>(&claims[i])) {
       auto lease = std::make_unique<Heartbeat::Held>(context.heartbeat, LeaseOf(*chunk));
-      held.chunks.push_back({.chunk = std::move(*chunk), .handle = handle, .held = std::move(lease)});
+      held.chunks.push_back(
+          {.chunk = std::move(*chunk), .handle = handle, .held = std::move(lease)});
     } else if (auto pause = PauseFor(std::get<store::ClaimRefusal>(claims[i]), context.options)) {
       TRY(context.queue.SetVisibility(std::array{handle}, *pause));
     } else {
@@ -139,8 +146,10 @@ Result<> ProcessChunks(Context& context, HeldChunks held, Random& random) {
                                            {"error", settlement.failure->message}});
     }
     if (settled[i].applied && settlement.kind == Kind::kRetry) {
-      const auto pause = std::chrono::ceil<std::chrono::milliseconds>(settlement.not_before - context.clock.Now());
-      TRY(context.queue.SetVisibility(std::array{one.handle}, std::max(pause, std::chrono::milliseconds{0})));
+      const auto pause =
+          std::chrono::ceil<std::chrono::milliseconds>(settlement.not_before - context.clock.Now());
+      TRY(context.queue.SetVisibility(std::array{one.handle},
+                                      std::max(pause, std::chrono::milliseconds{0})));
     } else if (settled[i].applied && settlement.kind == Kind::kReleased) {
       TRY(context.queue.SetVisibility(std::array{one.handle}, std::chrono::milliseconds{0}));
     } else {
@@ -148,7 +157,8 @@ Result<> ProcessChunks(Context& context, HeldChunks held, Random& random) {
       last |= settled[i].applied && settled[i].chunks_open == 0;
     }
   }
-  if (last) TRY(SendWork(context.queue, std::array{Work{.act = Act::kFinish, .job_id = held.job.id}}));
+  if (last)
+    TRY(SendWork(context.queue, std::array{Work{.act = Act::kFinish, .job_id = held.job.id}}));
   if (!done.empty()) TRY(context.queue.Delete(done));
   return {};
 }

@@ -17,7 +17,7 @@ struct HeldChunk {
   Chunk chunk;
   std::string handle;  ///< Of the message that brought it.
   std::unique_ptr<Heartbeat::Held> held;
-  Staging* staging = nullptr;
+  Stagings::Use staging;
   Staging::Place place;
 };
 
@@ -37,7 +37,8 @@ struct ChunkMessage {
 
 /// Claims what the messages ask for, deals with messages whose chunks cannot be had, and puts the
 /// rest in line. Callers of one process take turns, so that the line is in the order of delivery.
-Result<HeldChunks> ClaimChunks(Context& context, std::string_view job_id, std::span<const ChunkMessage> messages);
+Result<HeldChunks> ClaimChunks(Context& context, std::string_view job_id,
+                               std::span<const ChunkMessage> messages);
 
 /// Processes the claimed chunks one after the other and settles them together.
 Result<> ProcessChunks(Context& context, HeldChunks chunks, Random& random);

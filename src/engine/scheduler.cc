@@ -6,8 +6,8 @@
 
 namespace spillway::engine {
 
-Result<> AdmitNext(store::JobStore& store, store::Queue& queue, std::string_view group, const Options& options,
-                   Timestamp now) {
+Result<> AdmitNext(store::JobStore& store, store::Queue& queue, std::string_view group,
+                   const Options& options, Timestamp now) {
   while (const std::optional<Job> admitted = TRY(store.Admit(group, options.ParallelMax(group)))) {
     TRY(Dispatch(store, queue, *admitted, now));
   }

@@ -55,7 +55,8 @@ Result<storage::Stage*> Staging::StageOf(std::string_view file) {
   std::lock_guard lock(mutex_);
   auto found = stages_.find(file);
   if (found == stages_.end()) {
-    const std::string key = prefix_ + owner_ + "-" + std::to_string(stages_.size());
+    // A stage may have been made although its answer was lost: no key is asked for twice.
+    const std::string key = prefix_ + owner_ + "-" + std::to_string(++stages_asked_for_);
     found = stages_.emplace(file, TRY(store_.CreateStage(key))).first;
   }
   return found->second.get();
@@ -64,7 +65,8 @@ Result<storage::Stage*> Staging::StageOf(std::string_view file) {
 Result<> PartWriter::AwaitTurn(std::stop_token stop) {
   if (order_ == PartOrder::kAlone) return {};
   std::unique_lock lock(staging_.mutex_);
-  const bool turn = staging_.left_.wait(lock, stop, [this] { return *staging_.line_.begin() >= chunk_; });
+  const bool turn =
+      staging_.left_.wait(lock, stop, [this] { return *staging_.line_.begin() >= chunk_; });
   if (!turn) return Fail(ErrorCode::kCancelled, "stopped while waiting to write");
   return {};
 }

@@ -22,12 +22,13 @@ namespace spillway::engine {
 
 class Staging;
 
-/// Whether a part stands behind those of earlier chunks in the same file, or has its file to itself.
+/// Whether a part stands behind those of earlier chunks in the same file, or has its file to
+/// itself.
 enum class PartOrder { kInTurn, kAlone };
 
-/// Collects one part of one chunk: digests its bytes, and stages them when it is the chunk's turn. Until then
-/// they wait in memory, up to a limit; at the limit the writer waits. One thread at a time; dropping
-/// it without Finish leaves bytes in the stage that nothing refers to.
+/// Collects one part of one chunk: digests its bytes, and stages them when it is the chunk's turn.
+/// Until then they wait in memory, up to a limit; at the limit the writer waits. One thread at a
+/// time; dropping it without Finish leaves bytes in the stage that nothing refers to.
 class PartWriter {
  public:
   /// Where the part's next bytes go: append, then Commit.
@@ -62,13 +63,14 @@ class PartWriter {
   std::vector<storage::ObjectRange> ranges_;
 };
 
-/// What one process stages for one job. Chunks of a file that run here at the same time are staged in the order of
-/// their indices, into one stage a file; so the usual file is already in one piece when it is
-/// published. Nothing depends on that order: parts say where they are. Thread-safe.
+/// What one process stages for one job. Chunks of a file that run here at the same time are staged
+/// in the order of their indices, into one stage a file; so the usual file is already in one piece
+/// when it is published. Nothing depends on that order: parts say where they are. Thread-safe.
 class Staging {
  public:
-  /// Stage keys start with `prefix/owner-`; `owner` must be new for every process.
-  Staging(storage::ObjectStore& store, std::string prefix, std::string owner, size_t pending_bytes_max)
+  /// Stage keys start with `prefix` and `owner`, which must be new for every Staging.
+  Staging(storage::ObjectStore& store, std::string prefix, std::string owner,
+          size_t pending_bytes_max)
       : store_(store),
         prefix_(std::move(prefix)),
         owner_(std::move(owner)),
@@ -82,7 +84,8 @@ class Staging {
    public:
     Place() = default;
     Place(Staging& staging, int64_t chunk) : staging_(&staging), chunk_(chunk) {}
-    Place(Place&& other) noexcept : staging_(std::exchange(other.staging_, nullptr)), chunk_(other.chunk_) {}
+    Place(Place&& other) noexcept
+        : staging_(std::exchange(other.staging_, nullptr)), chunk_(other.chunk_) {}
     Place& operator=(Place&& other) noexcept {
       std::swap(staging_, other.staging_);
       std::swap(chunk_, other.chunk_);
@@ -121,6 +124,7 @@ class Staging {
   std::condition_variable_any left_;
   std::multiset<int64_t> line_;
   std::map<std::string, std::unique_ptr<storage::Stage>, std::less<>> stages_;
+  int64_t stages_asked_for_ = 0;
 };
 
 }  // namespace spillway::engine

@@ -25,7 +25,8 @@ std::string ToBody(const Work& work) {
 
 Result<Work> WorkFromBody(std::string_view body) {
   const auto malformed = [body] {
-    return Fail(ErrorCode::kCorrupt, "a queue message reads \"" + std::string(body) + "\", not `act job [chunk]`");
+    return Fail(ErrorCode::kCorrupt,
+                "a queue message reads \"" + std::string(body) + "\", not `act job [chunk]`");
   };
   const size_t first = body.find(' ');
   if (first == std::string_view::npos) return malformed();
@@ -38,8 +39,10 @@ Result<Work> WorkFromBody(std::string_view body) {
     const size_t second = rest.find(' ');
     if (second == std::string_view::npos) return malformed();
     const std::string_view digits = rest.substr(second + 1);
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), work.chunk);
-    if (error != std::errc() || end != digits.data() + digits.size() || work.chunk < 0) return malformed();
+    const auto [end, error] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), work.chunk);
+    if (error != std::errc() || end != digits.data() + digits.size() || work.chunk < 0)
+      return malformed();
     rest = rest.substr(0, second);
   }
   if (rest.empty()) return malformed();
@@ -47,7 +50,8 @@ Result<Work> WorkFromBody(std::string_view body) {
   return work;
 }
 
-Result<> SendWork(store::Queue& queue, std::span<const Work> work, std::chrono::milliseconds delay) {
+Result<> SendWork(store::Queue& queue, std::span<const Work> work,
+                  std::chrono::milliseconds delay) {
   std::vector<store::Message> messages;
   for (size_t at = 0; at < work.size(); at += kSendMax) {
     messages.clear();

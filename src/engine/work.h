@@ -29,6 +29,7 @@ std::string ToBody(const Work& work);
 Result<Work> WorkFromBody(std::string_view body);
 
 /// Sends messages for the work, in order, as one group a job. `delay` holds them back.
-Result<> SendWork(store::Queue& queue, std::span<const Work> work, std::chrono::milliseconds delay = {});
+Result<> SendWork(store::Queue& queue, std::span<const Work> work,
+                  std::chrono::milliseconds delay = {});
 
 }  // namespace spillway::engine

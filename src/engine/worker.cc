@@ -41,7 +41,8 @@ void BatchSize::Learn(size_t chunks, std::chrono::microseconds elapsed) {
 
 Result<std::vector<Worker::Taken>> Worker::Take(size_t limit) {
   std::lock_guard lock(intake_);
-  const std::vector<store::Delivery> deliveries = TRY(context_.queue.Receive(limit, context_.options.lease));
+  const std::vector<store::Delivery> deliveries =
+      TRY(context_.queue.Receive(limit, context_.options.lease));
   std::vector<Taken> taken;
   std::map<std::string, std::vector<ChunkMessage>> chunks_of_job;
   for (const store::Delivery& delivery : deliveries) {

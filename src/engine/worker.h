@@ -14,8 +14,8 @@
 
 namespace spillway::engine {
 
-/// How many chunks to take at a time: one while chunks take long, up to kMax while they are so short
-/// that claiming costs more than working. Not thread-safe.
+/// How many chunks to take at a time: one while chunks take long, up to kMax while they are so
+/// short that claiming costs more than working. Not thread-safe.
 class BatchSize {
  public:
   static constexpr size_t kMax = 64;

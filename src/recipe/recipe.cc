@@ -40,7 +40,8 @@ Result<ChunkResult> ChunkResultFromJson(std::string_view json) {
   try {
     return nlohmann::json::parse(json).get<ChunkResult>();
   } catch (const nlohmann::json::exception& broken) {
-    return Fail(ErrorCode::kCorrupt, std::string("a chunk's recorded result does not read: ") + broken.what());
+    return Fail(ErrorCode::kCorrupt,
+                std::string("a chunk's recorded result does not read: ") + broken.what());
   }
 }
 
@@ -51,7 +52,8 @@ Result<const Recipe*> Recipes::Find(std::string_view name) const {
     if (!known.empty()) known += ", ";
     known += recipe->name();
   }
-  return Fail(ErrorCode::kNotFound, "no recipe named \"" + std::string(name) + "\"; there are: " + known);
+  return Fail(ErrorCode::kNotFound,
+              "no recipe named \"" + std::string(name) + "\"; there are: " + known);
 }
 
 }  // namespace spillway::recipe

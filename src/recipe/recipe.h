@@ -17,9 +17,9 @@ namespace spillway::engine {
 class Staging;
 }
 
-/// What an export is, apart from how it is run: a recipe plans a job into chunks, does one chunk, and
-/// says which files the results make. Leases, retries, cancellation, publication and the manifest are
-/// the engine's.
+/// What an export is, apart from how it is run: a recipe plans a job into chunks, does one chunk,
+/// and says which files the results make. Leases, retries, cancellation, publication and the
+/// manifest are the engine's.
 namespace spillway::recipe {
 
 /// Bytes that a chunk has staged for one output file.
@@ -85,14 +85,16 @@ struct OutputFile {
 /// What the chunks' results make.
 struct Assembly {
   std::vector<OutputFile> files;
-  int64_t cut_off = 0;  ///< Rows that a limit left out after they were written: they count as excluded.
+  int64_t cut_off =
+      0;  ///< Rows that a limit left out after they were written: they count as excluded.
   std::vector<ErrorRecord> errors;
 };
 
 /// Where a job's files go.
 struct Destination {
   storage::ObjectStore* store = nullptr;  ///< Lives as long as the recipe.
-  std::string directory;                  ///< Key prefix of the job's files and manifest, without a slash at the end.
+  std::string
+      directory;  ///< Key prefix of the job's files and manifest, without a slash at the end.
 };
 
 /// One kind of export. Thread-safe; holds no state of jobs.
@@ -110,11 +112,13 @@ class Recipe {
   /// Reads what there is and cuts it. Repeatable; the last plan that is recorded counts.
   virtual Result<Plan> MakePlan(const engine::Job& job, std::stop_token stop) const = 0;
 
-  /// Does one chunk, staging its parts. Repeatable. Returns within a tenth of a second of `stop`, with kCancelled.
+  /// Does one chunk, staging its parts. Repeatable. Returns within a tenth of a second of `stop`,
+  /// with kCancelled.
   virtual Result<ChunkResult> Process(const engine::Job& job, const engine::Chunk& chunk,
                                       engine::Staging& staging, std::stop_token stop) const = 0;
 
-  /// Orders the parts into files; may stage more bytes (a directory, a footer) and list them as parts.
+  /// Orders the parts into files; may stage more bytes (a directory, a footer) and list them as
+  /// parts.
   virtual Result<Assembly> Assemble(const engine::Job& job, std::vector<Part> parts,
                                     engine::Staging& staging) const = 0;
 };

@@ -24,7 +24,8 @@ Result<ChunkSpec> ChunkSpecFromJson(std::string_view text) {
     json.at("cut_off").get_to(spec.cut_off);
     return spec;
   } catch (const nlohmann::json::exception& broken) {
-    return Fail(ErrorCode::kCorrupt, std::string("a chunk's recorded work does not read: ") + broken.what());
+    return Fail(ErrorCode::kCorrupt,
+                std::string("a chunk's recorded work does not read: ") + broken.what());
   }
 }
 

@@ -11,11 +11,12 @@ namespace spillway::recipe {
 
 /// What one chunk of a message export does.
 struct ChunkSpec {
-  lake::ReadUnit unit;    ///< With no slices: an empty file.
-  std::string file;       ///< The output file, or the zip member, that the rows belong to.
-  bool first = true;      ///< The unit opens its file.
-  bool last = true;       ///< The unit closes its file.
-  int64_t cut_off = 0;    ///< Rows behind the unit that a limit leaves out; they count as excluded here.
+  lake::ReadUnit unit;  ///< With no slices: an empty file.
+  std::string file;     ///< The output file, or the zip member, that the rows belong to.
+  bool first = true;    ///< The unit opens its file.
+  bool last = true;     ///< The unit closes its file.
+  int64_t cut_off =
+      0;  ///< Rows behind the unit that a limit leaves out; they count as excluded here.
 };
 
 std::string ToJson(const ChunkSpec& spec);

@@ -24,14 +24,16 @@ uint64_t Framing(const arrow::Schema& schema) {
 uint64_t PartBytesMax(const OutputOptions& output, const arrow::Schema& schema) {
   const uint64_t limit = output.limits.bytes_per_file;
   if (limit == 0 || output.limits.on_limit == OnLimit::kFail) return 0;
-  const uint64_t whole = output.limits.on_limit == OnLimit::kTruncate ? std::min(limit, kTruncateStep) : limit;
+  const uint64_t whole =
+      output.limits.on_limit == OnLimit::kTruncate ? std::min(limit, kTruncateStep) : limit;
   return std::max<uint64_t>(whole, Framing(schema) + 1) - Framing(schema);
 }
 
 }  // namespace
 
 bool PartsAreFiles(const OutputOptions& output, const FileKind& kind) {
-  const bool splits_by_bytes = output.limits.bytes_per_file > 0 && output.limits.on_limit == OnLimit::kSplit;
+  const bool splits_by_bytes =
+      output.limits.bytes_per_file > 0 && output.limits.on_limit == OnLimit::kSplit;
   return !kind.format->joinable() || splits_by_bytes;
 }
 
@@ -46,16 +48,18 @@ Result<> CheckBytes(const OutputOptions& output, const std::vector<Part>& parts)
   for (const Part& part : parts) bytes_of_file[part.file] += EncodedBytes(part);
   for (const auto& [file, bytes] : bytes_of_file) {
     if (bytes <= output.limits.bytes_per_file) continue;
-    return Fail(ErrorCode::kOutOfSpace, file + " has " + std::to_string(bytes) +
-                                            " bytes, more than limits.bytes_per_file " +
-                                            std::to_string(output.limits.bytes_per_file) +
-                                            " allows; ask for a shorter range, or set on_limit: split");
+    return Fail(ErrorCode::kOutOfSpace,
+                file + " has " + std::to_string(bytes) +
+                    " bytes, more than limits.bytes_per_file " +
+                    std::to_string(output.limits.bytes_per_file) +
+                    " allows; ask for a shorter range, or set on_limit: split");
   }
   return {};
 }
 
-ChunkWriter::ChunkWriter(const OutputOptions& output, const FileKind& kind, const arrow::Schema& schema,
-                         const ChunkSpec& spec, int64_t chunk, Timestamp modified, engine::Staging& staging)
+ChunkWriter::ChunkWriter(const OutputOptions& output, const FileKind& kind,
+                         const arrow::Schema& schema, const ChunkSpec& spec, int64_t chunk,
+                         Timestamp modified, engine::Staging& staging)
     : output_(output),
       kind_(kind),
       schema_(schema),
@@ -74,8 +78,9 @@ Result<> ChunkWriter::Open(bool last) {
       const size_t dot = member.find('.', member.rfind('/') + 1);
       member.insert(dot, "_part" + std::to_string(parts_.size() + 1));
     }
-    encoder_ = TRY(NewZipPart(kind_, schema_, std::move(member), modified_, output_.compression_level,
-                              staging_.NewPart(std::string(kArchive), chunk_, PartOrder::kInTurn)));
+    encoder_ =
+        TRY(NewZipPart(kind_, schema_, std::move(member), modified_, output_.compression_level,
+                       staging_.NewPart(std::string(kArchive), chunk_, PartOrder::kInTurn)));
   } else if (PartsAreFiles(output_, kind_)) {
     const std::string file = std::to_string(chunk_) + "-" + std::to_string(parts_.size());
     encoder_ = TRY(NewFilePart(kind_, schema_, {.first = true, .last = true},
@@ -89,7 +94,8 @@ Result<> ChunkWriter::Open(bool last) {
 
 Result<> ChunkWriter::Close(std::stop_token stop) {
   Part part = TRY(encoder_->Finish(stop));
-  if (part.detail.empty()) part.detail = nlohmann::json{{"member_bytes", encoder_->encoded_bytes()}}.dump();
+  if (part.detail.empty())
+    part.detail = nlohmann::json{{"member_bytes", encoder_->encoded_bytes()}}.dump();
   parts_.push_back(std::move(part));
   encoder_.reset();
   return {};
@@ -127,7 +133,8 @@ Result<> ChunkWriter::Append(const arrow::RecordBatch& batch, std::stop_token st
     if (fitting == 0) {
       if (encoder_->encoded_bytes() == 0) {
         return Fail(ErrorCode::kOutOfSpace, "a single row is larger than limits.bytes_per_file " +
-                                                std::to_string(output_.limits.bytes_per_file) + " allows");
+                                                std::to_string(output_.limits.bytes_per_file) +
+                                                " allows");
       }
       TRY(Close(stop));
       continue;

@@ -21,8 +21,8 @@ namespace spillway::recipe {
 /// The stage that an archive's members and directory go to.
 inline constexpr std::string_view kArchive = "archive";
 
-/// Whether every part becomes a file of its own: formats that cannot be joined, and a limit on the bytes of a
-/// file, which only the encoder of the rows can keep.
+/// Whether every part becomes a file of its own: formats that cannot be joined, and a limit on the
+/// bytes of a file, which only the encoder of the rows can keep.
 bool PartsAreFiles(const OutputOptions& output, const FileKind& kind);
 
 /// Bytes of a part before compression.
@@ -34,8 +34,8 @@ Result<> CheckBytes(const OutputOptions& output, const std::vector<Part>& parts)
 /// Writes the rows of one chunk, in as many parts as the limits ask for. One thread at a time.
 class ChunkWriter {
  public:
-  ChunkWriter(const OutputOptions& output, const FileKind& kind, const arrow::Schema& schema, const ChunkSpec& spec,
-              int64_t chunk, Timestamp modified, engine::Staging& staging);
+  ChunkWriter(const OutputOptions& output, const FileKind& kind, const arrow::Schema& schema,
+              const ChunkSpec& spec, int64_t chunk, Timestamp modified, engine::Staging& staging);
 
   Result<> Append(const arrow::RecordBatch& batch, std::stop_token stop);
   /// All parts, in order; at least one.

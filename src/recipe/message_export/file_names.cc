@@ -1,8 +1,7 @@
 #include "recipe/message_export/file_names.h"
 
-#include <fmt/format.h>
-
 #include <date/tz.h>
+#include <fmt/format.h>
 
 #include "base/time_zone.h"
 
@@ -17,7 +16,9 @@ Result<std::string> RangeName(lake::TimeRange range, std::string_view time_zone)
   if (begin == first_day && end == end_day) {
     return date::format("%F", first_day) + "_" + date::format("%F", end_day - date::days{1});
   }
-  const auto minutes = [](auto time) { return date::format("%FT%H%M", date::floor<std::chrono::minutes>(time)); };
+  const auto minutes = [](auto time) {
+    return date::format("%FT%H%M", date::floor<std::chrono::minutes>(time));
+  };
   return minutes(begin) + "_" + minutes(end);
 }
 
@@ -26,7 +27,8 @@ Result<std::string> DayName(Timestamp instant, std::string_view time_zone) {
   return date::format("%F", date::floor<date::days>(zone->to_local(instant)));
 }
 
-std::string NumberedName(std::string_view stem, int64_t number, int64_t files, std::string_view extension) {
+std::string NumberedName(std::string_view stem, int64_t number, int64_t files,
+                         std::string_view extension) {
   if (files == 1) return fmt::format("{}{}", stem, extension);
   return fmt::format("{}_{:05}{}", stem, number, extension);
 }

@@ -9,13 +9,15 @@
 
 namespace spillway::recipe {
 
-/// `2025-01-11_2025-03-21` for whole days of the zone (both inclusive), `2025-01-11T0630_2025-01-11T1200` otherwise.
+/// `2025-01-11_2025-03-21` for whole days of the zone (both inclusive),
+/// `2025-01-11T0630_2025-01-11T1200` otherwise.
 Result<std::string> RangeName(lake::TimeRange range, std::string_view time_zone);
 
 /// The zone's day that holds the instant: `2025-01-11`.
 Result<std::string> DayName(Timestamp instant, std::string_view time_zone);
 
 /// `stem.csv` for the only file, `stem_00007.csv` for the seventh of several.
-std::string NumberedName(std::string_view stem, int64_t number, int64_t files, std::string_view extension);
+std::string NumberedName(std::string_view stem, int64_t number, int64_t files,
+                         std::string_view extension);
 
 }  // namespace spillway::recipe

@@ -25,7 +25,9 @@ Result<MessageExportParameters> ParametersOf(const engine::Job& job) {
 }
 
 Result<> CheckOptions(const OutputOptions& output) {
-  const auto refuse = [](std::string message) { return Fail(ErrorCode::kInvalidArgument, std::move(message)); };
+  const auto refuse = [](std::string message) {
+    return Fail(ErrorCode::kInvalidArgument, std::move(message));
+  };
   const FileKind kind = TRY(FileKind::Make(output));
   if (output.format == FileFormat::kParquet) {
     if (output.compression == Compression::kGzip || output.compression == Compression::kZstd) {
@@ -35,7 +37,8 @@ Result<> CheckOptions(const OutputOptions& output) {
       return refuse("limits.bytes_per_file cannot be kept for parquet; use limits.rows_per_file");
     }
   }
-  const bool truncates = output.limits.on_limit == OnLimit::kTruncate && output.limits.bytes_per_file > 0;
+  const bool truncates =
+      output.limits.on_limit == OnLimit::kTruncate && output.limits.bytes_per_file > 0;
   if (truncates && output.format == FileFormat::kJson) {
     return refuse("a JSON array cannot be truncated by bytes; use ndjson, or limits.rows_per_file");
   }
@@ -57,13 +60,15 @@ lake::CutOptions CutFor(const OutputOptions& output) {
 }
 
 /// E8: what a limit on rows does to a read, besides splitting it.
-Result<int64_t> ApplyRowLimit(const Limits& limits, std::vector<lake::ReadUnit>& units, int64_t rows) {
+Result<int64_t> ApplyRowLimit(const Limits& limits, std::vector<lake::ReadUnit>& units,
+                              int64_t rows) {
   const int64_t limit = limits.rows_per_file;
   if (limit == 0 || rows <= limit || limits.on_limit == OnLimit::kSplit) return 0;
   if (limits.on_limit == OnLimit::kFail) {
-    return Fail(ErrorCode::kOutOfSpace, std::to_string(rows) + " rows are more than limits.rows_per_file " +
-                                            std::to_string(limit) +
-                                            " allows; ask for a shorter range, or set on_limit: split");
+    return Fail(ErrorCode::kOutOfSpace,
+                std::to_string(rows) + " rows are more than limits.rows_per_file " +
+                    std::to_string(limit) +
+                    " allows; ask for a shorter range, or set on_limit: split");
   }
   int64_t kept = 0;
   size_t units_kept = 0;
@@ -77,7 +82,8 @@ Result<int64_t> ApplyRowLimit(const Limits& limits, std::vector<lake::ReadUnit>&
 }
 
 /// Gives every unit its file, or its member in the archive.
-Result<std::vector<ChunkSpec>> NameFiles(const MessageExportParameters& parameters, std::string_view export_name,
+Result<std::vector<ChunkSpec>> NameFiles(const MessageExportParameters& parameters,
+                                         std::string_view export_name,
                                          const std::vector<lake::ReadUnit>& units) {
   const OutputOptions& output = parameters.output;
   const FileKind kind = TRY(FileKind::Make(output));
@@ -92,7 +98,8 @@ Result<std::vector<ChunkSpec>> NameFiles(const MessageExportParameters& paramete
       const std::string unit_day = TRY(DayName(unit.range.begin, output.time_zone));
       of_day = unit_day == day ? of_day + 1 : 1;
       day = unit_day;
-      specs.push_back({.unit = unit, .file = NumberedName(day, of_day, of_day == 1 ? 1 : 2, extension)});
+      specs.push_back(
+          {.unit = unit, .file = NumberedName(day, of_day, of_day == 1 ? 1 : 2, extension)});
     }
     return specs;
   }
@@ -113,16 +120,12 @@ Result<std::vector<ChunkSpec>> NameFiles(const MessageExportParameters& paramete
 }
 
 std::string SourceJson(const lake::ReadPlan& plan) {
-  return nlohmann::json{{"lake_version", plan.version},
-                        {"rows", plan.rows},
-                        {"partitions", plan.partitions},
-                        {"partitions_pruned", plan.partitions_pruned},
-                        {"files", plan.files},
-                        {"files_pruned", plan.files_pruned},
-                        {"row_groups", plan.row_groups},
-                        {"row_groups_pruned", plan.row_groups_pruned},
-                        {"bytes", plan.bytes},
-                        {"bytes_pruned", plan.bytes_pruned}}
+  return nlohmann::json{
+      {"lake_version", plan.version},  {"rows", plan.rows},
+      {"partitions", plan.partitions}, {"partitions_pruned", plan.partitions_pruned},
+      {"files", plan.files},           {"files_pruned", plan.files_pruned},
+      {"row_groups", plan.row_groups}, {"row_groups_pruned", plan.row_groups_pruned},
+      {"bytes", plan.bytes},           {"bytes_pruned", plan.bytes_pruned}}
       .dump();
 }
 
@@ -138,10 +141,10 @@ void Truncate(const Limits& limits, std::vector<Part>& parts, Assembly& assembly
   for (size_t i = kept; i < parts.size(); ++i) assembly.cut_off += parts[i].rows;
   parts.resize(kept);
   if (assembly.cut_off == 0) return;
-  assembly.errors.push_back({.key = std::to_string(assembly.cut_off) + " rows",
-                             .classification = "excluded",
-                             .message = "left out at limits.bytes_per_file " +
-                                        std::to_string(limits.bytes_per_file)});
+  assembly.errors.push_back(
+      {.key = std::to_string(assembly.cut_off) + " rows",
+       .classification = "excluded",
+       .message = "left out at limits.bytes_per_file " + std::to_string(limits.bytes_per_file)});
 }
 
 Result<OutputFile> Archive(std::string name, std::vector<Part> parts, const engine::Job& job,
@@ -168,9 +171,11 @@ lake::Projection MessageExport::ProjectionOf(const OutputOptions& output) const 
 Result<CanonicalRequest> MessageExport::Canonicalise(const Request& request) const {
   const auto defaults = defaults_.find(request.export_name);
   if (defaults == defaults_.end()) {
-    return Fail(ErrorCode::kNotFound, "no export named \"" + request.export_name + "\" is configured");
+    return Fail(ErrorCode::kNotFound,
+                "no export named \"" + request.export_name + "\" is configured");
   }
-  MessageExportParameters parameters = TRY(ParametersFromJson(request.parameters, defaults->second));
+  MessageExportParameters parameters =
+      TRY(ParametersFromJson(request.parameters, defaults->second));
   OutputOptions& output = parameters.output;
   TRY(CheckOptions(output));
   TRY(destinations_(output.destination));
@@ -178,8 +183,9 @@ Result<CanonicalRequest> MessageExport::Canonicalise(const Request& request) con
   TRY(lake::ProjectedSchema(schema_, {output.columns}));
   const auto columns = static_cast<int64_t>(output.columns.size());
   if (output.limits.columns_max > 0 && columns > output.limits.columns_max) {
-    return Fail(ErrorCode::kInvalidArgument, std::to_string(columns) + " columns are more than limits.columns_max " +
-                                                 std::to_string(output.limits.columns_max) + " allows");
+    return Fail(ErrorCode::kInvalidArgument,
+                std::to_string(columns) + " columns are more than limits.columns_max " +
+                    std::to_string(output.limits.columns_max) + " allows");
   }
   TRY(log_.Read(parameters.organisation));
   return CanonicalRequest{.tenant = parameters.organisation,
@@ -189,16 +195,20 @@ Result<CanonicalRequest> MessageExport::Canonicalise(const Request& request) con
 
 Result<Destination> MessageExport::DestinationOf(const engine::Job& job) const {
   const MessageExportParameters parameters = TRY(ParametersOf(job));
-  return Destination{.store = TRY(destinations_(parameters.output.destination)),
-                     .directory = storage::EscapeKeySegment(parameters.organisation) + "/" + job.id};
+  return Destination{
+      .store = TRY(destinations_(parameters.output.destination)),
+      .directory = storage::EscapeKeySegment(parameters.organisation) + "/" + job.id};
 }
 
-Result<lake::ReadPlan> MessageExport::Read(const MessageExportParameters& parameters, std::stop_token stop) const {
+Result<lake::ReadPlan> MessageExport::Read(const MessageExportParameters& parameters,
+                                           std::stop_token stop) const {
   const lake::Snapshot snapshot = TRY(log_.Read(parameters.organisation));
-  return lake::PlanRead(lake_, schema_, snapshot, parameters.range, CutFor(parameters.output), std::move(stop));
+  return lake::PlanRead(lake_, schema_, snapshot, parameters.range, CutFor(parameters.output),
+                        std::move(stop));
 }
 
-Result<lake::ReadPlan> MessageExport::PlanOnly(std::string_view canonical_parameters, std::stop_token stop) const {
+Result<lake::ReadPlan> MessageExport::PlanOnly(std::string_view canonical_parameters,
+                                               std::stop_token stop) const {
   return Read(TRY(ParametersFromJson(canonical_parameters, OutputOptions{})), std::move(stop));
 }
 
@@ -263,7 +273,7 @@ Result<Assembly> MessageExport::Assemble(const engine::Job& job, std::vector<Par
   }
   const bool alone = PartsAreFiles(output, kind);
   const auto total = static_cast<int64_t>(parts.size());
-  for (int64_t i = 0; Part& part : parts) {
+  for (int64_t i = 0; Part & part : parts) {
     std::string name = alone ? NumberedName(stem, ++i, total, kind.extension()) : part.file;
     if (assembly.files.empty() || assembly.files.back().name != name) {
       assembly.files.push_back({.name = std::move(name), .parts = {}});

@@ -26,7 +26,8 @@ class MessageExport final : public Recipe {
 
   /// Everything outlives the recipe. `defaults` are by name of export.
   MessageExport(storage::ObjectStore& lake, lake::CommitLog& log, lake::LakeSchema schema,
-                std::map<std::string, OutputOptions, std::less<>> defaults, Destinations destinations)
+                std::map<std::string, OutputOptions, std::less<>> defaults,
+                Destinations destinations)
       : lake_(lake),
         log_(log),
         schema_(std::move(schema)),
@@ -37,16 +38,18 @@ class MessageExport final : public Recipe {
   Result<CanonicalRequest> Canonicalise(const Request& request) const override;
   Result<Destination> DestinationOf(const engine::Job& job) const override;
   Result<Plan> MakePlan(const engine::Job& job, std::stop_token stop) const override;
-  Result<ChunkResult> Process(const engine::Job& job, const engine::Chunk& chunk, engine::Staging& staging,
-                              std::stop_token stop) const override;
+  Result<ChunkResult> Process(const engine::Job& job, const engine::Chunk& chunk,
+                              engine::Staging& staging, std::stop_token stop) const override;
   Result<Assembly> Assemble(const engine::Job& job, std::vector<Part> parts,
                             engine::Staging& staging) const override;
 
   /// What an export with these canonical parameters would read (`spillway plan`).
-  Result<lake::ReadPlan> PlanOnly(std::string_view canonical_parameters, std::stop_token stop) const;
+  Result<lake::ReadPlan> PlanOnly(std::string_view canonical_parameters,
+                                  std::stop_token stop) const;
 
  private:
-  Result<lake::ReadPlan> Read(const MessageExportParameters& parameters, std::stop_token stop) const;
+  Result<lake::ReadPlan> Read(const MessageExportParameters& parameters,
+                              std::stop_token stop) const;
   lake::Projection ProjectionOf(const OutputOptions& output) const;
 
   storage::ObjectStore& lake_;

@@ -26,14 +26,15 @@ std::string DidYouMean(std::string_view name, std::span<const std::string> known
 }
 
 template <class Enum, size_t N>
-Result<Enum> FromName(const std::array<std::string_view, N>& names, std::string_view name, std::string_view what) {
+Result<Enum> FromName(const std::array<std::string_view, N>& names, std::string_view name,
+                      std::string_view what) {
   std::string known;
   for (size_t i = 0; i < N; ++i) {
     if (names[i] == name) return static_cast<Enum>(i);
     known += (i == 0 ? "" : ", ") + std::string(names[i]);
   }
-  return Fail(ErrorCode::kInvalidArgument,
-              "unknown " + std::string(what) + " \"" + std::string(name) + "\"; there are " + known);
+  return Fail(ErrorCode::kInvalidArgument, "unknown " + std::string(what) + " \"" +
+                                               std::string(name) + "\"; there are " + known);
 }
 
 /// Reads the members of one JSON object, and names those that nobody asked for.
@@ -49,7 +50,8 @@ class ObjectReader {
     try {
       found->get_to(into);
     } catch (const Json::exception&) {
-      return Fail(ErrorCode::kInvalidArgument, where_ + name + ": a " + found->type_name() + " does not fit");
+      return Fail(ErrorCode::kInvalidArgument,
+                  where_ + name + ": a " + found->type_name() + " does not fit");
     }
     return {};
   }
@@ -67,7 +69,8 @@ class ObjectReader {
     names_.push_back(name);
     const auto found = object_.find(name);
     if (found == object_.end()) return nullptr;
-    if (!found->is_object()) return Fail(ErrorCode::kInvalidArgument, where_ + name + ": must be an object");
+    if (!found->is_object())
+      return Fail(ErrorCode::kInvalidArgument, where_ + name + ": must be an object");
     return &*found;
   }
 
@@ -80,8 +83,8 @@ class ObjectReader {
   Result<> RefuseOthers() const {
     for (const auto& [name, value] : object_.items()) {
       if (std::ranges::find(names_, name) != names_.end()) continue;
-      return Fail(ErrorCode::kInvalidArgument, "unknown parameter \"" + where_ + name + "\"" +
-                                                   DidYouMean(name, names_));
+      return Fail(ErrorCode::kInvalidArgument,
+                  "unknown parameter \"" + where_ + name + "\"" + DidYouMean(name, names_));
     }
     return {};
   }
@@ -112,7 +115,8 @@ Result<> ReadColumns(const Json& json, std::vector<lake::Projection::Column>& co
       columns.push_back({.source = column.get<std::string>(), .name = column.get<std::string>()});
       continue;
     }
-    if (!column.is_object()) return Fail(ErrorCode::kInvalidArgument, "columns: each is a name or {source, name}");
+    if (!column.is_object())
+      return Fail(ErrorCode::kInvalidArgument, "columns: each is a name or {source, name}");
     ObjectReader reader(column, "columns.");
     lake::Projection::Column& read = columns.emplace_back();
     TRY(reader.Read("source", read.source));
@@ -127,7 +131,8 @@ Result<> ReadCsv(const Json& json, format::CsvOptions& csv) {
   ObjectReader reader(json, "csv.");
   std::string delimiter(1, csv.delimiter);
   TRY(reader.Read("delimiter", delimiter));
-  if (delimiter.size() != 1) return Fail(ErrorCode::kInvalidArgument, "csv.delimiter: must be one character");
+  if (delimiter.size() != 1)
+    return Fail(ErrorCode::kInvalidArgument, "csv.delimiter: must be one character");
   csv.delimiter = delimiter.front();
   TRY(reader.Read("line_end", csv.line_end));
   if (csv.line_end != "\n" && csv.line_end != "\r\n") {
@@ -160,7 +165,9 @@ Result<> ReadLimits(const Json& json, Limits& limits) {
 }  // namespace
 
 std::string_view Name(FileFormat format) { return kFormats[static_cast<size_t>(format)]; }
-std::string_view Name(Compression compression) { return kCompressions[static_cast<size_t>(compression)]; }
+std::string_view Name(Compression compression) {
+  return kCompressions[static_cast<size_t>(compression)];
+}
 std::string_view Name(OnLimit on_limit) { return kOnLimits[static_cast<size_t>(on_limit)]; }
 
 Result<FileFormat> FileFormatFromName(std::string_view name) {
@@ -169,12 +176,15 @@ Result<FileFormat> FileFormatFromName(std::string_view name) {
 Result<Compression> CompressionFromName(std::string_view name) {
   return FromName<Compression>(kCompressions, name, "compression");
 }
-Result<OnLimit> OnLimitFromName(std::string_view name) { return FromName<OnLimit>(kOnLimits, name, "on_limit"); }
+Result<OnLimit> OnLimitFromName(std::string_view name) {
+  return FromName<OnLimit>(kOnLimits, name, "on_limit");
+}
 
 std::string ToJson(const MessageExportParameters& parameters) {
   const OutputOptions& output = parameters.output;
   Json columns = Json::array();
-  for (const auto& [source, name] : output.columns) columns.push_back({{"source", source}, {"name", name}});
+  for (const auto& [source, name] : output.columns)
+    columns.push_back({{"source", source}, {"name", name}});
   return Json{{"organisation", parameters.organisation},
               {"from", FormatTimestamp(parameters.range.begin)},
               {"to", FormatTimestamp(parameters.range.end)},
@@ -200,9 +210,11 @@ std::string ToJson(const MessageExportParameters& parameters) {
       .dump();
 }
 
-Result<MessageExportParameters> ParametersFromJson(std::string_view text, const OutputOptions& defaults) {
+Result<MessageExportParameters> ParametersFromJson(std::string_view text,
+                                                   const OutputOptions& defaults) {
   const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object()) return Fail(ErrorCode::kInvalidArgument, "parameters must be one JSON object");
+  if (!json.is_object())
+    return Fail(ErrorCode::kInvalidArgument, "parameters must be one JSON object");
   MessageExportParameters parameters{.organisation = {}, .range = {}, .output = defaults};
   OutputOptions& output = parameters.output;
   ObjectReader reader(json, "");
@@ -210,9 +222,10 @@ Result<MessageExportParameters> ParametersFromJson(std::string_view text, const 
   parameters.range.begin = TRY(ReadInstant(reader, "from"));
   parameters.range.end = TRY(ReadInstant(reader, "to"));
   if (parameters.range.end <= parameters.range.begin) {
-    return Fail(ErrorCode::kInvalidArgument, "the range ends before it starts (`to` is exclusive): from " +
-                                                 FormatTimestamp(parameters.range.begin) + " to " +
-                                                 FormatTimestamp(parameters.range.end));
+    return Fail(ErrorCode::kInvalidArgument,
+                "the range ends before it starts (`to` is exclusive): from " +
+                    FormatTimestamp(parameters.range.begin) + " to " +
+                    FormatTimestamp(parameters.range.end));
   }
   TRY(reader.ReadName("format", output.format, FileFormatFromName));
   TRY(reader.ReadName("compression", output.compression, CompressionFromName));

@@ -26,7 +26,8 @@ struct Limits {
   bool operator==(const Limits&) const = default;
 };
 
-/// What the files of a message export look like. An export's configuration gives the defaults; a request may change each.
+/// What the files of a message export look like. An export's configuration gives the defaults; a
+/// request may change each.
 struct OutputOptions {
   FileFormat format = FileFormat::kCsv;
   Compression compression = Compression::kNone;
@@ -48,10 +49,11 @@ struct MessageExportParameters {
 /// JSON with sorted keys and every field there.
 std::string ToJson(const MessageExportParameters& parameters);
 
-/// Reads a request's JSON object over `defaults`: {"organisation", "from", "to" (RFC 3339, half-open), "format",
-/// "compression", "columns": ["a", {"source", "name"}], "time_zone", "csv": {…}, "limits": {…}, "destination"}.
-/// kInvalidArgument names an unknown or wrong field.
-Result<MessageExportParameters> ParametersFromJson(std::string_view json, const OutputOptions& defaults);
+/// Reads a request's JSON object over `defaults`: {"organisation", "from", "to" (RFC 3339,
+/// half-open), "format", "compression", "columns": ["a", {"source", "name"}], "time_zone", "csv":
+/// {…}, "limits": {…}, "destination"}. kInvalidArgument names an unknown or wrong field.
+Result<MessageExportParameters> ParametersFromJson(std::string_view json,
+                                                   const OutputOptions& defaults);
 
 std::string_view Name(FileFormat format);
 std::string_view Name(Compression compression);

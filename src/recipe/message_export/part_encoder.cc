@@ -5,15 +5,16 @@
 
 namespace spillway::envelope {
 
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ZipEntry, name, crc32, compressed_bytes, member_bytes, stored_bytes, descriptor)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ZipEntry, name, crc32, compressed_bytes, member_bytes,
+                                   stored_bytes, descriptor)
 
 }  // namespace spillway::envelope
 
 namespace spillway::recipe {
 namespace {
 
-/// What a zip member may hold in memory before its header is fixed. By bytes, not by turn, so that the
-/// same rows always make the same archive.
+/// What a zip member may hold in memory before its header is fixed. By bytes, not by turn, so that
+/// the same rows always make the same archive.
 constexpr size_t kMemberPendingMax = 16 << 20;
 
 Result<std::unique_ptr<format::Format>> MakeFormat(const OutputOptions& output) {
@@ -74,8 +75,8 @@ class PlainPart final : public PartEncoder {
 
 class CompressedPart final : public PartEncoder {
  public:
-  CompressedPart(std::unique_ptr<format::Encoder> encoder, std::unique_ptr<envelope::Wrapper> wrapper,
-                 engine::PartWriter writer)
+  CompressedPart(std::unique_ptr<format::Encoder> encoder,
+                 std::unique_ptr<envelope::Wrapper> wrapper, engine::PartWriter writer)
       : encoder_(std::move(encoder)), wrapper_(std::move(wrapper)), writer_(std::move(writer)) {}
 
   Result<> Append(const arrow::RecordBatch& batch, std::stop_token stop) override {
@@ -170,13 +171,15 @@ std::string FileKind::extension() const {
 }
 
 Result<std::unique_ptr<PartEncoder>> NewFilePart(const FileKind& kind, const arrow::Schema& schema,
-                                                 format::Position position, engine::PartWriter writer) {
+                                                 format::Position position,
+                                                 engine::PartWriter writer) {
   auto encoder = TRY(kind.format->NewEncoder(schema, position));
   if (kind.envelope->extension().empty()) {
     return std::make_unique<PlainPart>(std::move(encoder), std::move(writer));
   }
   auto wrapper = TRY(kind.envelope->NewWrapper());
-  return std::make_unique<CompressedPart>(std::move(encoder), std::move(wrapper), std::move(writer));
+  return std::make_unique<CompressedPart>(std::move(encoder), std::move(wrapper),
+                                          std::move(writer));
 }
 
 Result<std::unique_ptr<PartEncoder>> NewZipPart(const FileKind& kind, const arrow::Schema& schema,
@@ -193,7 +196,8 @@ Result<envelope::ZipEntry> ZipEntryFromJson(std::string_view json) {
   try {
     return nlohmann::json::parse(json).get<envelope::ZipEntry>();
   } catch (const nlohmann::json::exception& broken) {
-    return Fail(ErrorCode::kCorrupt, std::string("a zip member's record does not read: ") + broken.what());
+    return Fail(ErrorCode::kCorrupt,
+                std::string("a zip member's record does not read: ") + broken.what());
   }
 }
 

@@ -29,8 +29,8 @@ struct FileKind {
   std::string extension() const;
 };
 
-/// Turns the batches of one part into staged bytes: rows → format → envelope → stage. One thread at a
-/// time.
+/// Turns the batches of one part into staged bytes: rows → format → envelope → stage. One thread at
+/// a time.
 class PartEncoder {
  public:
   virtual ~PartEncoder() = default;
@@ -43,7 +43,8 @@ class PartEncoder {
 
 /// A part of a plain or compressed file.
 Result<std::unique_ptr<PartEncoder>> NewFilePart(const FileKind& kind, const arrow::Schema& schema,
-                                                 format::Position position, engine::PartWriter writer);
+                                                 format::Position position,
+                                                 engine::PartWriter writer);
 
 /// A part that is a member of a zip archive; its detail is the member's directory entry.
 Result<std::unique_ptr<PartEncoder>> NewZipPart(const FileKind& kind, const arrow::Schema& schema,

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <expected>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "cli/exit_code.h"
+#include "cli/interrupt.h"
+#include "cli/settings.h"
+#include "config/reader.h"
+
+namespace CLI {
+class App;
+}
+
+namespace spillway::cli {
+
+/// What every command has at hand.
+struct Invocation {
+  std::filesystem::path config = "spillway.yaml";
+  bool config_given = false;
+  bool json = false;
+  bool quiet = false;
+  std::vector<config::Override> overrides;
+  Interrupt& interrupt;
+
+  /// The configuration: the file, or the defaults where there is none and none was named. Problems
+  /// are printed, one a line; kInvalidArgument then has an empty message.
+  Result<Settings> Load() const;
+};
+
+/// How a command ends: with an exit code, or with an error whose one line is printed.
+using Outcome = Result<ExitCode>;
+
+/// What a command line has chosen to do.
+using Action = std::function<Outcome()>;
+
+/// Each adds its command to the program. Parsing a command line that names it sets `action`; what
+/// `invocation` and `action` refer to outlives the parsing and the action.
+void AddInit(CLI::App& program, const Invocation& invocation, Action& action);
+void AddIngest(CLI::App& program, const Invocation& invocation, Action& action);
+void AddAdopt(CLI::App& program, const Invocation& invocation, Action& action);
+void AddCompact(CLI::App& program, const Invocation& invocation, Action& action);
+void AddPlan(CLI::App& program, const Invocation& invocation, Action& action);
+void AddRun(CLI::App& program, const Invocation& invocation, Action& action);
+void AddWorker(CLI::App& program, const Invocation& invocation, Action& action);
+void AddJobs(CLI::App& program, const Invocation& invocation, Action& action);
+void AddVerify(CLI::App& program, const Invocation& invocation, Action& action);
+void AddConfig(CLI::App& program, const Invocation& invocation, Action& action);
+void AddDoctor(CLI::App& program, const Invocation& invocation, Action& action);
+void AddCompletion(CLI::App& program, const Invocation& invocation, Action& action);
+void AddVersion(CLI::App& program, const Invocation& invocation, Action& action);
+
+}  // namespace spillway::cli

@@ -1,0 +1,46 @@
+#include <CLI/CLI.hpp>
+
+#include "cli/command.h"
+#include "cli/messages.h"
+#include "cli/settings_file.h"
+
+namespace spillway::cli {
+namespace {
+
+void PrintText(const std::string& text) {
+  const bool ends_line = text.ends_with('\n');
+  PrintLine(ends_line ? std::string_view(text).substr(0, text.size() - 1) : std::string_view(text));
+}
+
+Outcome Check(const Invocation& invocation) {
+  TRY(invocation.Load());
+  if (!invocation.quiet) PrintLine(invocation.config.string() + ": good");
+  return ExitCode::kSuccess;
+}
+
+Outcome Show(const Invocation& invocation) {
+  PrintText(EffectiveSettings(TRY(invocation.Load())));
+  return ExitCode::kSuccess;
+}
+
+Outcome Schema(const Invocation& /*invocation*/) {
+  PrintText(SettingsSchema());
+  return ExitCode::kSuccess;
+}
+
+}  // namespace
+
+void AddConfig(CLI::App& program, const Invocation& invocation, Action& action) {
+  CLI::App* config = program.add_subcommand("config", "check, show or describe the configuration");
+  config->require_subcommand(1);
+  const auto add = [&](const char* name, const char* help, Outcome (*act)(const Invocation&)) {
+    config->add_subcommand(name, help)->callback([act, &invocation, &action] {
+      action = [act, &invocation] { return act(invocation); };
+    });
+  };
+  add("check", "report everything that is wrong, with line and column", Check);
+  add("show", "print the settings in effect, without secrets", Show);
+  add("schema", "print the JSON Schema of the configuration, for editors", Schema);
+}
+
+}  // namespace spillway::cli

@@ -1,0 +1,164 @@
+#include "cli/deployment.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+
+#include <arrow/api.h>
+
+#include "base/random.h"
+#include "batch/column_type.h"
+#include "storage/local/local_store.h"
+#include "storage/stream/stream_store.h"
+
+namespace spillway::cli {
+namespace {
+
+std::string NewOwner() {
+  std::array<char, 65> host{};
+  gethostname(host.data(), host.size() - 1);
+  std::string owner(host.data());
+  // Owners name stages, so they keep to what a key may hold.
+  std::ranges::replace_if(owner, [](unsigned char c) { return std::isalnum(c) == 0; }, '-');
+  return owner + "-" + std::to_string(getpid()) + "-" + Random::FromEntropy().Hex(8);
+}
+
+engine::Options OptionsOf(const Settings& settings) {
+  engine::Options options{.lease = settings.engine.lease,
+                          .heartbeat = settings.engine.heartbeat,
+                          .backoff_base = settings.engine.backoff.base,
+                          .backoff_max = settings.engine.backoff.max,
+                          .attempts_max = settings.engine.attempts,
+                          .pending_bytes_max = settings.engine.worker_memory.bytes};
+  for (const auto& [name, settings_of_export] : settings.exports) {
+    options.parallel_max_of_group[name] = settings_of_export.parallel;
+  }
+  return options;
+}
+
+Result<lake::LakeSchema> SchemaOf(const LakeSettings& settings) {
+  arrow::FieldVector fields;
+  for (const ColumnSettings& column : settings.columns) {
+    const bool nullable = column.name != settings.time;
+    fields.push_back(arrow::field(column.name, TRY(batch::ParseColumnType(column.type)), nullable));
+  }
+  return lake::LakeSchema{.columns = arrow::schema(std::move(fields)),
+                          .organisation_field = settings.organisation,
+                          .time_column = settings.time};
+}
+
+}  // namespace
+
+int ThreadsOf(const Settings& settings) {
+  if (settings.engine.threads > 0) return settings.engine.threads;
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+Deployment::Deployment(const Settings& settings, Log& log)
+    : settings_(settings), log_(log), owner_(NewOwner()), options_(OptionsOf(settings)) {}
+
+Result<std::unique_ptr<Deployment>> Deployment::Open(const Settings& settings, Log& log,
+                                                     Sharing sharing) {
+  std::unique_ptr<Deployment> deployment(new Deployment(settings, log));
+  TRY(deployment->OpenState(sharing));
+  TRY(deployment->OpenLake());
+  TRY(deployment->OpenSigningKey());
+  deployment->AssembleEngine();
+  return deployment;
+}
+
+Result<> Deployment::OpenState(Sharing sharing) {
+  database_ = TRY(store::Database::Open(settings_.state));
+  store_ = std::make_unique<store::SqliteStore>(*database_, clock_);
+  store::Database* messages = database_.get();
+  if (sharing == Sharing::kPrivate) {
+    private_messages_ = TRY(store::Database::Open(":memory:"));
+    messages = private_messages_.get();
+  }
+  queue_ = std::make_unique<store::SqliteQueue>(*messages, clock_);
+  return {};
+}
+
+Result<> Deployment::OpenLake() {
+  lake_ = TRY(storage::LocalStore::OpenOrCreate(settings_.lake.directory.string()));
+  lake_log_ = std::make_unique<lake::CommitLog>(*lake_, clock_);
+  lake_schema_ = TRY(SchemaOf(settings_.lake));
+  return {};
+}
+
+Result<> Deployment::OpenSigningKey() {
+  Result<SigningKey> key = SigningKey::Load(settings_.signing_key);
+  if (!key.has_value() && key.error().code == ErrorCode::kNotFound) {
+    key = SigningKey::Generate(settings_.signing_key);
+  }
+  signing_key_ = TRY(std::move(key));
+  return {};
+}
+
+Result<storage::ObjectStore*> Deployment::DestinationStore(std::string_view destination) {
+  std::lock_guard lock(destinations_mutex_);
+  if (auto found = destinations_.find(destination); found != destinations_.end())
+    return found->second.get();
+  std::unique_ptr<storage::ObjectStore> store;
+  if (!destination.starts_with('-')) {
+    store = TRY(storage::LocalStore::OpenOrCreate(std::string(destination)));
+  } else if (destination == StandardOutput()) {
+    const std::string beside_state = settings_.state.parent_path() / "streamed";
+    auto& rest = destinations_[beside_state];
+    if (rest == nullptr) rest = TRY(storage::LocalStore::OpenOrCreate(beside_state));
+    store = std::make_unique<storage::StreamStore>(STDOUT_FILENO, *rest, streaming_.get_token());
+  } else {
+    return Fail(ErrorCode::kNotFound,
+                "the export went to the standard output of a process that has ended; run it anew");
+  }
+  return destinations_.emplace(destination, std::move(store)).first->second.get();
+}
+
+void Deployment::AssembleEngine() {
+  std::map<std::string, recipe::OutputOptions, std::less<>> defaults;
+  for (const auto& [name, settings_of_export] : settings_.exports) {
+    defaults.emplace(name, OutputOptionsOf(settings_of_export));
+  }
+  auto message_export = std::make_unique<recipe::MessageExport>(
+      *lake_, *lake_log_, lake_schema_, std::move(defaults),
+      [this](std::string_view destination) { return DestinationStore(destination); });
+  message_export_ = message_export.get();
+  recipes_.Add(std::move(message_export));
+  engine_ = std::make_unique<engine::Engine>(*store_, *queue_, recipes_, clock_, options_);
+  heartbeat_ = std::make_unique<engine::Heartbeat>(*store_, clock_, options_);
+  stagings_ = std::make_unique<engine::Stagings>(owner_, options_);
+}
+
+engine::Context Deployment::ContextForWorkers() {
+  return {.store = *store_,
+          .queue = *queue_,
+          .recipes = recipes_,
+          .clock = clock_,
+          .log = log_,
+          .options = options_,
+          .signing_key = signing_key_.has_value() ? &*signing_key_ : nullptr,
+          .owner = owner_,
+          .heartbeat = *heartbeat_,
+          .stagings = *stagings_};
+}
+
+Deployment::Workers::Workers(Deployment& deployment) : worker_(deployment.ContextForWorkers()) {
+  engine::Heartbeat& heartbeat = *deployment.heartbeat_;
+  heartbeat_ = std::jthread([&heartbeat](std::stop_token stop) { heartbeat.Run(std::move(stop)); });
+  Random random = Random::FromEntropy();
+  for (int i = 0; i < ThreadsOf(deployment.settings_); ++i) {
+    threads_.emplace_back(
+        [this, seed = random.Next()](std::stop_token stop) { worker_.Run(std::move(stop), seed); });
+  }
+}
+
+Deployment::Workers::~Workers() {
+  for (std::jthread& thread : threads_) thread.request_stop();
+  heartbeat_.request_stop();  // Stops the work that is under way.
+  threads_.clear();
+}
+
+}  // namespace spillway::cli

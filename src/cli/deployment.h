@@ -1,0 +1,112 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/signing.h"
+#include "cli/settings.h"
+#include "engine/engine.h"
+#include "engine/heartbeat.h"
+#include "engine/worker.h"
+#include "recipe/message_export/message_export.h"
+#include "recipe/recipe.h"
+#include "source/lake/commit_log.h"
+#include "storage/object_store.h"
+#include "store/sqlite/database.h"
+#include "store/sqlite/sqlite_queue.h"
+#include "store/sqlite/sqlite_store.h"
+
+namespace spillway::cli {
+
+/// Who sees the messages that this process sends.
+enum class Sharing {
+  kShared,   ///< Every worker on the same state.
+  kPrivate,  ///< This process alone: its exports go to its own standard output.
+};
+
+/// How many threads work: those configured, or one a core.
+int ThreadsOf(const Settings& settings);
+
+/// The configured parts, put together: the one place where implementations are chosen. Lives as
+/// long as the command.
+class Deployment {
+ public:
+  static Result<std::unique_ptr<Deployment>> Open(const Settings& settings, Log& log,
+                                                  Sharing sharing);
+
+  store::JobStore& store() { return *store_; }
+  store::Queue& queue() { return *queue_; }
+  engine::Engine& engine() { return *engine_; }
+  const recipe::MessageExport& message_export() const { return *message_export_; }
+  storage::ObjectStore& lake() { return *lake_; }
+  lake::CommitLog& lake_log() { return *lake_log_; }
+  const lake::LakeSchema& lake_schema() const { return lake_schema_; }
+  Clock& clock() { return clock_; }
+  const Settings& settings() const { return settings_; }
+
+  /// The destination of an export that goes to this process's standard output.
+  std::string StandardOutput() const { return "-" + owner_; }
+
+  /// Gives up writing to standard output, even while its reader takes nothing.
+  void StopStreaming() { streaming_.request_stop(); }
+
+  /// The store behind a destination: a directory (made where it is missing), or StandardOutput().
+  Result<storage::ObjectStore*> DestinationStore(std::string_view destination);
+
+  /// Works on whatever is to be done, with the configured number of threads, until it is dropped.
+  class Workers {
+   public:
+    explicit Workers(Deployment& deployment);
+    ~Workers();
+    Workers(const Workers&) = delete;
+    Workers& operator=(const Workers&) = delete;
+
+   private:
+    engine::Worker worker_;
+    std::vector<std::jthread> threads_;
+    std::jthread heartbeat_;
+  };
+
+ private:
+  Deployment(const Settings& settings, Log& log);
+
+  Result<> OpenState(Sharing sharing);
+  Result<> OpenLake();
+  Result<> OpenSigningKey();
+  void AssembleEngine();
+  engine::Context ContextForWorkers();
+
+  const Settings settings_;
+  Log& log_;
+  SystemClock clock_;
+  const std::string owner_;
+  engine::Options options_;
+  std::unique_ptr<store::Database> database_;
+  std::unique_ptr<store::Database> private_messages_;
+  std::unique_ptr<store::JobStore> store_;
+  std::unique_ptr<store::Queue> queue_;
+  std::unique_ptr<storage::ObjectStore> lake_;
+  std::unique_ptr<lake::CommitLog> lake_log_;
+  lake::LakeSchema lake_schema_;
+  std::optional<SigningKey> signing_key_;
+  std::stop_source streaming_;
+  std::mutex destinations_mutex_;
+  std::map<std::string, std::unique_ptr<storage::ObjectStore>, std::less<>> destinations_;
+  recipe::Recipes recipes_;
+  const recipe::MessageExport* message_export_ = nullptr;
+  std::unique_ptr<engine::Engine> engine_;
+  std::unique_ptr<engine::Heartbeat> heartbeat_;
+  std::unique_ptr<engine::Stagings> stagings_;
+};
+
+}  // namespace spillway::cli

@@ -1,0 +1,136 @@
+#include "cli/export_flags.h"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <filesystem>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "base/nearest_name.h"
+#include "cli/time_range.h"
+#include "config/scalar.h"
+
+namespace spillway::cli {
+namespace {
+
+using Json = nlohmann::json;
+
+Result<int64_t> ParseCount(std::string_view flag, std::string_view text) {
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < 0) {
+    return Fail(ErrorCode::kInvalidArgument,
+                std::string(flag) + ": \"" + std::string(text) + "\" is no count");
+  }
+  return value;
+}
+
+Result<const ExportSettings*> FindExport(const Settings& settings, const std::string& name) {
+  if (auto found = settings.exports.find(name); found != settings.exports.end())
+    return &found->second;
+  std::vector<std::string> known;
+  for (const auto& [known_name, ignored] : settings.exports) known.push_back(known_name);
+  const std::optional<std::string> nearest = NearestName(name, known);
+  return Fail(ErrorCode::kNotFound,
+              "no export named \"" + name + "\" is configured" +
+                  (nearest.has_value() ? "; did you mean \"" + *nearest + "\"?" : ""));
+}
+
+Json Columns(const std::vector<std::string>& columns) {
+  Json list = Json::array();
+  for (const std::string& column : columns) {
+    const size_t equals = column.find('=');
+    if (equals == std::string::npos) {
+      list.push_back(column);
+    } else {
+      list.push_back({{"source", column.substr(0, equals)}, {"name", column.substr(equals + 1)}});
+    }
+  }
+  return list;
+}
+
+}  // namespace
+
+void ExportFlags::AddTo(CLI::App& command) {
+  command.add_option("export", export_name, "the configured export to run")->capture_default_str();
+  command.add_option("-o,--organisation", organisation, "whose messages")->required();
+  command
+      .add_option("--from", from,
+                  "first day (2025-01-31), local time (2025-01-31T06:00) or instant (…Z)")
+      ->required();
+  auto* to_option = command.add_option("--to", to, "end of the range, not included");
+  command.add_option("--through", through, "last day, included")->excludes(to_option);
+  command.add_option("-z,--time-zone", time_zone,
+                     "IANA zone of the range, of written times and of daily files");
+  command.add_option("-f,--format", format, "csv, json, ndjson or parquet");
+  command.add_option("-C,--compression", compression, "none, gzip, zstd, or zip with a file a day");
+  command.add_option("--compression-level", compression_level, "1 is fast; 9 (zstd: 19) is small");
+  command.add_option("--columns", columns, "columns and their order: name or source=name")
+      ->delimiter(',');
+  command.add_option("--null", null_marker, "what an absent value is written as in CSV");
+  command.add_option("--line-end", line_end, "of CSV: crlf or lf");
+  command.add_option("--rows-per-file", rows_per_file, "limit of rows a file");
+  command.add_option("--bytes-per-file", bytes_per_file,
+                     "limit of bytes a file, before compression (64 MiB)");
+  command.add_option("--on-limit", on_limit, "split, fail or truncate");
+  command.add_option("-O,--output", output, "directory for the files, or - for standard output");
+}
+
+Result<recipe::Request> ExportFlags::ToRequest(const Settings& settings,
+                                               std::string_view standard_output) const {
+  const ExportSettings* defaults = TRY(FindExport(settings, export_name));
+  const std::string zone = time_zone.empty() ? defaults->time_zone : time_zone;
+  const auto given = [](const std::string& text) {
+    return text.empty() ? std::nullopt : std::optional(text);
+  };
+  const lake::TimeRange range = TRY(ParseTimeRange(
+      {.from = from, .to = given(to), .through = given(through), .time_zone = zone}));
+  Json json = {{"organisation", organisation},
+               {"from", FormatTimestamp(range.begin)},
+               {"to", FormatTimestamp(range.end)},
+               {"time_zone", zone}};
+  if (!format.empty()) json["format"] = format;
+  if (!compression.empty()) json["compression"] = compression;
+  if (!compression_level.empty()) {
+    json["compression_level"] = TRY(ParseCount("--compression-level", compression_level));
+  }
+  if (!columns.empty()) json["columns"] = Columns(columns);
+  if (!null_marker.empty()) json["csv"]["null_marker"] = null_marker;
+  if (!line_end.empty()) {
+    if (line_end != "lf" && line_end != "crlf") {
+      return Fail(ErrorCode::kInvalidArgument,
+                  "--line-end: must be crlf or lf, not \"" + line_end + "\"");
+    }
+    json["csv"]["line_end"] = line_end == "lf" ? "\n" : "\r\n";
+  }
+  if (!rows_per_file.empty())
+    json["limits"]["rows_per_file"] = TRY(ParseCount("--rows-per-file", rows_per_file));
+  if (!bytes_per_file.empty()) {
+    const std::optional<config::ByteSize> bytes = config::ParseByteSize(bytes_per_file);
+    if (!bytes.has_value()) {
+      return Fail(ErrorCode::kInvalidArgument,
+                  "--bytes-per-file: \"" + bytes_per_file + "\" is no size like 64 MiB");
+    }
+    json["limits"]["bytes_per_file"] = bytes->bytes;
+  }
+  if (!on_limit.empty()) json["limits"]["on_limit"] = on_limit;
+  if (to_standard_output()) {
+    json["destination"] = standard_output;
+  } else if (!output.empty()) {
+    json["destination"] = std::filesystem::absolute(output).lexically_normal().string();
+  }
+  return recipe::Request{.export_name = export_name,
+                         .tenant = organisation,
+                         .parameters = json.dump(),
+                         .requested_by = CurrentUser()};
+}
+
+std::string CurrentUser() {
+  const passwd* user = getpwuid(getuid());
+  return user != nullptr ? user->pw_name : "uid " + std::to_string(getuid());
+}
+
+}  // namespace spillway::cli

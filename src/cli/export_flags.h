@@ -1,0 +1,48 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "cli/settings.h"
+#include "recipe/recipe.h"
+
+namespace CLI {
+class App;
+}
+
+namespace spillway::cli {
+
+/// What an export is asked for on the command line. Empty: as the configuration says.
+struct ExportFlags {
+  std::string export_name = "messages";
+  std::string organisation;
+  std::string from;
+  std::string to;
+  std::string through;
+  std::string time_zone;
+  std::string format;
+  std::string compression;
+  std::string compression_level;
+  std::vector<std::string> columns;  ///< `name` or `source=name`.
+  std::string null_marker;
+  std::string line_end;
+  std::string rows_per_file;
+  std::string bytes_per_file;
+  std::string on_limit;
+  std::string output;  ///< A directory, or "-".
+
+  void AddTo(CLI::App& command);
+
+  bool to_standard_output() const { return output == "-"; }
+
+  /// The request; `standard_output` is the destination that "-" stands for.
+  Result<recipe::Request> ToRequest(const Settings& settings,
+                                    std::string_view standard_output) const;
+};
+
+/// Who runs this program, for the records.
+std::string CurrentUser();
+
+}  // namespace spillway::cli

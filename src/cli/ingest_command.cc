@@ -1,0 +1,177 @@
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "cli/command.h"
+#include "cli/deployment.h"
+#include "cli/messages.h"
+#include "cli/progress_bar.h"
+#include "cli/reject_file.h"
+#include "source/lake/ingest.h"
+
+namespace spillway::cli {
+namespace {
+
+struct IngestFlags {
+  std::vector<std::string> inputs;
+  std::string batch_id;
+  std::filesystem::path rejects;
+};
+
+constexpr std::string_view kStandardInput = "-";
+
+/// The inputs, with every directory replaced by the files in it, by name.
+Result<std::vector<std::string>> FilesOf(const std::vector<std::string>& inputs) {
+  std::vector<std::string> files;
+  for (const std::string& input : inputs) {
+    std::error_code error;
+    if (input == kStandardInput || !std::filesystem::is_directory(input, error)) {
+      files.push_back(input);
+      continue;
+    }
+    const size_t first = files.size();
+    for (const auto& entry : std::filesystem::directory_iterator(input, error)) {
+      if (entry.is_regular_file(error)) files.push_back(entry.path().string());
+    }
+    if (error) return std::unexpected(FromErrno(error.value(), input));
+    if (files.size() == first)
+      return Fail(ErrorCode::kNotFound, input + ": no file in this directory");
+    std::sort(files.begin() + static_cast<ptrdiff_t>(first), files.end());
+  }
+  return files;
+}
+
+nlohmann::ordered_json ToJson(const std::string& input, const lake::IngestReport& report) {
+  return {{"input", input},
+          {"batch_id", report.batch_id},
+          {"duplicate", report.duplicate},
+          {"lines", report.lines},
+          {"rows", report.rows},
+          {"rejected", report.rejected},
+          {"empty_lines", report.empty_lines},
+          {"ignored_fields", report.ignored_fields},
+          {"input_bytes", report.input_bytes},
+          {"lake_bytes", report.output_bytes},
+          {"files", report.files},
+          {"lake_version", report.version}};
+}
+
+std::string Describe(const std::string& input, const lake::IngestReport& report,
+                     const std::string& rejects) {
+  if (report.duplicate)
+    return fmt::format("{}: is in the lake already (batch {}); nothing added", input,
+                       report.batch_id);
+  std::string line = fmt::format("{}: {} rows in {} files, {}", input, Grouped(report.rows),
+                                 report.files, ShortBytes(report.output_bytes));
+  if (report.ignored_fields > 0)
+    line += fmt::format("; {} unknown fields ignored", Grouped(report.ignored_fields));
+  if (report.rejected > 0)
+    line += fmt::format("; {} lines rejected, see {}", Grouped(report.rejected), rejects);
+  return line;
+}
+
+/// One ingest after the other, into one deployment.
+class Ingestion {
+ public:
+  Ingestion(Deployment& deployment, const Invocation& invocation, const IngestFlags& flags)
+      : deployment_(deployment), invocation_(invocation), flags_(flags) {}
+
+  std::stop_source& stop() { return stop_; }
+
+  Result<lake::IngestReport> Take(const std::string& name) {
+    const LakeSettings& settings = deployment_.settings().lake;
+    std::unique_ptr<lake::NdjsonInput> input =
+        name == kStandardInput ? lake::NdjsonFromStandardInput(stop_.get_token())
+                               : TRY(lake::OpenNdjsonFile(name));
+    rejects_ = RejectPath(name);
+    RejectFile rejects(rejects_);
+    lake::IngestOptions options{.batch_id = flags_.batch_id,
+                                .threads = ThreadsOf(deployment_.settings()),
+                                .memory_bytes = settings.ingest_memory.bytes,
+                                .unknown_fields = settings.unknown_fields,
+                                .line_bytes_max = settings.line_bytes_max.bytes,
+                                .files = {}};
+    ProgressBar bar(std::filesystem::path(name).filename().string(), "bytes");
+    const lake::IngestReport report = TRY(lake::Ingest(
+        deployment_.lake(), deployment_.lake_log(), deployment_.lake_schema(), *input, rejects,
+        options, random_, stop_.get_token(), [&](const lake::IngestProgress& progress) {
+          if (invocation_.quiet) return;
+          bar.Show(static_cast<int64_t>(progress.input_bytes),
+                   static_cast<int64_t>(progress.input_bytes_total.value_or(0)),
+                   fmt::format("{} lines", ShortCount(static_cast<double>(progress.lines))));
+        }));
+    TRY(rejects.Finish());
+    return report;
+  }
+
+  /// Where the lines went that the last input had refused.
+  const std::filesystem::path& rejects() const { return rejects_; }
+
+ private:
+  std::filesystem::path RejectPath(const std::string& name) const {
+    if (!flags_.rejects.empty()) return flags_.rejects;
+    return name == kStandardInput ? "stdin.rejects.ndjson" : name + ".rejects.ndjson";
+  }
+
+  Deployment& deployment_;
+  const Invocation& invocation_;
+  const IngestFlags& flags_;
+  Random random_ = Random::FromEntropy();
+  std::stop_source stop_;
+  std::filesystem::path rejects_;
+};
+
+Outcome Ingest(const Invocation& invocation, const IngestFlags& flags) {
+  const Settings settings = TRY(invocation.Load());
+  Log log(LogLevel::kError, settings.log.format, STDERR_FILENO);
+  const std::vector<std::string> files = TRY(FilesOf(flags.inputs));
+  if (files.size() > 1 && !flags.batch_id.empty()) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "--batch-id names one batch, but there are several inputs");
+  }
+  const auto deployment = TRY(Deployment::Open(settings, log, Sharing::kPrivate));
+  Ingestion ingestion(*deployment, invocation, flags);
+  invocation.interrupt.Listen([&ingestion] { ingestion.stop().request_stop(); });
+  nlohmann::ordered_json all = nlohmann::ordered_json::array();
+  bool rejected = false;
+  for (const std::string& file : files) {
+    const lake::IngestReport report = TRY(ingestion.Take(file));
+    rejected |= report.rejected > 0;
+    if (invocation.json) {
+      all.push_back(ToJson(file, report));
+    } else if (!invocation.quiet) {
+      PrintLine(Describe(file, report, ingestion.rejects()));
+    }
+  }
+  if (invocation.json) PrintJson(all);
+  return rejected ? ExitCode::kRejected : ExitCode::kSuccess;
+}
+
+}  // namespace
+
+void AddIngest(CLI::App& program, const Invocation& invocation, Action& action) {
+  auto flags = std::make_shared<IngestFlags>();
+  CLI::App* command = program.add_subcommand(
+      "ingest", "add messages (NDJSON, also gzip or zstd) to the lake, exactly once");
+  command->add_option("inputs", flags->inputs, "files, directories, or - for standard input")
+      ->required();
+  command->add_option("--batch-id", flags->batch_id,
+                      "name of the batch; default: the digest of its bytes");
+  command->add_option("--rejects", flags->rejects,
+                      "where refused lines go; default: INPUT.rejects.ndjson");
+  command->footer(
+      R"(A batch is added whole or not at all, and only once: running the same file again adds nothing.
+Examples:
+  spillway ingest messages-2025-01-*.ndjson.gz
+  zstdcat messages.zst | spillway ingest - --batch-id 2025-01-31T12)");
+  command->callback([flags, &invocation, &action] {
+    action = [flags, &invocation] { return Ingest(invocation, *flags); };
+  });
+}
+
+}  // namespace spillway::cli

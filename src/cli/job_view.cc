@@ -1,0 +1,89 @@
+#include "cli/job_view.h"
+
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "cli/messages.h"
+#include "cli/progress_bar.h"
+#include "engine/outcome.h"
+
+namespace spillway::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json Embedded(const std::string& json) {
+  Json parsed = Json::parse(json, nullptr, /*allow_exceptions=*/false);
+  return parsed.is_discarded() ? Json() : parsed;
+}
+
+std::string Directory(const engine::Job& job) {
+  const Json parameters = Embedded(job.parameters);
+  const Json outcome = Embedded(job.outcome);
+  if (!parameters.is_object() || !outcome.is_object()) return {};
+  const std::filesystem::path root = parameters.value("destination", "");
+  if (root.string().starts_with('-')) return "standard output";
+  return (root / outcome.value("manifest_key", "")).parent_path().string();
+}
+
+}  // namespace
+
+Json JobToJson(const engine::Job& job) {
+  const auto time = [](const std::optional<Timestamp>& at) {
+    return at.has_value() ? Json(FormatTimestamp(*at)) : Json();
+  };
+  Json json = {{"id", job.id},
+               {"task_id", job.task_id},
+               {"run", job.run},
+               {"export", job.export_name},
+               {"recipe", job.recipe},
+               {"tenant", job.tenant},
+               {"state", Name(job.state)},
+               {"phase", Name(job.phase)},
+               {"requested_by", job.requested_by},
+               {"created_at", FormatTimestamp(job.created_at)},
+               {"started_at", time(job.started_at)},
+               {"finished_at", time(job.finished_at)},
+               {"cancel_requested_at", time(job.cancel_requested_at)},
+               {"parameters", Embedded(job.parameters)},
+               {"source", Embedded(job.plan)},
+               {"chunks",
+                {{"total", job.chunks_total},
+                 {"succeeded", job.chunks_succeeded},
+                 {"dead", job.chunks_dead}}},
+               {"counts",
+                {{"planned", job.counts.planned},
+                 {"written", job.counts.written},
+                 {"excluded", job.counts.excluded},
+                 {"failed", job.counts.failed},
+                 {"bytes", job.counts.bytes}}},
+               {"outcome", Embedded(job.outcome)}};
+  json["directory"] = job.state == engine::JobState::kSucceeded ? Json(Directory(job)) : Json();
+  if (job.failure.has_value()) {
+    json["failure"] = {{"code", Name(job.failure->code)}, {"message", job.failure->message}};
+  }
+  return json;
+}
+
+std::string Summary(const engine::Job& job) {
+  if (job.state == engine::JobState::kCancelled) {
+    const Result<engine::Receipt> receipt = engine::ReceiptFromJson(job.outcome);
+    std::string line = "job " + job.id + " cancelled";
+    if (!receipt.has_value()) return line;
+    return line + fmt::format("; removed {} staged object{}, {}", receipt->objects_removed,
+                              receipt->objects_removed == 1 ? "" : "s",
+                              ShortBytes(receipt->bytes_removed));
+  }
+  const auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(
+      job.finished_at.value_or(job.updated_at) - job.started_at.value_or(job.created_at));
+  const engine::Counts& counts = job.counts;
+  return fmt::format(
+      "{} of {}: {} rows, {} in {}\nplanned {} = written {} + excluded {} + failed {}\n{}",
+      job.export_name, job.tenant, Grouped(counts.written),
+      ShortBytes(static_cast<uint64_t>(counts.bytes)), ShortDuration(elapsed),
+      Grouped(counts.planned), Grouped(counts.written), Grouped(counts.excluded),
+      Grouped(counts.failed), Directory(job));
+}
+
+}  // namespace spillway::cli

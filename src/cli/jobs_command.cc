@@ -1,0 +1,170 @@
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "cli/command.h"
+#include "cli/deployment.h"
+#include "cli/export_flags.h"
+#include "cli/job_view.h"
+#include "cli/messages.h"
+
+namespace spillway::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr size_t kDeadListed = 20;
+
+struct ListFlags {
+  std::string state;
+  std::string tenant;
+  std::string export_name;
+  std::string cursor;
+  size_t limit = 20;
+};
+
+Result<std::unique_ptr<Deployment>> OpenState(const Invocation& invocation, Log& log) {
+  return Deployment::Open(TRY(invocation.Load()), log, Sharing::kShared);
+}
+
+Log ErrorLog() { return Log(LogLevel::kError, LogFormat::kText, STDERR_FILENO); }
+
+std::string ProgressOf(const engine::Job& job) {
+  if (job.counts.planned == 0) return std::string(Name(job.phase));
+  const int64_t done = job.counts.written + job.counts.excluded;
+  return fmt::format("{} / {}", Grouped(done), Grouped(job.counts.planned));
+}
+
+Outcome List(const Invocation& invocation, const ListFlags& flags) {
+  Log log = ErrorLog();
+  const auto deployment = TRY(OpenState(invocation, log));
+  store::JobFilter filter;
+  if (!flags.state.empty()) filter.state = TRY(engine::JobStateFromName(flags.state));
+  if (!flags.tenant.empty()) filter.tenant = flags.tenant;
+  if (!flags.export_name.empty()) filter.export_name = flags.export_name;
+  const store::JobPage page = TRY(deployment->store().List(filter, flags.cursor, flags.limit));
+  if (invocation.json) {
+    Json jobs = Json::array();
+    for (const engine::Job& job : page.jobs) jobs.push_back(JobToJson(job));
+    PrintJson({{"jobs", std::move(jobs)}, {"next_cursor", page.next_cursor}});
+    return ExitCode::kSuccess;
+  }
+  if (page.jobs.empty()) PrintLine("no jobs");
+  for (const engine::Job& job : page.jobs) {
+    PrintLine(fmt::format("{}  {:<10}  {:<12}  {:<20}  {:>25}  {}", job.id, Name(job.state),
+                          job.export_name, job.tenant, ProgressOf(job),
+                          FormatTimestamp(job.created_at).substr(0, 19)));
+  }
+  if (!page.next_cursor.empty()) PrintLine("more: spillway jobs list --cursor " + page.next_cursor);
+  return ExitCode::kSuccess;
+}
+
+Json TransitionToJson(const engine::Transition& step) {
+  return {{"at", FormatTimestamp(step.at)},
+          {"from", step.from.has_value() ? Json(Name(*step.from)) : Json()},
+          {"to", Name(step.to)},
+          {"actor", step.actor},
+          {"cause", step.cause}};
+}
+
+Outcome Show(const Invocation& invocation, const std::string& id) {
+  Log log = ErrorLog();
+  const auto deployment = TRY(OpenState(invocation, log));
+  const engine::Job job = TRY(deployment->store().Get(id));
+  const std::vector<engine::Transition> history = TRY(deployment->store().History(id));
+  const std::vector<engine::Chunk> dead =
+      TRY(deployment->store().ListChunks(id, engine::ChunkState::kDead, -1, kDeadListed));
+  if (invocation.json) {
+    Json json = JobToJson(job);
+    for (const engine::Transition& step : history)
+      json["history"].push_back(TransitionToJson(step));
+    json["dead_chunks"] = Json::array();
+    for (const engine::Chunk& chunk : dead) {
+      json["dead_chunks"].push_back({{"chunk", chunk.index},
+                                     {"attempts", chunk.attempts},
+                                     {"code", chunk.failure ? Name(chunk.failure->code) : ""},
+                                     {"message", chunk.failure ? chunk.failure->message : ""}});
+    }
+    PrintJson(json);
+    return ExitCode::kSuccess;
+  }
+  PrintLine(Summary(job));
+  PrintLine(fmt::format("state {}, phase {}, chunks {} of {} done, {} dead", Name(job.state),
+                        Name(job.phase), job.chunks_succeeded, job.chunks_total, job.chunks_dead));
+  if (job.failure.has_value()) PrintLine(fmt::format("failure: {}", job.failure->message));
+  for (const engine::Transition& step : history) {
+    PrintLine(fmt::format("{}  {:<10}  {}  {}", FormatTimestamp(step.at), Name(step.to), step.actor,
+                          step.cause));
+  }
+  for (const engine::Chunk& chunk : dead) {
+    PrintLine(fmt::format("dead chunk {} after {} attempts: {}", chunk.index, chunk.attempts,
+                          chunk.failure ? chunk.failure->message : ""));
+  }
+  return ExitCode::kSuccess;
+}
+
+Outcome Print(const Invocation& invocation, const engine::Job& job, std::string_view line) {
+  invocation.json ? PrintJson(JobToJson(job)) : PrintLine(line);
+  return ExitCode::kSuccess;
+}
+
+Outcome Cancel(const Invocation& invocation, const std::string& id) {
+  Log log = ErrorLog();
+  const auto deployment = TRY(OpenState(invocation, log));
+  engine::Job job = TRY(deployment->engine().Cancel(id, CurrentUser(), "spillway jobs cancel"));
+  if (job.state == engine::JobState::kCancelled) return Print(invocation, job, Summary(job));
+  // Its workers stop by themselves; one of them removes what was staged. Where none is left, this
+  // process does.
+  const Deployment::Workers workers(*deployment);
+  while (!IsFinal(job.state)) {
+    deployment->clock().SleepFor(std::chrono::milliseconds{10}, {});
+    job = TRY(deployment->store().Get(id));
+  }
+  return Print(invocation, job, Summary(job));
+}
+
+Outcome Redrive(const Invocation& invocation, const std::string& id) {
+  Log log = ErrorLog();
+  const auto deployment = TRY(OpenState(invocation, log));
+  const engine::Job job = TRY(deployment->engine().Redrive(id, CurrentUser()));
+  return Print(
+      invocation, job,
+      fmt::format(
+          "job {} is waiting again; only what failed is rerun (spillway worker --until-idle)",
+          job.id));
+}
+
+void AddOne(CLI::App& jobs, const Invocation& invocation, Action& action, const std::string& name,
+            const std::string& help, Outcome (*act)(const Invocation&, const std::string&)) {
+  auto id = std::make_shared<std::string>();
+  CLI::App* command = jobs.add_subcommand(name, help);
+  command->add_option("job", *id, "the job's id")->required();
+  command->callback([id, act, &invocation, &action] {
+    action = [id, act, &invocation] { return act(invocation, *id); };
+  });
+}
+
+}  // namespace
+
+void AddJobs(CLI::App& program, const Invocation& invocation, Action& action) {
+  CLI::App* jobs = program.add_subcommand("jobs", "list, show, cancel and redrive jobs");
+  jobs->require_subcommand(1);
+  auto flags = std::make_shared<ListFlags>();
+  CLI::App* list = jobs->add_subcommand("list", "jobs, newest first");
+  list->add_option("--state", flags->state, "pending, processing, succeeded, failed or cancelled");
+  list->add_option("--tenant", flags->tenant, "of one organisation");
+  list->add_option("--export", flags->export_name, "of one export");
+  list->add_option("--limit", flags->limit, "at most this many")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  list->add_option("--cursor", flags->cursor, "where the page before ended");
+  list->callback([flags, &invocation, &action] {
+    action = [flags, &invocation] { return List(invocation, *flags); };
+  });
+  AddOne(*jobs, invocation, action, "show", "a job, its history and what failed", Show);
+  AddOne(*jobs, invocation, action, "cancel", "stop a job and remove what it staged", Cancel);
+  AddOne(*jobs, invocation, action, "redrive", "rerun what failed of a job, and only that",
+         Redrive);
+}
+
+}  // namespace spillway::cli

@@ -1,0 +1,68 @@
+#include <cstdio>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/command.h"
+#include "cli/exit_code.h"
+#include "cli/interrupt.h"
+#include "cli/messages.h"
+#include "cli/version.h"
+
+namespace spillway::cli {
+namespace {
+
+constexpr const char* kExamples = R"(Examples:
+  spillway init                                      write a starting spillway.yaml
+  spillway ingest messages.ndjson.gz                 messages into the lake, exactly once
+  spillway plan messages --organisation acme --from 2025-01-01 --to 2025-02-01
+  spillway run messages --organisation acme --from 2025-01-01 --to 2025-02-01 --compression zip
+  spillway verify exports/acme/6f1c…-1               is the delivery whole and unchanged?
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 not found, 4 conflict, 5 damaged data,
+6 permission denied, 7 no space or over a limit, 8 try again, 9 lines rejected, 130 cancelled.)";
+
+void AddCommands(CLI::App& program, const Invocation& invocation, Action& action) {
+  AddInit(program, invocation, action);
+  AddIngest(program, invocation, action);
+  AddPlan(program, invocation, action);
+  AddRun(program, invocation, action);
+  AddWorker(program, invocation, action);
+  AddJobs(program, invocation, action);
+  AddVerify(program, invocation, action);
+  AddConfig(program, invocation, action);
+  AddVersion(program, invocation, action);
+}
+
+int Main(int argc, char** argv) {
+  Interrupt interrupt;
+  Invocation invocation{.interrupt = interrupt};
+  Action action;
+  CLI::App program("Gets data out whole, and proves that nothing is missing.", "spillway");
+  program.footer(kExamples);
+  program.require_subcommand(1);
+  program.fallthrough();
+  CLI::Option* config = program.add_option("-c,--config", invocation.config, "configuration file")
+                            ->envname("SPILLWAY_CONFIG")
+                            ->capture_default_str();
+  program.add_flag("--json", invocation.json, "print results as JSON");
+  program.add_flag("-q,--quiet", invocation.quiet, "print nothing but errors");
+  AddCommands(program, invocation, action);
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::ParseError& problem) {
+    return problem.get_exit_code() == 0 ? program.exit(problem)
+                                        : static_cast<int>(PrintUsageProblem(program, problem));
+  }
+  invocation.config_given = config->count() > 0;
+
+  const Outcome outcome = action();
+  if (outcome.has_value()) return static_cast<int>(*outcome);
+  PrintError(outcome.error(), invocation.json);
+  return static_cast<int>(ExitCodeFor(outcome.error().code));
+}
+
+}  // namespace
+}  // namespace spillway::cli
+
+int main(int argc, char** argv) { return spillway::cli::Main(argc, argv); }

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "base/error.h"
+#include "cli/exit_code.h"
+
+namespace CLI {
+class App;
+class Error;
+}  // namespace CLI
+
+namespace spillway::cli {
+
+/// To standard error: `spillway: message`, or {"error": {"code", "message"}} in JSON. Nothing for
+/// an empty message.
+void PrintError(const Error& error, bool json);
+
+/// To standard error: what is wrong with the command line, in one line, and where its help is.
+ExitCode PrintUsageProblem(const CLI::App& program, const CLI::Error& problem);
+
+/// To standard output, with a line break.
+void PrintLine(std::string_view line);
+void PrintJson(const nlohmann::ordered_json& json);
+
+/// 1234567 as "1,234,567".
+std::string Grouped(int64_t number);
+
+}  // namespace spillway::cli

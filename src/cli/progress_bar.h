@@ -1,0 +1,49 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace spillway::cli {
+
+/// One line on a terminal that is drawn over and over: how far, how fast, how long yet. Draws
+/// nothing where standard error is no terminal. One thread at a time.
+class ProgressBar {
+ public:
+  /// `unit` names what is counted ("rows", "bytes").
+  ProgressBar(std::string title, std::string unit);
+  ~ProgressBar();
+  ProgressBar(const ProgressBar&) = delete;
+  ProgressBar& operator=(const ProgressBar&) = delete;
+
+  /// `total` 0: not known yet. `note` stands at the end of the line. Draws at most ten times a
+  /// second.
+  void Show(int64_t done, int64_t total, std::string_view note);
+
+  /// Takes the line away.
+  void Clear();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  std::string Line(int64_t done, int64_t total, std::string_view note, size_t width) const;
+
+  const std::string title_;
+  const std::string unit_;
+  const bool on_terminal_;
+  const Clock::time_point started_at_;
+  Clock::time_point drawn_at_;
+  bool drawn_ = false;
+};
+
+/// "1.2 M", "340 k", "17".
+std::string ShortCount(double count);
+
+/// "1.1 GB", "340 kB", "17 B".
+std::string ShortBytes(uint64_t bytes);
+
+/// "1 h 05 min", "2 min 03 s", "0.8 s".
+std::string ShortDuration(std::chrono::milliseconds duration);
+
+}  // namespace spillway::cli

@@ -1,0 +1,80 @@
+#include <filesystem>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "base/signing.h"
+#include "cli/command.h"
+#include "cli/messages.h"
+#include "cli/progress_bar.h"
+#include "engine/manifest.h"
+#include "storage/local/local_store.h"
+
+namespace spillway::cli {
+namespace {
+
+struct VerifyFlags {
+  std::filesystem::path export_directory;
+  std::filesystem::path key;
+};
+
+Outcome VerifyExport(const Invocation& invocation, const VerifyFlags& flags) {
+  std::filesystem::path directory = flags.export_directory;
+  if (directory.filename() == engine::Manifest::kName) directory = directory.parent_path();
+  std::optional<VerifyingKey> key;
+  if (!flags.key.empty()) key = TRY(VerifyingKey::Load(flags.key));
+  const auto store =
+      TRY(storage::LocalStore::OpenExisting(directory.empty() ? "." : directory.string()));
+  ProgressBar bar("verifying", "bytes");
+  int64_t checked = 0;
+  const engine::Verification found = TRY(engine::Verify(
+      *store, "", key.has_value() ? &*key : nullptr, [&](uint64_t bytes, uint64_t total) {
+        checked += static_cast<int64_t>(bytes);
+        if (!invocation.quiet) bar.Show(checked, static_cast<int64_t>(total), "");
+      }));
+  bar.Clear();
+  const engine::Counts& counts = found.manifest.counts;
+  const bool good = found.problems.empty();
+  if (invocation.json) {
+    PrintJson({{"whole", good},
+               {"signed", found.is_signed},
+               {"job", found.manifest.job_id},
+               {"files", found.manifest.files.size()},
+               {"rows", counts.written},
+               {"bytes", counts.bytes},
+               {"problems", found.problems}});
+  } else if (!invocation.quiet) {
+    for (const std::string& problem : found.problems) PrintLine(problem);
+    if (good) {
+      PrintLine(fmt::format("whole and unchanged: {} rows in {} file{}, {}; {}",
+                            Grouped(counts.written), found.manifest.files.size(),
+                            found.manifest.files.size() == 1 ? "" : "s",
+                            ShortBytes(static_cast<uint64_t>(counts.bytes)),
+                            key.has_value()   ? "signed by the given key"
+                            : found.is_signed ? "signed (give --key to check by whom)"
+                                              : "not signed"));
+    }
+  }
+  return good ? ExitCode::kSuccess : ExitCode::kFailed;
+}
+
+}  // namespace
+
+void AddVerify(CLI::App& program, const Invocation& invocation, Action& action) {
+  auto flags = std::make_shared<VerifyFlags>();
+  CLI::App* command =
+      program.add_subcommand("verify", "check a delivered export against its manifest, offline");
+  command
+      ->add_option("directory", flags->export_directory,
+                   "the delivered directory, or its manifest.json")
+      ->required();
+  command->add_option("-k,--key", flags->key, "PEM file of the key that must have signed it");
+  command->footer(
+      "Example:\n  spillway verify exports/acme/6f1c0d2e9a8b7c65-1 --key signing.pub.pem");
+  command->callback([flags, &invocation, &action] {
+    action = [flags, &invocation] { return VerifyExport(invocation, *flags); };
+  });
+}
+
+}  // namespace spillway::cli
