@@ -99,13 +99,17 @@ Result<> ValidatePrefix(std::string_view prefix) {
 }  // namespace
 
 Result<std::unique_ptr<LocalStore>> LocalStore::OpenExisting(const std::string& root) {
-  return std::unique_ptr<LocalStore>(
-      new LocalStore(TRY(DirectoryTree::Open(root, false)), TRY(BootId())));
+  return Over(DirectoryTree::Open(root, false));
 }
 
 Result<std::unique_ptr<LocalStore>> LocalStore::OpenOrCreate(const std::string& root) {
-  return std::unique_ptr<LocalStore>(
-      new LocalStore(TRY(DirectoryTree::Open(root, true)), TRY(BootId())));
+  return Over(DirectoryTree::Open(root, true));
+}
+
+Result<std::unique_ptr<LocalStore>> LocalStore::Over(Result<DirectoryTree> opened) {
+  DirectoryTree tree = TRY(std::move(opened));
+  std::string epoch = TRY(BootId());
+  return std::unique_ptr<LocalStore>(new LocalStore(std::move(tree), std::move(epoch)));
 }
 
 LocalStore::LocalStore(DirectoryTree tree, std::string epoch)

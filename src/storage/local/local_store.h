@@ -48,6 +48,7 @@ class LocalStore final : public ObjectStore {
   Result<ObjectInfo> Compose(std::string_view key, std::span<const ObjectRange> ranges) override;
 
  private:
+  static Result<std::unique_ptr<LocalStore>> Over(Result<DirectoryTree> opened);
   LocalStore(DirectoryTree tree, std::string epoch);
 
   Result<std::optional<ObjectInfo>> HeadFile(std::string_view key);
