@@ -121,9 +121,9 @@ std::shared_ptr<arrow::RecordBatch> TextTable(const std::vector<std::string>& va
 }
 
 std::shared_ptr<arrow::RecordBatch> OneColumn(std::shared_ptr<arrow::Array> values) {
+  const auto schema = arrow::schema({arrow::field("value", values->type())});
   const int64_t rows = values->length();
-  return arrow::RecordBatch::Make(arrow::schema({arrow::field("value", values->type())}), rows,
-                                  {std::move(values)});
+  return arrow::RecordBatch::Make(schema, rows, {std::move(values)});
 }
 
 }  // namespace spillway::format

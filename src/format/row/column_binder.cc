@@ -235,9 +235,9 @@ bool ColumnBinder::DictionaryChanged(const arrow::ArrayData& data) const {
   return data.dictionary != dictionary_data_;
 }
 
-void ColumnBinder::SetDictionaryText(const arrow::ArrayData& data, Buffer text,
+void ColumnBinder::SetDictionaryText(std::shared_ptr<arrow::ArrayData> dictionary, Buffer text,
                                      std::vector<uint32_t> starts) {
-  dictionary_data_ = data.dictionary;
+  dictionary_data_ = std::move(dictionary);
   text_ = std::move(text);
   starts_ = std::move(starts);
   entry_bytes_max_ = 0;

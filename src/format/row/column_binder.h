@@ -45,8 +45,10 @@ class ColumnBinder {
   ColumnBinder* dictionary() { return dictionary_.get(); }
   /// Whether the bound batch came with another dictionary than the text was made for.
   bool DictionaryChanged(const arrow::ArrayData& data) const;
-  /// The dictionary's entries, ready for the file: entry i is [starts[i], starts[i + 1]) of `text`.
-  void SetDictionaryText(const arrow::ArrayData& data, Buffer text, std::vector<uint32_t> starts);
+  /// The entries of `dictionary` as the file has them: entry i is [starts[i], starts[i + 1]) of
+  /// `text`. nullptr where the text serves the bound batch only.
+  void SetDictionaryText(std::shared_ptr<arrow::ArrayData> dictionary, Buffer text,
+                         std::vector<uint32_t> starts);
   /// Takes back the memory of the last dictionary's text.
   Buffer TakeDictionaryText() { return std::move(text_); }
 

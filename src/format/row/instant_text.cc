@@ -82,9 +82,13 @@ bool InstantText::MoveTo(int64_t value) {
   if (quoted_) *out++ = '"';
   suffix_bytes_ = static_cast<uint8_t>(out - suffix_);
 
+  // The minute is kept when the offset holds for all of it, and all of it can be stored.
   const int64_t minute = seconds - of_minute;
+  int64_t first, last;
+  const bool whole = minute >= span_.begin && minute + 60 <= span_.end &&
+                     !__builtin_mul_overflow(minute, units_per_second_, &first) &&
+                     !__builtin_mul_overflow(minute + 60, units_per_second_, &last);
   minute_begin_ = static_cast<uint64_t>(minute) * static_cast<uint64_t>(units_per_second_);
-  const bool whole = minute >= span_.begin && minute + 60 <= span_.end;
   minute_units_ = whole ? 60 * static_cast<uint64_t>(units_per_second_) : 0;
   return true;
 }

@@ -1,6 +1,8 @@
 #include "format/row/row_encoder.h"
 
 #include <algorithm>
+#include <map>
+#include <string_view>
 
 #include <arrow/api.h>
 
@@ -11,6 +13,9 @@ namespace {
 
 // Reserved for the worst case at a time; small enough for a core's own cache.
 constexpr uint64_t kBlockBytes = 1 << 20;
+
+constexpr std::string_view kNoTime = "a time outside the years 0000 to 9999";
+constexpr std::string_view kNoText = "not valid UTF-8; JSON has no other text";
 
 }  // namespace
 
@@ -74,13 +79,14 @@ Result<> RowEncoder<Dialect>::Bind(const arrow::RecordBatch& batch) {
   }
   for (size_t i = 0; i < binders_.size(); ++i) {
     ColumnBinder& binder = binders_[i];
-    const arrow::ArrayData& data = *batch.column_data(static_cast<int>(i));
-    if (binder.dictionary() != nullptr && binder.DictionaryChanged(data))
+    const auto data = batch.column_data(static_cast<int>(i));
+    if (binder.dictionary() != nullptr && binder.DictionaryChanged(*data)) {
       TRY(BindDictionary(binder, data));
-    binder.Bind(data);
+    }
+    binder.Bind(*data);
     columns_[i] = binder.column();
     writers_[i] = WriterFor(binder.column());
-    if (Dialect::kJson && binder.is_string()) TRY(CheckText(binder, data));
+    if (Dialect::kJson && binder.is_string()) TRY(CheckText(binder, *data));
   }
   return {};
 }
@@ -91,37 +97,48 @@ CellWriter<Dialect> RowEncoder<Dialect>::WriterFor(const Column& column) const {
 }
 
 template <class Dialect>
-Result<> RowEncoder<Dialect>::BindDictionary(ColumnBinder& binder, const arrow::ArrayData& data) {
-  const arrow::ArrayData& entries = *data.dictionary;
+Result<> RowEncoder<Dialect>::BindDictionary(ColumnBinder& binder,
+                                             const std::shared_ptr<arrow::ArrayData>& data) {
+  const arrow::ArrayData& entries = *data->dictionary;
   ColumnBinder& values = *binder.dictionary();
+  values.Bind(entries);
   Buffer text = binder.TakeDictionaryText();
   text.Clear();
-  std::vector<uint32_t> starts;
+  std::vector<uint32_t> starts = {0};
   starts.reserve(static_cast<size_t>(entries.length) + 1);
-  starts.push_back(0);
-  if (entries.length != 0) {
-    values.Bind(entries);
-    if (Dialect::kJson && values.is_string()) TRY(CheckText(values, entries));
-  }
-  const CellWriter<Dialect> writer = WriterFor(values.column());
-  Dialect dialect = layout_.dialect;
-  dialect.row_end_bytes = 0;
-  const size_t around = Dialect::kAround + dialect.null_bytes + 1;
+  std::map<int64_t, std::string_view> refused;
+  const bool check_text = Dialect::kJson && values.is_string() &&
+                          FirstInvalidText(values.column(), entries.length) >= 0;
+
+  const CellWriter<Dialect> write = WriterFor(values.column());
+  const size_t around = AroundBytes();
   for (int64_t i = 0; i < entries.length; ++i) {
     char* at = text.Reserve(values.TextBytesMax(i, i + 1, Dialect::kGrowth, around));
-    RowFailure failure;
-    char* end =
-        WriteRows<Dialect>(dialect, {&values.column(), 1}, {&writer, 1}, i, i + 1, at, &failure);
-    if (failure.row >= 0)
-      return FailAt(failure.column, 0,
-                    "an entry of its dictionary is outside the years 0000 to 9999");
-    text.Advance(static_cast<size_t>(end - at));
-    if (text.size() > UINT32_MAX)
-      return FailAt(values.column().index, 0, "its dictionary takes more than 4 GiB");
+    char* end = write(layout_.dialect, values.column(), i, at);
+    if (end == nullptr) {
+      refused.emplace(i, kNoTime);
+    } else if (check_text && !IsValidText(values.column(), i)) {
+      refused.emplace(i, kNoText);
+    } else {
+      text.Advance(static_cast<size_t>(end - at));
+    }
+    if (text.size() > UINT32_MAX) {
+      return Fail(ErrorCode::kUnsupported, "column \"" + names_[values.column().index] +
+                                               "\": a dictionary of more than 4 GiB");
+    }
     starts.push_back(static_cast<uint32_t>(text.size()));
   }
   text.Reserve(0);
-  binder.SetDictionaryText(data, std::move(text), std::move(starts));
+  // What is wrong with entries is wrong with the rows that use them.
+  if (!refused.empty()) {
+    const arrow::DictionaryArray array(data);
+    for (int64_t row = 0; row < array.length(); ++row) {
+      const auto found = array.IsNull(row) ? refused.end() : refused.find(array.GetValueIndex(row));
+      if (found != refused.end()) return FailAt(values.column().index, row, found->second);
+    }
+  }
+  binder.SetDictionaryText(refused.empty() ? data->dictionary : nullptr, std::move(text),
+                           std::move(starts));
   return {};
 }
 
@@ -130,8 +147,7 @@ Result<> RowEncoder<Dialect>::CheckText(const ColumnBinder& binder,
                                         const arrow::ArrayData& data) const {
   if (data.length == 0) return {};
   const int64_t row = FirstInvalidText(binder.column(), data.length);
-  if (row >= 0)
-    return FailAt(binder.column().index, row, "not valid UTF-8; JSON has no other text");
+  if (row >= 0) return FailAt(binder.column().index, row, kNoText);
   return {};
 }
 
@@ -140,16 +156,20 @@ Result<> RowEncoder<Dialect>::WriteBlock(int64_t begin, int64_t end, Buffer& out
   char* at = out.Reserve(BytesMax(begin, end));
   RowFailure failure;
   char* behind = WriteRows<Dialect>(layout_.dialect, columns_, writers_, begin, end, at, &failure);
-  if (failure.row >= 0)
-    return FailAt(failure.column, failure.row, "a time outside the years 0000 to 9999");
+  if (failure.row >= 0) return FailAt(failure.column, failure.row, kNoTime);
   out.Advance(static_cast<size_t>(behind - at));
   return {};
 }
 
 template <class Dialect>
+size_t RowEncoder<Dialect>::AroundBytes() const {
+  return Dialect::kAround + layout_.dialect.null_bytes + 1;  // and the delimiter
+}
+
+template <class Dialect>
 uint64_t RowEncoder<Dialect>::BytesMax(int64_t begin, int64_t end) const {
   const Dialect& dialect = layout_.dialect;
-  const size_t around = Dialect::kAround + dialect.null_bytes + 1;
+  const size_t around = AroundBytes();
   uint64_t bytes = static_cast<uint64_t>(end - begin) * dialect.row_end_bytes;
   for (const ColumnBinder& binder : binders_)
     bytes += binder.TextBytesMax(begin, end, Dialect::kGrowth, around);

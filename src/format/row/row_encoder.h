@@ -40,9 +40,10 @@ class RowEncoder final : public Encoder {
   void Open(Buffer& out);
   Result<> Bind(const arrow::RecordBatch& batch);
   CellWriter<Dialect> WriterFor(const Column& column) const;
-  Result<> BindDictionary(ColumnBinder& binder, const arrow::ArrayData& data);
+  Result<> BindDictionary(ColumnBinder& binder, const std::shared_ptr<arrow::ArrayData>& data);
   Result<> CheckText(const ColumnBinder& binder, const arrow::ArrayData& data) const;
   Result<> WriteBlock(int64_t begin, int64_t end, Buffer& out);
+  size_t AroundBytes() const;
   uint64_t BytesMax(int64_t begin, int64_t end) const;
   std::unexpected<Error> FailAt(uint32_t column, int64_t row, std::string_view why) const;
 
