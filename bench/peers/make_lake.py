@@ -31,7 +31,7 @@ def arguments():
     parser.add_argument("--organisations", type=int, default=20)
     parser.add_argument("--days", type=int, default=90)
     parser.add_argument("--big-organisation", type=int, default=7)
-    parser.add_argument("--big-rows", type=int, default=6_000_000, help="of the big organisation; the others share the rest")
+    parser.add_argument("--big-rows", type=int, default=6_000_000, help="of the big one; the others share the rest")
     parser.add_argument("--only-organisation", type=int)
     parser.add_argument("--seed", type=int, default=42)
     parser.add_argument("--row-group-rows", type=int, default=131_072)
@@ -48,7 +48,8 @@ class Texts:
         frequency = 1.0 / (np.arange(len(self.vocabulary)) + 10.0) ** 0.9
         words = random.choice(len(self.vocabulary), CORPUS_WORDS, p=frequency / frequency.sum())
         ends = random.random(CORPUS_WORDS) < .08
-        text = "".join(self.vocabulary[word] + (". " if end else " ") for word, end in zip(words.tolist(), ends.tolist()))
+        text = "".join(self.vocabulary[word] + (". " if end else " ")
+                       for word, end in zip(words.tolist(), ends.tolist()))
         corpus = np.frombuffer(text.encode(), np.uint8)
         starts = np.flatnonzero(corpus == ord(" ")).astype(np.int64) + 1
         self.starts = starts[starts < len(corpus) - 256]

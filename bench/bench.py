@@ -1,0 +1,57 @@
+#!/usr/bin/env python3
+"""Measures Spillway, and the peers in the same run. A line a figure goes to standard output, progress to standard
+error, tables to bench/RESULTS.md.
+
+  ONLY=lake,start    some paths: lake (all of lake-csv, lake-csv-disk, lake-csvgz, lake-zip, lake-parquet), ingest,
+                     engine, memory, cancel, start
+  ROUNDS=3           rounds of each comparison
+  FULL=1             ingest of all 12 M messages in place of 3 M
+  BENCH_DIR=…        where inputs are kept and outputs go (6 GB); default ~/.cache/spillway-bench
+  BENCH_BUILD=…      the build folder to measure; default build/release
+"""
+import os
+import sys
+
+import results
+from measure import Failed, say
+from paths import cancel, engine, ingest, lake, memory, start
+
+PATHS = {**dict.fromkeys(lake.PATHS, lake.measure), "ingest": ingest.measure, "engine": engine.measure,
+         "memory": memory.measure, "cancel": cancel.measure, "start": start.measure}
+CORES = 2
+
+
+def chosen():
+    wanted = [name for name in os.environ.get("ONLY", "").replace(",", " ").split()]
+    unknown = [name for name in wanted if not any(belongs(path, name) for path in PATHS)]
+    if unknown:
+        raise Failed(f"ONLY={unknown[0]}: there are {', '.join(['lake', *PATHS])}")
+    return [path for path in PATHS if not wanted or any(belongs(path, name) for name in wanted)]
+
+
+def belongs(path, name):
+    return path == name or path.startswith(name + "-")
+
+
+def main():
+    if len(sys.argv) > 1:
+        print(__doc__.strip())
+        return 0 if sys.argv[1] in ("-h", "--help") else 2
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
+    missed = []
+    try:
+        rounds = int(os.environ.get("ROUNDS", "3"))
+        for path in chosen():
+            say(f"== {path}")
+            report = PATHS[path](path, rounds)
+            results.keep(report)
+            missed += [figure.name for figure in report.figures if figure.reached is False]
+    except Failed as failure:
+        print(f"bench: {failure}", file=sys.stderr)
+        return 1
+    print(f"missed: {', '.join(missed)}" if missed else "every wanted figure is reached")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

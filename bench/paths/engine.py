@@ -1,0 +1,44 @@
+"""The engine's own cost over SQLite."""
+import json
+import statistics
+
+import inputs
+from deployment import BINARIES
+from measure import remove, run, say
+from results import Figure, Report
+
+WORK = inputs.DIRECTORY / "engine"
+EMPTY_CHUNKS = 200_000
+SMALL_CHUNKS = 1_000_000
+SMALL_CHUNK_BYTES = 64 << 10
+
+
+def engine(chunks, chunk_bytes):
+    remove(WORK)
+    usage = run([BINARIES / "bench" / "engine_bench", WORK, "--chunks", chunks, "--chunk-bytes", chunk_bytes])
+    remove(WORK)
+    found = json.loads(usage.printed)
+    say(f"  {chunks} chunks of {chunk_bytes} bytes: {found['chunks_per_second']} a second, planned in "
+        f"{found['planning_seconds']:.1f} s, finished in {found['finishing_seconds']:.1f} s")
+    return found, usage
+
+
+def measure(path, rounds):
+    report = Report("engine", "chunks claimed and completed by the real workers over one SQLite file, durably")
+    runs = [engine(EMPTY_CHUNKS, 0)[0] for _ in range(rounds)]
+    report.add(Figure("figure", "engine-chunks", statistics.median(one["chunks_per_second"] for one in runs), "chunks/s",
+                      at_least=5_000, beside=f"{EMPTY_CHUNKS:,} empty chunks, 2 threads"))
+    found, usage = engine(SMALL_CHUNKS, SMALL_CHUNK_BYTES)
+    each = found["shares"]["recipe"] * found["processing_seconds"] * found["threads"] / SMALL_CHUNKS
+    shares = ", ".join(f"{name} {share:.1%}" for name, share in found["shares"].items())
+    report.add(Figure("figure", "engine-small-chunks", found["chunks_per_second"], "chunks/s",
+                      beside=f"{SMALL_CHUNKS:,} chunks of {each * 1e6:.0f} µs of work each"))
+    cost = found["engine_share"] * found["processing_seconds"] * found["threads"] / SMALL_CHUNKS
+    report.add(Figure("figure", "engine-share", 100 * found["engine_share"], "%",
+                      beside=f"{cost * 1e6:.0f} µs of a thread for each chunk: {shares}"))
+    report.add(Figure("figure", "engine-planning", found["planning_seconds"], "s"))
+    report.add(Figure("figure", "engine-finishing", found["finishing_seconds"], "s"))
+    report.add(Figure("figure", "engine-memory", usage.peak / 1e6, "MB"))
+    report.notes.append(f"Of the two threads' time in the run of {SMALL_CHUNKS:,} chunks: {shares}. The rest is the engine's "
+                        "own code and waiting for the other thread.")
+    return report

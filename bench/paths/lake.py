@@ -1,0 +1,121 @@
+"""Exports of one organisation's messages out of the lake."""
+import functools
+import sys
+
+import inputs
+from deployment import BINARIES, Deployment, exported
+from measure import Contender, Failed, contents, race, remove, say
+from results import Report, compare
+
+OUTPUTS = inputs.DIRECTORY / "outputs"
+FLAGS = {"csv": (), "csvgz": ("--compression", "gzip"), "zip": ("--compression", "zip"), "parquet": ("--format", "parquet")}
+UNORDERED = {"duckdb-unordered", "chdb"}
+
+
+@functools.cache
+def rows_of(lake):
+    return contents("lake", lake)
+
+
+class LakeExports:
+    def __init__(self):
+        self.lake = inputs.lake()
+        self.deployment = Deployment(inputs.DIRECTORY / "deployment", self.lake)
+
+    def ours(self, kind, output="directory"):
+        return Contender("ours", lambda to: self.deployment.export(to, *FLAGS[kind]), output)
+
+    def floor(self, kind, output="file"):
+        sync = ("sync",) if output == "file" else ()
+        return Contender("floor", lambda to: [BINARIES / "bench" / "floor", self.lake, to, kind, "digest", *sync], output)
+
+    def peer(self, engine, kind, output="file"):
+        script = inputs.HERE / "peers" / "export.py"
+        return Contender(engine, lambda to: [sys.executable, "-B", script, engine, kind, self.lake, to], output)
+
+    def check(self, report, kind, contenders):
+        """Each writes its output once (which also warms the page cache), and all must hold the lake's rows."""
+        expected = rows_of(self.lake)
+        for contender in contenders:
+            output_kind = "directory" if contender.name == "ours" else "file"
+            _, output = contender.run(OUTPUTS, output_kind)
+            files = exported(output) if output_kind == "directory" else [output]
+            report.bytes[contender.name] = sum(path.stat().st_size for path in files)
+            found = contents(kind, output if kind == "parquet" else files[0])
+            remove(output)
+            same = ("rows", "values") if contender.name in UNORDERED else ("rows", "values", "order")
+            if any(found[key] != expected[key] for key in same):
+                raise Failed(f"{report.path}: {contender.name} wrote {found}, the lake holds {expected}")
+            say(f"  {contender.name}: the same rows{'' if 'order' in same else ', in no order'}, "
+                f"{report.bytes[contender.name] / 1e6:.0f} MB")
+
+    def measure(self, report, kind, contenders, rounds):
+        self.check(report, kind, contenders)
+        race(contenders, OUTPUTS, rounds)
+        report.contenders = contenders
+        return {contender.name: contender for contender in contenders}
+
+
+def csv(exports, rounds):
+    report = Report("lake-csv", "one organisation's 4.7 M messages of 71 days as CSV, to /dev/null")
+    contenders = [exports.ours("csv", "stdout"), exports.floor("csv", "null")]
+    contenders += [exports.peer(engine, "csv", "null") for engine in ("duckdb", "duckdb-unordered", "polars", "chdb")]
+    taken = exports.measure(report, "csv", contenders, rounds)
+    compare(report, "ratio", "lake-csv-vs-duckdb", taken["ours"], taken["duckdb"], at_least=1.9)
+    compare(report, "ratio", "lake-csv-vs-duckdb-unordered", taken["ours"], taken["duckdb-unordered"])
+    compare(report, "ratio", "lake-csv-vs-polars", taken["ours"], taken["polars"], at_least=1.25)
+    compare(report, "ratio", "lake-csv-vs-chdb", taken["ours"], taken["chdb"], at_least=1.25)
+    compare(report, "limit", "lake-csv", taken["ours"], taken["floor"], at_most=1.15)
+    return report
+
+
+def csv_disk(exports, rounds):
+    report = Report("lake-csv-disk", "the same to a file; ours and the floor with fsync, which no peer does")
+    contenders = [exports.ours("csv"), exports.floor("csv")]
+    contenders += [exports.peer(engine, "csv") for engine in ("duckdb", "duckdb-unordered", "polars", "chdb")]
+    taken = exports.measure(report, "csv", contenders, rounds)
+    compare(report, "ratio", "lake-csv-disk-vs-duckdb", taken["ours"], taken["duckdb"], at_least=2.3)
+    compare(report, "ratio", "lake-csv-disk-vs-duckdb-unordered", taken["ours"], taken["duckdb-unordered"])
+    compare(report, "ratio", "lake-csv-disk-vs-polars", taken["ours"], taken["polars"])
+    compare(report, "ratio", "lake-csv-disk-vs-chdb", taken["ours"], taken["chdb"], at_least=1.1)
+    compare(report, "limit", "lake-csv-disk", taken["ours"], taken["floor"])
+    return report
+
+
+def csvgz(exports, rounds):
+    report = Report("lake-csvgz", "as gzip-compressed CSV; ours, the floor, polars and igzip at level 1, DuckDB at its only one")
+    contenders = [exports.ours("csvgz"), exports.floor("csvgz")]
+    contenders += [exports.peer(engine, "csvgz") for engine in ("polars", "polars-igzip", "duckdb")]
+    taken = exports.measure(report, "csvgz", contenders, rounds)
+    compare(report, "ratio", "lake-csvgz-vs-polars", taken["ours"], taken["polars"], at_least=2.3)
+    compare(report, "ratio", "lake-csvgz-vs-polars-igzip", taken["ours"], taken["polars-igzip"])
+    compare(report, "ratio", "lake-csvgz-vs-duckdb", taken["ours"], taken["duckdb"], at_least=12)
+    compare(report, "limit", "lake-csvgz", taken["ours"], taken["floor"], at_most=1.15)
+    smaller = report.bytes["ours"] < report.bytes["polars"]
+    report.notes.append(f"Our file is {'smaller' if smaller else 'LARGER'} than that of polars; wanted is a smaller one.")
+    return report
+
+
+def archive(exports, rounds):
+    report = Report("lake-zip", "as a zip with a CSV a day; DuckDB with Python's zipfile at level 1")
+    contenders = [exports.ours("zip"), exports.floor("zip"), exports.peer("duckdb", "zip")]
+    taken = exports.measure(report, "zip", contenders, rounds)
+    compare(report, "ratio", "lake-zip-vs-duckdb", taken["ours"], taken["duckdb"], at_least=5.5)
+    compare(report, "limit", "lake-zip", taken["ours"], taken["floor"], at_most=1.15)
+    return report
+
+
+def parquet(exports, rounds):
+    report = Report("lake-parquet", "as Parquet with zstd")
+    contenders = [exports.ours("parquet"), exports.peer("duckdb", "parquet")]
+    taken = exports.measure(report, "parquet", contenders, rounds)
+    compare(report, "ratio", "lake-parquet-vs-duckdb", taken["ours"], taken["duckdb"], at_least=1.5)
+    return report
+
+
+PATHS = {"lake-csv": csv, "lake-csv-disk": csv_disk, "lake-csvgz": csvgz, "lake-zip": archive, "lake-parquet": parquet}
+
+
+def measure(path, rounds):
+    OUTPUTS.mkdir(parents=True, exist_ok=True)
+    return PATHS[path](LakeExports(), rounds)

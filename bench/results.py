@@ -1,0 +1,114 @@
+"""Figures beside what is wanted of them: a line each on standard output, a table for each path in RESULTS.md."""
+import dataclasses
+import datetime
+import os
+import pathlib
+import platform
+import re
+import subprocess
+
+FILE = pathlib.Path(__file__).resolve().parent / "RESULTS.md"
+
+
+@dataclasses.dataclass
+class Figure:
+    kind: str  # ratio, limit or figure
+    name: str
+    value: float
+    unit: str = ""
+    at_least: float = None
+    at_most: float = None
+    beside: str = ""
+
+    @property
+    def reached(self):
+        if self.at_least is None and self.at_most is None:
+            return None
+        return (self.at_least is None or self.value >= self.at_least) and (self.at_most is None or self.value <= self.at_most)
+
+    @property
+    def wanted(self):
+        bounds = [f"{sign} {bound:,g}" for sign, bound in (("≥", self.at_least), ("≤", self.at_most)) if bound is not None]
+        return " ".join(bounds)
+
+    @property
+    def mark(self):
+        return {None: "", True: "reached", False: "MISSED"}[self.reached]
+
+    @property
+    def shown(self):
+        return f"{self.value:,.0f}" if abs(self.value) >= 1000 else f"{self.value:.3g}"
+
+    def line(self):
+        words = [self.kind, self.name, self.shown, self.unit]
+        if self.wanted:
+            words.append(f"(wanted {self.wanted}: {self.mark})")
+        return " ".join(filter(None, words)) + (f"  {self.beside}" if self.beside else "")
+
+    def row(self):
+        return f"| {self.kind} {self.name} | {self.shown} {self.unit} | {self.wanted} | {self.mark} |"
+
+
+@dataclasses.dataclass
+class Report:
+    """Of one path: its figures, and a table of who took what."""
+    path: str
+    title: str
+    figures: list = dataclasses.field(default_factory=list)
+    contenders: list = dataclasses.field(default_factory=list)
+    bytes: dict = dataclasses.field(default_factory=dict)  # of each contender's output
+    notes: list = dataclasses.field(default_factory=list)
+
+    def add(self, figure):
+        self.figures.append(figure)
+        print(figure.line(), flush=True)
+
+    def markdown(self):
+        lines = [f"<!-- {self.path} -->", f"## {self.path}: {self.title}", "", facts(), ""]
+        lines += ["| figure | value | wanted | |", "| --- | ---: | ---: | --- |"]
+        lines += [figure.row() for figure in self.figures]
+        if self.contenders:
+            lines += ["", "| | wall s | of it without start | CPU s | peak MB | output MB |"]
+            lines += ["| --- | ---: | ---: | ---: | ---: | ---: |"]
+            lines += [self.contender_row(contender) for contender in self.contenders]
+        lines += [""] + self.notes if self.notes else []
+        return "\n".join(lines + [f"<!-- /{self.path} -->"])
+
+    def contender_row(self, contender):
+        alone, size = contender.median("alone"), self.bytes.get(contender.name)
+        return (f"| {contender.name} | {contender.median('wall'):.2f} | {'' if alone is None else f'{alone:.2f}'} "
+                f"| {contender.median('cpu'):.2f} | {contender.median('peak') / 1e6:.0f} "
+                f"| {'' if size is None else f'{size / 1e6:.1f}'} |")
+
+
+def describe(contender):
+    return (f"{contender.name} {contender.median('wall'):.2f} s {contender.median('cpu'):.2f} CPU s "
+            f"{contender.median('peak') / 1e6:.0f} MB")
+
+
+def compare(report, kind, name, ours, other, **bounds):
+    """`ratio`: how many times as long the other takes. `limit`: how many times as long ours takes."""
+    value = other.median("wall") / ours.median("wall")
+    if kind == "limit":
+        value = 1 / value
+    report.add(Figure(kind, name, value, beside=f"{describe(ours)}; {describe(other)}", **bounds))
+
+
+def facts():
+    model = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    commit = subprocess.run(["git", "-C", FILE.parent, "describe", "--always", "--dirty"], capture_output=True, text=True)
+    return (f"{datetime.date.today()}, {commit.stdout.strip() or 'no commit'}, on "
+            f"{model.group(1).strip() if model else platform.machine()}, 2 of {os.cpu_count()} cores, {memory:.0f} GiB, "
+            f"Linux {platform.release()}, load {os.getloadavg()[0]:.1f} at the end.")
+
+
+def keep(report):
+    """Puts the report in the place of the path's earlier one."""
+    text = FILE.read_text()
+    section = re.compile(f"<!-- {report.path} -->.*?<!-- /{report.path} -->", re.DOTALL)
+    if section.search(text):
+        text = section.sub(lambda _: report.markdown(), text)
+    else:
+        text = text.rstrip("\n") + "\n\n" + report.markdown() + "\n"
+    FILE.write_text(text)
