@@ -17,8 +17,8 @@ namespace spillway::store {
 /// What came of asking for a job.
 struct Created {
   engine::Job job;
-  bool created =
-      false;  ///< False: the task's latest run is pending, processing or succeeded; this is it.
+  /// False: the task's latest run is pending, processing or succeeded; this is it.
+  bool created = false;
 };
 
 struct JobFilter {
@@ -48,8 +48,8 @@ struct ChunkRef {
 enum class ClaimRefusal {
   kGone,       ///< No such chunk, or its job is final: forget the message.
   kSettled,    ///< It succeeded or is dead already: forget the message.
-  kLeased,     ///< Another owner holds an unexpired lease.
-  kNotYet,     ///< Its backoff has not passed.
+  kLeased,     ///< Somebody, perhaps the same owner, holds an unexpired lease.
+  kNotYet,     ///< Its backoff has not passed, or its job is not admitted or not planned yet.
   kCancelled,  ///< Its job is being cancelled: forget the message.
 };
 
@@ -75,16 +75,21 @@ struct Settlement {
 
 /// What became of a settlement.
 struct Settled {
-  bool applied = false;  ///< False: the lease was lost; nothing changed.
-  int64_t chunks_open =
-      0;  ///< Of the job, afterwards. Exactly one settlement sees the last one go.
+  bool applied = false;  ///< False: the lease was lost, or the job is final; nothing changed.
+  /// Of the job, afterwards, in the order of the call. Exactly one settlement sees the last one go.
+  /// Only where applied.
+  int64_t chunks_open = 0;
 };
 
-/// A change of a job under its lease. Absent fields stay as they are.
+/// A change of a job under its lease. Absent fields stay as they are. The store refuses kFinalizing
+/// with open chunks; kCompleted with counts that do not reconcile or behind a request to cancel;
+/// kSucceeded before kCompleted, kFailed without `failure`, kCancelled without a request.
 struct JobUpdate {
-  std::optional<engine::JobState> state;  ///< Recorded as a Transition with `actor` and `cause`.
+  /// Recorded as a Transition with `actor` and `cause`; kCancelled with those of the request.
+  /// kSucceeded clears `failure`.
+  std::optional<engine::JobState> state;
   std::optional<engine::JobPhase> phase;  ///< A change resets `attempts`.
-  std::optional<int64_t> planned;
+  std::optional<int64_t> planned;         ///< Counts::planned alone.
   std::optional<int64_t> chunks_total;
   std::optional<engine::Counts> counts;
   std::optional<std::string> plan;
@@ -103,10 +108,11 @@ struct Renewed {
 
 /// The source of truth for jobs and chunks. Every write is conditional on a state or a fencing
 /// token and touches at most 100 items (docs/adr/0003), so that SQL databases and DynamoDB can both
-/// carry it. Thread-safe; any number of processes may share one store. Time comes from the Clock
-/// that the store was made with. Errors: kUnavailable (retryable) when the database does not
-/// answer, kNotFound for an unknown job, kConflict for a condition that does not hold; illegal
-/// transitions are kConflict and are refused by the database itself.
+/// carry it. A lease whose time has passed is still held while nobody has taken it over: the newest
+/// token decides, not the clock. Thread-safe; any number of processes may share one store. Time
+/// comes from the Clock that the store was made with. Errors: kUnavailable (retryable) when the
+/// database does not answer, kNotFound for an unknown job, kConflict for a condition that does not
+/// hold; illegal transitions are kConflict and are refused by the database itself.
 class JobStore {
  public:
   virtual ~JobStore() = default;
@@ -116,16 +122,18 @@ class JobStore {
   virtual Result<Created> Create(const engine::Job& job, bool fresh) = 0;
 
   virtual Result<engine::Job> Get(std::string_view job_id) = 0;
+
+  /// Newest first. Pages stand still while jobs are added: `cursor` is the last page's, or empty.
   virtual Result<JobPage> List(const JobFilter& filter, std::string_view cursor, size_t limit) = 0;
   virtual Result<std::vector<engine::Transition>> History(std::string_view job_id) = 0;
 
   /// E3. Moves the oldest pending job of the group to processing if fewer than `parallel_max` of
-  /// the group are; none otherwise.
+  /// the group are; none otherwise. A redriven job keeps its age.
   virtual Result<std::optional<engine::Job>> Admit(std::string_view group,
                                                    int64_t parallel_max) = 0;
 
   /// Takes the lease for a job-level act (plan, finalize, discard); raises `attempts` and the
-  /// token. kConflict while another owner's is unexpired, and on final jobs.
+  /// token. kConflict while another owner's is unexpired, and on jobs that are not in processing.
   virtual Result<engine::Job> AcquireJob(std::string_view job_id, std::string_view owner,
                                          std::chrono::milliseconds duration) = 0;
 
@@ -150,10 +158,11 @@ class JobStore {
                                                  std::chrono::milliseconds duration) = 0;
 
   /// Ends leased work; answers in order. Settlements of one call are one durable transaction where
-  /// they belong to one job (at most 90).
+  /// they belong to one job (at most 90). Work that was done counts although the job was asked to
+  /// stop; nothing is settled on a final job.
   virtual Result<std::vector<Settled>> Settle(std::span<const Settlement> settlements) = 0;
 
-  /// Heartbeat: extends leases still held; answers in order.
+  /// Heartbeat: extends leases still held, of jobs in processing; answers in order.
   virtual Result<std::vector<Renewed>> Renew(std::span<const engine::Lease> leases,
                                              std::chrono::milliseconds duration) = 0;
 
@@ -162,16 +171,20 @@ class JobStore {
                                                         std::optional<engine::ChunkState> state,
                                                         int64_t after, size_t limit) = 0;
 
-  /// Redrive: a failed job goes back to pending and its dead chunks (all of them) to pending with
-  /// no attempts; succeeded chunks stay. A job that failed at planning starts over. kConflict
-  /// unless failed.
+  /// Redrive: a failed job goes back to pending; failure and a request to cancel are forgotten.
+  /// kConflict unless failed. Its phase is
+  ///   kCompleted still, when it failed behind the commit point: only publication is left;
+  ///   kProcessing, when its plan stands: dead chunks (all of them) are pending with no attempts,
+  ///     succeeded ones stay; none may be open, then finalizing is what is left;
+  ///   kInitializing, when it has no chunks: planning starts over.
   virtual Result<engine::Job> Redrive(std::string_view job_id, std::string_view actor) = 0;
 
   /// E4. Jobs in processing that nothing has touched since `before` and whose own lease is not
-  /// held: the rescuer looks at them. Oldest first.
+  /// held: the rescuer looks at them. Oldest first. Every call that changes the job, AddChunks,
+  /// Settle and Renew touch it; claims do not.
   virtual Result<std::vector<engine::Job>> Stalled(Timestamp before, size_t limit) = 0;
 
-  /// Groups that have pending jobs.
+  /// Groups that have pending jobs, in order of their names.
   virtual Result<std::vector<std::string>> WaitingGroups() = 0;
 };
 

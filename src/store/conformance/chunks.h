@@ -162,6 +162,9 @@ TEST_P(JobStoreConformance, AnExpiredLeaseIsTakenOverAndFenced) {
   Settlement forged = Success(held);
   forged.lease.owner = "first";
   EXPECT_FALSE(SettleOne(forged).applied);
+  forged = Success(held);
+  --forged.lease.token;
+  EXPECT_FALSE(SettleOne(forged).applied);
   EXPECT_EQ(ChunkAt(job.id, 0)->lease_owner, "second");
   EXPECT_EQ(Must(store_->Get(job.id)).counts.written, 0);
   EXPECT_TRUE(SettleOne(Success(held)).applied);

@@ -193,9 +193,14 @@ TEST_P(JobStoreConformance, ALostLeaseChangesNothing) {
   EXPECT_EQ(after.lease_owner, "second");
   EXPECT_EQ(after.counts.planned, 1);
 
-  Must(store_->Update(held, {.release = true}));
-  EXPECT_EQ(CodeOf(store_->Update(held, {.planned = 3})), "conflict");
-  Lease nobody = held;
+  const Lease newest = Hold(job.id, "second");
+  EXPECT_EQ(CodeOf(store_->Update(held, {.planned = 3})), "conflict")
+      << "the same owner's older token";
+  EXPECT_EQ(CodeOf(store_->AddChunks(held, std::vector<NewChunk>(1))), "conflict");
+  EXPECT_FALSE(RenewOne(*store_, held).held);
+  Must(store_->Update(newest, {.release = true}));
+  EXPECT_EQ(CodeOf(store_->Update(newest, {.planned = 3})), "conflict");
+  Lease nobody = newest;
   nobody.owner = "";
   EXPECT_EQ(CodeOf(store_->Update(nobody, {.planned = 3})), "conflict");
 }

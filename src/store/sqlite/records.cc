@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "engine/state_machine.h"
+
 namespace spillway::store {
 namespace {
 
@@ -85,6 +87,51 @@ Result<JobRow> FindJob(Connection& connection, std::string_view job_id) {
                 fmt::format("no job {}; `spillway jobs list` shows those there are", job_id));
   }
   return ReadJob(row);
+}
+
+Result<> Save(Connection& connection, const JobRow& row) {
+  const engine::Job& job = row.job;
+  const FailureColumns failure(job.failure);
+  TRY(Query(
+          connection,
+          "UPDATE jobs SET state = ?, phase = ?, updated_at = ?, started_at = ?, finished_at = ?, "
+          "cancel_requested_at = ?, chunks_total = ?, chunks_succeeded = ?, chunks_dead = ?, "
+          "planned = ?, "
+          "written = ?, excluded = ?, failed = ?, bytes = ?, attempts = ?, failure_code = ?, "
+          "failure_message = ?, "
+          "failure_retryable = ?, failure_retry_after_ms = ?, lease_owner = ?, lease_token = ?, "
+          "lease_expires_at = ? WHERE number = ?",
+          engine::Name(job.state), engine::Name(job.phase), job.updated_at, job.started_at,
+          job.finished_at, job.cancel_requested_at, job.chunks_total, job.chunks_succeeded,
+          job.chunks_dead, job.counts.planned, job.counts.written, job.counts.excluded,
+          job.counts.failed, job.counts.bytes, job.attempts, failure.code, failure.message,
+          failure.retryable, failure.retry_after_ms, job.lease_owner, job.lease_token,
+          job.lease_expires_at, row.number)
+          .Run());
+  return {};
+}
+
+Result<> Move(Connection& connection, JobRow& row, engine::JobState to, Timestamp now,
+              std::string_view actor, std::string_view cause) {
+  engine::Job& job = row.job;
+  if (!engine::IsLegal(job.state, to)) {
+    return Fail(ErrorCode::kConflict, fmt::format("job {} is {} and cannot become {}", job.id,
+                                                  engine::Name(job.state), engine::Name(to)));
+  }
+  TRY(Record(connection, row.number, job.state, to, now, actor, cause));
+  job.state = to;
+  job.updated_at = now;
+  if (engine::IsFinal(to)) {
+    job.finished_at = now;
+    job.lease_owner.clear();
+    job.lease_expires_at = Timestamp();
+  }
+  return {};
+}
+
+Result<> Require(bool holds, const engine::Job& job, std::string_view refusal) {
+  if (holds) return {};
+  return Fail(ErrorCode::kConflict, fmt::format("job {}: {}", job.id, refusal));
 }
 
 Result<> Record(Connection& connection, int64_t job_number, std::optional<engine::JobState> from,

@@ -39,6 +39,16 @@ Result<engine::Chunk> ReadChunk(Query& row, std::string_view job_id);
 /// kNotFound, in one clear line, when there is none.
 Result<JobRow> FindJob(Connection& connection, std::string_view job_id);
 
+/// Writes everything about a job that may change, except its documents.
+Result<> Save(Connection& connection, const JobRow& row);
+
+/// Moves the job in memory, and records the step. kConflict for an illegal one.
+Result<> Move(Connection& connection, JobRow& row, engine::JobState to, Timestamp now,
+              std::string_view actor, std::string_view cause);
+
+/// kConflict with `refusal` unless the condition holds.
+Result<> Require(bool holds, const engine::Job& job, std::string_view refusal);
+
 /// Adds a step to a job's history.
 Result<> Record(Connection& connection, int64_t job_number, std::optional<engine::JobState> from,
                 engine::JobState to, Timestamp at, std::string_view actor, std::string_view cause);

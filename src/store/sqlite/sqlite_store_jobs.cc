@@ -1,5 +1,3 @@
-#include <charconv>
-
 #include <fmt/format.h>
 
 #include "engine/state_machine.h"
@@ -12,56 +10,6 @@ namespace {
 using engine::Job;
 using engine::JobPhase;
 using engine::JobState;
-
-/// The actor of what no person asked for.
-constexpr std::string_view kEngine = "spillway";
-
-/// Writes everything about a job that may change, except its documents.
-Result<> Save(Connection& connection, const JobRow& row) {
-  const Job& job = row.job;
-  const FailureColumns failure(job.failure);
-  TRY(Query(
-          connection,
-          "UPDATE jobs SET state = ?, phase = ?, updated_at = ?, started_at = ?, finished_at = ?, "
-          "cancel_requested_at = ?, chunks_total = ?, chunks_succeeded = ?, chunks_dead = ?, "
-          "planned = ?, "
-          "written = ?, excluded = ?, failed = ?, bytes = ?, attempts = ?, failure_code = ?, "
-          "failure_message = ?, "
-          "failure_retryable = ?, failure_retry_after_ms = ?, lease_owner = ?, lease_token = ?, "
-          "lease_expires_at = ? WHERE number = ?",
-          engine::Name(job.state), engine::Name(job.phase), job.updated_at, job.started_at,
-          job.finished_at, job.cancel_requested_at, job.chunks_total, job.chunks_succeeded,
-          job.chunks_dead, job.counts.planned, job.counts.written, job.counts.excluded,
-          job.counts.failed, job.counts.bytes, job.attempts, failure.code, failure.message,
-          failure.retryable, failure.retry_after_ms, job.lease_owner, job.lease_token,
-          job.lease_expires_at, row.number)
-          .Run());
-  return {};
-}
-
-/// Moves the job in memory, and records the step.
-Result<> Move(Connection& connection, JobRow& row, JobState to, Timestamp now,
-              std::string_view actor, std::string_view cause) {
-  Job& job = row.job;
-  if (!engine::IsLegal(job.state, to)) {
-    return Fail(ErrorCode::kConflict, fmt::format("job {} is {} and cannot become {}", job.id,
-                                                  engine::Name(job.state), engine::Name(to)));
-  }
-  TRY(Record(connection, row.number, job.state, to, now, actor, cause));
-  job.state = to;
-  job.updated_at = now;
-  if (engine::IsFinal(to)) {
-    job.finished_at = now;
-    job.lease_owner.clear();
-    job.lease_expires_at = Timestamp();
-  }
-  return {};
-}
-
-Result<> Require(bool holds, const Job& job, std::string_view refusal) {
-  if (holds) return {};
-  return Fail(ErrorCode::kConflict, fmt::format("job {}: {}", job.id, refusal));
-}
 
 Result<> ApplyPhase(Job& job, JobPhase to) {
   if (to == job.phase) return {};
@@ -141,143 +89,7 @@ Result<> CloseThePlan(Connection& connection, const JobRow& row) {
       fmt::format("{} chunks are planned, but {} are there", row.job.chunks_total, there));
 }
 
-/// `<created_at>.<id>` of the last job of a page.
-struct Cursor {
-  Timestamp created_at = Timestamp::max();
-  std::string id;
-};
-
-Result<Cursor> ReadCursor(std::string_view text) {
-  Cursor cursor;
-  if (text.empty()) return cursor;
-  int64_t created_at = 0;
-  const auto [dot, error] = std::from_chars(text.data(), text.data() + text.size(), created_at);
-  if (error != std::errc() || dot == text.data() + text.size() || *dot != '.') {
-    return Fail(ErrorCode::kInvalidArgument,
-                "the cursor is none that a page of jobs gave; start without one");
-  }
-  cursor.created_at = Timestamp(std::chrono::microseconds(created_at));
-  cursor.id = std::string(dot + 1, text.data() + text.size());
-  return cursor;
-}
-
 }  // namespace
-
-Result<Created> SqliteStore::Create(const Job& job, bool fresh) {
-  return database_.Write(Durability::kDisk, [&](Connection& connection) -> Result<Created> {
-    int64_t run = 1;
-    {
-      Query latest(connection, SPILLWAY_SELECT_JOB "WHERE task_id = ? ORDER BY run DESC LIMIT 1",
-                   job.task_id);
-      if (TRY(latest.Next())) {
-        JobRow row = TRY(ReadJob(latest));
-        const bool stands =
-            row.job.state != JobState::kFailed && row.job.state != JobState::kCancelled;
-        if (stands && !fresh) return Created{.job = std::move(row.job), .created = false};
-        run = row.job.run + 1;
-      }
-    }
-    const std::string id = fmt::format("{}-{}", job.task_id, run);
-    const Timestamp now = clock_.Now();
-    TRY(Query(connection,
-              "INSERT INTO jobs (id, task_id, run, export_name, recipe, tenant, job_group, "
-              "requested_by, state, phase, "
-              "created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'pending', "
-              "'initializing', ?9, ?9)",
-              id, job.task_id, run, job.export_name, job.recipe, job.tenant, job.group,
-              job.requested_by, now)
-            .Run());
-    const int64_t number = sqlite3_last_insert_rowid(connection.handle());
-    TRY(Query(connection, "INSERT INTO job_documents (job, parameters) VALUES (?, ?)", number,
-              job.parameters)
-            .Run());
-    TRY(Record(connection, number, std::nullopt, JobState::kPending, now, job.requested_by,
-               "requested"));
-    return Created{.job = TRY(FindJob(connection, id)).job, .created = true};
-  });
-}
-
-Result<Job> SqliteStore::Get(std::string_view job_id) {
-  return database_.Read(
-      [&](Connection& connection) -> Result<Job> { return TRY(FindJob(connection, job_id)).job; });
-}
-
-Result<JobPage> SqliteStore::List(const JobFilter& filter, std::string_view cursor, size_t limit) {
-  const Cursor behind = TRY(ReadCursor(cursor));
-  const auto state = filter.state ? std::optional(engine::Name(*filter.state)) : std::nullopt;
-#define SPILLWAY_LIST(filters)                                                                \
-  SPILLWAY_SELECT_JOB "WHERE (created_at, id) < (?1, ?2) " filters                            \
-                      "AND (?3 IS NULL OR export_name = ?3) AND (?4 IS NULL OR tenant = ?4) " \
-                      "AND (?5 IS NULL OR state = ?5) ORDER BY created_at DESC, id DESC LIMIT ?6"
-  // The first filter names the index.
-  const std::string_view sql = filter.tenant        ? SPILLWAY_LIST("AND tenant = ?4 ")
-                               : filter.export_name ? SPILLWAY_LIST("AND export_name = ?3 ")
-                               : state              ? SPILLWAY_LIST("AND state = ?5 ")
-                                                    : SPILLWAY_LIST("");
-#undef SPILLWAY_LIST
-  return database_.Read([&](Connection& connection) -> Result<JobPage> {
-    JobPage page;
-    Query rows(connection, sql, behind.created_at, behind.id, filter.export_name, filter.tenant,
-               state, static_cast<int64_t>(limit) + 1);
-    while (TRY(rows.Next())) {
-      if (page.jobs.size() == limit) {
-        if (limit == 0) break;
-        const Job& last = page.jobs.back();
-        page.next_cursor =
-            fmt::format("{}.{}", last.created_at.time_since_epoch().count(), last.id);
-        break;
-      }
-      page.jobs.push_back(TRY(ReadJob(rows)).job);
-    }
-    return page;
-  });
-}
-
-Result<std::vector<engine::Transition>> SqliteStore::History(std::string_view job_id) {
-  return database_.Read([&](Connection& connection) -> Result<std::vector<engine::Transition>> {
-    const int64_t number = TRY(FindJob(connection, job_id)).number;
-    std::vector<engine::Transition> history;
-    Query rows(
-        connection,
-        "SELECT sequence, from_state, to_state, at, actor, cause FROM transitions WHERE job = ? "
-        "ORDER BY sequence",
-        number);
-    while (TRY(rows.Next())) {
-      engine::Transition& step = history.emplace_back();
-      step.job_id = job_id;
-      step.sequence = rows.Integer();
-      if (const auto from = rows.TextOrNull()) step.from = TRY(engine::JobStateFromName(*from));
-      step.to = TRY(engine::JobStateFromName(rows.Text()));
-      step.at = rows.Time();
-      step.actor = rows.Text();
-      step.cause = rows.Text();
-    }
-    return history;
-  });
-}
-
-Result<std::optional<Job>> SqliteStore::Admit(std::string_view group, int64_t parallel_max) {
-  return database_.Write(
-      Durability::kProcess, [&](Connection& connection) -> Result<std::optional<Job>> {
-        JobRow row;
-        {
-          Query oldest(
-              connection,
-              SPILLWAY_SELECT_JOB
-              "WHERE number = (SELECT min(number) FROM jobs WHERE job_group = ?1 AND state = "
-              "'pending') "
-              "AND (SELECT count(*) FROM jobs WHERE job_group = ?1 AND state = 'processing') < ?2",
-              group, parallel_max);
-          if (!TRY(oldest.Next())) return std::nullopt;
-          row = TRY(ReadJob(oldest));
-        }
-        const Timestamp now = clock_.Now();
-        TRY(Move(connection, row, JobState::kProcessing, now, kEngine, "admitted"));
-        row.job.started_at = now;
-        TRY(Save(connection, row));
-        return std::move(row.job);
-      });
-}
 
 Result<Job> SqliteStore::AcquireJob(std::string_view job_id, std::string_view owner,
                                     std::chrono::milliseconds duration) {
@@ -385,30 +197,6 @@ Result<Job> SqliteStore::Redrive(std::string_view job_id, std::string_view actor
       TRY(SaveDocuments(connection, row, {.plan = "", .outcome = ""}));
     }
     return std::move(job);
-  });
-}
-
-Result<std::vector<Job>> SqliteStore::Stalled(Timestamp before, size_t limit) {
-  return database_.Read([&](Connection& connection) -> Result<std::vector<Job>> {
-    std::vector<Job> jobs;
-    Query rows(connection,
-               SPILLWAY_SELECT_JOB
-               "WHERE state = 'processing' AND updated_at < ? AND (lease_owner = '' OR "
-               "lease_expires_at <= ?) "
-               "ORDER BY updated_at, number LIMIT ?",
-               before, clock_.Now(), static_cast<int64_t>(limit));
-    while (TRY(rows.Next())) jobs.push_back(TRY(ReadJob(rows)).job);
-    return jobs;
-  });
-}
-
-Result<std::vector<std::string>> SqliteStore::WaitingGroups() {
-  return database_.Read([](Connection& connection) -> Result<std::vector<std::string>> {
-    std::vector<std::string> groups;
-    Query rows(connection,
-               "SELECT DISTINCT job_group FROM jobs WHERE state = 'pending' ORDER BY job_group");
-    while (TRY(rows.Next())) groups.emplace_back(rows.Text());
-    return groups;
   });
 }
 
