@@ -89,11 +89,17 @@ std::expected<Settings, config::Problems> ParseSettings(const std::string& text,
                                                         const std::filesystem::path& file,
                                                         const config::Environment& environment,
                                                         std::vector<config::Override> overrides) {
-  return config::Load(DeclareSettings(), {.file = file.string(),
-                                          .text = text,
-                                          .directory = file.parent_path(),
-                                          .environment = environment,
-                                          .overrides = std::move(overrides)});
+  auto settings = config::Load(DeclareSettings(), {.file = file.string(),
+                                                   .text = text,
+                                                   .directory = file.parent_path(),
+                                                   .environment = environment,
+                                                   .overrides = std::move(overrides)});
+  if (!settings) return settings;
+  // Of a map that is not given, nothing was read, so its paths are still relative.
+  for (auto& [name, configured] : settings->exports) {
+    configured.destination = (file.parent_path() / configured.destination).lexically_normal();
+  }
+  return settings;
 }
 
 std::string SettingsSchema() {
