@@ -121,6 +121,18 @@ Result<Verdict> FailAct(Context& context, const HeldJob& held, Error error, Rand
   return Verdict::Done();
 }
 
+bool EndsItsWorkers(const Job& job, const Options& options) {
+  constexpr int64_t kBegunPerAttempt = 4;
+  return job.attempts > options.attempts_max * kBegunPerAttempt;
+}
+
+Error SilenceOf(const Job& job) {
+  return {.code = ErrorCode::kUnavailable,
+          .message = "its workers fell silent in " + std::to_string(job.attempts - 1) +
+                     " attempts at " +
+                     (job.phase < JobPhase::kProcessing ? "planning" : "finishing")};
+}
+
 Result<> AdmitNext(Context& context, std::string_view group) {
   return AdmitNext(context.store, context.queue, group, context.options, context.clock.Now());
 }

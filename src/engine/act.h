@@ -124,6 +124,13 @@ Result<std::optional<HeldJob>> HoldJob(Context& context, std::string_view job_id
 /// it.
 Result<Verdict> FailAct(Context& context, const HeldJob& held, Error error, Random& random);
 
+/// Whether the act was begun so often without any end that its workers must have died of it.
+/// Shutdowns count too, hence more attempts than for errors.
+bool EndsItsWorkers(const Job& job, const Options& options);
+
+/// The error that such a job fails with.
+Error SilenceOf(const Job& job);
+
 /// After a job left processing: lets the next of its group in.
 Result<> AdmitNext(Context& context, std::string_view group);
 

@@ -2,13 +2,17 @@
 
 #include <vector>
 
+#include "base/log.h"
 #include "engine/outcome.h"
+#include "engine/retry.h"
 
 namespace spillway::engine {
 namespace {
 
 constexpr std::chrono::milliseconds kLookAgain{20};
 constexpr size_t kPage = 500;
+/// Looking whether workers have let go counts as attempts too: how many there were says nothing.
+constexpr int64_t kDiscardAttempts = 2;
 
 /// Whether some worker may still be writing.
 Result<bool> InWork(Context& context, const Job& job) {
@@ -44,13 +48,35 @@ Result<Verdict> DiscardJob(Context& context, std::string_view job_id, Random& ra
     return wanted ? Verdict::Again(kLookAgain) : Verdict::Done();
   }
   const Result<Receipt> receipt = Discard(context, held->job);
-  if (!receipt.has_value()) return FailAct(context, *held, receipt.error(), random);
+  if (!receipt.has_value()) {
+    context.log.Warning("staged files not removed",
+                        {{"job", job_id}, {"error", receipt.error().message}});
+    TRY(context.store.Update(held->lease(), {.release = true}));
+    return Verdict::Again(Backoff(receipt.error(), kDiscardAttempts, context.options, random));
+  }
   TRY(context.store.Update(held->lease(), {.state = JobState::kCancelled,
                                            .outcome = ToJson(*receipt),
                                            .actor = context.owner,
                                            .cause = "cancelled; staged files removed"}));
   TRY(AdmitNext(context, held->job.group));
   return Verdict::Done();
+}
+
+Result<int64_t> RemoveLeftovers(Context& context) {
+  int64_t jobs = 0;
+  for (storage::ObjectStore* store : context.stagings.Stores()) {
+    for (const std::string& job_id : TRY(StagedJobs(*store))) {
+      const Result<Job> job = context.store.Get(job_id);
+      if (!job.has_value() && job.error().code == ErrorCode::kNotFound) continue;
+      if (!job.has_value()) return std::unexpected(job.error());
+      if (job->state != JobState::kSucceeded && job->state != JobState::kCancelled) continue;
+      const Receipt receipt = TRY(RemoveStaged(*store, job_id));
+      context.log.Info("leftovers removed",
+                       {{"job", job_id}, {"objects", receipt.objects_removed}});
+      ++jobs;
+    }
+  }
+  return jobs;
 }
 
 }  // namespace spillway::engine

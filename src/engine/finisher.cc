@@ -56,10 +56,15 @@ Result<> CheckDigest(storage::ObjectStore& store, const recipe::Part& part) {
   Sha256 hash;
   std::vector<std::byte> block(kReadBytes);
   for (const storage::ObjectRange& range : part.ranges) {
-    const auto reader = TRY(store.Open(range.key));
+    const Result<std::unique_ptr<storage::ObjectReader>> reader = store.Open(range.key);
+    if (!reader.has_value()) {
+      if (reader.error().code != ErrorCode::kNotFound) return std::unexpected(reader.error());
+      break;
+    }
     for (uint64_t done = 0; done < range.bytes;) {
       const size_t wanted = std::min<uint64_t>(block.size(), range.bytes - done);
-      const size_t got = TRY(reader->ReadAt(range.offset + done, std::span(block).first(wanted)));
+      const size_t got =
+          TRY((*reader)->ReadAt(range.offset + done, std::span(block).first(wanted)));
       if (got == 0) break;
       hash.Update(std::span(block).first(got));
       done += got;
@@ -171,6 +176,7 @@ Result<Job> Decide(Context& context, const HeldJob& held, const recipe::Recipe& 
                      .outcome = ToJson(OutcomeReference{
                          .key = outcome_key,
                          .manifest_key = destination.directory + "/" + std::string(Manifest::kName),
+                         .manifest_sha256 = ToHex(Sha256Of(outcome.manifest)),
                      })});
 }
 
@@ -181,21 +187,36 @@ Result<> Put(storage::ObjectStore& store, const std::string& key, std::string_vi
   return {};
 }
 
+Result<bool> IsPublished(storage::ObjectStore& store, const OutcomeReference& reference) {
+  const Result<std::string> manifest = ReadWhole(store, reference.manifest_key);
+  if (manifest.has_value()) return ToHex(Sha256Of(*manifest)) == reference.manifest_sha256;
+  if (manifest.error().code == ErrorCode::kNotFound) return false;
+  return std::unexpected(manifest.error());
+}
+
+Result<> PublishOutcome(storage::ObjectStore& store, const std::string& directory,
+                        const Outcome& outcome) {
+  for (const OutcomeFile& file : outcome.files)
+    TRY(store.Compose(directory + "/" + file.name, file.ranges));
+  if (!outcome.signature.empty()) {
+    TRY(Put(store, directory + "/" + std::string(Manifest::kSignatureName), outcome.signature));
+  }
+  return Put(store, directory + "/" + std::string(Manifest::kName), outcome.manifest);
+}
+
 /// Carries a decided outcome through. Repeatable by anybody: every step finds its work done or does
 /// it.
 Result<> Publish(const Job& job, const recipe::Destination& destination) {
   storage::ObjectStore& store = *destination.store;
   const OutcomeReference reference = TRY(OutcomeReferenceFromJson(job.outcome));
-  if (!TRY(store.Head(reference.manifest_key)).has_value()) {
-    const Outcome outcome = TRY(OutcomeFromJson(TRY(ReadWhole(store, reference.key))));
-    for (const OutcomeFile& file : outcome.files) {
-      TRY(store.Compose(destination.directory + "/" + file.name, file.ranges));
-    }
-    if (!outcome.signature.empty()) {
-      TRY(Put(store, destination.directory + "/" + std::string(Manifest::kSignatureName),
-              outcome.signature));
-    }
-    TRY(Put(store, reference.manifest_key, outcome.manifest));
+  if (!TRY(IsPublished(store, reference))) {
+    const Result<std::string> document = ReadWhole(store, reference.key);
+    if (document.has_value()) {
+      TRY(PublishOutcome(store, destination.directory, TRY(OutcomeFromJson(*document))));
+    } else if (document.error().code != ErrorCode::kNotFound ||
+               !TRY(IsPublished(store, reference))) {
+      return std::unexpected(document.error());
+    }  // Else whoever held the lease before has carried it through since the first look.
   }
   TRY(RemoveStaged(store, job.id));
   return {};
@@ -249,6 +270,9 @@ Result<Verdict> FinishJob(Context& context, std::string_view job_id, Random& ran
     return Verdict::Done();
   }
   if (!decided && job.chunks_dead > 0) return FailWithDead(context, *held);
+  if (!decided && EndsItsWorkers(job, context.options)) {
+    return FailAct(context, *held, SilenceOf(job), random);
+  }
 
   Result<Job> succeeded = DecideAndPublish(context, *held);
   if (!succeeded.has_value()) return FailAct(context, *held, std::move(succeeded).error(), random);

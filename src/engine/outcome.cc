@@ -14,7 +14,7 @@ namespace spillway::engine {
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(OutcomeFile, name, ranges)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Outcome, files, manifest, signature)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(OutcomeReference, key, manifest_key)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(OutcomeReference, key, manifest_key, manifest_sha256)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Receipt, objects_removed, bytes_removed)
 
 namespace {
@@ -64,6 +64,20 @@ Result<Receipt> RemoveStaged(storage::ObjectStore& store, std::string_view job_i
       ++receipt.objects_removed;
     }
     if (staged.size() < kPage) return receipt;
+  }
+}
+
+Result<std::vector<std::string>> StagedJobs(storage::ObjectStore& store) {
+  const std::string prefix = Staging::PrefixOf("");
+  const std::string root = prefix.substr(0, prefix.size() - 1);
+  std::vector<std::string> jobs;
+  std::string after;
+  while (true) {
+    const std::vector<storage::ObjectInfo> next = TRY(store.List(root, after, 1));
+    if (next.empty()) return jobs;
+    jobs.push_back(next[0].key.substr(root.size(), next[0].key.find('/', root.size()) - root.size()));
+    // Whatever else is staged for the job sorts before this.
+    after = root + jobs.back() + "/\x7f";
   }
 }
 

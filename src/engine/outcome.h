@@ -28,6 +28,7 @@ struct Outcome {
 struct OutcomeReference {
   std::string key;           ///< Of the stored Outcome; gone once the job has succeeded.
   std::string manifest_key;  ///< Of the published manifest.
+  std::string manifest_sha256;
 };
 
 /// What a cancellation removed: Job::outcome of a cancelled job.
@@ -48,5 +49,8 @@ Result<std::string> ReadWhole(storage::ObjectStore& store, std::string_view key)
 
 /// Removes everything that any process has staged for the job.
 Result<Receipt> RemoveStaged(storage::ObjectStore& store, std::string_view job_id);
+
+/// Jobs for which anything is staged, in order.
+Result<std::vector<std::string>> StagedJobs(storage::ObjectStore& store);
 
 }  // namespace spillway::engine

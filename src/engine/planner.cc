@@ -60,6 +60,8 @@ Result<Verdict> PlanJob(Context& context, std::string_view job_id, Random& rando
     TRY(Dispatch(context.store, context.queue, released, context.clock.Now()));
     return Verdict::Done();
   }
+  if (EndsItsWorkers(held->job, context.options))
+    return FailAct(context, *held, SilenceOf(held->job), random);
   Result<Job> planned = Plan(context, *held);
   if (!planned.has_value()) return FailAct(context, *held, std::move(planned).error(), random);
   held->held.reset();

@@ -26,6 +26,13 @@ std::optional<std::chrono::milliseconds> PauseFor(store::ClaimRefusal refusal,
   return std::nullopt;
 }
 
+/// A message that stays or comes at the wrong time costs a look. What was claimed must not be lost
+/// for it.
+void Hint(Context& context, const Result<>& result) {
+  if (!result.has_value())
+    context.log.Warning("queue not reached", {{"error", result.error().message}});
+}
+
 Lease LeaseOf(const Chunk& chunk) {
   return {.job_id = chunk.job_id,
           .chunk = chunk.index,
@@ -81,6 +88,28 @@ store::Settlement Process(Context& context, const HeldChunks& held, const HeldCh
           .counts = result->counts};
 }
 
+/// What a message's visibility becomes once its chunk is settled; none: delete it.
+std::optional<std::chrono::milliseconds> PauseAfter(const Context& context,
+                                                    const store::Settlement& settlement,
+                                                    const store::Settled& settled) {
+  using Kind = store::Settlement::Kind;
+  if (!settled.applied) return std::nullopt;
+  if (settlement.kind == Kind::kReleased) return std::chrono::milliseconds{0};
+  if (settlement.kind != Kind::kRetry) return std::nullopt;
+  const auto pause =
+      std::chrono::ceil<std::chrono::milliseconds>(settlement.not_before - context.clock.Now());
+  return std::max(pause, std::chrono::milliseconds{0});
+}
+
+void LogFailure(const Context& context, const HeldChunk& one, const store::Settlement& settlement) {
+  if (!settlement.failure.has_value()) return;
+  context.log.Warning("chunk failed", {{"job", one.chunk.job_id},
+                                       {"chunk", one.chunk.index},
+                                       {"attempt", one.chunk.attempts},
+                                       {"dead", settlement.kind == store::Settlement::Kind::kDead},
+                                       {"error", settlement.failure->message}});
+}
+
 Result<> PutInLine(Context& context, HeldChunks& held) {
   held.recipe = TRY(context.recipes.Find(held.job.recipe));
   const recipe::Destination destination = TRY(held.recipe->DestinationOf(held.job));
@@ -110,12 +139,12 @@ Result<HeldChunks> ClaimChunks(Context& context, std::string_view job_id,
       held.chunks.push_back(
           {.chunk = std::move(*chunk), .handle = handle, .held = std::move(lease)});
     } else if (auto pause = PauseFor(std::get<store::ClaimRefusal>(claims[i]), context.options)) {
-      TRY(context.queue.SetVisibility(std::array{handle}, *pause));
+      Hint(context, context.queue.SetVisibility(std::array{handle}, *pause));
     } else {
       done.push_back(handle);
     }
   }
-  if (!done.empty()) TRY(context.queue.Delete(done));
+  if (!done.empty()) Hint(context, context.queue.Delete(done));
   if (held.chunks.empty()) return held;
 
   held.job = TRY(context.store.Get(job_id));
@@ -133,33 +162,20 @@ Result<> ProcessChunks(Context& context, HeldChunks held, Random& random) {
   const std::vector<store::Settled> settled = TRY(context.store.Settle(settlements));
 
   std::vector<std::string> done;
-  bool last = false;
   for (size_t i = 0; i < settled.size(); ++i) {
-    using Kind = store::Settlement::Kind;
-    const store::Settlement& settlement = settlements[i];
-    const HeldChunk& one = held.chunks[i];
-    if (settlement.failure.has_value()) {
-      context.log.Warning("chunk failed", {{"job", held.job.id},
-                                           {"chunk", one.chunk.index},
-                                           {"attempt", one.chunk.attempts},
-                                           {"dead", settlement.kind == Kind::kDead},
-                                           {"error", settlement.failure->message}});
+    if (settled[i].applied && settled[i].chunks_open == 0) {
+      TRY(SendWork(context.queue, std::array{Work{.act = Act::kFinish, .job_id = held.job.id}}));
     }
-    if (settled[i].applied && settlement.kind == Kind::kRetry) {
-      const auto pause =
-          std::chrono::ceil<std::chrono::milliseconds>(settlement.not_before - context.clock.Now());
-      TRY(context.queue.SetVisibility(std::array{one.handle},
-                                      std::max(pause, std::chrono::milliseconds{0})));
-    } else if (settled[i].applied && settlement.kind == Kind::kReleased) {
-      TRY(context.queue.SetVisibility(std::array{one.handle}, std::chrono::milliseconds{0}));
+    const std::optional<std::chrono::milliseconds> pause =
+        PauseAfter(context, settlements[i], settled[i]);
+    if (pause.has_value()) {
+      Hint(context, context.queue.SetVisibility(std::array{held.chunks[i].handle}, *pause));
     } else {
-      done.push_back(one.handle);
-      last |= settled[i].applied && settled[i].chunks_open == 0;
+      done.push_back(held.chunks[i].handle);
     }
+    LogFailure(context, held.chunks[i], settlements[i]);
   }
-  if (last)
-    TRY(SendWork(context.queue, std::array{Work{.act = Act::kFinish, .job_id = held.job.id}}));
-  if (!done.empty()) TRY(context.queue.Delete(done));
+  if (!done.empty()) Hint(context, context.queue.Delete(done));
   return {};
 }
 

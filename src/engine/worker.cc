@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kBatchTarget{50};
 constexpr std::chrono::milliseconds kIdleMin{1};
+constexpr int64_t kSweepsPerCleaning = 10;
 
 Result<Verdict> Perform(Context& context, const Work& work, Random& random) {
   switch (work.act) {
@@ -94,6 +95,11 @@ Result<> Worker::Sweep() {
   if (swept_at_.has_value() && now - *swept_at_ < context_.options.lease / 3) return {};
   swept_at_ = now;
   TRY(Rescue(context_));
+  for (const std::string& job_id : context_.stagings.Unused()) {
+    const Result<Job> job = context_.store.Get(job_id);
+    if (job.has_value() && IsFinal(job->state)) context_.stagings.Drop(job_id);
+  }
+  if (++sweeps_ % kSweepsPerCleaning == 0) TRY(RemoveLeftovers(context_));
   return {};
 }
 
@@ -102,6 +108,9 @@ void Worker::Run(std::stop_token stop, uint64_t seed) {
   BatchSize batch;
   std::chrono::milliseconds pause = kIdleMin;
   while (!stop.stop_requested()) {
+    if (Result<> swept = Sweep(); !swept.has_value()) {
+      context_.log.Error("sweep failed", {{"error", swept.error().message}});
+    }
     Result<bool> worked = Step(random, batch);
     if (!worked.has_value()) {
       context_.log.Error("step failed", {{"error", worked.error().message}});
@@ -109,9 +118,6 @@ void Worker::Run(std::stop_token stop, uint64_t seed) {
     } else if (*worked) {
       pause = kIdleMin;
       continue;
-    }
-    if (Result<> swept = Sweep(); !swept.has_value()) {
-      context_.log.Error("sweep failed", {{"error", swept.error().message}});
     }
     context_.clock.SleepFor(pause, stop);
     pause = std::min(pause * 2, context_.options.idle_max);

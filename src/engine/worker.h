@@ -39,7 +39,7 @@ class Worker {
   /// Takes what is next and does it. False when there was nothing to do.
   Result<bool> Step(Random& random, BatchSize& batch);
 
-  /// Runs the rescuer when it is due, in one thread at a time.
+  /// Runs the rescuer, and more rarely the cleaner, when they are due, in one thread at a time.
   Result<> Sweep();
 
  private:
@@ -56,6 +56,7 @@ class Worker {
   std::mutex intake_;  ///< Chunks go in line in the order of their delivery.
   std::mutex sweep_;
   std::optional<Timestamp> swept_at_;
+  int64_t sweeps_ = 0;
 };
 
 }  // namespace spillway::engine
