@@ -221,21 +221,21 @@ TEST_F(DatabaseTest, AnErrorUndoesItsOwnChangesOnly) {
 TEST_F(DatabaseTest, OneThatBreaksTheTransactionFailsItsCompanions) {
   auto database = *Database::Open(state_.path());
   std::latch first_runs(1);
-  std::latch both_wait(2);
+  std::latch all_wait(3);
   std::vector<std::jthread> threads;
   threads.emplace_back([&] {
     EXPECT_TRUE(database->Write(Durability::kProcess, [&](Connection& connection) {
       first_runs.count_down();
-      both_wait.wait();
+      all_wait.wait();
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
       return connection.Execute("PRAGMA max_page_count = 500");
     }));
   });
   first_runs.wait();
   std::atomic<int> succeeded = 0;
-  for (const size_t bytes : {10UL, 10'000'000UL}) {
+  for (const size_t bytes : {10UL, 10'000'000UL, 10UL}) {
     threads.emplace_back([&, bytes] {
-      both_wait.count_down();
+      all_wait.count_down();
       const Result<> written = database->Write(Durability::kProcess, [&](Connection& connection) {
         return Insert(connection, std::string(bytes, 'b'));
       });
