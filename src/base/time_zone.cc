@@ -14,6 +14,7 @@ namespace {
 std::string Unknown(std::string_view name) {
   std::string message = "unknown time zone \"" + std::string(name) + "\"; ";
   std::vector<std::string> known;
+  known.reserve(date::get_tzdb().zones.size());
   for (const date::time_zone& zone : date::get_tzdb().zones) known.push_back(zone.name());
   if (const auto nearest = NearestName(name, known))
     return message + "did you mean " + *nearest + "?";

@@ -295,6 +295,7 @@ Section<LogSettings> DeclareLog() {
 
 void CheckExportColumns(const Settings& settings, Complaints& complaints) {
   std::vector<std::string> known;
+  known.reserve(settings.lake.columns.size());
   for (const ColumnSettings& column : settings.lake.columns) known.push_back(column.name);
   for (const auto& [name, exported] : settings.exports) {
     std::set<std::string> names;

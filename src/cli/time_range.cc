@@ -1,6 +1,5 @@
 #include "cli/time_range.h"
 
-#include <charconv>
 #include <chrono>
 #include <string_view>
 
@@ -33,9 +32,11 @@ class Scanner {
   int Digits(size_t count) {
     int value = 0;
     if (rest_.size() < count) return Fail();
-    const auto [end, error] = std::from_chars(rest_.data(), rest_.data() + count, value);
-    if (error != std::errc() || end != rest_.data() + count || rest_[0] == '-') return Fail();
-    rest_.remove_prefix(count);
+    for (; count > 0; --count) {
+      if (rest_[0] < '0' || rest_[0] > '9') return Fail();
+      value = value * 10 + (rest_[0] - '0');
+      rest_.remove_prefix(1);
+    }
     return value;
   }
 

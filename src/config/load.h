@@ -14,7 +14,7 @@ template <class T>
 std::expected<T, Problems> Load(const Section<T>& section, const Sources& sources) {
   Reader reader(sources);
   T value{};
-  const Node* root = reader.ParseFile();
+  const YamlNode* root = reader.ParseFile();
   if (reader.parsed()) section.Read(root, "", reader, value);
   Problems problems = reader.Finish();
   if (!problems.empty()) return std::unexpected(std::move(problems));

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -278,12 +279,9 @@ drum: *strong
 }
 
 TEST(Load, BombsAreRefused) {
-  std::string laughs = "labels: {a0: &a0 {x: lol}}\n";
   std::string text = "a0: &a0 [lol, lol]\n";
   for (int i = 1; i < 60; ++i) {
-    const std::string last = "*a" + std::to_string(i - 1);
-    text +=
-        "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [" + last + ", " + last + "]\n";
+    text += fmt::format("a{0}: &a{0} [*a{1}, *a{1}]\n", i, i - 1);
   }
   text += "stickers: *a59\n";
   EXPECT_FALSE(ProblemsOf(text).empty());

@@ -35,15 +35,15 @@ bool Contains(const std::vector<std::string>& names, const std::string& name) {
   return std::ranges::find(names, name) != names.end();
 }
 
-std::string_view KindInWords(Node::Kind kind) {
+std::string_view KindInWords(YamlNode::Kind kind) {
   switch (kind) {
-    case Node::Kind::kNull:
+    case YamlNode::Kind::kNull:
       return "has no value";
-    case Node::Kind::kScalar:
+    case YamlNode::Kind::kScalar:
       return "is a single value";
-    case Node::Kind::kList:
+    case YamlNode::Kind::kList:
       return "is a list";
-    case Node::Kind::kMap:
+    case YamlNode::Kind::kMap:
       return "is a section";
   }
   return "";
@@ -60,18 +60,18 @@ std::string VariableName(const std::string& path) {
   return name;
 }
 
-const Node* Reader::ParseFile() {
+const YamlNode* Reader::ParseFile() {
   Problems problems;
   documents_.push_back(
       std::make_unique<Document>(ParseYaml(sources_.text, sources_.file, problems)));
-  const Node* root = documents_.back()->root();
+  const YamlNode* root = documents_.back()->root();
   parsed_ = root != nullptr || problems.empty();
   for (Problem& problem : problems) Report(problem.position, std::move(problem.message));
   return root;
 }
 
-const Node* Reader::FindOverride(const std::string& path,
-                                 std::span<const std::string> more_variables, bool structured) {
+const YamlNode* Reader::FindOverride(const std::string& path,
+                                     std::span<const std::string> more_variables, bool structured) {
   // Elements of a list have no names to be given by.
   if (path.contains('[')) return nullptr;
   known_paths_.push_back(path);
@@ -90,11 +90,11 @@ const Node* Reader::FindOverride(const std::string& path,
   return nullptr;
 }
 
-const Node* Reader::Keep(const std::string& source, const std::string& text, bool structured) {
+const YamlNode* Reader::Keep(const std::string& source, const std::string& text, bool structured) {
   if (!structured) {
     Document& document = *documents_.emplace_back(std::make_unique<Document>());
-    Node& node = document.Add(Node::Kind::kScalar, {.source = source});
-    node.style = Node::Style::kVerbatim;
+    YamlNode& node = document.Add(YamlNode::Kind::kScalar, {.source = source});
+    node.style = YamlNode::Style::kVerbatim;
     node.text = text;
     return &node;
   }
@@ -104,19 +104,19 @@ const Node* Reader::Keep(const std::string& source, const std::string& text, boo
   return documents_.back()->root();
 }
 
-std::optional<std::string> Reader::Text(const Node& node, const std::string& path, bool substitute,
-                                        std::string_view expectation) {
-  if (node.kind == Node::Kind::kScalar) {
-    if (!substitute || node.style == Node::Style::kVerbatim) return node.text;
+std::optional<std::string> Reader::Text(const YamlNode& node, const std::string& path,
+                                        bool substitute, std::string_view expectation) {
+  if (node.kind == YamlNode::Kind::kScalar) {
+    if (!substitute || node.style == YamlNode::Style::kVerbatim) return node.text;
     return Substituted(node, path);
   }
-  const std::string_view remedy = node.kind == Node::Kind::kNull ? ", or remove the line" : "";
+  const std::string_view remedy = node.kind == YamlNode::Kind::kNull ? ", or remove the line" : "";
   Report(node.position,
          fmt::format("{} {}; use {}{}", path, KindInWords(node.kind), expectation, remedy));
   return std::nullopt;
 }
 
-std::optional<std::string> Reader::Substituted(const Node& node, const std::string& path) {
+std::optional<std::string> Reader::Substituted(const YamlNode& node, const std::string& path) {
   std::string result;
   std::string_view rest = node.text;
   while (!rest.empty()) {
@@ -151,11 +151,11 @@ std::optional<std::string> Reader::Substituted(const Node& node, const std::stri
   return result;
 }
 
-void Reader::ReportValue(const Node& node, const std::string& path, bool secret,
+void Reader::ReportValue(const YamlNode& node, const std::string& path, bool secret,
                          std::string_view expectation, const std::optional<std::string>& nearest) {
   // What a variable was replaced by is not shown either: the node still has the name.
   const std::string shown = secret ? "not usable"
-                            : node.style != Node::Style::kQuoted && IsInteger(node.text)
+                            : node.style != YamlNode::Style::kQuoted && IsInteger(node.text)
                                 ? node.text
                                 : Quoted(node.text);
   Report(node.position,
@@ -193,12 +193,12 @@ std::filesystem::path Reader::Resolved(const std::filesystem::path& path) const 
 }
 
 void Reader::ReportUnknownVariables() {
+  std::vector<std::string> endings;
+  endings.reserve(known_variables_.size());
+  for (const std::string& known : known_variables_) endings.push_back(known.substr(kPrefix.size()));
   for (const auto& [name, text] : sources_.environment) {
     if (!name.starts_with(kPrefix) || Contains(known_variables_, name)) continue;
     // Others may own variables of this prefix: container platforms name services this way.
-    std::vector<std::string> endings;
-    for (const std::string& known : known_variables_)
-      endings.push_back(known.substr(kPrefix.size()));
     if (const auto nearest = NearestName(name.substr(kPrefix.size()), endings)) {
       Report({.source = name},
              fmt::format("is not a setting; did you mean {}{}?", kPrefix, *nearest));

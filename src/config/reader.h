@@ -41,21 +41,21 @@ class Reader {
   explicit Reader(const Sources& sources) : sources_(sources) {}
 
   /// Parses the file. Null where it is empty or no YAML.
-  const Node* ParseFile();
+  const YamlNode* ParseFile();
   bool parsed() const { return parsed_; }
 
   /// The value that a flag or the environment gives the field of that path, or null. `structured`
   /// fields take YAML ("[a, b]"), others their text as it is.
-  const Node* FindOverride(const std::string& path, std::span<const std::string> more_variables,
-                           bool structured);
+  const YamlNode* FindOverride(const std::string& path, std::span<const std::string> more_variables,
+                               bool structured);
 
   /// The text of a scalar, with ${VARIABLE} replaced by the environment's where `substitute`.
   /// Reports other kinds of nodes, naming what is expected, and variables that are not set.
-  std::optional<std::string> Text(const Node& node, const std::string& path, bool substitute,
+  std::optional<std::string> Text(const YamlNode& node, const std::string& path, bool substitute,
                                   std::string_view expectation);
 
   /// Reports that the value of `node` is not what is expected. Shows it unless it is secret.
-  void ReportValue(const Node& node, const std::string& path, bool secret,
+  void ReportValue(const YamlNode& node, const std::string& path, bool secret,
                    std::string_view expectation, const std::optional<std::string>& nearest = {});
   void Report(const Position& position, std::string message);
 
@@ -74,8 +74,8 @@ class Reader {
   Problems Finish();
 
  private:
-  std::optional<std::string> Substituted(const Node& node, const std::string& path);
-  const Node* Keep(const std::string& source, const std::string& text, bool structured);
+  std::optional<std::string> Substituted(const YamlNode& node, const std::string& path);
+  const YamlNode* Keep(const std::string& source, const std::string& text, bool structured);
   void ReportUnknownVariables();
   void ReportUnknownOverrides();
 

@@ -113,7 +113,7 @@ template <class V>
   requires std::is_enum_v<V>
 struct Scalar<V> {
   static constexpr Outline::Kind kKind = Outline::Kind::kChoice;
-  static constexpr std::string_view kExpectation = "";
+  static constexpr std::string_view kExpectation = "a choice";
   static std::optional<V> Parse(std::string_view) { return std::nullopt; }
   static std::string Format(V) { return {}; }
 };

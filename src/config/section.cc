@@ -19,7 +19,7 @@ std::string FieldPath(const std::string& section, std::string_view field) {
   return section.empty() ? std::string(field) : section + "." + std::string(field);
 }
 
-void ReportUnknownField(const Node::Entry& entry, const std::string& path,
+void ReportUnknownField(const YamlNode::Entry& entry, const std::string& path,
                         const std::vector<std::string>& known, Reader& reader) {
   const auto nearest = NearestName(entry.key, known);
   const std::string name =

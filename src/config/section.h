@@ -34,7 +34,7 @@ class Complaints {
 std::string FieldPath(const std::string& section, std::string_view field);
 
 /// Reports a key that is no field.
-void ReportUnknownField(const Node::Entry& entry, const std::string& path,
+void ReportUnknownField(const YamlNode::Entry& entry, const std::string& path,
                         const std::vector<std::string>& known, Reader& reader);
 
 /// A field of T without its type.
@@ -48,7 +48,8 @@ class AnyField {
   /// Everything but the value.
   const OutlineField& outline() const { return outline_; }
 
-  virtual void Read(const Node* node, const std::string& path, Reader& reader, T& into) const = 0;
+  virtual void Read(const YamlNode* node, const std::string& path, Reader& reader,
+                    T& into) const = 0;
   virtual Outline Describe(const T& from) const = 0;
   /// Whether it is required and `from` has nothing.
   virtual bool IsMissing(const T& from) const = 0;
@@ -120,10 +121,10 @@ class Field final : public AnyField<T> {
     return *this;
   }
 
-  void Read(const Node* node, const std::string& path, Reader& reader, T& into) const override {
+  void Read(const YamlNode* node, const std::string& path, Reader& reader, T& into) const override {
     const OverrideForm form = shape_->override_form();
     if (form != OverrideForm::kNone) {
-      const Node* override =
+      const YamlNode* override =
           reader.FindOverride(path, this->outline_.variables, form == OverrideForm::kYaml);
       if (override != nullptr) node = override;
     }
@@ -204,15 +205,16 @@ class Section final : public Shape<T> {
   /// Checks values against each other, once each is good by itself.
   void Rule(std::function<void(const T&, Complaints&)> rule) { rules_.push_back(std::move(rule)); }
 
-  void Read(const Node* node, const std::string& path, Reader& reader, T& value) const override {
+  void Read(const YamlNode* node, const std::string& path, Reader& reader,
+            T& value) const override {
     const size_t problems = reader.problem_count();
     const bool shorthand =
-        node != nullptr && node->kind == Node::Kind::kScalar && !shorthand_.empty();
+        node != nullptr && node->kind == YamlNode::Kind::kScalar && !shorthand_.empty();
     if (node != nullptr && !shorthand) node = CheckedMap(*node, path, reader);
     for (const auto& field : fields_) {
-      const Node* given = node == nullptr ? nullptr
-                          : shorthand     ? (field->name() == shorthand_ ? node : nullptr)
-                                          : node->Find(field->name());
+      const YamlNode* given = node == nullptr ? nullptr
+                              : shorthand     ? (field->name() == shorthand_ ? node : nullptr)
+                                              : node->Find(field->name());
       const std::string field_path = FieldPath(path, field->name());
       field->Read(given, field_path, reader, value);
       if (!reader.IsGiven(field_path) && field->IsMissing(value)) {
@@ -264,6 +266,7 @@ class Section final : public Shape<T> {
 
   std::vector<std::string> FieldNames() const {
     std::vector<std::string> names;
+    names.reserve(fields_.size());
     for (const auto& field : fields_) names.push_back(field->name());
     return names;
   }
@@ -274,17 +277,17 @@ class Section final : public Shape<T> {
   }
 
   /// The node where it is a map, with its unknown keys reported; null where it is none.
-  const Node* CheckedMap(const Node& node, const std::string& path, Reader& reader) const {
-    if (node.kind == Node::Kind::kNull) return nullptr;
-    if (node.kind != Node::Kind::kMap) {
+  const YamlNode* CheckedMap(const YamlNode& node, const std::string& path, Reader& reader) const {
+    if (node.kind == YamlNode::Kind::kNull) return nullptr;
+    if (node.kind != YamlNode::Kind::kMap) {
       reader.Report(node.position,
                     (path.empty() ? "the file" : path) +
-                        (node.kind == Node::Kind::kList ? " is a list" : " is a single value") +
+                        (node.kind == YamlNode::Kind::kList ? " is a list" : " is a single value") +
                         "; use " + Expectation());
       return nullptr;
     }
     const std::vector<std::string> known = FieldNames();
-    for (const Node::Entry& entry : node.entries) {
+    for (const YamlNode::Entry& entry : node.entries) {
       if (std::ranges::find(known, entry.key) == known.end()) {
         ReportUnknownField(entry, path, known, reader);
       }

@@ -36,7 +36,8 @@ class Shape {
   virtual ~Shape() = default;
   /// Reads `node` into `value`, which holds the default; a null pointer leaves the default, but
   /// still applies overrides of its parts. Reports problems to `reader`.
-  virtual void Read(const Node* node, const std::string& path, Reader& reader, V& value) const = 0;
+  virtual void Read(const YamlNode* node, const std::string& path, Reader& reader,
+                    V& value) const = 0;
   virtual Outline Describe(const V& value) const = 0;
   virtual OverrideForm override_form() const = 0;
   /// From now on, no problem shows the value.
@@ -54,7 +55,8 @@ class ScalarShape final : public Shape<V> {
   std::vector<std::pair<std::string, V>> choices;
   std::function<Complaint(const V&)> check;
 
-  void Read(const Node* node, const std::string& path, Reader& reader, V& value) const override {
+  void Read(const YamlNode* node, const std::string& path, Reader& reader,
+            V& value) const override {
     if (node != nullptr) ReadGiven(*node, path, reader, value);
     if constexpr (std::is_same_v<V, std::filesystem::path>) value = reader.Resolved(value);
   }
@@ -78,7 +80,7 @@ class ScalarShape final : public Shape<V> {
   static constexpr bool kNeverQuoted =
       Scalar<V>::kKind == Outline::Kind::kInteger || Scalar<V>::kKind == Outline::Kind::kBoolean;
 
-  void ReadGiven(const Node& node, const std::string& path, Reader& reader, V& value) const {
+  void ReadGiven(const YamlNode& node, const std::string& path, Reader& reader, V& value) const {
     const auto text = reader.Text(node, path, kSubstitutes, Expectation());
     if (!text) return;
     // What came out of a variable may be a secret, whatever the field.
@@ -86,7 +88,7 @@ class ScalarShape final : public Shape<V> {
     const std::optional<V> parsed = Parse(*text, node.style);
     if (!parsed || (least && *parsed < *least) || (most && *most < *parsed)) {
       const auto nearest = NearestName(node.text, ChoiceNames());
-      const bool quoted = kNeverQuoted && node.style == Node::Style::kQuoted;
+      const bool quoted = kNeverQuoted && node.style == YamlNode::Style::kQuoted;
       reader.ReportValue(node, path, concealed, Expectation() + (quoted ? ", without quotes" : ""),
                          nearest);
       return;
@@ -99,12 +101,12 @@ class ScalarShape final : public Shape<V> {
     value = *parsed;
   }
 
-  std::optional<V> Parse(const std::string& text, Node::Style style) const {
-    if (kNeverQuoted && style == Node::Style::kQuoted) return std::nullopt;
+  std::optional<V> Parse(const std::string& text, YamlNode::Style style) const {
+    if (kNeverQuoted && style == YamlNode::Style::kQuoted) return std::nullopt;
     if (choices.empty()) return Scalar<V>::Parse(text);
     for (const auto& [name, choice] : choices) {
       // LOG_LEVEL=INFO is what environments hold.
-      if (name == text || (style == Node::Style::kVerbatim && EqualButForCase(name, text))) {
+      if (name == text || (style == YamlNode::Style::kVerbatim && EqualButForCase(name, text))) {
         return choice;
       }
     }
@@ -125,13 +127,14 @@ class ScalarShape final : public Shape<V> {
 
   std::vector<std::string> ChoiceNames() const {
     std::vector<std::string> names;
+    names.reserve(choices.size());
     for (const auto& [name, choice] : choices) names.push_back(name);
     return names;
   }
 
   std::string Expectation() const {
     if (!choices.empty()) return Alternatives(ChoiceNames());
-    const std::string expectation(Scalar<V>::kExpectation);
+    std::string expectation(Scalar<V>::kExpectation);
     if (least && most) return expectation + " from " + Format(*least) + " to " + Format(*most);
     if (least) return expectation + " of at least " + Format(*least);
     if constexpr (requires { Scalar<V>::kExamples; }) {
@@ -149,7 +152,7 @@ class OptionalShape final : public Shape<std::optional<V>> {
  public:
   explicit OptionalShape(std::unique_ptr<Shape<V>> inner) : inner_(std::move(inner)) {}
 
-  void Read(const Node* node, const std::string& path, Reader& reader,
+  void Read(const YamlNode* node, const std::string& path, Reader& reader,
             std::optional<V>& value) const override {
     if (node != nullptr && IsNull(*node)) {
       value.reset();
@@ -172,9 +175,9 @@ class OptionalShape final : public Shape<std::optional<V>> {
   void Conceal() override { inner_->Conceal(); }
 
  private:
-  static bool IsNull(const Node& node) {
-    return node.kind == Node::Kind::kNull ||
-           (node.style == Node::Style::kVerbatim && node.text.empty());
+  static bool IsNull(const YamlNode& node) {
+    return node.kind == YamlNode::Kind::kNull ||
+           (node.style == YamlNode::Style::kVerbatim && node.text.empty());
   }
 
   std::unique_ptr<Shape<V>> inner_;
@@ -186,16 +189,16 @@ class ListShape final : public Shape<std::vector<V>> {
  public:
   explicit ListShape(std::unique_ptr<Shape<V>> element) : element_(std::move(element)) {}
 
-  void Read(const Node* node, const std::string& path, Reader& reader,
+  void Read(const YamlNode* node, const std::string& path, Reader& reader,
             std::vector<V>& value) const override {
-    if (node != nullptr && node->kind != Node::Kind::kList) {
+    if (node != nullptr && node->kind != YamlNode::Kind::kList) {
       ReportNoList(*node, path, reader);
       node = nullptr;
     }
     if (node != nullptr) value.assign(node->items.size(), V{});
     for (size_t i = 0; i < value.size(); ++i) {
       const std::string item_path = path + "[" + std::to_string(i) + "]";
-      const Node* item = node == nullptr ? nullptr : node->items[i];
+      const YamlNode* item = node == nullptr ? nullptr : node->items[i];
       if (item != nullptr) reader.Given(item_path, item->position);
       element_->Read(item, item_path, reader, value[i]);
     }
@@ -214,10 +217,10 @@ class ListShape final : public Shape<std::vector<V>> {
  private:
   std::string Expectation() const { return "a list, each " + element_->Describe(V{}).expectation; }
 
-  void ReportNoList(const Node& node, const std::string& path, Reader& reader) const {
-    if (node.kind == Node::Kind::kNull) {
+  void ReportNoList(const YamlNode& node, const std::string& path, Reader& reader) const {
+    if (node.kind == YamlNode::Kind::kNull) {
       reader.Report(node.position, path + " has no value; use " + Expectation() + ", or []");
-    } else if (node.kind == Node::Kind::kMap) {
+    } else if (node.kind == YamlNode::Kind::kMap) {
       reader.Report(node.position, path + " is a section; use " + Expectation());
     } else {
       reader.Report(node.position, path + " is a single value; use " + Expectation());
@@ -234,15 +237,15 @@ class MapShape final : public Shape<std::map<std::string, V>> {
  public:
   explicit MapShape(std::unique_ptr<Shape<V>> element) : element_(std::move(element)) {}
 
-  void Read(const Node* node, const std::string& path, Reader& reader,
+  void Read(const YamlNode* node, const std::string& path, Reader& reader,
             std::map<std::string, V>& value) const override {
-    if (node != nullptr && node->kind != Node::Kind::kMap) {
+    if (node != nullptr && node->kind != YamlNode::Kind::kMap) {
       reader.Report(node->position, path + " is no section of names; use " + Expectation());
       node = nullptr;
     }
     if (node != nullptr) {
       value.clear();
-      for (const Node::Entry& entry : node->entries) {
+      for (const YamlNode::Entry& entry : node->entries) {
         const std::string entry_path = path + "." + entry.key;
         if (!IsName(entry.key)) {
           reader.Report(entry.key_position,
@@ -254,7 +257,11 @@ class MapShape final : public Shape<std::map<std::string, V>> {
         element_->Read(entry.value, entry_path, reader, value[entry.key]);
       }
     } else {
-      for (auto& [key, element] : value) element_->Read(nullptr, path + "." + key, reader, element);
+      for (auto& [key, element] : value) {
+        std::string entry_path = path;
+        entry_path.append(".").append(key);
+        element_->Read(nullptr, entry_path, reader, element);
+      }
     }
   }
 

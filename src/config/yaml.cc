@@ -138,7 +138,7 @@ class Builder final : public YAML::EventHandler {
   YAML::Mark start() const { return start_; }
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
-    Node& node = Add(Node::Kind::kNull, mark, anchor);
+    YamlNode& node = Add(YamlNode::Kind::kNull, mark, anchor);
     // The parser marks what follows the empty place.
     if (!open_.empty() && open_.back().key != nullptr) node.position = open_.back().key->position;
     complete_.insert(&node);
@@ -156,10 +156,10 @@ class Builder final : public YAML::EventHandler {
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
-    Node& node = Add(Node::Kind::kScalar, mark, anchor);
+    YamlNode& node = Add(YamlNode::Kind::kScalar, mark, anchor);
     CheckTag(tag, node.position);
-    node.style =
-        tag == "!" || tag == "tag:yaml.org,2002:str" ? Node::Style::kQuoted : Node::Style::kPlain;
+    node.style = tag == "!" || tag == "tag:yaml.org,2002:str" ? YamlNode::Style::kQuoted
+                                                              : YamlNode::Style::kPlain;
     node.text = value;
     // yaml-cpp 0.7 turns these two into single bytes.
     if (!IsUtf8(value)) {
@@ -171,13 +171,13 @@ class Builder final : public YAML::EventHandler {
 
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                        YAML::EmitterStyle::value) override {
-    Open(Node::Kind::kList, mark, tag, anchor);
+    Open(YamlNode::Kind::kList, mark, tag, anchor);
   }
   void OnSequenceEnd() override { Close(); }
 
   void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                   YAML::EmitterStyle::value) override {
-    Open(Node::Kind::kMap, mark, tag, anchor);
+    Open(YamlNode::Kind::kMap, mark, tag, anchor);
   }
   void OnMapEnd() override {
     ApplyMerges(open_.back());
@@ -187,10 +187,10 @@ class Builder final : public YAML::EventHandler {
  private:
   /// A list or map whose end is still to come.
   struct Level {
-    Node* node;
-    const Node* key = nullptr;  ///< Read, its value not yet.
+    YamlNode* node;
+    const YamlNode* key = nullptr;  ///< Read, its value not yet.
     std::unordered_map<std::string, Position> keys;
-    std::vector<const Node*> merged;
+    std::vector<const YamlNode*> merged;
   };
 
   void Count(const YAML::Mark& mark) {
@@ -206,35 +206,35 @@ class Builder final : public YAML::EventHandler {
     Report(position, fmt::format("the tag {} means nothing here; remove it", Quoted(tag)));
   }
 
-  Node& Add(Node::Kind kind, const YAML::Mark& mark, YAML::anchor_t anchor) {
+  YamlNode& Add(YamlNode::Kind kind, const YAML::Mark& mark, YAML::anchor_t anchor) {
     Count(mark);
-    Node& node = document_.Add(kind, lines_.At(mark));
+    YamlNode& node = document_.Add(kind, lines_.At(mark));
     if (anchor != YAML::NullAnchor) anchors_[anchor] = &node;
     return node;
   }
 
-  void Open(Node::Kind kind, const YAML::Mark& mark, const std::string& tag,
+  void Open(YamlNode::Kind kind, const YAML::Mark& mark, const std::string& tag,
             YAML::anchor_t anchor) {
-    Node& node = Add(kind, mark, anchor);
+    YamlNode& node = Add(kind, mark, anchor);
     CheckTag(tag, node.position);
     open_.push_back({.node = &node});
   }
 
   void Close() {
-    Node& node = *open_.back().node;
+    YamlNode& node = *open_.back().node;
     complete_.insert(&node);
     open_.pop_back();
     Place(node);
   }
 
   /// Puts a complete node where it belongs: the document, a list, or a map's next key or value.
-  void Place(const Node& node) {
+  void Place(const YamlNode& node) {
     if (open_.empty()) {
       document_.set_root(&node);
       return;
     }
     Level& level = open_.back();
-    if (level.node->kind == Node::Kind::kList) {
+    if (level.node->kind == YamlNode::Kind::kList) {
       level.node->items.push_back(&node);
     } else if (level.key == nullptr) {
       level.key = &node;
@@ -243,10 +243,10 @@ class Builder final : public YAML::EventHandler {
     }
   }
 
-  void AddEntry(Level& level, const Node& key, const Node& value) {
-    if (key.kind != Node::Kind::kScalar) {
+  void AddEntry(Level& level, const YamlNode& key, const YamlNode& value) {
+    if (key.kind != YamlNode::Kind::kScalar) {
       Report(key.position, "a key is no name; use a text before the colon");
-    } else if (key.text == "<<" && key.style == Node::Style::kPlain) {
+    } else if (key.text == "<<" && key.style == YamlNode::Style::kPlain) {
       level.merged.push_back(&value);
     } else if (const auto [first, added] = level.keys.try_emplace(key.text, key.position); !added) {
       Report(key.position, fmt::format("{} is given twice, first in line {}; remove one",
@@ -258,22 +258,22 @@ class Builder final : public YAML::EventHandler {
 
   /// Keys of their own come before merged ones, earlier merged maps before later ones.
   void ApplyMerges(Level& level) {
-    for (const Node* merged : level.merged) {
-      if (merged->kind == Node::Kind::kMap) {
+    for (const YamlNode* merged : level.merged) {
+      if (merged->kind == YamlNode::Kind::kMap) {
         Merge(level, *merged);
-      } else if (merged->kind == Node::Kind::kList) {
-        for (const Node* item : merged->items) Merge(level, *item);
+      } else if (merged->kind == YamlNode::Kind::kList) {
+        for (const YamlNode* item : merged->items) Merge(level, *item);
       } else {
         Report(merged->position, "<< merges no map; give it an alias of one");
       }
     }
   }
 
-  void Merge(Level& level, const Node& merged) {
-    if (merged.kind != Node::Kind::kMap) {
+  void Merge(Level& level, const YamlNode& merged) {
+    if (merged.kind != YamlNode::Kind::kMap) {
       Report(merged.position, "<< merges no map; give it an alias of one");
     }
-    for (const Node::Entry& entry : merged.entries) {
+    for (const YamlNode::Entry& entry : merged.entries) {
       Count(YAML::Mark::null_mark());
       if (level.keys.try_emplace(entry.key, entry.key_position).second) {
         level.node->entries.push_back(entry);
@@ -287,8 +287,8 @@ class Builder final : public YAML::EventHandler {
   YAML::Mark start_;
   size_t values_ = 0;
   std::vector<Level> open_;
-  std::map<YAML::anchor_t, const Node*> anchors_;
-  std::unordered_set<const Node*> complete_;
+  std::map<YAML::anchor_t, const YamlNode*> anchors_;
+  std::unordered_set<const YamlNode*> complete_;
 };
 
 std::string SyntaxMessage(const YAML::Exception& error, const Position& position,
@@ -304,13 +304,13 @@ std::string SyntaxMessage(const YAML::Exception& error, const Position& position
 
 }  // namespace
 
-const Node* Node::Find(std::string_view key) const {
+const YamlNode* YamlNode::Find(std::string_view key) const {
   const auto found = std::ranges::find(entries, key, &Entry::key);
   return found == entries.end() ? nullptr : found->value;
 }
 
-Node& Document::Add(Node::Kind kind, Position position) {
-  Node& node = nodes_.emplace_back();
+YamlNode& Document::Add(YamlNode::Kind kind, Position position) {
+  YamlNode& node = nodes_.emplace_back();
   node.kind = kind;
   node.position = std::move(position);
   return node;

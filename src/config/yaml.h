@@ -11,7 +11,7 @@
 namespace spillway::config {
 
 /// One value of a YAML document. Aliases are resolved and merge keys applied; nodes may be shared.
-struct Node {
+struct YamlNode {
   enum class Kind { kNull, kScalar, kList, kMap };
 
   /// How a scalar was written, which decides what may be read out of it.
@@ -24,33 +24,33 @@ struct Node {
   struct Entry {
     std::string key;
     Position key_position;
-    const Node* value = nullptr;
+    const YamlNode* value = nullptr;
   };
 
   Kind kind = Kind::kNull;
   Style style = Style::kPlain;
   Position position;
-  std::string text;                ///< Of a scalar.
-  std::vector<const Node*> items;  ///< Of a list.
-  std::vector<Entry> entries;      ///< Of a map; every key once.
+  std::string text;                    ///< Of a scalar.
+  std::vector<const YamlNode*> items;  ///< Of a list.
+  std::vector<Entry> entries;          ///< Of a map; every key once.
 
   /// The value under `key`, or null.
-  const Node* Find(std::string_view key) const;
+  const YamlNode* Find(std::string_view key) const;
 };
 
 /// The nodes of one document. Movable; nodes keep their addresses.
 class Document {
  public:
   /// Null where the document is empty.
-  const Node* root() const { return root_; }
-  void set_root(const Node* root) { root_ = root; }
+  const YamlNode* root() const { return root_; }
+  void set_root(const YamlNode* root) { root_ = root; }
 
-  Node& Add(Node::Kind kind, Position position);
+  YamlNode& Add(YamlNode::Kind kind, Position position);
   size_t size() const { return nodes_.size(); }
 
  private:
-  std::deque<Node> nodes_;
-  const Node* root_ = nullptr;
+  std::deque<YamlNode> nodes_;
+  const YamlNode* root_ = nullptr;
 };
 
 /// Parses one YAML 1.2 document of at most 1 MiB and 100,000 values. Adds to `problems` what makes
