@@ -74,7 +74,8 @@ class ObjectStore {
  public:
   virtual ~ObjectStore() = default;
 
-  virtual Result<std::unique_ptr<ObjectWriter>> Create(std::string_view key, Overwrite overwrite) = 0;
+  virtual Result<std::unique_ptr<ObjectWriter>> Create(std::string_view key,
+                                                       Overwrite overwrite) = 0;
 
   /// kNotFound when there is none.
   virtual Result<std::unique_ptr<ObjectReader>> Open(std::string_view key) = 0;
@@ -82,27 +83,30 @@ class ObjectStore {
   virtual Result<std::optional<ObjectInfo>> Head(std::string_view key) = 0;
 
   /// Objects whose key starts with `prefix` and sorts behind `start_after`, in byte order of their
-  /// keys, at most `limit`. Staged and unfinished objects are seen only below a prefix that names them.
-  virtual Result<std::vector<ObjectInfo>> List(std::string_view prefix, std::string_view start_after,
-                                               size_t limit) = 0;
+  /// keys, at most `limit`. Staged and unfinished objects are seen only below a prefix that names
+  /// them.
+  virtual Result<std::vector<ObjectInfo>> List(std::string_view prefix,
+                                               std::string_view start_after, size_t limit) = 0;
 
   /// Removes an object or a stage; success when there is none. Returns the bytes it held.
   virtual Result<uint64_t> Remove(std::string_view key) = 0;
 
-  /// Opens a new stage; kAlreadyExists when the key is taken.
+  /// Opens a new stage, under a key that starts with kPrivatePrefix (key.h); kAlreadyExists when
+  /// the key is taken.
   virtual Result<std::unique_ptr<Stage>> CreateStage(std::string_view key) = 0;
 
   /// Makes what is staged under the key, by whichever process, survive a loss of power.
   virtual Result<> Sync(std::string_view key) = 0;
 
   /// Names the span of time through which staged bytes that were not synced are kept: the machine's
-  /// boot id for a local directory, empty where every append is durable at once. Bytes of an earlier
-  /// epoch are to be read back and checked before anything is built on them.
+  /// boot id for a local directory, empty where every append is durable at once. Bytes of an
+  /// earlier epoch are to be read back and checked before anything is built on them.
   virtual std::string epoch() const = 0;
 
   /// Publishes `key`: the ranges one behind the other, durable, visible at once and whole. Sources
-  /// may be consumed. Where the store can join without moving bytes (one range that is a whole stage,
-  /// UploadPartCopy), it does. Repeatable: composing again what is already composed succeeds.
+  /// may be consumed. Where the store can join without moving bytes (one range that is a whole
+  /// stage, UploadPartCopy), it does. Repeatable: composing again what is already composed
+  /// succeeds.
   virtual Result<ObjectInfo> Compose(std::string_view key, std::span<const ObjectRange> ranges) = 0;
 };
 
