@@ -1,0 +1,175 @@
+#include "simulation/faulty_store.h"
+
+namespace spillway::simulation {
+
+using engine::Job;
+using engine::Lease;
+using std::chrono::milliseconds;
+
+namespace {
+
+/// An update in one line of the trace.
+std::string Describe(const Lease& lease, const store::JobUpdate& update) {
+  std::string text = lease.job_id + " with token " + std::to_string(lease.token);
+  if (update.phase) text.append(", phase ").append(Name(*update.phase));
+  if (update.state) text.append(", state ").append(Name(*update.state));
+  if (update.failure) text.append(", failure: ").append(update.failure->message);
+  if (update.release) text.append(", release");
+  return text;
+}
+
+std::string_view Name(store::Settlement::Kind kind) {
+  constexpr std::string_view kNames[] = {"succeeded", "retry", "dead", "released"};
+  return kNames[static_cast<size_t>(kind)];
+}
+
+std::string Describe(std::span<const store::Settlement> settlements) {
+  std::string text;
+  for (const store::Settlement& one : settlements) {
+    text.append(one.lease.job_id).append("/").append(std::to_string(one.lease.chunk));
+    text.append(" ").append(Name(one.kind)).append(" ");
+    if (one.failure) text.append("(").append(one.failure->message).append(") ");
+  }
+  return text;
+}
+
+std::string Describe(std::span<const Lease> leases) {
+  std::string text;
+  for (const Lease& lease : leases) {
+    text.append(lease.job_id).append("/").append(std::to_string(lease.chunk)).append(" ");
+  }
+  return text;
+}
+
+std::string Describe(std::span<const store::ChunkRef> refs) {
+  std::string text;
+  for (const store::ChunkRef& ref : refs) {
+    text.append(ref.job_id).append("/").append(std::to_string(ref.index)).append(" ");
+  }
+  return text;
+}
+
+}  // namespace
+
+Result<store::Created> FaultyStore::Create(const Job& job, bool fresh) {
+  return process_.Call("create", job.task_id, [&] {
+    auto created = store_.Create(job, fresh);
+    if (created.has_value()) invariants_.Created(*created, fresh);
+    return created;
+  });
+}
+
+Result<Job> FaultyStore::Get(std::string_view job_id) {
+  return process_.Call("get", job_id, [&] { return store_.Get(job_id); });
+}
+
+Result<store::JobPage> FaultyStore::List(const store::JobFilter& filter, std::string_view cursor,
+                                         size_t limit) {
+  return process_.Call("list jobs", "", [&] { return store_.List(filter, cursor, limit); });
+}
+
+Result<std::vector<engine::Transition>> FaultyStore::History(std::string_view job_id) {
+  return process_.Call("history", job_id, [&] { return store_.History(job_id); });
+}
+
+Result<std::optional<Job>> FaultyStore::Admit(std::string_view group, int64_t parallel_max) {
+  return process_.Call("admit", group, [&] {
+    auto admitted = store_.Admit(group, parallel_max);
+    if (admitted.has_value() && admitted->has_value()) invariants_.Admitted(**admitted);
+    return admitted;
+  });
+}
+
+Result<Job> FaultyStore::AcquireJob(std::string_view job_id, std::string_view owner,
+                                    milliseconds duration) {
+  return process_.Call("acquire", job_id, [&] {
+    auto job = store_.AcquireJob(job_id, owner, duration);
+    if (job.has_value()) invariants_.Acquired(*job);
+    return job;
+  });
+}
+
+Result<Job> FaultyStore::Update(const Lease& lease, const store::JobUpdate& update) {
+  return process_.Call("update", Describe(lease, update), [&] {
+    auto job = store_.Update(lease, update);
+    if (job.has_value()) invariants_.Updated(lease, *job);
+    return job;
+  });
+}
+
+Result<Job> FaultyStore::RequestCancel(std::string_view job_id, std::string_view actor,
+                                       std::string_view cause) {
+  return process_.Call("request cancel", job_id, [&] {
+    auto job = store_.RequestCancel(job_id, actor, cause);
+    if (job.has_value()) invariants_.JobChanged(job_id);
+    return job;
+  });
+}
+
+Result<> FaultyStore::AddChunks(const Lease& lease, std::span<const store::NewChunk> chunks) {
+  return process_.Call("add chunks", lease.job_id, [&] {
+    auto added = store_.AddChunks(lease, chunks);
+    if (added.has_value()) invariants_.JobChanged(lease.job_id);
+    return added;
+  });
+}
+
+Result<std::vector<store::Claim>> FaultyStore::ClaimChunks(std::span<const store::ChunkRef> refs,
+                                                           std::string_view owner,
+                                                           milliseconds duration) {
+  return process_.Call("claim", Describe(refs), [&] {
+    auto claims = store_.ClaimChunks(refs, owner, duration);
+    if (!claims.has_value()) return claims;
+    for (const store::Claim& claim : *claims) {
+      if (const auto* chunk = std::get_if<engine::Chunk>(&claim)) invariants_.Claimed(*chunk);
+    }
+    return claims;
+  });
+}
+
+Result<std::vector<store::Settled>> FaultyStore::Settle(
+    std::span<const store::Settlement> settlements) {
+  return process_.Call("settle", Describe(settlements), [&] {
+    auto settled = store_.Settle(settlements);
+    if (!settled.has_value()) return settled;
+    for (size_t i = 0; i < settled->size(); ++i) {
+      invariants_.Settled(settlements[i], (*settled)[i]);
+    }
+    return settled;
+  });
+}
+
+Result<std::vector<store::Renewed>> FaultyStore::Renew(std::span<const Lease> leases,
+                                                       milliseconds duration) {
+  return process_.Call("renew", Describe(leases), [&] {
+    auto renewed = store_.Renew(leases, duration);
+    if (!renewed.has_value()) return renewed;
+    for (size_t i = 0; i < renewed->size(); ++i) invariants_.Renewed(leases[i], (*renewed)[i]);
+    return renewed;
+  });
+}
+
+Result<std::vector<engine::Chunk>> FaultyStore::ListChunks(std::string_view job_id,
+                                                           std::optional<engine::ChunkState> state,
+                                                           int64_t after, size_t limit) {
+  return process_.Call("list chunks", job_id,
+                       [&] { return store_.ListChunks(job_id, state, after, limit); });
+}
+
+Result<Job> FaultyStore::Redrive(std::string_view job_id, std::string_view actor) {
+  return process_.Call("redrive", job_id, [&] {
+    auto job = store_.Redrive(job_id, actor);
+    if (job.has_value()) invariants_.JobChanged(job_id);
+    return job;
+  });
+}
+
+Result<std::vector<Job>> FaultyStore::Stalled(Timestamp before, size_t limit) {
+  return process_.Call("", "", [&] { return store_.Stalled(before, limit); });
+}
+
+Result<std::vector<std::string>> FaultyStore::WaitingGroups() {
+  return process_.Call("", "", [&] { return store_.WaitingGroups(); });
+}
+
+}  // namespace spillway::simulation

@@ -1,0 +1,47 @@
+#pragma once
+
+#include "simulation/invariants.h"
+#include "simulation/process.h"
+#include "store/job_store.h"
+
+namespace spillway::simulation {
+
+/// A store as one process sees it. The invariants hear of every change.
+class FaultyStore final : public store::JobStore {
+ public:
+  FaultyStore(JobStore& store, SimulatedProcess& process, Invariants& invariants)
+      : store_(store), process_(process), invariants_(invariants) {}
+
+  Result<store::Created> Create(const engine::Job& job, bool fresh) override;
+  Result<engine::Job> Get(std::string_view job_id) override;
+  Result<store::JobPage> List(const store::JobFilter& filter, std::string_view cursor,
+                              size_t limit) override;
+  Result<std::vector<engine::Transition>> History(std::string_view job_id) override;
+  Result<std::optional<engine::Job>> Admit(std::string_view group, int64_t parallel_max) override;
+  Result<engine::Job> AcquireJob(std::string_view job_id, std::string_view owner,
+                                 std::chrono::milliseconds duration) override;
+  Result<engine::Job> Update(const engine::Lease& lease, const store::JobUpdate& update) override;
+  Result<engine::Job> RequestCancel(std::string_view job_id, std::string_view actor,
+                                    std::string_view cause) override;
+  Result<> AddChunks(const engine::Lease& lease, std::span<const store::NewChunk> chunks) override;
+  Result<std::vector<store::Claim>> ClaimChunks(std::span<const store::ChunkRef> refs,
+                                                std::string_view owner,
+                                                std::chrono::milliseconds duration) override;
+  Result<std::vector<store::Settled>> Settle(
+      std::span<const store::Settlement> settlements) override;
+  Result<std::vector<store::Renewed>> Renew(std::span<const engine::Lease> leases,
+                                            std::chrono::milliseconds duration) override;
+  Result<std::vector<engine::Chunk>> ListChunks(std::string_view job_id,
+                                                std::optional<engine::ChunkState> state,
+                                                int64_t after, size_t limit) override;
+  Result<engine::Job> Redrive(std::string_view job_id, std::string_view actor) override;
+  Result<std::vector<engine::Job>> Stalled(Timestamp before, size_t limit) override;
+  Result<std::vector<std::string>> WaitingGroups() override;
+
+ private:
+  JobStore& store_;
+  SimulatedProcess& process_;
+  Invariants& invariants_;
+};
+
+}  // namespace spillway::simulation

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+
+#include <boost/context/fiber.hpp>
+
+namespace spillway::simulation {
+
+/// A function with a stack of its own, on the thread of whoever resumes it. Address and thread
+/// sanitizer are told of every switch.
+class Fiber {
+ public:
+  explicit Fiber(std::function<void()> body);
+  /// Kills it first, where it has not ended.
+  ~Fiber();
+  Fiber(const Fiber&) = delete;
+  Fiber& operator=(const Fiber&) = delete;
+
+  /// Runs it until it suspends or ends. From outside.
+  void Resume();
+
+  /// Goes back to whoever resumed it. From inside. Does not return in a fiber that was killed: its
+  /// stack is unwound.
+  void Suspend();
+
+  /// Unwinds what is on its stack: destructors run, and nothing else. From outside.
+  void Kill();
+
+  bool ended() const { return ended_; }
+
+ private:
+  struct Killed {};
+
+  boost::context::fiber Main(boost::context::fiber&& outside);
+  void EnterFiber();
+  void LeaveFiber();
+
+  const std::function<void()> body_;
+  boost::context::stack_context stack_;
+  boost::context::fiber inside_;
+  boost::context::fiber outside_;
+  bool killed_ = false;
+  bool ended_ = false;
+
+  // What the sanitizers know of both sides.
+  void* own_fake_stack_ = nullptr;
+  void* outer_fake_stack_ = nullptr;
+  const void* outer_stack_ = nullptr;
+  size_t outer_stack_bytes_ = 0;
+  void* own_thread_state_ = nullptr;
+  void* outer_thread_state_ = nullptr;
+};
+
+}  // namespace spillway::simulation

@@ -1,0 +1,38 @@
+#pragma once
+
+#include "recipe/recipe.h"
+#include "simulation/process.h"
+#include "simulation/source.h"
+
+namespace spillway::simulation {
+
+/// Exports the rows of a Source's tasks, and suffers what goes wrong with them.
+class RowsRecipe final : public recipe::Recipe {
+ public:
+  static constexpr std::string_view kName = "rows";
+
+  RowsRecipe(Source& source, storage::ObjectStore& store, SimulatedProcess& process)
+      : source_(source), store_(store), process_(process) {}
+
+  static std::string DirectoryOf(std::string_view job_id) { return "out/" + std::string(job_id); }
+  static int VersionOf(const engine::Job& job) {
+    return job.plan.empty() ? 0 : std::stoi(job.plan);
+  }
+
+  std::string_view name() const override { return kName; }
+  Result<recipe::CanonicalRequest> Canonicalise(const recipe::Request& request) const override;
+  Result<recipe::Destination> DestinationOf(const engine::Job& job) const override;
+  Result<recipe::Plan> MakePlan(const engine::Job& job, std::stop_token stop) const override;
+  Result<recipe::ChunkResult> Process(const engine::Job& job, const engine::Chunk& chunk,
+                                      engine::Staging& staging,
+                                      std::stop_token stop) const override;
+  Result<recipe::Assembly> Assemble(const engine::Job& job, std::vector<recipe::Part> parts,
+                                    engine::Staging& staging) const override;
+
+ private:
+  Source& source_;
+  storage::ObjectStore& store_;
+  SimulatedProcess& process_;
+};
+
+}  // namespace spillway::simulation

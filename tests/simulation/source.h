@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "recipe/recipe.h"
+
+namespace spillway::simulation {
+
+/// What one chunk of a task holds, and what goes wrong with it.
+struct SourceChunk {
+  std::string file;  ///< Empty: its rows are actions.
+  int64_t rows = 0;
+  int failures = 0;        ///< Transient ones left.
+  bool permanent = false;  ///< It always fails.
+  int poison = 0;          ///< Workers it still kills.
+  int64_t miscount = 0;    ///< Rows that come and were not announced; negative: stay away.
+  int pause_ms = 0;        ///< Between rows.
+};
+
+/// A task as it stands in the source. Everything in it follows from the task, the version of the
+/// plan and the chunk's index, so that anybody can tell what has to come out.
+struct SourceTask {
+  std::string name;
+  std::string group;
+  std::vector<SourceChunk> chunks;
+  bool actions = false;
+  bool footer = false;   ///< Assembling stages more bytes.
+  bool cut = false;      ///< A limit leaves out the last part.
+  bool growing = false;  ///< Every look finds more than the one before.
+  int plan_failures = 0;
+  bool plan_permanent = false;
+  int versions = 0;  ///< Looks so far.
+
+  /// Whether it cannot succeed before it is healed, however often it is tried.
+  bool IsBroken() const;
+};
+
+/// What came of one row.
+enum class RowFate { kWritten, kExcluded, kFailed };
+
+RowFate FateOf(int64_t chunk, int64_t row);
+int64_t RowsOf(const SourceTask& task, size_t chunk, int version);
+std::string RowText(const SourceTask& task, int version, size_t chunk, int64_t row);
+std::string FooterOf(const std::string& file);
+
+/// The last part that has rows, which `cut` leaves out; none when there is none.
+std::optional<size_t> CutChunk(const SourceTask& task, int version);
+
+/// Everything the exports read from. Lasts as long as the world.
+class Source {
+ public:
+  SourceTask& Add(Random& random, std::string name, std::string group, bool benign);
+  SourceTask& Of(const std::string& parameters) { return tasks_.at(parameters); }
+
+  /// What went wrong does so no more.
+  void Heal();
+
+  /// The bytes that each file has to have.
+  static std::map<std::string, std::string> FilesOf(const SourceTask& task, int version);
+  static engine::Counts CountsOf(const SourceTask& task, int version);
+
+ private:
+  std::map<std::string, SourceTask> tasks_;
+};
+
+}  // namespace spillway::simulation

@@ -1,0 +1,294 @@
+#include "simulation/world.h"
+
+#include <chrono>
+#include <vector>
+
+#include "engine/engine.h"
+#include "simulation/server.h"
+#include "store/memory/memory_queue.h"
+#include "store/memory/memory_store.h"
+#include "store/sqlite/sqlite_queue.h"
+#include "store/sqlite/sqlite_store.h"
+
+namespace spillway::simulation {
+namespace {
+
+using engine::Job;
+using engine::JobState;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr seconds kTrouble{20};   ///< How long requests come and faults strike.
+constexpr seconds kRestMax{300};  ///< How long everything may take to come to rest then.
+constexpr milliseconds kWatch{200};
+
+/// Jobs and messages, in one of the product's stores.
+struct State {
+  explicit State(StoreKind kind, Clock& clock) {
+    if (kind == StoreKind::kMemory) {
+      store = std::make_unique<store::MemoryStore>(memory, clock);
+      queue = std::make_unique<store::MemoryQueue>(memory, clock);
+    } else {
+      sqlite = *store::Database::Open(":memory:");
+      store = std::make_unique<store::SqliteStore>(*sqlite, clock);
+      queue = std::make_unique<store::SqliteQueue>(*sqlite, clock);
+    }
+  }
+
+  store::MemoryDatabase memory;
+  std::unique_ptr<store::Database> sqlite;
+  std::unique_ptr<store::JobStore> store;
+  std::unique_ptr<store::Queue> queue;
+};
+
+engine::Options DrawOptions(Random& random) {
+  engine::Options options;
+  options.lease = milliseconds(2'000);
+  options.heartbeat = milliseconds(400);
+  options.backoff_base = milliseconds(100);
+  options.backoff_max = milliseconds(800);
+  options.idle_max = milliseconds(400);
+  options.parallel_max = static_cast<int64_t>(1 + random.Below(3));
+  options.pending_bytes_max = size_t{1} << random.Below(9);
+  return options;
+}
+
+class World {
+ public:
+  explicit World(const Setup& setup)
+      : setup_(setup),
+        scheduler_(setup.seed),
+        faults_(Faults::Draw(random_)),
+        calm_(faults_.fail_before + faults_.fail_after + faults_.crash + faults_.pause == 0),
+        options_(DrawOptions(random_)),
+        state_(setup.store, clock_),
+        disk_(clock_,
+              {.durable = random_.Below(4) == 0, .consumes_sources = random_.Below(2) == 0}),
+        invariants_(*state_.store, disk_, source_, clock_, options_),
+        client_faults_(faults_),
+        keeper_(scheduler_.NewProcess()) {
+    disk_.OnChange([this](const std::string& key) { invariants_.ObjectChanged(key); });
+    client_faults_.crash = 0;
+    client_ = std::make_unique<Outlook>("client", surroundings_, client_faults_);
+    servers_.resize(1 + random_.Below(3));
+  }
+
+  /// Fibers go before what they stand on.
+  ~World() { scheduler_.KillAll(); }
+
+  Outcome Run() {
+    const Timestamp begin = scheduler_.now();
+    for (size_t slot = 0; slot < servers_.size(); ++slot) StartServer(slot);
+    scheduler_.Spawn(keeper_, [this] { Watch(); });
+    MakeRequests();
+    Advance(kTrouble, [] { return false; });
+    faults_ = client_faults_ = {};
+    Tell("the faults end");
+    Advance(kRestMax, [this] { return AllFinal(); });
+    if (!invariants_.violation()) Redrive();
+    Rest();
+    return {.violation = invariants_.violation(),
+            .jobs = invariants_.jobs().size(),
+            .succeeded = invariants_.succeeded(),
+            .simulated_seconds = std::chrono::duration<double>(scheduler_.now() - begin).count()};
+  }
+
+ private:
+  void Tell(const std::string& event) {
+    if (setup_.trace) setup_.trace("world", event);
+  }
+
+  void Advance(milliseconds time, const std::function<bool()>& done) {
+    scheduler_.Run(scheduler_.now() + time,
+                   [&] { return invariants_.violation().has_value() || done(); });
+  }
+
+  bool AllFinal() {
+    if (requests_ > 0) return false;
+    for (const std::string& id : invariants_.jobs()) {
+      if (!engine::IsFinal(state_.store->Get(id)->state)) return false;
+    }
+    return true;
+  }
+
+  // --- servers ---
+
+  void StartServer(size_t slot) {
+    const std::string name = "server-" + std::to_string(slot) + "." + std::to_string(++started_);
+    servers_[slot] = std::make_unique<Server>(name, surroundings_, faults_);
+    servers_[slot]->Start();
+  }
+
+  bool Strikes(double rate_per_second) {
+    return scheduler_.random().Fraction() <
+           rate_per_second * std::chrono::duration<double>(kWatch).count();
+  }
+
+  /// Kills, stops and starts servers, and reboots the machine.
+  void Watch() {
+    while (true) {
+      scheduler_.SleepFor(kWatch);
+      for (size_t slot = 0; slot < servers_.size(); ++slot) {
+        if (servers_[slot]->HasEnded()) {
+          if (scheduler_.random().Below(4) == 0) StartServer(slot);
+        } else if (Strikes(faults_.kill)) {
+          servers_[slot]->Kill();
+        } else if (Strikes(faults_.stop)) {
+          servers_[slot]->Stop();
+        }
+      }
+      if (Strikes(faults_.reboot)) Reboot();
+    }
+  }
+
+  void Reboot() {
+    for (const auto& server : servers_) {
+      if (!server->HasEnded()) server->Kill();
+    }
+    scheduler_.SleepFor(milliseconds(1));
+    Tell("the machine reboots");
+    disk_.Reboot(scheduler_.random());
+  }
+
+  // --- requests ---
+
+  /// Has somebody ask for something, at some time.
+  void Ask(std::function<void(engine::Engine&)> request) {
+    ++requests_;
+    const milliseconds at(random_.Below(static_cast<uint64_t>(milliseconds(kTrouble).count()) / 2));
+    scheduler_.Spawn(client_->process().id(), [this, at, request = std::move(request)] {
+      scheduler_.SleepFor(at);
+      engine::Engine engine(client_->store(), client_->queue(), client_->recipes(), clock_,
+                            options_);
+      request(engine);
+      --requests_;
+    });
+  }
+
+  void MakeRequests() {
+    const uint64_t tasks = 1 + random_.Below(4);
+    for (uint64_t i = 0; i < tasks; ++i) {
+      const std::string name = std::to_string(i);
+      const bool benign = random_.Below(3) == 0;
+      source_.Add(random_, name, random_.Below(3) == 0 ? "b" : "a", benign);
+      benign_.push_back(benign);
+      Ask([this, name](engine::Engine& engine) { Submit(engine, name, false); });
+      if (random_.Below(4) == 0) {
+        const bool fresh = random_.Below(2) == 0;
+        Ask([this, name, fresh](engine::Engine& engine) { Submit(engine, name, fresh); });
+      }
+      if (random_.Below(4) == 0) Ask([this](engine::Engine& engine) { CancelOne(engine); });
+      if (random_.Below(4) == 0) Ask([this](engine::Engine& engine) { RedriveOne(engine); });
+    }
+  }
+
+  /// People press the button again until there is an answer.
+  void Submit(engine::Engine& engine, const std::string& name, bool fresh) {
+    const recipe::Request request{
+        .export_name = "rows", .tenant = "tenant", .parameters = name, .requested_by = "ada"};
+    for (int attempt = 0; attempt < 100; ++attempt) {
+      const auto created = engine.Submit(RowsRecipe::kName, request, fresh);
+      if (created.has_value() || created.error().code != ErrorCode::kUnavailable) return;
+      scheduler_.SleepFor(milliseconds(200));
+    }
+  }
+
+  std::optional<std::string> SomeJob() {
+    const std::vector<std::string>& jobs = invariants_.jobs();
+    if (jobs.empty()) return std::nullopt;
+    return jobs[scheduler_.random().Below(jobs.size())];
+  }
+
+  void CancelOne(engine::Engine& engine) {
+    if (const auto job = SomeJob())
+      static_cast<void>(engine.Cancel(*job, "grace", "changed her mind"));
+  }
+
+  void RedriveOne(engine::Engine& engine) {
+    if (const auto job = SomeJob()) static_cast<void>(engine.Redrive(*job, "grace"));
+  }
+
+  // --- the end ---
+
+  /// Whether a job that failed could not do otherwise: the machine lost what was staged for it.
+  bool MayStayFailed(const Job& job) {
+    return disk_.was_rebooted() && job.failure.has_value() &&
+           job.failure->code == ErrorCode::kCorrupt;
+  }
+
+  /// What failed succeeds, once nothing is in its way.
+  void Redrive() {
+    for (const std::string& id : invariants_.jobs()) CheckCalm(*state_.store->Get(id));
+    source_.Heal();
+    invariants_.Healed();
+    Tell("the source is healed");
+    for (const std::string& id : invariants_.jobs()) {
+      if (state_.store->Get(id)->state != JobState::kFailed) continue;
+      Ask([id](engine::Engine& engine) { static_cast<void>(engine.Redrive(id, "grace")); });
+    }
+    Advance(kRestMax, [this] { return AllFinal(); });
+    for (const std::string& id : invariants_.jobs()) {
+      const Job job = *state_.store->Get(id);
+      if (job.state == JobState::kFailed && !MayStayFailed(job)) {
+        invariants_.Violate("E5: redrive did not help " + id + ": " + job.failure->message);
+      }
+    }
+  }
+
+  /// Without faults, a task without defects has no excuse.
+  void CheckCalm(const Job& job) {
+    const bool benign = benign_[std::stoul(job.parameters)];
+    if (calm_ && benign && job.state == JobState::kFailed && !disk_.was_rebooted()) {
+      invariants_.Violate(job.id + " failed for nothing: " + job.failure->message);
+    }
+  }
+
+  /// Late messages arrive, and the cleaner comes by.
+  void Rest() {
+    const Timestamp until = scheduler_.now() + kRestMax;
+    const auto at_rest = [this] { return *state_.queue->Depth() == 0; };
+    Advance(options_.lease * 25, [] { return false; });
+    if (scheduler_.now() < until)
+      Advance(until - scheduler_.now() > seconds(0) ? kRestMax : seconds(0), at_rest);
+    if (!invariants_.violation()) invariants_.AtRest(*state_.queue->Depth());
+  }
+
+  const Setup& setup_;
+  Random random_{setup_.seed ^ 0x9e3779b97f4a7c15};
+  Scheduler scheduler_;
+  SimulatedClock clock_{scheduler_};
+  Faults faults_;
+  const bool calm_;
+  const engine::Options options_;
+  State state_;
+  Disk disk_;
+  Source source_;
+  Invariants invariants_;
+  Log log_{LogLevel::kError, LogFormat::kText, -1};
+  const SigningKey signing_key_{std::array<uint8_t, 32>{7}};
+  Surroundings surroundings_{.scheduler = scheduler_,
+                             .clock = clock_,
+                             .options = options_,
+                             .store = *state_.store,
+                             .queue = *state_.queue,
+                             .disk = disk_,
+                             .source = source_,
+                             .invariants = invariants_,
+                             .log = log_,
+                             .trace = setup_.trace,
+                             .signing_key = setup_.seed % 4 == 0 ? &signing_key_ : nullptr,
+                             .doubles = setup_.doubles};
+  Faults client_faults_;
+  std::unique_ptr<Outlook> client_;
+  const Scheduler::Process keeper_;
+  std::vector<std::unique_ptr<Server>> servers_;
+  std::vector<bool> benign_;
+  size_t started_ = 0;
+  size_t requests_ = 0;
+};
+
+}  // namespace
+
+Outcome RunWorld(const Setup& setup) { return World(setup).Run(); }
+
+}  // namespace spillway::simulation
