@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <arrow/api.h>
 #include <benchmark/benchmark.h>
@@ -45,15 +46,19 @@ void Json(benchmark::State& state, format::JsonOptions options) {
 }
 
 void Parquet(benchmark::State& state) {
-  // Whole files of eight batches.
-  const arrow::RecordBatch& messages = Messages();
+  // Whole files of eight batches that differ.
+  static const auto batches = [] {
+    std::vector<std::shared_ptr<arrow::RecordBatch>> made;
+    for (uint64_t i = 0; i < 8; ++i) made.push_back(MakeMessageBatch(kRows, 42 + i));
+    return made;
+  }();
   const auto format = *format::NewParquetFormat({});
   Buffer out;
   for (auto _ : state) {
     out.Clear();
-    auto encoder = *format->NewEncoder(*messages.schema(), {});
-    for (int i = 0; i < 8; ++i) {
-      if (!encoder->Append(messages, out)) std::abort();
+    auto encoder = *format->NewEncoder(*batches[0]->schema(), {});
+    for (const auto& batch : batches) {
+      if (!encoder->Append(*batch, out)) std::abort();
     }
     if (!encoder->Finish(out)) std::abort();
   }

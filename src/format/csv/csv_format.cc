@@ -49,6 +49,7 @@ class CsvFormat final : public Format {
     dialect.specials = SpecialBytes(SpecialsOf(options_.delimiter));
     dialect.quote_all = options_.quoting == Quoting::kAll;
     dialect.escape_formulas = options_.escape_formulas;
+    dialect.careful = dialect.quote_all || dialect.escape_formulas;
     dialect.row_end_bytes =
         static_cast<uint8_t>(options_.line_end.copy(dialect.row_end, sizeof(dialect.row_end)));
     dialect.marker_bytes = static_cast<uint8_t>(

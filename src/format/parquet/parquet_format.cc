@@ -11,6 +11,7 @@
 #include <parquet/properties.h>
 
 #include "format/format.h"
+#include "format/parquet/dictionary_choice.h"
 #include "format/row/zone.h"
 
 namespace spillway::format {
@@ -61,41 +62,47 @@ Result<> Guard(Call call) {
 
 class ParquetEncoder final : public Encoder {
  public:
-  static Result<std::unique_ptr<Encoder>> Make(std::shared_ptr<arrow::Schema> schema,
-                                               const ParquetOptions& options) {
-    auto made = std::unique_ptr<ParquetEncoder>(new ParquetEncoder(std::move(schema)));
-    TRY(Guard([&] { return made->Open(options); }));
-    return made;
-  }
+  ParquetEncoder(std::shared_ptr<arrow::Schema> schema, const ParquetOptions& options)
+      : schema_(std::move(schema)), options_(options), stream_(std::make_shared<BufferStream>()) {}
 
   Result<> Append(const arrow::RecordBatch& batch, Buffer& out) override {
     stream_->Use(out);
     return Guard([&]() -> arrow::Status {
       if (batch.num_rows() == 0) return arrow::Status::OK();
       ARROW_ASSIGN_OR_RAISE(const auto shown, InSchema(batch));
+      if (writer_ == nullptr) ARROW_RETURN_NOT_OK(Open(shown.get()));
       return writer_->WriteRecordBatch(*shown);
     });
   }
 
   Result<> Finish(Buffer& out) override {
     stream_->Use(out);
-    return Guard([&] { return writer_->Close(); });
+    return Guard([&]() -> arrow::Status {
+      if (writer_ == nullptr) ARROW_RETURN_NOT_OK(Open(nullptr));
+      return writer_->Close();
+    });
   }
 
  private:
-  explicit ParquetEncoder(std::shared_ptr<arrow::Schema> schema)
-      : schema_(std::move(schema)), stream_(std::make_shared<BufferStream>()) {}
-
-  arrow::Status Open(const ParquetOptions& options) {
-    const auto properties = parquet::WriterProperties::Builder()
-                                .compression(parquet::Compression::ZSTD)
-                                ->compression_level(options.zstd_level)
-                                ->max_row_group_length(options.rows_per_group)
-                                ->enable_write_page_index()
-                                ->build();
+  // The first batch, where there is one, decides how columns are encoded.
+  arrow::Status Open(const arrow::RecordBatch* first) {
+    parquet::WriterProperties::Builder properties;
+    properties.compression(parquet::Compression::ZSTD)
+        ->compression_level(options_.zstd_level)
+        ->max_row_group_length(options_.rows_per_group)
+        ->enable_write_page_index();
+    for (int i = 0; first != nullptr && i < first->num_columns(); ++i) {
+      if (DictionaryPays(*first->column(i))) continue;
+      const std::string& name = schema_->field(i)->name();
+      properties.disable_dictionary(name);
+      // Times of neighbouring rows differ by little.
+      if (first->column(i)->type_id() == arrow::Type::TIMESTAMP) {
+        properties.encoding(name, parquet::Encoding::DELTA_BINARY_PACKED);
+      }
+    }
     const auto arrow_properties = parquet::ArrowWriterProperties::Builder().store_schema()->build();
     return parquet::arrow::FileWriter::Open(*schema_, arrow::default_memory_pool(), stream_,
-                                            properties, arrow_properties)
+                                            properties.build(), arrow_properties)
         .Value(&writer_);
   }
 
@@ -111,6 +118,7 @@ class ParquetEncoder final : public Encoder {
   }
 
   std::shared_ptr<arrow::Schema> schema_;
+  ParquetOptions options_;
   std::shared_ptr<BufferStream> stream_;
   std::unique_ptr<parquet::arrow::FileWriter> writer_;
 };
@@ -130,7 +138,7 @@ class ParquetFormat final : public Format {
       fields.push_back(InZone(field));
       TRY(CheckType(fields.back()));
     }
-    return ParquetEncoder::Make(arrow::schema(std::move(fields)), options_);
+    return std::make_unique<ParquetEncoder>(arrow::schema(std::move(fields)), options_);
   }
 
  private:

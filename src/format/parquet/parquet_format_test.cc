@@ -55,6 +55,24 @@ TEST(ParquetFormat, HasStatisticsPageIndexAndZstd) {
   }
 }
 
+TEST(ParquetFormat, BuildsDictionariesOnlyWhereValuesRepeat) {
+  arrow::StringBuilder unique, repeated;
+  for (int i = 0; i < 1'000; ++i) {
+    ASSERT_TRUE(unique.Append("value " + std::to_string(i)).ok());
+    ASSERT_TRUE(repeated.Append("value " + std::to_string(i % 10)).ok());
+  }
+  const auto schema = arrow::schema(
+      {arrow::field("all.unique", arrow::utf8()), arrow::field("repeated", arrow::utf8())});
+  const auto table =
+      arrow::RecordBatch::Make(schema, 1'000, {*unique.Finish(), *repeated.Finish()});
+  const auto reader = Encoded({}, {table});
+  const auto group = reader->parquet_reader()->metadata()->RowGroup(0);
+  EXPECT_FALSE(group->ColumnChunk(0)->has_dictionary_page());
+  EXPECT_TRUE(group->ColumnChunk(1)->has_dictionary_page());
+  EXPECT_TRUE(reader->ReadTable().ValueOrDie()->Equals(
+      *arrow::Table::FromRecordBatches({table}).ValueOrDie()));
+}
+
 TEST(ParquetFormat, HandsOutRowGroupsAsTheyAreFull) {
   const auto format = *NewParquetFormat({.rows_per_group = 100});
   const auto table = SampleTable(100);

@@ -23,6 +23,7 @@ struct CsvDialect {
   char delimiter = ',';
   bool quote_all = false;
   bool escape_formulas = false;
+  bool careful = false;  ///< Either: strings need more than a look for special bytes.
   uint8_t marker_bytes = 0;
   uint8_t null_bytes = 0;
   uint8_t row_end_bytes = 2;

@@ -14,6 +14,13 @@ namespace spillway::format {
 inline constexpr uint64_t kEightZeros = 0x3030303030303030;
 /// The digits of a value below 10^8 as numbers 0 to 9, the first in the lowest byte.
 inline uint64_t EightDigitValues(uint32_t value) {
+  // Small values are by far the most.
+  if (value < 10'000) {
+    const uint32_t hundreds = value * 5'243 >> 19;
+    const uint32_t pairs = hundreds | (value - 100 * hundreds) << 16;
+    const uint32_t tens = (pairs * 103 >> 10) & 0x000f000f;
+    return uint64_t{tens | (pairs - 10 * tens) << 8} << 32;
+  }
   const uint64_t halves = value / 10'000 | uint64_t{value % 10'000} << 32;
   const uint64_t hundreds = (halves * 10'486 >> 20) & 0x0000007f0000007f;
   const uint64_t pairs = hundreds | (halves - 100 * hundreds) << 16;
