@@ -71,6 +71,12 @@ std::string_view Trimmed(std::string_view token) {
   return token.substr(0, end == std::string_view::npos ? 0 : end + 1);
 }
 
+/// Whether the value, which starts as null does, is null.
+bool ReadsNull(ondemand::value& value) {
+  bool null = false;
+  return value.is_null().get(null) == simdjson::SUCCESS && null;
+}
+
 /// Walks a value that nobody asked for, so that a line is either JSON as a whole or refused.
 Reason Pass(ondemand::value value, int depth) {
   if (depth > kDepthMax) {
@@ -120,7 +126,7 @@ Reason Pass(ondemand::value value, int depth) {
       return {};
     }
     case ondemand::json_type::null:
-      if (!value.is_null()) return NotJson(simdjson::N_ATOM_ERROR);
+      if (!ReadsNull(value)) return NotJson(simdjson::N_ATOM_ERROR);
       return {};
   }
   return {};
@@ -254,7 +260,10 @@ class NdjsonRowParser::Implementation {
     organisation_seen_ = true;
     ondemand::json_type type;
     if (auto error = value.type().get(type)) return NotJson(error);
-    if (type == ondemand::json_type::null && value.is_null()) return {};
+    if (type == ondemand::json_type::null) {
+      if (!ReadsNull(value)) return NotJson(simdjson::N_ATOM_ERROR);
+      return {};
+    }
     if (type != ondemand::json_type::string) {
       return In(organisation_field_, fmt::format("is {}, not a string", TypeName(type)));
     }
@@ -285,7 +294,7 @@ class NdjsonRowParser::Implementation {
     ondemand::json_type type;
     if (auto error = value.type().get(type)) return NotJson(error);
     if (type == ondemand::json_type::null) {
-      if (!value.is_null()) return NotJson(simdjson::N_ATOM_ERROR);
+      if (!ReadsNull(value)) return NotJson(simdjson::N_ATOM_ERROR);
       return {};
     }
     Reason taken;

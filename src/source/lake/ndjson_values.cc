@@ -251,7 +251,7 @@ ValueOr<double> ParseDouble(std::string_view token) {
   if (error != std::errc()) {
     return std::unexpected(Quoted(token) + " is out of the range of a double");
   }
-  if (std::abs(value) > kExactMax && !parts->has_exponent) {
+  if (std::abs(value) >= kExactMax && !parts->has_exponent) {
     DigitSum sum;
     const bool exact = Scale(*parts, 0, sum) == Scaled::kExact &&
                        static_cast<__int128>(std::abs(value)) == sum.value();

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <stop_token>
+#include <string>
+
+#include "base/error.h"
+#include "source/lake/commit_log.h"
+#include "source/lake/lake.h"
+#include "storage/object_store.h"
+
+namespace spillway::lake {
+
+struct AdoptOptions {
+  /// The name of the partition that says the organisation, `org` in
+  /// `org=acme/day=2025-01-31/x.parquet`.
+  std::string organisation_partition = "org";
+  /// The name of the one that says the day, where there is one.
+  std::string day_partition = "day";
+};
+
+struct AdoptReport {
+  int64_t files = 0;
+  int64_t rows = 0;
+  uint64_t bytes = 0;
+  int64_t organisations = 0;
+  int64_t known_files = 0;  ///< Were in the log before, and are not looked at.
+  int64_t version = 0;      ///< 0 when there was nothing to adopt.
+};
+
+/// Takes Parquet files that somebody else wrote into the lake's directory into the lake, in place
+/// and in one commit: every `<organisation>=<name>/…/<file>.parquet` that the log has never named.
+/// Each must have the lake's columns (more are passed over), the time column sorted, without nulls,
+/// and within one UTC day; where the day's partition is a date, that one. kInvalidArgument names
+/// the first file that does not, and nothing is adopted. Every time column is read, nothing is
+/// written but the commit. Escapes of the form %2F in partition names are read.
+Result<AdoptReport> Adopt(storage::ObjectStore& lake, CommitLog& log, const LakeSchema& schema,
+                          const AdoptOptions& options, std::stop_token stop);
+
+}  // namespace spillway::lake

@@ -1,0 +1,211 @@
+#include "source/lake/adopt.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <arrow/api.h>
+#include <arrow/io/memory.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <parquet/arrow/writer.h>
+
+#include "base/manual_clock.h"
+#include "source/lake/compact.h"
+#include "source/lake/lake_contents.h"
+#include "storage/memory/memory_store.h"
+
+namespace spillway::lake {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+constexpr int64_t kDay = 86'400'000'000;
+
+LakeSchema TwoColumns() {
+  return {.columns =
+              arrow::schema({arrow::field("id", arrow::utf8()),
+                             arrow::field("at", arrow::timestamp(arrow::TimeUnit::MICRO, "UTC"))}),
+          .organisation_field = "org",
+          .time_column = "at"};
+}
+
+template <class Builder, class Values>
+std::shared_ptr<arrow::Array> Column(Builder builder, const Values& values) {
+  for (const auto& value : values) EXPECT_TRUE(builder.Append(value).ok());
+  return builder.Finish().ValueOrDie();
+}
+
+std::shared_ptr<arrow::Array> Times(const std::vector<int64_t>& times) {
+  return Column(arrow::TimestampBuilder(arrow::timestamp(arrow::TimeUnit::MICRO, "UTC"),
+                                        arrow::default_memory_pool()),
+                times);
+}
+
+class AdoptTest : public testing::Test {
+ protected:
+  void PutTable(const std::string& key, const std::shared_ptr<arrow::Table>& table,
+                int64_t row_group_rows = 2) {
+    const auto sink = arrow::io::BufferOutputStream::Create().ValueOrDie();
+    const auto arrow_properties = parquet::ArrowWriterProperties::Builder().store_schema()->build();
+    ASSERT_TRUE(parquet::arrow::WriteTable(*table, arrow::default_memory_pool(), sink,
+                                           row_group_rows, parquet::default_writer_properties(),
+                                           arrow_properties)
+                    .ok());
+    PutBytes(key, sink->Finish().ValueOrDie()->ToString());
+  }
+  void PutBytes(const std::string& key, std::string_view bytes) {
+    auto writer = *store_.Create(key, storage::Overwrite::kAllowed);
+    ASSERT_TRUE(writer->Write(std::as_bytes(std::span(bytes))));
+    ASSERT_TRUE(writer->Finish());
+  }
+  /// Ids are the times.
+  void Put(const std::string& key, const std::vector<int64_t>& times) {
+    std::vector<std::string> ids;
+    for (int64_t time : times) ids.push_back(std::to_string(time));
+    PutTable(key, arrow::Table::Make(schema_.columns,
+                                     {Column(arrow::StringBuilder(), ids), Times(times)}));
+  }
+  Result<AdoptReport> Run() { return Adopt(store_, log_, schema_, {}, {}); }
+  std::string Refusal() {
+    const auto report = Run();
+    EXPECT_FALSE(report);
+    if (report) return "";
+    EXPECT_EQ(report.error().code, ErrorCode::kInvalidArgument);
+    EXPECT_EQ(*log_.Version(), 0);
+    return report.error().message;
+  }
+
+  LakeSchema schema_ = TwoColumns();
+  ManualClock clock_;
+  storage::MemoryPlace place_;
+  storage::MemoryStore store_{place_, clock_};
+  CommitLog log_{store_, clock_};
+};
+
+TEST_F(AdoptTest, FilesAreReadWhereTheyLie) {
+  Put("org=a%2Fb/day=1970-01-02/x.parquet", {kDay, kDay + 1, kDay + 1, 2 * kDay - 1, 2 * kDay - 1});
+  Put("org=c/day=0/part-0.parquet", {5, 6});
+  Put("org=c/y.parquet", {7});
+  PutBytes("org=c/day=0/_SUCCESS", "");
+  const auto report = Run();
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(report->files, 3);
+  EXPECT_EQ(report->rows, 8);
+  EXPECT_EQ(report->organisations, 2);
+  EXPECT_EQ(report->version, 1);
+  EXPECT_THAT(*log_.Organisations(), ElementsAre("a/b", "c"));
+  const Snapshot snapshot = *log_.Read("a/b");
+  ASSERT_EQ(snapshot.files.size(), 1);
+  EXPECT_EQ(snapshot.files[0].day, 1);
+  ASSERT_EQ(snapshot.files[0].row_groups.size(), 3);
+  EXPECT_EQ(snapshot.files[0].row_groups[1].min_time.time_since_epoch().count(), kDay + 1);
+  EXPECT_EQ(snapshot.files[0].row_groups[1].max_time.time_since_epoch().count(), 2 * kDay - 1);
+  EXPECT_THAT(Contents(store_, log_, schema_, "c"), ElementsAre("5|5", "6|6", "7|7"));
+}
+
+TEST_F(AdoptTest, ASecondTimeTakesOnlyWhatIsNew) {
+  Put("org=c/day=0/x.parquet", {5, 6});
+  ASSERT_TRUE(Run());
+  EXPECT_EQ(Run()->known_files, 1);
+  EXPECT_EQ(*log_.Version(), 1);
+  Put("org=c/day=0/y.parquet", {6, 7});
+  EXPECT_EQ(Run()->files, 1);
+  EXPECT_EQ(Contents(store_, log_, schema_, "c").size(), 4);
+
+  // What compaction took out does not come back, though it still lies there.
+  Random random(1);
+  ASSERT_TRUE(Compact(store_, log_, schema_, {}, random, {}));
+  EXPECT_EQ(Run()->files, 0);
+  EXPECT_EQ(Contents(store_, log_, schema_, "c").size(), 4);
+
+  clock_.Advance(std::chrono::hours(1));
+  EXPECT_EQ(log_.Vacuum(clock_.Now())->objects, 2);
+  EXPECT_EQ(Contents(store_, log_, schema_, "c").size(), 4);
+}
+
+TEST_F(AdoptTest, EveryFormOfTextCounts) {
+  const std::vector<std::string> ids = {"x", "y", "x"};
+  const auto dictionary = arrow::DictionaryArray::FromArrays(
+                              Column(arrow::Int32Builder(), std::vector<int>{0, 1, 0}),
+                              Column(arrow::StringBuilder(), std::vector<std::string>{"x", "y"}))
+                              .ValueOrDie();
+  int number = 0;
+  for (const std::shared_ptr<arrow::Array>& text :
+       {Column(arrow::LargeStringBuilder(), ids), dictionary}) {
+    const auto schema =
+        arrow::schema({arrow::field("more", arrow::int64()), schema_.columns->field(1),
+                       arrow::field("id", text->type())});
+    PutTable("org=a/day=x/" + std::to_string(number++) + ".parquet",
+             arrow::Table::Make(schema, {Column(arrow::Int64Builder(), std::vector<int>{1, 2, 3}),
+                                         Times({1, 2, 3}), text}));
+  }
+  const auto report = Run();
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_THAT(Contents(store_, log_, schema_, "a"),
+              ElementsAre("x|1", "x|1", "y|2", "y|2", "x|3", "x|3"));
+}
+
+TEST_F(AdoptTest, UnsortedFilesAreNamed) {
+  Put("org=a/day=0/ok.parquet", {1, 2, 3});
+  Put("org=a/day=0/unsorted.parquet", {1, 3, 2, 4});
+  EXPECT_THAT(Refusal(), HasSubstr("org=a/day=0/unsorted.parquet cannot be adopted: its rows are "
+                                   "not sorted by \"at\""));
+}
+
+TEST_F(AdoptTest, RowGroupsOutOfOrderAreUnsortedToo) {
+  Put("org=a/day=0/x.parquet", {3, 4, 1, 2});
+  EXPECT_THAT(Refusal(), HasSubstr("not sorted"));
+}
+
+TEST_F(AdoptTest, DaysMustBeTheUtcDaysOfTheRows) {
+  Put("org=a/day=1970-01-02/x.parquet", {1, 2});
+  EXPECT_THAT(Refusal(), HasSubstr("holds rows of 1970-01-01 UTC, not of \"1970-01-02\""));
+}
+
+TEST_F(AdoptTest, AFileOfSeveralDaysIsRefused) {
+  Put("org=a/x.parquet", {1, kDay});
+  EXPECT_THAT(Refusal(), HasSubstr("more than one UTC day"));
+}
+
+TEST_F(AdoptTest, AnotherSchemaIsNamed) {
+  const auto other = arrow::schema({arrow::field("id", arrow::int64()), schema_.columns->field(1)});
+  PutTable(
+      "org=a/day=0/x.parquet",
+      arrow::Table::Make(other, {Column(arrow::Int64Builder(), std::vector<int>{1}), Times({1})}));
+  EXPECT_THAT(Refusal(), HasSubstr("column \"id\" is int64, the lake's is string"));
+}
+
+TEST_F(AdoptTest, AMissingColumnIsNamed) {
+  PutTable("org=a/day=0/x.parquet",
+           arrow::Table::Make(arrow::schema({schema_.columns->field(1)}), {Times({1})}));
+  EXPECT_THAT(Refusal(), HasSubstr("no column \"id\""));
+}
+
+TEST_F(AdoptTest, TimesWithoutValueAreRefused) {
+  arrow::TimestampBuilder times(schema_.columns->field(1)->type(), arrow::default_memory_pool());
+  ASSERT_TRUE(times.Append(1).ok());
+  ASSERT_TRUE(times.AppendNull().ok());
+  PutTable("org=a/day=0/x.parquet",
+           arrow::Table::Make(schema_.columns,
+                              {Column(arrow::StringBuilder(), std::vector<std::string>{"a", "b"}),
+                               times.Finish().ValueOrDie()}));
+  EXPECT_THAT(Refusal(), HasSubstr("has nulls"));
+}
+
+TEST_F(AdoptTest, WhatIsNoParquetIsNamed) {
+  Put("org=a/day=0/a.parquet", {1, 2});
+  PutBytes("org=a/day=0/b.parquet", "not Parquet at all, but long enough to hold a footer");
+  EXPECT_THAT(Refusal(), HasSubstr("org=a/day=0/b.parquet cannot be adopted: it is no readable"));
+}
+
+TEST_F(AdoptTest, AnEmptyDirectoryAdoptsNothing) {
+  const auto report = Run();
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->files, 0);
+  EXPECT_EQ(report->version, 0);
+}
+
+}  // namespace
+}  // namespace spillway::lake
