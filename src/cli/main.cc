@@ -25,12 +25,16 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 not found, 4 con
 void AddCommands(CLI::App& program, const Invocation& invocation, Action& action) {
   AddInit(program, invocation, action);
   AddIngest(program, invocation, action);
+  AddAdopt(program, invocation, action);
+  AddCompact(program, invocation, action);
   AddPlan(program, invocation, action);
   AddRun(program, invocation, action);
   AddWorker(program, invocation, action);
   AddJobs(program, invocation, action);
   AddVerify(program, invocation, action);
   AddConfig(program, invocation, action);
+  AddDoctor(program, invocation, action);
+  AddCompletion(program, invocation, action);
   AddVersion(program, invocation, action);
 }
 

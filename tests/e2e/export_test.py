@@ -54,7 +54,7 @@ class ExportTest(unittest.TestCase):
         return files[0]
 
     def test_csv_by_python(self):
-        text = self.one().read_text(encoding="utf-8")
+        text = self.one().read_bytes().decode()
         self.assertEqual(read_csv(text), self.blank)
         self.assertTrue(text.startswith(",".join(COLUMNS) + "\r\n"))
 
@@ -99,7 +99,7 @@ class ExportTest(unittest.TestCase):
         self.assertEqual(rows, self.blank)
 
     def test_json(self):
-        rows = json.loads(self.one("--format", "json").read_text(encoding="utf-8"), parse_float=decimal.Decimal,
+        rows = json.loads(self.one("--format", "json").read_bytes().decode(), parse_float=decimal.Decimal,
                           parse_int=decimal.Decimal)
         self.assertEqual(len(rows), len(self.expected))
         for row, expected in zip(rows, self.expected):
@@ -121,10 +121,10 @@ class ExportTest(unittest.TestCase):
                           for value in table["ts"].to_pylist()], [row["ts"] for row in self.expected])
         self.assertEqual([None if value is None else str(value) for value in table["price"].to_pylist()],
                          [row["price"] for row in self.expected])
-        self.assertEqual(duckdb.sql(f"SELECT count(*) FROM '{path}'").fetchone()[0], len(self.expected))
+        self.assertEqual(duckdb.sql(f"SELECT count(*) FROM '{path}'").fetchall(), [(len(self.expected),)])
 
     def test_columns_and_names(self):
-        text = self.one("--columns", "body,message_id=id").read_text(encoding="utf-8")
+        text = self.one("--columns", "body,message_id=id").read_bytes().decode()
         self.assertEqual(read_csv(text)[0].keys(), {"body", "id"})
         self.assertEqual([row["id"] for row in read_csv(text)], [row["message_id"] for row in self.expected])
 
@@ -134,7 +134,7 @@ class ExportTest(unittest.TestCase):
         begin = day(BEGIN).replace(tzinfo=zone)
         end = day(END).replace(tzinfo=zone)
         expected = expected_rows(self.messages, "acme", begin, end, zone)
-        self.assertEqual([row["ts"] for row in read_csv(path.read_text(encoding="utf-8"))],
+        self.assertEqual([row["ts"] for row in read_csv(path.read_bytes().decode())],
                          [row["ts"] for row in expected])
 
     def test_through_includes_its_day(self):
@@ -157,7 +157,7 @@ class ExportTest(unittest.TestCase):
 
     def test_split_by_rows(self):
         _, files = self.export("--rows-per-file", "400")
-        tables = [read_csv(path.read_text(encoding="utf-8")) for path in files]
+        tables = [read_csv(path.read_bytes().decode()) for path in files]
         self.assertEqual([len(rows) for rows in tables[:-1]], [400] * (len(tables) - 1))
         self.assertEqual(sum(tables, []), self.blank)
 
@@ -165,14 +165,14 @@ class ExportTest(unittest.TestCase):
         _, files = self.export("--bytes-per-file", "50kB")
         self.assertGreater(len(files), 3)
         self.assertTrue(all(path.stat().st_size <= 50_000 for path in files))
-        self.assertEqual(sum((read_csv(path.read_text(encoding="utf-8")) for path in files), []), self.blank)
+        self.assertEqual(sum((read_csv(path.read_bytes().decode()) for path in files), []), self.blank)
 
     def test_truncate_says_so(self):
         job, files = self.export("--rows-per-file", "100", "--on-limit", "truncate")
         self.assertEqual(job["counts"]["excluded"], len(self.expected) - 100)
         manifest = json.loads((files[0].parent / "manifest.json").read_text())
         self.assertEqual(manifest["errors"][0]["classification"], "excluded")
-        self.assertEqual(read_csv(files[0].read_text(encoding="utf-8")), self.blank[:100])
+        self.assertEqual(read_csv(files[0].read_bytes().decode()), self.blank[:100])
 
     def test_fail_on_limit_leaves_nothing(self):
         before = self.spillway.files("exports")
@@ -198,9 +198,7 @@ class ExportTest(unittest.TestCase):
     def test_runs_are_byte_for_byte_alike(self):
         for compression in ("none", "gzip", "zstd", "zip"):
             first = self.one("-C", compression, "--fresh").read_bytes()
-            self.assertEqual(first[:0x10000] if compression != "zip" else b"",
-                             self.one("-C", compression, "--fresh").read_bytes()[:0x10000]
-                             if compression != "zip" else b"")
+            self.assertEqual(first, self.one("-C", compression, "--fresh").read_bytes())
 
     def test_plan_counts_exactly_and_skips(self):
         plan = self.spillway.json("plan", "messages", "-o", "acme", "--from", BEGIN, "--to", END)

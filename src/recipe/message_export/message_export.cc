@@ -147,12 +147,12 @@ void Truncate(const Limits& limits, std::vector<Part>& parts, Assembly& assembly
        .message = "left out at limits.bytes_per_file " + std::to_string(limits.bytes_per_file)});
 }
 
-Result<OutputFile> Archive(std::string name, std::vector<Part> parts, const engine::Job& job,
+Result<OutputFile> Archive(std::string name, std::vector<Part> parts, Timestamp modified,
                            engine::Staging& staging) {
   std::vector<envelope::ZipEntry> entries;
   for (const Part& part : parts) entries.push_back(TRY(ZipEntryFromJson(part.detail)));
   Buffer directory;
-  TRY(envelope::AppendZipDirectory(entries, job.created_at, directory));
+  TRY(envelope::AppendZipDirectory(entries, modified, directory));
   parts.push_back(TRY(staging.Append(kArchive, directory.bytes())));
   return OutputFile{.name = std::move(name), .parts = std::move(parts)};
 }
@@ -233,7 +233,8 @@ Result<ChunkResult> MessageExport::Process(const engine::Job& job, const engine:
   const lake::Projection projection = ProjectionOf(parameters.output);
   const std::shared_ptr<arrow::Schema> schema = TRY(lake::ProjectedSchema(schema_, projection));
   const FileKind kind = TRY(FileKind::Make(parameters.output));
-  ChunkWriter writer(parameters.output, kind, *schema, spec, chunk.index, job.created_at, staging);
+  ChunkWriter writer(parameters.output, kind, *schema, spec, chunk.index, parameters.range.end,
+                     staging);
   if (!spec.unit.slices.empty()) {
     TRY(lake::Scan(lake_, schema_, spec.unit, projection, stop,
                    [&](const arrow::RecordBatch& batch) { return writer.Append(batch, stop); }));
@@ -268,7 +269,8 @@ Result<Assembly> MessageExport::Assemble(const engine::Job& job, std::vector<Par
     if (output.limits.on_limit == OnLimit::kFail) TRY(CheckBytes(output, parts));
   }
   if (output.compression == Compression::kZip) {
-    assembly.files.push_back(TRY(Archive(stem + ".zip", std::move(parts), job, staging)));
+    assembly.files.push_back(
+        TRY(Archive(stem + ".zip", std::move(parts), parameters.range.end, staging)));
     return assembly;
   }
   const bool alone = PartsAreFiles(output, kind);

@@ -1,0 +1,135 @@
+#include <sys/statvfs.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "cli/command.h"
+#include "cli/deployment.h"
+#include "cli/messages.h"
+#include "cli/progress_bar.h"
+#include "store/sqlite/database.h"
+
+namespace spillway::cli {
+namespace {
+
+/// One thing that was looked at.
+struct Finding {
+  std::string what;
+  bool good = false;
+  std::string detail;
+};
+
+constexpr uint64_t kFreeBytesMin = 1 << 30;
+
+/// Writes, reads and removes a small object, as an export would.
+Result<std::string> TryStore(storage::ObjectStore& store) {
+  const std::string key = ".spillway/doctor-" + Random::FromEntropy().Hex(8);
+  const std::string text = "written by spillway doctor";
+  auto writer = TRY(store.Create(key, storage::Overwrite::kNever));
+  TRY(writer->Write(std::as_bytes(std::span(text))));
+  TRY(writer->Finish());
+  TRY(store.Remove(key));
+  return "can be written";
+}
+
+Result<std::string> FreeSpace(const std::filesystem::path& directory) {
+  struct statvfs space{};
+  if (statvfs(directory.c_str(), &space) != 0)
+    return std::unexpected(FromErrno(errno, directory.string()));
+  const uint64_t free = uint64_t{space.f_bavail} * space.f_frsize;
+  if (free < kFreeBytesMin) {
+    return Fail(ErrorCode::kOutOfSpace,
+                ShortBytes(free) + " free; an export of any size will fill it");
+  }
+  return ShortBytes(free) + " free";
+}
+
+class Examination {
+ public:
+  void Look(std::string what, const std::function<Result<std::string>()>& look) {
+    const Result<std::string> seen = look();
+    findings_.push_back({.what = std::move(what),
+                         .good = seen.has_value(),
+                         .detail = seen.has_value() ? *seen : seen.error().message});
+  }
+
+  const std::vector<Finding>& findings() const { return findings_; }
+
+ private:
+  std::vector<Finding> findings_;
+};
+
+void LookAtParts(Examination& examination, Deployment& deployment) {
+  const Settings& settings = deployment.settings();
+  examination.Look("state " + settings.state.string(), [&]() -> Result<std::string> {
+    const store::JobPage running =
+        TRY(deployment.store().List({.state = engine::JobState::kProcessing}, "", 1000));
+    const int64_t messages = TRY(deployment.queue().Depth());
+    return fmt::format("{} jobs in processing, {} messages waiting", running.jobs.size(), messages);
+  });
+  const auto directory = [&](const std::string& what, const std::filesystem::path& path,
+                             storage::ObjectStore& store) {
+    examination.Look(what + " " + path.string(), [&]() -> Result<std::string> {
+      return TRY(TryStore(store)) + ", " + TRY(FreeSpace(path));
+    });
+  };
+  directory("lake", settings.lake.directory, deployment.lake());
+  examination.Look("lake log", [&]() -> Result<std::string> {
+    const std::vector<std::string> organisations = TRY(deployment.lake_log().Organisations());
+    return fmt::format("version {}, {} organisations", TRY(deployment.lake_log().Version()),
+                       organisations.size());
+  });
+  for (const auto& [name, settings_of_export] : settings.exports) {
+    const Result<storage::ObjectStore*> store =
+        deployment.DestinationStore(settings_of_export.destination.string());
+    if (store.has_value()) {
+      directory("export " + name, settings_of_export.destination, **store);
+    } else {
+      examination.Look("export " + name,
+                       [&]() -> Result<std::string> { return std::unexpected(store.error()); });
+    }
+  }
+}
+
+Outcome Examine(const Invocation& invocation) {
+  Log log(LogLevel::kError, LogFormat::kText, STDERR_FILENO);
+  const Settings settings = TRY(invocation.Load());
+  Examination examination;
+  examination.Look("configuration " + invocation.config.string(),
+                   []() -> Result<std::string> { return "good"; });
+  const auto deployment = Deployment::Open(settings, log, Sharing::kShared);
+  if (deployment.has_value()) {
+    LookAtParts(examination, **deployment);
+  } else {
+    examination.Look("deployment",
+                     [&]() -> Result<std::string> { return std::unexpected(deployment.error()); });
+  }
+  bool good = true;
+  nlohmann::ordered_json all = nlohmann::ordered_json::array();
+  for (const Finding& finding : examination.findings()) {
+    good &= finding.good;
+    if (invocation.json) {
+      all.push_back({{"what", finding.what}, {"good", finding.good}, {"detail", finding.detail}});
+    } else if (!invocation.quiet || !finding.good) {
+      PrintLine(
+          fmt::format("{}  {}: {}", finding.good ? "ok  " : "FAIL", finding.what, finding.detail));
+    }
+  }
+  if (invocation.json) PrintJson(all);
+  return good ? ExitCode::kSuccess : ExitCode::kFailed;
+}
+
+}  // namespace
+
+void AddDoctor(CLI::App& program, const Invocation& invocation, Action& action) {
+  program.add_subcommand("doctor", "look whether everything that is configured can work")
+      ->callback(
+          [&invocation, &action] { action = [&invocation] { return Examine(invocation); }; });
+}
+
+}  // namespace spillway::cli

@@ -1,0 +1,142 @@
+#include <optional>
+#include <stop_token>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "cli/command.h"
+#include "cli/deployment.h"
+#include "cli/messages.h"
+#include "cli/progress_bar.h"
+#include "config/scalar.h"
+#include "source/lake/adopt.h"
+#include "source/lake/compact.h"
+
+namespace spillway::cli {
+namespace {
+
+struct CompactFlags {
+  std::string organisation;
+  std::string vacuum;
+};
+
+/// A deployment whose work ends with Ctrl-C.
+class LakeWork {
+ public:
+  static Result<std::unique_ptr<LakeWork>> Open(const Invocation& invocation) {
+    auto work = std::make_unique<LakeWork>();
+    work->deployment_ =
+        TRY(Deployment::Open(TRY(invocation.Load()), work->log_, Sharing::kPrivate));
+    invocation.interrupt.Listen([&stop = work->stop_] { stop.request_stop(); });
+    return work;
+  }
+
+  Deployment& deployment() { return *deployment_; }
+  std::stop_token stop() const { return stop_.get_token(); }
+
+ private:
+  Log log_{LogLevel::kError, LogFormat::kText, STDERR_FILENO};
+  std::unique_ptr<Deployment> deployment_;
+  std::stop_source stop_;
+};
+
+Outcome Adopt(const Invocation& invocation, const lake::AdoptOptions& options) {
+  const auto work = TRY(LakeWork::Open(invocation));
+  Deployment& deployment = work->deployment();
+  const lake::AdoptReport report = TRY(lake::Adopt(
+      deployment.lake(), deployment.lake_log(), deployment.lake_schema(), options, work->stop()));
+  if (invocation.json) {
+    PrintJson({{"files", report.files},
+               {"rows", report.rows},
+               {"bytes", report.bytes},
+               {"organisations", report.organisations},
+               {"known_files", report.known_files},
+               {"lake_version", report.version}});
+  } else if (!invocation.quiet) {
+    PrintLine(
+        fmt::format("adopted {} rows in {} files of {} organisations, {}; {} files were known",
+                    Grouped(report.rows), Grouped(report.files), Grouped(report.organisations),
+                    ShortBytes(report.bytes), Grouped(report.known_files)));
+  }
+  return ExitCode::kSuccess;
+}
+
+Result<lake::CommitLog::Vacuumed> Vacuum(Deployment& deployment, const std::string& age) {
+  const std::optional<std::chrono::milliseconds> older = config::ParseDuration(age);
+  if (!older.has_value()) {
+    return Fail(ErrorCode::kInvalidArgument, "--vacuum: \"" + age + "\" is no age like 7d or 12h");
+  }
+  return deployment.lake_log().Vacuum(deployment.clock().Now() - *older);
+}
+
+Outcome Compact(const Invocation& invocation, const CompactFlags& flags) {
+  const auto work = TRY(LakeWork::Open(invocation));
+  Deployment& deployment = work->deployment();
+  lake::CompactOptions options{.threads = ThreadsOf(deployment.settings())};
+  if (!flags.organisation.empty()) options.organisation = flags.organisation;
+  Random random = Random::FromEntropy();
+  const lake::CompactReport report =
+      TRY(lake::Compact(deployment.lake(), deployment.lake_log(), deployment.lake_schema(), options,
+                        random, work->stop()));
+  lake::CommitLog::Vacuumed vacuumed;
+  if (!flags.vacuum.empty()) vacuumed = TRY(Vacuum(deployment, flags.vacuum));
+  if (invocation.json) {
+    PrintJson({{"partitions", report.partitions},
+               {"files_before", report.files_before},
+               {"files_after", report.files_after},
+               {"rows", report.rows},
+               {"bytes_before", report.bytes_before},
+               {"bytes_after", report.bytes_after},
+               {"conflicts", report.conflicts},
+               {"vacuumed_objects", vacuumed.objects},
+               {"vacuumed_bytes", vacuumed.bytes}});
+  } else if (!invocation.quiet) {
+    PrintLine(fmt::format("{} partitions: {} files, {} became {} files, {}; {} rows, as before",
+                          Grouped(report.partitions), Grouped(report.files_before),
+                          ShortBytes(report.bytes_before), Grouped(report.files_after),
+                          ShortBytes(report.bytes_after), Grouped(report.rows)));
+    if (!flags.vacuum.empty()) {
+      PrintLine(fmt::format("removed {} unused objects, {}", Grouped(vacuumed.objects),
+                            ShortBytes(vacuumed.bytes)));
+    }
+  }
+  return ExitCode::kSuccess;
+}
+
+}  // namespace
+
+void AddAdopt(CLI::App& program, const Invocation& invocation, Action& action) {
+  auto options = std::make_shared<lake::AdoptOptions>();
+  CLI::App* command = program.add_subcommand(
+      "adopt", "take Parquet files that lie in the lake's directory into the lake");
+  command
+      ->add_option("--organisation-partition", options->organisation_partition,
+                   "NAME in NAME=acme/day=…/x.parquet")
+      ->capture_default_str();
+  command
+      ->add_option("--day-partition", options->day_partition,
+                   "NAME in org=acme/NAME=2025-01-31/x.parquet")
+      ->capture_default_str();
+  command->footer(
+      "Files stay as they are; they must have the lake's columns and be sorted by time.");
+  command->callback([options, &invocation, &action] {
+    action = [options, &invocation] { return Adopt(invocation, *options); };
+  });
+}
+
+void AddCompact(CLI::App& program, const Invocation& invocation, Action& action) {
+  auto flags = std::make_shared<CompactFlags>();
+  CLI::App* command =
+      program.add_subcommand("compact", "merge the lake's small files; readers are not disturbed");
+  command->add_option("-o,--organisation", flags->organisation,
+                      "of one organisation; default: all");
+  command->add_option("--vacuum", flags->vacuum,
+                      "then remove objects that nothing has named for so long (7d)");
+  command->footer("Example:\n  spillway compact --vacuum 7d");
+  command->callback([flags, &invocation, &action] {
+    action = [flags, &invocation] { return Compact(invocation, *flags); };
+  });
+}
+
+}  // namespace spillway::cli

@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+"""Bad input: one clear line, the right exit code, nothing lost and nothing half-written."""
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import unittest
+
+from deployment import SPILLWAY, Deployment, make_messages
+
+RANGE = ("--from", "2025-01-10", "--to", "2025-01-20")
+
+
+class BadInputTest(unittest.TestCase):
+    def setUp(self):
+        self.spillway = Deployment()
+        self.spillway.ingest(make_messages(1, 200))
+
+    def tearDown(self):
+        self.spillway.close()
+
+    def refuse(self, code, *words, command=None, env=None):
+        """Runs a command that must fail so, with one line that has the words, and export nothing."""
+        answer = self.spillway.call(*command, env=env)
+        self.assertEqual(answer.code, code, answer.err + answer.out)
+        lines = answer.err.splitlines()
+        self.assertEqual(len(lines), 1, answer.err)
+        for word in words:
+            self.assertIn(word, lines[0])
+        self.assertEqual([name for name in self.spillway.files() if name.startswith("exports/")], [])
+
+    def run_command(self, *arguments, organisation="acme"):
+        return ("run", "messages", "-o", organisation, *arguments)
+
+    def test_unknown_organisation(self):
+        self.refuse(3, "acmee", "acme", command=self.run_command(*RANGE, organisation="acmee"))
+
+    def test_unknown_export(self):
+        self.refuse(3, "mesages", "messages", command=("run", "mesages", "-o", "acme", *RANGE))
+
+    def test_range_that_ends_before_it_starts(self):
+        self.refuse(2, "2025-01-20", command=self.run_command("--from", "2025-01-20", "--to", "2025-01-10"))
+
+    def test_date_that_is_none(self):
+        self.refuse(2, "2025-02-30", command=self.run_command("--from", "2025-02-30", "--to", "2025-03-10"))
+
+    def test_unknown_zone(self):
+        self.refuse(2, "Europe/Vienna", command=self.run_command(*RANGE, "-z", "Europe/Viena"))
+
+    def test_unknown_column(self):
+        self.refuse(2, "boddy", "body", command=self.run_command(*RANGE, "--columns", "boddy"))
+
+    def test_unknown_format(self):
+        self.refuse(2, "cvs", "csv", command=self.run_command(*RANGE, "--format", "cvs"))
+
+    def test_unknown_command_and_flag(self):
+        self.refuse(2, "--help", command=("exprot",))
+        self.refuse(2, "--help", command=self.run_command(*RANGE, "--nonsense"))
+
+    def test_lake_file_cut_short(self):
+        path = next((self.spillway.path / "lake").rglob("*.parquet"))
+        path.write_bytes(path.read_bytes()[:-100])
+        self.refuse(5, path.name, command=self.run_command(*RANGE))
+
+    def test_lake_file_changed(self):
+        path = max((self.spillway.path / "lake").rglob("*.parquet"), key=lambda path: path.stat().st_size)
+        whole = path.read_bytes()
+        path.write_bytes(whole[:200] + bytes(64) + whole[264:])
+        self.refuse(5, path.name, command=self.run_command(*RANGE))
+
+    def test_lake_file_missing(self):
+        path = next((self.spillway.path / "lake").rglob("*.parquet"))
+        path.unlink()
+        answer = self.spillway.call(*self.run_command(*RANGE))
+        self.assertIn(answer.code, (3, 5))
+        self.assertIn(path.name, answer.err)
+
+    def test_lake_file_with_another_schema(self):
+        (self.spillway.path / "spillway.yaml").write_text(
+            "lake:\n  columns: [{name: ts, type: timestamp}, {name: subject, type: string}]\n")
+        self.refuse(5, "subject", command=self.run_command(*RANGE))
+
+    def test_database_from_a_newer_version(self):
+        with sqlite3.connect(self.spillway.path / "state.db") as state:
+            state.execute("PRAGMA user_version = 999")
+        self.refuse(5, "999", "upgrade", command=self.run_command(*RANGE))
+
+    def test_state_that_is_no_database(self):
+        (self.spillway.path / "state.db").write_bytes(b"this is not a database, whatever its name says\n" * 100)
+        for beside in ("state.db-wal", "state.db-shm"):
+            (self.spillway.path / beside).unlink(missing_ok=True)
+        self.refuse(5, "state.db", command=self.run_command(*RANGE))
+
+    def test_destination_that_is_a_file(self):
+        (self.spillway.path / "taken").write_text("")
+        answer = self.spillway.call(*self.run_command(*RANGE, "--output", "taken"))
+        self.assertNotEqual(answer.code, 0)
+        self.assertIn("taken", answer.err)
+        self.assertEqual(len(answer.err.splitlines()), 1)
+
+    def test_unwritable_directory(self):
+        sealed = self.spillway.path / "sealed"
+        sealed.mkdir(mode=0o555)
+        for path in [self.spillway.path, *self.spillway.path.rglob("*")]:
+            if path != sealed:
+                os.chmod(path, 0o777)
+        command = [SPILLWAY, *self.run_command(*RANGE, "--output", "sealed")]
+        if os.geteuid() == 0:
+            command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *command]
+        done = subprocess.run(command, cwd=self.spillway.path, capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 6, done.stderr)
+        self.assertIn("sealed", done.stderr)
+        self.assertEqual(list(sealed.iterdir()), [])
+
+    def test_full_disk(self):
+        answer = self.spillway.call(*self.run_command(*RANGE, "--output", "-"))
+        self.assertEqual(answer.code, 0)
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([SPILLWAY, *self.run_command(*RANGE, "--output", "-")], cwd=self.spillway.path,
+                                  stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        self.assertEqual(done.returncode, 7, done.stderr)
+
+    def test_file_size_limit_leaves_nothing(self):
+        command = f"ulimit -f 16; exec {SPILLWAY} {' '.join(self.run_command(*RANGE, '--null', 'big'))}"
+        done = subprocess.run(["bash", "-c", "trap '' XFSZ; " + command], cwd=self.spillway.path, capture_output=True,
+                              text=True, check=False)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertEqual([name for name in self.spillway.files() if name.endswith(("manifest.json", ".csv"))], [])
+
+    def test_reader_that_goes_away(self):
+        command = " ".join([SPILLWAY, *self.run_command(*RANGE, "--output", "-")])
+        done = subprocess.run(["bash", "-c", f"{command} | head -c 1; exit ${{PIPESTATUS[0]}}"],
+                              cwd=self.spillway.path, capture_output=True, text=True, check=False)
+        self.assertIn(done.returncode, (0, 1, 130), done.stderr)
+
+    def test_configuration_with_five_mistakes(self):
+        (self.spillway.path / "spillway.yaml").write_text("""\
+state: state.db
+lake:
+  directry: lake
+  columns:
+    - {name: ts, type: timestmp}
+engine:
+  threads: many
+  attempts: -4
+exports:
+  messages:
+    format: cvs
+""")
+        answer = self.spillway.call("config", "check")
+        self.assertEqual(answer.code, 2)
+        lines = answer.err.splitlines()
+        self.assertEqual(len(lines), 5, answer.err)
+        for line, (place, word) in zip(lines, [("3:3", "directory"), ("5:24", "timestamp"), ("7:12", "many"),
+                                               ("8:13", "-4"), ("11:13", "csv")]):
+            self.assertIn(f"spillway.yaml:{place}:", line)
+            self.assertIn(word, line)
+
+    def test_configuration_that_is_not_there(self):
+        self.refuse(3, "nowhere.yaml", "init", command=("-c", "nowhere.yaml", *self.run_command(*RANGE)))
+
+    def test_secrets_stay_out_of_errors(self):
+        (self.spillway.path / "spillway.yaml").write_text("state: ${SECRET_PATH}\nlog: {level: loudest}\n")
+        answer = self.spillway.call("config", "check", env={"SECRET_PATH": "hunter2"})
+        self.assertEqual(answer.code, 2)
+        self.assertNotIn("hunter2", answer.err)
+
+    def test_job_that_is_none(self):
+        self.refuse(3, "no-such-job", command=("jobs", "show", "no-such-job"))
+        self.refuse(3, "no-such-job", command=("jobs", "cancel", "no-such-job"))
+        self.refuse(3, "no-such-job", command=("jobs", "redrive", "no-such-job"))
+
+    def test_errors_as_json(self):
+        answer = self.spillway.call("--json", "jobs", "show", "no-such-job")
+        self.assertEqual(json.loads(answer.err)["error"]["code"], "not_found")
+
+    def test_failed_job_is_redriven(self):
+        path = next((self.spillway.path / "lake").rglob("*.parquet"))
+        kept = self.spillway.path / "kept.parquet"
+        shutil.move(path, kept)
+        answer = self.spillway.call(*self.run_command(*RANGE))
+        self.assertIn(answer.code, (3, 5))
+        job = self.spillway.json("jobs", "list", "--state", "failed")["jobs"][0]
+        shutil.move(kept, path)
+        self.spillway.good("jobs", "redrive", job["id"])
+        self.spillway.good("worker", "--until-idle")
+        job = self.spillway.json("jobs", "show", job["id"])
+        self.assertEqual((job["state"], job["counts"]["written"]), ("succeeded", 200))
+        self.assertEqual(self.spillway.call("jobs", "redrive", job["id"]).code, 4)
+        self.assertEqual(self.spillway.call("jobs", "cancel", job["id"]).code, 4)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

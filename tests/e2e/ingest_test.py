@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+"""Ingest through the program: exactly once, and every bad line accounted for."""
+import gzip
+import json
+import unittest
+
+from deployment import COLUMNS, Deployment, make_messages, write_ndjson
+
+
+class IngestTest(unittest.TestCase):
+    def setUp(self):
+        self.spillway = Deployment()
+
+    def tearDown(self):
+        self.spillway.close()
+
+    def rows(self, organisation="acme"):
+        return self.spillway.json("plan", "messages", "-o", organisation, "--from", "1971-01-01", "--to",
+                                  "2100-01-01")["rows"]
+
+    def rejects(self, line, config=""):
+        """Ingests one good line and the given one; returns why the latter was refused."""
+        good = json.dumps(make_messages(1, 1)[0])
+        raw = line if isinstance(line, bytes) else line.encode("utf-8", "surrogatepass")
+        (self.spillway.path / "bad.ndjson").write_bytes(good.encode() + b"\n" + raw + b"\n" + good.encode()[:-1] + b"}\n")
+        if config:
+            (self.spillway.path / "spillway.yaml").write_text(config)
+        answer = self.spillway.call("--json", "ingest", "bad.ndjson")
+        self.assertEqual(answer.code, 9, answer.err)
+        report = json.loads(answer.out)[0]
+        self.assertEqual((report["lines"], report["rows"], report["rejected"]), (3, 2, 1))
+        refusals = (self.spillway.path / "bad.ndjson.rejects.ndjson").read_text(encoding="utf-8")
+        refused = [json.loads(text) for text in refusals.splitlines()]
+        self.assertEqual([reject["line"] for reject in refused], [2])
+        self.assertEqual(self.rows(), 2)
+        return refused[0]["reason"]
+
+    def changed(self, **fields):
+        return json.dumps({**make_messages(2, 1)[0], **fields})
+
+    def test_twice_adds_nothing(self):
+        messages = make_messages(1, 500)
+        first = self.spillway.ingest(messages)
+        self.assertEqual((first["rows"], first["duplicate"]), (500, False))
+        write_ndjson(self.spillway.path / "copy.ndjson", messages)
+        again = self.spillway.json("ingest", "copy.ndjson")[0]
+        self.assertEqual((again["rows"], again["duplicate"]), (0, True))
+        self.assertEqual(self.rows(), 500)
+
+    def test_batch_ids_decide(self):
+        self.spillway.ingest(make_messages(1, 100), "a.ndjson", "--batch-id", "monday")
+        again = self.spillway.ingest(make_messages(2, 100), "b.ndjson", "--batch-id", "monday")
+        self.assertTrue(again["duplicate"])
+        self.assertEqual(self.rows(), 100)
+
+    def test_directory_gzip_and_standard_input(self):
+        directory = self.spillway.path / "incoming"
+        directory.mkdir()
+        write_ndjson(directory / "1.ndjson", make_messages(1, 50))
+        write_ndjson(self.spillway.path / "2.ndjson", make_messages(2, 60))
+        (directory / "2.ndjson.gz").write_bytes(gzip.compress((self.spillway.path / "2.ndjson").read_bytes()))
+        self.assertEqual([report["rows"] for report in self.spillway.json("ingest", "incoming")], [50, 60])
+        text = "".join(json.dumps(message) + "\n" for message in make_messages(3, 70))
+        self.assertEqual(self.spillway.json("ingest", "-", stdin=text.encode())[0]["rows"], 70)
+        self.assertEqual(self.rows(), 180)
+
+    def test_damaged_gzip_adds_nothing(self):
+        write_ndjson(self.spillway.path / "m.ndjson", make_messages(1, 5000))
+        whole = gzip.compress((self.spillway.path / "m.ndjson").read_bytes())
+        (self.spillway.path / "cut.gz").write_bytes(whole[:len(whole) // 2])
+        answer = self.spillway.call("ingest", "cut.gz")
+        self.assertEqual(answer.code, 5)
+        self.assertIn("cut.gz", answer.err)
+        self.assertEqual(len(answer.err.splitlines()), 1)
+        self.assertEqual([name for name in self.spillway.files("lake") if name.endswith(".parquet")], [])
+
+    def test_hostile_organisation_names_stay_inside(self):
+        names = ["../../etc", "a=b", "a/b", "nul\0byte", "🙂", ".", "..", "org%2Fx", "A" * 900, " ", "Ünïcode"]
+        messages = [{**message, "organisation": name}
+                    for i, name in enumerate(names) for message in make_messages(i, 3)]
+        self.assertEqual(self.spillway.ingest(messages)["rows"], 3 * len(names))
+        for name in names:
+            if "\0" not in name:  # A command line cannot carry it.
+                self.assertEqual(self.rows(name), 3, name)
+        outside = [path for path in self.spillway.path.parent.glob("etc*")]
+        self.assertEqual(outside, [])
+        job, directory = self.spillway.export("../../etc", "2025-01-01", "2025-02-01")
+        self.assertTrue(directory.is_relative_to(self.spillway.path / "exports"))
+        self.assertEqual(job["counts"]["written"], 3)
+
+    def test_reasons(self):
+        for line, word in [
+                ("not json", "JSON"),
+                ("[1, 2]", "object"),
+                (self.changed(ts="yesterday"), "ts"),
+                (self.changed(ts=None), "ts"),
+                (self.changed(organisation=None), "organisation"),
+                (self.changed(price="12.34567"), "price"),
+                (self.changed(price="99999999.5"), "price"),
+                (self.changed(sender=12), "sender"),
+                (self.changed(surprise=1), "surprise"),
+                (self.changed()[:-1] + ', "body": "again"}', "body"),
+                (self.changed(body="x").encode().replace(b'"x"', b'"\xff\xfe"'), "UTF-8"),
+                (self.changed(body="y" * 2_000_000), "bytes"),
+        ]:
+            with self.subTest(word=word, line=line[:60]):
+                self.tearDown()
+                self.setUp()
+                self.assertIn(word, self.rejects(line))
+
+    def test_numbers_beyond_two_to_the_53(self):
+        columns = "[{name: ts, type: timestamp}, {name: big, type: int64}, {name: real, type: double}]"
+        config = f"lake: {{columns: {columns}}}\n"
+        (self.spillway.path / "spillway.yaml").write_text(config)
+        line = '{"organisation": "acme", "ts": "2025-01-01T00:00:00Z", "big": %s, "real": %s}\n'
+        good = line % (9007199254740993, 1.5) + line % (-9223372036854775808, "null")
+        bad = line % (9223372036854775808, 1.5) + line % (1, 9007199254740993)
+        (self.spillway.path / "n.ndjson").write_text(good + bad)
+        self.assertEqual(self.spillway.call("ingest", "n.ndjson").code, 9)
+        answer = self.spillway.good("run", "messages", "-o", "acme", "--from", "2025-01-01", "--to", "2025-01-02",
+                                    "--columns", "big", "--output", "-")
+        self.assertEqual(answer.out.split(), ["big", "9007199254740993", "-9223372036854775808"])
+
+    def test_compaction_changes_no_row(self):
+        for seed in range(8):
+            self.spillway.ingest(make_messages(seed, 300), f"{seed}.ndjson")
+        read = lambda: self.spillway.good("run", "messages", "-o", "acme", "--from", "2025-01-01", "--to",
+                                          "2025-02-01", "--output", "-").out
+        before = sorted(read().split("\r\n"))
+        plan = ("plan", "messages", "-o", "acme", "--from", "2025-01-01", "--to", "2025-02-01")
+        files = self.spillway.json(*plan)["files"]["read"]
+        self.spillway.good("compact")
+        self.assertLess(self.spillway.json(*plan)["files"]["read"], files)
+        self.assertEqual(sorted(read().split("\r\n")), before)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
