@@ -8,6 +8,7 @@
 
 #include <arrow/api.h>
 #include <arrow/compute/api_vector.h>
+#include <arrow/compute/exec.h>
 
 #include "source/lake/slice_reader.h"
 
@@ -195,9 +196,9 @@ Result<std::shared_ptr<arrow::RecordBatch>> Merge::Gather() {
   }
 
   const auto gather = [&]() -> arrow::Result<std::shared_ptr<arrow::RecordBatch>> {
-    ARROW_ASSIGN_OR_RAISE(auto joined, arrow::ConcatenateRecordBatches(pieces));
+    ARROW_ASSIGN_OR_RAISE(auto joined, arrow::ConcatenateRecordBatches(pieces, &pool_));
     if (sources.size() == 1) return joined;
-    ARROW_ASSIGN_OR_RAISE(auto order, arrow::AllocateBuffer(rows * sizeof(int32_t)));
+    ARROW_ASSIGN_OR_RAISE(auto order, arrow::AllocateBuffer(rows * sizeof(int32_t), &pool_));
     auto* next = order->mutable_data_as<int32_t>();
     for (size_t i = 0; i < gathered_.size(); ++i) {
       int64_t& from = sources[source_of[i]].at;
@@ -206,11 +207,12 @@ Result<std::shared_ptr<arrow::RecordBatch>> Merge::Gather() {
       from += gathered_[i].rows;
     }
     const arrow::Int32Array indices(rows, std::move(order));
+    arrow::compute::ExecContext context(&pool_);
     std::vector<std::shared_ptr<arrow::Array>> columns;
     for (const auto& column : joined->columns()) {
       ARROW_ASSIGN_OR_RAISE(
-          auto taken,
-          arrow::compute::Take(*column, indices, arrow::compute::TakeOptions::NoBoundsCheck()));
+          auto taken, arrow::compute::Take(*column, indices,
+                                           arrow::compute::TakeOptions::NoBoundsCheck(), &context));
       columns.push_back(std::move(taken));
     }
     return arrow::RecordBatch::Make(joined->schema(), rows, std::move(columns));

@@ -33,7 +33,10 @@ Result<std::shared_ptr<arrow::Schema>> ProjectedSchema(const LakeSchema& schema,
 /// Reads a unit in order, handing out batches of at most 16,384 rows until done, `stop`
 /// (kCancelled), or an error of `consume`. A batch has the names and types of ProjectedSchema,
 /// except that a utf8 column may come as dictionary<int32, utf8> where the file stores it so: the
-/// batch's own schema says it, and batches of a row group share one dictionary object.
+/// batch's own schema says it, and batches of a row group share `column.data()->dictionary`.
+///
+/// All of the batches' memory is `pool`'s, which outlives them; many scans are quickest on one
+/// batch::RecyclingPool.
 ///
 /// kCorrupt names the file that is cut short, changed or of another schema, or a count that differs
 /// from the plan. Memory: a row group of compressed pages and a batch, for each slice that

@@ -56,8 +56,8 @@ class PageReader {
   Result<bool> Next();
   const PageHeader& header() const { return header_; }
 
-  /// The page at hand, checked and decompressed, with its levels; Scratch::kSlack bytes behind it may
-  /// be read. Lies in `scratch` or in the chunk.
+  /// The page at hand, checked and decompressed, with its levels; Scratch::kSlack bytes behind it
+  /// may be read. Lies in `scratch` or in the chunk.
   Result<std::span<const uint8_t>> Body(Scratch& scratch);
 
  private:

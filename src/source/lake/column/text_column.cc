@@ -10,84 +10,12 @@
 #include <parquet/encoding.h>
 #include <parquet/types.h>
 
+#include "source/lake/column/text_buffer.h"
+
 namespace spillway::lake {
 namespace {
 
 constexpr int64_t kStep = 1024;
-/// Bytes of one batch's values; offsets are 32 bits wide.
-constexpr int64_t kBytesMax = INT32_MAX - 64;
-
-/// Text of a batch, growing. Not initialised.
-class TextBuffer {
- public:
-  /// Bytes behind the end that may be overwritten.
-  static constexpr int64_t kSlack = 64;
-
-  /// Where the next value goes; a copy of it in locals makes fast loops.
-  class Tail {
-   public:
-    int64_t left() const { return end_ - next_; }
-    int32_t size() const { return static_cast<int32_t>(next_ - begin_); }
-    /// Adds a value that fits; kSlack bytes behind `from` must be readable.
-    void Append(const uint8_t* from, int64_t bytes) {
-      for (int64_t at = 0; at < bytes; at += 16) std::memcpy(next_ + at, from + at, 16);
-      next_ += bytes;
-    }
-
-   private:
-    friend class TextBuffer;
-    uint8_t* begin_ = nullptr;
-    uint8_t* next_ = nullptr;
-    uint8_t* end_ = nullptr;
-  };
-
-  Result<> Start(int64_t bytes, arrow::MemoryPool& pool) {
-    auto buffer = arrow::AllocateResizableBuffer(bytes + kSlack, &pool);
-    if (!buffer.ok()) {
-      return FailTransient(ErrorCode::kUnavailable,
-                           "reading the lake: " + buffer.status().message());
-    }
-    buffer_ = *std::move(buffer);
-    tail_.begin_ = tail_.next_ = buffer_->mutable_data();
-    tail_.end_ = tail_.begin_ + bytes;
-    return {};
-  }
-
-  Tail tail() const { return tail_; }
-  void set_tail(const Tail& tail) { tail_ = tail; }
-
-  /// Makes room for `more` bytes behind the tail.
-  bool Grow(Tail& tail, int64_t more) {
-    const int64_t size = tail.size();
-    const int64_t capacity = std::max((tail.end_ - tail.begin_) * 2, size + more);
-    if (size + more > kBytesMax) return false;
-    if (!buffer_->Resize(capacity + kSlack, false).ok()) return false;
-    tail.begin_ = buffer_->mutable_data();
-    tail.next_ = tail.begin_ + size;
-    tail.end_ = tail.begin_ + capacity;
-    return true;
-  }
-
-  bool Append(const uint8_t* from, int64_t bytes) {
-    if (bytes > tail_.left() && !Grow(tail_, bytes)) [[unlikely]]
-      return false;
-    tail_.Append(from, bytes);
-    return true;
-  }
-
-  int32_t size() const { return tail_.size(); }
-
-  std::shared_ptr<arrow::Buffer> Finish() {
-    // Cannot fail: it only notes the length.
-    static_cast<void>(buffer_->Resize(tail_.size(), false));
-    return std::move(buffer_);
-  }
-
- private:
-  std::shared_ptr<arrow::ResizableBuffer> buffer_;
-  Tail tail_;
-};
-
 class TextColumn final : public ColumnReader {
  public:
   TextColumn(const parquet::ColumnDescriptor& stored, std::shared_ptr<arrow::DataType> type,
@@ -126,7 +54,7 @@ class TextColumn final : public ColumnReader {
   }
 
   bool MakeDictionary() {
-    arrow::StringBuilder builder;
+    arrow::StringBuilder builder(&pool());
     for (const Entry& entry : entries_) {
       if (!builder.Append(entry.bytes, static_cast<int32_t>(entry.length)).ok()) return false;
     }
@@ -168,7 +96,7 @@ class TextColumn final : public ColumnReader {
     next_ = offsets_->mutable_data_as<int32_t>();
     *next_++ = 0;
     const int64_t a_row = chunk().uncompressed_bytes / std::max<int64_t>(chunk().values, 1) + 1;
-    return text_.Start(std::min(kBytesMax, rows * a_row / 8 * 9 + 4096), pool());
+    return text_.Start(std::min(TextBuffer::kBytesMax, rows * a_row / 8 * 9 + 4096), pool());
   }
 
   bool Append(int64_t values) override {
