@@ -22,7 +22,8 @@ namespace {
 constexpr size_t kWriteBytes = 1 << 20;
 constexpr int64_t kMicrosADay = 86'400'000'000;
 /// Rows looked at to tell whether a column's values repeat.
-constexpr int64_t kSampleRows = 2048;
+constexpr int64_t kSampleRows = 256;
+constexpr int64_t kRowGroupBytesMax = 128 << 20;
 
 Error FromArrow(const arrow::Status& status, std::string_view key) {
   return {.code = status.IsOutOfMemory() ? ErrorCode::kOutOfSpace : ErrorCode::kInternal,
@@ -98,6 +99,16 @@ bool Repeats(const arrow::Array& array) {
   return static_cast<int64_t>(values.size()) * 2 <= rows;
 }
 
+int64_t BytesOf(const arrow::RecordBatch& batch) {
+  int64_t bytes = 0;
+  for (const auto& column : batch.columns()) {
+    bytes += column->type_id() == arrow::Type::STRING
+                 ? static_cast<const arrow::StringArray&>(*column).total_values_length()
+                 : column->length() * static_cast<int64_t>(sizeof(int64_t));
+  }
+  return bytes;
+}
+
 /// A dictionary-encoded string column as plain strings.
 arrow::Result<std::shared_ptr<arrow::Array>> Plain(const std::shared_ptr<arrow::Array>& array) {
   if (array->type_id() != arrow::Type::DICTIONARY) return array;
@@ -150,12 +161,18 @@ class DataFileWriter::Implementation {
     auto plain = PlainColumns(batch);
     if (!plain.ok()) return std::unexpected(FromArrow(plain.status(), file_.key));
     TRY(CheckTimes(*plain.ValueUnsafe()));
-    int64_t offset = 0;
-    while (offset < batch.num_rows()) {
+    for (int64_t offset = 0; offset < batch.num_rows();) {
       const int64_t rows =
           std::min(batch.num_rows() - offset, options_.row_group_rows - pending_rows_);
-      pending_.push_back(plain.ValueUnsafe()->Slice(offset, rows));
+      auto part = plain.ValueUnsafe()->Slice(offset, rows);
+      const int64_t bytes = BytesOf(*part);
+      if (pending_rows_ > 0 && pending_bytes_ + bytes > kRowGroupBytesMax) {
+        TRY(WriteRowGroup());
+        continue;
+      }
+      pending_.push_back(std::move(part));
       pending_rows_ += rows;
+      pending_bytes_ += bytes;
       offset += rows;
       if (pending_rows_ == options_.row_group_rows) TRY(WriteRowGroup());
     }
@@ -233,6 +250,7 @@ class DataFileWriter::Implementation {
          .max_time = time_of(*pending_.back(), pending_.back()->num_rows() - 1)});
     pending_.clear();
     pending_rows_ = 0;
+    pending_bytes_ = 0;
     return {};
   }
 
@@ -259,6 +277,7 @@ class DataFileWriter::Implementation {
   std::unique_ptr<parquet::arrow::FileWriter> writer_;
   std::vector<std::shared_ptr<arrow::RecordBatch>> pending_;
   int64_t pending_rows_ = 0;
+  int64_t pending_bytes_ = 0;
   int64_t last_time_ = 0;
 };
 

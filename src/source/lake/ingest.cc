@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -26,6 +27,9 @@ constexpr uint64_t kDigestFirstBytes = 256 << 20;
 /// What a thread needs beside the waiting rows: a row group in Arrow, and its encoded pages.
 constexpr uint64_t kThreadBytes = 64 << 20;
 constexpr size_t kBatchIdBytesMax = 1024;
+constexpr size_t kLineBytesLimit = 256 << 20;
+/// Rows are made into Arrow in parts of at most about so many bytes.
+constexpr size_t kPartBytes = 64 << 20;
 constexpr int kWriterDigits = 16;
 
 std::string BatchIdOf(const std::string& digest) { return "sha256-" + digest; }
@@ -36,9 +40,13 @@ Result<> Check(const IngestOptions& options) {
     return Fail(ErrorCode::kInvalidArgument,
                 fmt::format("a batch id is UTF-8 of at most {} bytes", kBatchIdBytesMax));
   }
-  if (options.threads < 1 || options.line_bytes_max < 1 || options.files.row_group_rows < 1) {
+  if (options.threads < 1 || options.files.row_group_rows < 1) {
+    return Fail(ErrorCode::kInvalidArgument, "threads and rows of a row group are at least 1");
+  }
+  if (options.line_bytes_max < 1 || options.line_bytes_max > kLineBytesLimit) {
     return Fail(ErrorCode::kInvalidArgument,
-                "threads, bytes of a line and rows of a row group are at least 1");
+                fmt::format("a line may be allowed 1 to {} bytes, not {}", kLineBytesLimit,
+                            options.line_bytes_max));
   }
   return {};
 }
@@ -150,18 +158,29 @@ class Attempt {
                               DataFileName(label_, writer_, number));
   }
 
+  size_t PartRows(std::span<const char* const> rows) const {
+    const size_t most = std::min(rows.size(), static_cast<size_t>(options_.files.row_group_rows));
+    size_t bytes = HeaderOf(rows[0]).bytes;
+    size_t count = 1;
+    for (; count < most; ++count) {
+      bytes += HeaderOf(rows[count]).bytes;
+      if (bytes > kPartBytes) break;
+    }
+    return count;
+  }
+
   Result<> WriteFile(const PartitionRows& rows, std::stop_token stop) {
     const auto writer = TRY(DataFileWriter::Create(
         lake_, schema_,
         {.key = NewKey(rows), .organisation = rows.organisation(), .day = rows.day()},
         options_.files));
     const std::vector<const char*> sorted = rows.Sorted();
-    const auto group = static_cast<size_t>(options_.files.row_group_rows);
-    for (size_t at = 0; at < sorted.size(); at += group) {
+    for (std::span<const char* const> rest = sorted; !rest.empty();) {
       if (stop.stop_requested()) return Fail(ErrorCode::kCancelled, "the ingest was cancelled");
-      const std::span part = std::span(sorted).subspan(at, std::min(group, sorted.size() - at));
+      const auto part = rest.first(PartRows(rest));
       const auto batch = TRY(RowsToBatch(layout_, schema_.columns, part));
       TRY(writer->Write(*batch));
+      rest = rest.subspan(part.size());
     }
     DataFile file = TRY(writer->Finish());
     const std::lock_guard lock(mutex_);

@@ -173,9 +173,29 @@ TEST_F(IngestTest, NamesThatAreNoPathsStayNames) {
   EXPECT_THAT(*log_.Organisations(), testing::ElementsAreArray(known));
 }
 
+TEST_F(IngestTest, LongRowsMakeShortRowGroups) {
+  std::string text;
+  for (int i = 0; i < 200; ++i) {
+    text += R"({"organisation":"a","at":"2026-01-01T00:00:00Z","text":")" +
+            std::string(1'000'000, static_cast<char>('a' + i % 26)) + "\"}\n";
+  }
+  IngestOptions options = Small();
+  options.files.row_group_rows = 131072;
+  const auto report = Run(text, options);
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(report->rows, 200);
+  const auto snapshot = log_.Read("a");
+  for (const DataFile& file : snapshot->files) {
+    for (const RowGroup& group : file.row_groups) EXPECT_LE(group.rows, 150);
+  }
+}
+
 TEST_F(IngestTest, OptionsOutOfBoundsAreRefused) {
   IngestOptions options = Small();
   options.threads = 0;
+  EXPECT_EQ(Run("", options).error().code, ErrorCode::kInvalidArgument);
+  options = Small();
+  options.line_bytes_max = 1ULL << 40;
   EXPECT_EQ(Run("", options).error().code, ErrorCode::kInvalidArgument);
   options = Small();
   options.batch_id = "\xFF";
@@ -379,7 +399,7 @@ TEST_F(IngestTest, DifferentBatchesAtOnceAllLand) {
 }
 
 TEST_F(IngestTest, ADeathAtAnyCallLeavesAllOrNothingAndTheNextAttemptCompletes) {
-  const Sample sample = MakeSample(3, 300);
+  const Sample sample = MakeSample(3, 100);
   for (const auto fatal : {FailingStore::Fatal::kBefore, FailingStore::Fatal::kAfter}) {
     for (int64_t calls = 0;; ++calls) {
       storage::MemoryPlace place;
