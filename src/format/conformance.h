@@ -117,6 +117,18 @@ TEST_P(FormatConformance, DictionariesMayChangeBetweenBatches) {
   }
 }
 
+TEST_P(FormatConformance, TextMayComeWithAndWithoutDictionary) {
+  const auto coded = SampleTable(10);
+  const int channel = coded->schema()->GetFieldIndex("channel");
+  const auto plain = WithoutDictionary(*coded, channel);
+  const Rows expected = Read(Encode({coded}, *coded->schema()));
+  for (const auto& schema : {coded->schema(), plain->schema()}) {
+    const Rows rows = Read(Encode({plain, coded, plain}, *schema));
+    ASSERT_EQ(rows.size(), 30u);
+    for (size_t row = 0; row < 30; ++row) EXPECT_EQ(rows[row], expected[row % 10]) << row;
+  }
+}
+
 TEST_P(FormatConformance, DrainingChangesNothing) {
   const auto table = SampleTable(500);
   const arrow::RecordBatchVector batches = {table->Slice(0, 100), table->Slice(100, 1),

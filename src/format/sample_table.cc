@@ -3,6 +3,7 @@
 #include <limits>
 
 #include <arrow/api.h>
+#include <arrow/compute/api_vector.h>
 
 namespace spillway::format {
 namespace {
@@ -124,6 +125,13 @@ std::shared_ptr<arrow::RecordBatch> OneColumn(std::shared_ptr<arrow::Array> valu
   const auto schema = arrow::schema({arrow::field("value", values->type())});
   const int64_t rows = values->length();
   return arrow::RecordBatch::Make(schema, rows, {std::move(values)});
+}
+
+std::shared_ptr<arrow::RecordBatch> WithoutDictionary(const arrow::RecordBatch& table, int column) {
+  const auto& coded = static_cast<const arrow::DictionaryArray&>(*table.column(column));
+  const auto values = *arrow::compute::Take(*coded.dictionary(), *coded.indices());
+  const auto field = table.schema()->field(column)->WithType(values->type());
+  return *table.SetColumn(column, field, values);
 }
 
 }  // namespace spillway::format

@@ -21,6 +21,9 @@ std::shared_ptr<arrow::RecordBatch> NullTable(int64_t rows);
 /// The same rows, but each channel is named "changed <channel>", in another dictionary.
 std::shared_ptr<arrow::RecordBatch> WithOtherDictionary(const arrow::RecordBatch& table);
 
+/// The same rows, with the values of a dictionary-encoded column themselves.
+std::shared_ptr<arrow::RecordBatch> WithoutDictionary(const arrow::RecordBatch& table, int column);
+
 /// Columns c0, c1 … of row * columns + column, as strings and as numbers by turns; each seventh is
 /// absent.
 std::shared_ptr<arrow::RecordBatch> WideTable(int columns, int64_t rows);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <arrow/api.h>
+#include <arrow/compute/api_vector.h>
 #include <arrow/io/interfaces.h>
 #include <parquet/arrow/schema.h>
 #include <parquet/arrow/writer.h>
@@ -106,12 +107,22 @@ class ParquetEncoder final : public Encoder {
         .Value(&writer_);
   }
 
-  // The batch with the zone of the schema on its instants.
+  // The batch with the zone of the schema on its instants, and dictionaries as text where the schema
+  // says text.
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> InSchema(
       const arrow::RecordBatch& batch) const {
     arrow::ArrayVector columns;
     for (int i = 0; i < batch.num_columns(); ++i) {
-      ARROW_ASSIGN_OR_RAISE(auto column, batch.column(i)->View(schema_->field(i)->type()));
+      const auto& type = schema_->field(i)->type();
+      std::shared_ptr<arrow::Array> column = batch.column(i);
+      if (column->type_id() == arrow::Type::DICTIONARY && type->id() != arrow::Type::DICTIONARY) {
+        const auto& coded = static_cast<const arrow::DictionaryArray&>(*column);
+        ARROW_ASSIGN_OR_RAISE(column, arrow::compute::Take(*coded.dictionary(), *coded.indices()));
+      } else if (type->id() == arrow::Type::DICTIONARY) {
+        ARROW_ASSIGN_OR_RAISE(const auto coded, arrow::compute::DictionaryEncode(column));
+        column = coded.make_array();
+      }
+      ARROW_ASSIGN_OR_RAISE(column, column->View(type));
       columns.push_back(std::move(column));
     }
     return arrow::RecordBatch::Make(schema_, batch.num_rows(), std::move(columns));

@@ -96,8 +96,20 @@ Result<ColumnBinder> ColumnBinder::Make(const arrow::Field& field, uint32_t inde
                                         QuotedValues quoted) {
   ColumnBinder binder;
   binder.column_.index = index;
-  TRY(binder.BindType(field, *field.type(), zone, quoted));
+  binder.field_ = field.Copy();
+  binder.zone_ = &zone;
+  binder.quoted_ = quoted;
+  TRY(binder.Adapt(*field.type()));
   return binder;
+}
+
+Result<> ColumnBinder::Adapt(const arrow::DataType& type) {
+  if (type.id() == bound_type_) return {};
+  dictionary_.reset();
+  dictionary_data_.reset();
+  TRY(BindType(*field_, type, *zone_, quoted_));
+  bound_type_ = type.id();
+  return {};
 }
 
 Result<> ColumnBinder::BindType(const arrow::Field& field, const arrow::DataType& type,

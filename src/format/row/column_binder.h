@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,10 @@ class ColumnBinder {
   ColumnBinder(ColumnBinder&&) noexcept;
   ColumnBinder& operator=(ColumnBinder&&) noexcept;
   ~ColumnBinder();
+
+  /// Makes the binder fit a batch that has the column as another type than the last: text comes
+  /// dictionary-encoded in one batch and plain in the next. Does nothing for the same type.
+  Result<> Adapt(const arrow::DataType& type);
 
   /// Points column() at `data`, which outlives its use. Dictionaries are bound as dictionary()
   /// says.
@@ -61,6 +66,11 @@ class ColumnBinder {
   Result<> BindType(const arrow::Field& field, const arrow::DataType& type, const Zone& zone,
                     QuotedValues quoted);
   void SetDecimal(int32_t precision, int32_t scale, int width);
+
+  std::shared_ptr<arrow::Field> field_;
+  std::optional<arrow::Type::type> bound_type_;
+  const Zone* zone_ = nullptr;
+  QuotedValues quoted_ = QuotedValues::kNone;
 
   Column column_;
   uint32_t fixed_bytes_max_ = 0;  // of a value that is no string
