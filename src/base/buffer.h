@@ -36,6 +36,7 @@ class Buffer {
   void Advance(size_t written) { size_ += written; }
 
   void Append(std::string_view text) {
+    if (text.empty()) return;  // its data may be null
     std::memcpy(Reserve(text.size()), text.data(), text.size());
     size_ += text.size();
   }
