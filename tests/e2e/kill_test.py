@@ -92,7 +92,7 @@ class KillTest(unittest.TestCase):
             self.assertEqual(plan["rows"], len(messages), "rows in the lake")
             for run in range(3):
                 # Small chunks, many of them: kills fall between and into them. Each marker is a job of its own.
-                request = ("run", "messages", "-o", "acme", *RANGE, "--null", f"{batch}-{run}")
+                request = ("run", "messages", "-o", "acme", *RANGE, "--null", f"batch {batch} run {run}")
                 job = self.kill_until_done("export", lambda: self.spillway.json(*request), *request)
                 self.assertEqual(job["state"], "succeeded", job)
                 self.assertEqual(job["counts"]["written"], len(messages))

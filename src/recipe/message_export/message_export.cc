@@ -188,9 +188,12 @@ Result<CanonicalRequest> MessageExport::Canonicalise(const Request& request) con
                     std::to_string(output.limits.columns_max) + " allows");
   }
   TRY(log_.Read(parameters.organisation));
-  return CanonicalRequest{.tenant = parameters.organisation,
-                          .group = request.export_name,
-                          .parameters = ToJson(parameters)};
+  // Nobody else can work on an export to a process's own output, so it waits for nobody either.
+  const bool streams = output.destination.starts_with('-');
+  return CanonicalRequest{
+      .tenant = parameters.organisation,
+      .group = request.export_name + (streams ? " to " + output.destination : ""),
+      .parameters = ToJson(parameters)};
 }
 
 Result<Destination> MessageExport::DestinationOf(const engine::Job& job) const {
