@@ -41,6 +41,7 @@ Result<> RequireFinal(const Job& job, JobState to) {
       return Require(job.phase == JobPhase::kCompleted, job,
                      "cannot succeed before its outcome is decided");
     case JobState::kFailed:
+      TRY(Require(!job.cancel_requested_at, job, "is to be cancelled"));
       return Require(job.failure.has_value(), job, "cannot fail without a cause");
     case JobState::kCancelled:
       return Require(job.cancel_requested_at.has_value(), job, "nobody asked to cancel it");

@@ -36,6 +36,7 @@ Result<> RequireFinal(const Job& job, JobState to) {
       return Require(job.phase == JobPhase::kCompleted, job,
                      "cannot succeed before its outcome is decided");
     case JobState::kFailed:
+      TRY(Require(!job.cancel_requested_at, job, "is to be cancelled"));
       return Require(job.failure.has_value(), job, "cannot fail without a cause");
     case JobState::kCancelled:
       return Require(job.cancel_requested_at.has_value(), job, "nobody asked to cancel it");
@@ -173,7 +174,7 @@ Result<Job> SqliteStore::Redrive(std::string_view job_id, std::string_view actor
     TRY(Require(job.state == JobState::kFailed, job,
                 fmt::format("is {}; only failed jobs can be redriven", engine::Name(job.state))));
     TRY(Move(connection, row, JobState::kPending, clock_.Now(), actor, "redrive"));
-    job.started_at = job.finished_at = job.cancel_requested_at = std::nullopt;
+    job.started_at = job.finished_at = std::nullopt;
     job.failure.reset();
     job.attempts = 0;
     if (job.phase != JobPhase::kCompleted) {
