@@ -10,10 +10,11 @@ namespace {
 
 constexpr size_t kPage = 500;
 
-Result<> DispatchChunks(store::JobStore& store, store::Queue& queue, const Job& job,
-                        Timestamp now) {
+Result<> DispatchChunks(store::JobStore& store, store::Queue& queue, const Job& job, Timestamp now,
+                        size_t chunks_max) {
   int64_t after = -1;
-  while (true) {
+  size_t sent = 0;
+  while (sent < chunks_max) {
     const std::vector<Chunk> chunks = TRY(store.ListChunks(job.id, std::nullopt, after, kPage));
     if (chunks.empty()) return {};
     after = chunks.back().index;
@@ -24,13 +25,17 @@ Result<> DispatchChunks(store::JobStore& store, store::Queue& queue, const Job& 
         work.push_back({.act = Act::kProcess, .job_id = job.id, .chunk = chunk.index});
       }
     }
+    if (work.size() > chunks_max - sent) work.resize(chunks_max - sent);
+    sent += work.size();
     TRY(SendWork(queue, work));
   }
+  return {};
 }
 
 }  // namespace
 
-Result<> Dispatch(store::JobStore& store, store::Queue& queue, const Job& job, Timestamp now) {
+Result<> Dispatch(store::JobStore& store, store::Queue& queue, const Job& job, Timestamp now,
+                  size_t chunks_max) {
   if (job.state != JobState::kProcessing) return {};
   Act act = Act::kFinish;
   if (job.cancel_requested_at.has_value()) {
@@ -38,7 +43,7 @@ Result<> Dispatch(store::JobStore& store, store::Queue& queue, const Job& job, T
   } else if (job.phase < JobPhase::kProcessing) {
     act = Act::kPlan;
   } else if (job.phase == JobPhase::kProcessing && job.chunks_open() > 0) {
-    return DispatchChunks(store, queue, job, now);
+    return DispatchChunks(store, queue, job, now, chunks_max);
   }
   return SendWork(queue, std::array{Work{.act = act, .job_id = job.id}});
 }

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+
 #include "base/clock.h"
 #include "base/error.h"
 #include "engine/job.h"
@@ -10,6 +13,7 @@ namespace spillway::engine {
 
 /// Sends the messages that a job in processing needs to get on from where its records stand.
 /// Messages that are under way already are doubled, which harms nothing.
-Result<> Dispatch(store::JobStore& store, store::Queue& queue, const Job& job, Timestamp now);
+Result<> Dispatch(store::JobStore& store, store::Queue& queue, const Job& job, Timestamp now,
+                  size_t chunks_max = SIZE_MAX);
 
 }  // namespace spillway::engine

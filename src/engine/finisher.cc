@@ -52,6 +52,19 @@ Result<Harvest> Gather(Context& context, const HeldJob& held) {
   return harvest;
 }
 
+/// Nothing is promised that the files do not hold.
+Result<> CheckRows(const recipe::Assembly& assembly, const Counts& counts) {
+  if (assembly.files.empty()) return {};
+  int64_t rows = 0;
+  for (const recipe::OutputFile& file : assembly.files) {
+    for (const recipe::Part& part : file.parts) rows += part.rows;
+  }
+  if (rows == counts.written) return {};
+  return Fail(ErrorCode::kInternal, "the assembled files hold " + std::to_string(rows) +
+                                        " rows, but " + std::to_string(counts.written) +
+                                        " were written; nothing was published");
+}
+
 Result<> CheckDigest(storage::ObjectStore& store, const recipe::Part& part) {
   Sha256 hash;
   std::vector<std::byte> block(kReadBytes);
@@ -156,6 +169,7 @@ Result<Job> Decide(Context& context, const HeldJob& held, const recipe::Recipe& 
     }
   }
   TRY(Reconcile(held.job, counts));
+  TRY(CheckRows(assembly, counts));
   TRY(Secure(*destination.store, assembly.files));
 
   std::ranges::move(assembly.errors, std::back_inserter(harvest.errors));
@@ -269,7 +283,11 @@ Result<Verdict> FinishJob(Context& context, std::string_view job_id, Random& ran
     }
     return Verdict::Done();
   }
-  if (!decided && job.chunks_dead > 0) return FailWithDead(context, *held);
+  if (!decided && job.chunks_dead > 0) {
+    Result<Verdict> failed = FailWithDead(context, *held);
+    if (failed.has_value()) return failed;
+    return FailAct(context, *held, std::move(failed).error(), random);
+  }
   if (!decided && EndsItsWorkers(job, context.options)) {
     return FailAct(context, *held, SilenceOf(job), random);
   }

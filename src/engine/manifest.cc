@@ -14,6 +14,10 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr size_t kReadBytes = 1 << 20;
+/// What every reader of JSON can hold, and small enough to be added up.
+constexpr int64_t kCountMax = int64_t{1} << 53;
+/// Writing JSON takes stack for every level.
+constexpr int kDepthMax = 100;
 
 Json FileToJson(const ManifestFile& file) {
   Json parts = Json::array();
@@ -45,8 +49,8 @@ std::unexpected<Error> Corrupt(const std::string& what) {
 template <class Integer>
 Integer Count(const Json& json, const char* name) {
   const Json& value = json.at(name);
-  constexpr uint64_t kMax = uint64_t{1} << 53;
-  if (!value.is_number_unsigned() || value.get<uint64_t>() > kMax) {
+
+  if (!value.is_number_unsigned() || value.get<uint64_t>() > kCountMax) {
     throw std::out_of_range(std::string("\"") + name + "\" is not a count");
   }
   return static_cast<Integer>(value.get<uint64_t>());
@@ -67,7 +71,10 @@ ManifestFile FileFromJson(const Json& json) {
 }
 
 Manifest Parse(std::string_view text) {
-  const Json json = Json::parse(text);
+  const Json json = Json::parse(text, [](int depth, Json::parse_event_t, const Json&) {
+    if (depth > kDepthMax) throw std::out_of_range("is nested too deep");
+    return true;
+  });
   if (Count<int>(json, "spillway_manifest") != Manifest::kVersion) {
     throw std::out_of_range("is of a version that this spillway does not know");
   }
@@ -120,16 +127,20 @@ Result<> CheckSums(const Manifest& manifest) {
       if (part.offset != offset) return Corrupt("has parts of " + file.name + " that do not join");
       offset += part.bytes;
       part_rows += part.rows;
+      if (offset > kCountMax || part_rows > kCountMax) {
+        return Corrupt("counts more than there can be");
+      }
     }
     if (offset != file.bytes || part_rows != file.rows) {
       return Corrupt("has parts of " + file.name + " that do not make up the file");
     }
     rows += file.rows;
     bytes += file.bytes;
+    if (rows > kCountMax || bytes > kCountMax) return Corrupt("counts more than there can be");
   }
-  const bool has_files = !manifest.files.empty();
-  if (has_files &&
-      (rows != manifest.counts.written || static_cast<int64_t>(bytes) != manifest.counts.bytes)) {
+  // Without files, what was written were actions.
+  const bool rows_fit = manifest.files.empty() || rows == manifest.counts.written;
+  if (!rows_fit || static_cast<int64_t>(bytes) != manifest.counts.bytes) {
     return Corrupt("has files that do not add up to its counts");
   }
   return {};
@@ -202,7 +213,7 @@ std::string ToJson(const Manifest& manifest) {
                      {"source", embedded(manifest.source)},
                      {"files", std::move(files)},
                      {"errors", ErrorsToJson(manifest.errors)}};
-  return json.dump(2) + "\n";
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 Result<Manifest> ManifestFromJson(std::string_view json) {

@@ -30,9 +30,15 @@ Result<T> Parse(std::string_view json, std::string_view what) {
 
 }  // namespace
 
-std::string ToJson(const Outcome& outcome) { return nlohmann::json(outcome).dump(); }
-std::string ToJson(const OutcomeReference& reference) { return nlohmann::json(reference).dump(); }
-std::string ToJson(const Receipt& receipt) { return nlohmann::json(receipt).dump(); }
+std::string ToJson(const Outcome& outcome) {
+  return nlohmann::json(outcome).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+std::string ToJson(const OutcomeReference& reference) {
+  return nlohmann::json(reference).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+std::string ToJson(const Receipt& receipt) {
+  return nlohmann::json(receipt).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
 
 Result<Outcome> OutcomeFromJson(std::string_view json) {
   return Parse<Outcome>(json, "a job's outcome");
@@ -75,7 +81,8 @@ Result<std::vector<std::string>> StagedJobs(storage::ObjectStore& store) {
   while (true) {
     const std::vector<storage::ObjectInfo> next = TRY(store.List(root, after, 1));
     if (next.empty()) return jobs;
-    jobs.push_back(next[0].key.substr(root.size(), next[0].key.find('/', root.size()) - root.size()));
+    jobs.push_back(
+        next[0].key.substr(root.size(), next[0].key.find('/', root.size()) - root.size()));
     // Whatever else is staged for the job sorts before this.
     after = root + jobs.back() + "/\x7f";
   }

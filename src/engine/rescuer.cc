@@ -1,5 +1,6 @@
 #include "engine/rescuer.h"
 
+#include <cstdint>
 #include <vector>
 
 #include "base/log.h"
@@ -9,6 +10,9 @@ namespace spillway::engine {
 namespace {
 
 constexpr size_t kStalledMax = 100;
+/// A job whose messages wait behind others' looks stalled. Sending all of them again and again
+/// would bury the queue; this many show whether anything moves.
+constexpr size_t kChunksWhileBusy = 500;
 
 }  // namespace
 
@@ -18,10 +22,13 @@ Result<int64_t> Rescue(Context& context) {
   const Timestamp now = context.clock.Now();
   const std::vector<Job> stalled =
       TRY(context.store.Stalled(now - context.options.lease, kStalledMax));
+  if (stalled.empty()) return 0;
+  const bool queue_is_empty = TRY(context.queue.Depth()) == 0;
   for (const Job& job : stalled) {
     context.log.Warning("job stalled; sending its work anew",
                         {{"job", job.id}, {"phase", Name(job.phase)}});
-    TRY(Dispatch(context.store, context.queue, job, now));
+    TRY(Dispatch(context.store, context.queue, job, now,
+                 queue_is_empty ? SIZE_MAX : kChunksWhileBusy));
   }
   return static_cast<int64_t>(stalled.size());
 }

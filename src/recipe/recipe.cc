@@ -34,7 +34,9 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Part, file, ranges, rows, bytes, sha256, epoc
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ErrorRecord, key, classification, message)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ChunkResult, counts, parts, errors)
 
-std::string ToJson(const ChunkResult& result) { return nlohmann::json(result).dump(); }
+std::string ToJson(const ChunkResult& result) {
+  return nlohmann::json(result).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
 
 Result<ChunkResult> ChunkResultFromJson(std::string_view json) {
   try {

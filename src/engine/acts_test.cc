@@ -1,0 +1,419 @@
+/// The acts, as a worker does them: one after the other, over everything in memory.
+#include <array>
+#include <functional>
+
+#include <gmock/gmock.h>
+
+#include "base/log.h"
+#include "base/manual_clock.h"
+#include "engine/cleaner.h"
+#include "engine/dispatch.h"
+#include "engine/engine.h"
+#include "engine/finisher.h"
+#include "engine/manifest.h"
+#include "engine/outcome.h"
+#include "engine/planner.h"
+#include "engine/rescuer.h"
+#include "engine/scripted_store.h"
+#include "engine/worker.h"
+#include "storage/memory/memory_store.h"
+#include "store/memory/memory_queue.h"
+
+namespace spillway::engine {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+/// Writes `rows` lines a chunk into one file, and does what a test puts in its way.
+class LinesRecipe final : public recipe::Recipe {
+ public:
+  explicit LinesRecipe(storage::ObjectStore& store) : store_(store) {}
+
+  int chunks = 3;
+  int64_t rows = 2;
+  int64_t planned_more = 0;   ///< By the plan than by its chunks.
+  bool drops_a_part = false;  ///< On assembling.
+  std::function<Result<>(const Chunk&)> before_chunk = [](const Chunk&) { return Result<>(); };
+  std::function<Result<>()> before_assembly = [] { return Result<>(); };
+
+  std::string_view name() const override { return "lines"; }
+  Result<recipe::CanonicalRequest> Canonicalise(const recipe::Request& request) const override {
+    return recipe::CanonicalRequest{
+        .tenant = request.tenant, .group = "group", .parameters = request.parameters};
+  }
+  Result<recipe::Destination> DestinationOf(const Job& job) const override {
+    return recipe::Destination{.store = &store_, .directory = "out/" + job.id};
+  }
+  Result<recipe::Plan> MakePlan(const Job& /*job*/, std::stop_token /*stop*/) const override {
+    recipe::Plan plan{.source = "{}", .planned = chunks * rows + planned_more};
+    plan.chunks.resize(static_cast<size_t>(chunks), {.spec = "{}", .planned = rows});
+    return plan;
+  }
+  Result<recipe::ChunkResult> Process(const Job& /*job*/, const Chunk& chunk, Staging& staging,
+                                      std::stop_token stop) const override {
+    TRY(before_chunk(chunk));
+    PartWriter part = staging.NewPart("lines.txt", chunk.index, PartOrder::kInTurn);
+    for (int64_t row = 0; row < rows; ++row) {
+      part.buffer().Append("chunk " + std::to_string(chunk.index) + "\n");
+    }
+    recipe::ChunkResult result{.counts = {.planned = rows, .written = rows}};
+    result.parts.push_back(TRY(part.Finish(rows, stop)));
+    return result;
+  }
+  Result<recipe::Assembly> Assemble(const Job& /*job*/, std::vector<recipe::Part> parts,
+                                    Staging& /*staging*/) const override {
+    TRY(before_assembly());
+    if (drops_a_part) parts.pop_back();
+    recipe::Assembly assembly;
+    assembly.files.push_back({.name = "lines.txt", .parts = std::move(parts)});
+    return assembly;
+  }
+
+ private:
+  storage::ObjectStore& store_;
+};
+
+class ActsTest : public testing::Test {
+ protected:
+  ActsTest() {
+    auto lines = std::make_unique<LinesRecipe>(objects_);
+    lines_ = lines.get();
+    recipes_.Add(std::move(lines));
+  }
+
+  Context ContextOf(std::string owner) {
+    return {.store = store_,
+            .queue = queue_,
+            .recipes = recipes_,
+            .clock = clock_,
+            .log = log_,
+            .options = options_,
+            .owner = std::move(owner),
+            .heartbeat = heartbeat_,
+            .stagings = stagings_};
+  }
+
+  std::string Submit(std::string parameters = "1") {
+    const auto created = engine_.Submit("lines",
+                                        {.export_name = "lines",
+                                         .tenant = "t",
+                                         .parameters = std::move(parameters),
+                                         .requested_by = "ada"},
+                                        false);
+    EXPECT_TRUE(created.has_value());
+    return created->job.id;
+  }
+
+  /// Works until there is nothing left to do, letting time pass between looks.
+  void WorkOff() {
+    Worker worker(context_);
+    BatchSize batch;
+    for (int idle = 0; idle < 100; ++idle) {
+      for (Result<bool> worked = true; worked.value_or(false);)
+        worked = worker.Step(random_, batch);
+      clock_.Advance(std::chrono::seconds(1));
+      static_cast<void>(worker.Sweep());
+    }
+  }
+
+  void RunUntil(const std::string& job_id, JobPhase phase) {
+    Worker worker(context_);
+    BatchSize batch;
+    for (int steps = 0; steps < 50 && store_.Get(job_id)->phase < phase; ++steps) {
+      static_cast<void>(worker.Step(random_, batch));
+    }
+    ASSERT_EQ(store_.Get(job_id)->phase, phase);
+  }
+
+  std::vector<std::string> Bodies() {
+    std::vector<std::string> bodies;
+    const auto deliveries = queue_.Receive(2'000, std::chrono::seconds(1));
+    for (const store::Delivery& delivery : *deliveries) bodies.push_back(delivery.body);
+    return bodies;
+  }
+
+  std::vector<std::string> Keys(std::string_view prefix) {
+    std::vector<std::string> keys;
+    const auto objects = objects_.List(prefix, "", 100);
+    for (const storage::ObjectInfo& object : *objects) keys.push_back(object.key);
+    return keys;
+  }
+
+  std::vector<std::string> Published(const std::string& job_id) {
+    return Keys("out/" + job_id + "/");
+  }
+  std::vector<std::string> Staged(const std::string& job_id) {
+    return Keys(Staging::PrefixOf(job_id));
+  }
+
+  Random random_{1};
+  ManualClock clock_;
+  ScriptedStore store_{clock_};
+  store::MemoryDatabase messages_;
+  store::MemoryQueue queue_{messages_, clock_};
+  storage::MemoryPlace place_;
+  storage::MemoryStore objects_{place_, clock_};
+  recipe::Recipes recipes_;
+  LinesRecipe* lines_ = nullptr;
+  Log log_{LogLevel::kError, LogFormat::kText, -1};
+  const Options options_;
+  Heartbeat heartbeat_{store_, clock_, options_};
+  Stagings stagings_{"worker", options_};
+  Context context_ = ContextOf("worker");
+  Engine engine_{store_, queue_, recipes_, clock_, options_};
+};
+
+TEST_F(ActsTest, AJobIsCarriedFromRequestToManifest) {
+  const std::string job_id = Submit();
+  WorkOff();
+  const Job job = *store_.Get(job_id);
+  EXPECT_EQ(job.state, JobState::kSucceeded);
+  EXPECT_EQ(job.counts.written, 6);
+  EXPECT_THAT(Published(job_id),
+              ElementsAre("out/" + job_id + "/lines.txt", "out/" + job_id + "/manifest.json"));
+  EXPECT_THAT(Staged(job_id), IsEmpty());
+  EXPECT_THAT(Verify(objects_, "out/" + job_id, nullptr, {})->problems, IsEmpty());
+  EXPECT_EQ(*ReadWhole(objects_, "out/" + job_id + "/lines.txt"),
+            "chunk 0\nchunk 0\nchunk 1\nchunk 1\nchunk 2\nchunk 2\n");
+  EXPECT_EQ(*queue_.Depth(), 0);
+}
+
+TEST_F(ActsTest, AJobWithoutChunksSucceedsToo) {
+  lines_->chunks = 0;
+  const std::string job_id = Submit();
+  WorkOff();
+  EXPECT_EQ(store_.Get(job_id)->state, JobState::kSucceeded);
+}
+
+TEST_F(ActsTest, APlanThatDoesNotAddUpFails) {
+  lines_->planned_more = 1;
+  const std::string job_id = Submit();
+  WorkOff();
+  const Job job = *store_.Get(job_id);
+  EXPECT_EQ(job.state, JobState::kFailed);
+  EXPECT_EQ(job.failure->message, "the chunks are to hold 6 rows, the plan 7");
+}
+
+TEST_F(ActsTest, FilesThatHoldLessThanWasWrittenAreNotPublished) {
+  lines_->drops_a_part = true;
+  const std::string job_id = Submit();
+  WorkOff();
+  const Job job = *store_.Get(job_id);
+  EXPECT_EQ(job.state, JobState::kFailed);
+  EXPECT_EQ(job.failure->message,
+            "the assembled files hold 4 rows, but 6 were written; nothing was published");
+  EXPECT_THAT(Published(job_id), IsEmpty());
+}
+
+TEST_F(ActsTest, WhatFailedIsRedrivenAloneAndByTheSameProcess) {
+  int processed = 0;
+  bool broken = true;
+  lines_->before_chunk = [&](const Chunk& chunk) -> Result<> {
+    ++processed;
+    if (broken && chunk.index == 1) return Fail(ErrorCode::kCorrupt, "the disk creaks");
+    return {};
+  };
+  const std::string job_id = Submit();
+  WorkOff();
+  ASSERT_EQ(store_.Get(job_id)->state, JobState::kFailed);
+  EXPECT_EQ(store_.Get(job_id)->failure->message,
+            "1 of 3 chunks failed; the first: the disk creaks");
+  broken = false;
+  processed = 0;
+  ASSERT_TRUE(engine_.Redrive(job_id, "ada").has_value());
+  WorkOff();
+  EXPECT_EQ(store_.Get(job_id)->state, JobState::kSucceeded);
+  EXPECT_EQ(processed, 1);
+}
+
+TEST_F(ActsTest, TransientErrorsHaveThreeAttempts) {
+  int attempts = 0;
+  lines_->chunks = 1;
+  lines_->before_chunk = [&](const Chunk&) -> Result<> {
+    ++attempts;
+    return FailTransient(ErrorCode::kUnavailable, "away");
+  };
+  const std::string job_id = Submit();
+  WorkOff();
+  EXPECT_EQ(store_.Get(job_id)->state, JobState::kFailed);
+  EXPECT_EQ(attempts, 3);
+}
+
+TEST_F(ActsTest, TwoThreadsOfOneProcessDoNotTakeAJobFromEachOther) {
+  const std::string job_id = Submit();
+  bool busy = false;
+  const auto first = HoldJob(context_, job_id, &busy);
+  ASSERT_TRUE(first->has_value());
+  EXPECT_FALSE(HoldJob(context_, job_id, &busy)->has_value());
+  EXPECT_TRUE(busy);
+  EXPECT_TRUE(store_.Update((*first)->lease(), {.release = true}).has_value())
+      << "still the holder";
+}
+
+TEST_F(ActsTest, ALeaseThatLapsedWhileTheStoreWasAwayIsGivenBack) {
+  const std::string job_id = Submit();
+  bool busy = false;
+  const auto held = HoldJob(context_, job_id, &busy);
+  store_.SetAway(true);
+  clock_.Advance(options_.lease);
+  heartbeat_.Beat();
+  store_.SetAway(false);
+  const Result<Verdict> verdict =
+      FailAct(context_, **held, {.code = ErrorCode::kCancelled, .message = "stopped"}, random_);
+  EXPECT_TRUE(verdict->again_in.has_value());
+  EXPECT_EQ(store_.Get(job_id)->state, JobState::kProcessing);
+  EXPECT_EQ(store_.Get(job_id)->lease_owner, "");
+}
+
+TEST_F(ActsTest, WhoLostItsLeaseLeavesTheJobAlone) {
+  const std::string job_id = Submit();
+  bool busy = false;
+  const auto held = HoldJob(context_, job_id, &busy);
+  clock_.Advance(options_.lease);
+  ASSERT_TRUE(store_.AcquireJob(job_id, "another", options_.lease).has_value());
+  const Result<Verdict> verdict =
+      FailAct(context_, **held, {.code = ErrorCode::kCorrupt, .message = "broken"}, random_);
+  EXPECT_FALSE(verdict->again_in.has_value());
+  EXPECT_EQ(store_.Get(job_id)->lease_owner, "another");
+  EXPECT_EQ(store_.Get(job_id)->state, JobState::kProcessing);
+}
+
+TEST_F(ActsTest, AnActThatEndsItsWorkersIsGivenUp) {
+  const std::string job_id = Submit();
+  for (int crash = 0; crash < 40 && store_.Get(job_id)->state == JobState::kProcessing; ++crash) {
+    // A worker takes the job and is never heard of again.
+    static_cast<void>(store_.AcquireJob(job_id, "crash", options_.lease));
+    clock_.Advance(options_.lease);
+    if (crash > 30) static_cast<void>(PlanJob(context_, job_id, random_));
+  }
+  EXPECT_EQ(store_.Get(job_id)->state, JobState::kFailed);
+  EXPECT_THAT(store_.Get(job_id)->failure->message, HasSubstr("fell silent"));
+}
+
+TEST_F(ActsTest, AFinisherThatComesSecondFindsTheWorkDone) {
+  const std::string job_id = Submit();
+  RunUntil(job_id, JobPhase::kCompleted);
+  WorkOff();
+  const std::string manifest = *ReadWhole(objects_, "out/" + job_id + "/manifest.json");
+  bool busy = true;
+  EXPECT_FALSE(HoldJob(context_, job_id, &busy)->has_value());
+  EXPECT_FALSE(busy);
+  EXPECT_FALSE(FinishJob(context_, job_id, random_)->again_in.has_value());
+  EXPECT_EQ(*ReadWhole(objects_, "out/" + job_id + "/manifest.json"), manifest);
+}
+
+TEST_F(ActsTest, ACancelledJobLeavesNothingAndSaysWhatItRemoved) {
+  lines_->before_chunk = [this](const Chunk& chunk) -> Result<> {
+    if (chunk.index == 2) {
+      static_cast<void>(engine_.Cancel(store_.List({}, "", 1)->jobs[0].id, "ada", "a typo"));
+    }
+    return {};
+  };
+  const std::string job_id = Submit();
+  WorkOff();
+  const Job job = *store_.Get(job_id);
+  EXPECT_EQ(job.state, JobState::kCancelled);
+  EXPECT_THAT(Staged(job_id), IsEmpty());
+  EXPECT_THAT(Published(job_id), IsEmpty());
+  const Result<Receipt> receipt = ReceiptFromJson(job.outcome);
+  ASSERT_TRUE(receipt.has_value());
+  EXPECT_EQ(receipt->objects_removed, 1);
+  EXPECT_EQ(receipt->bytes_removed, 6 * std::string_view("chunk 0\n").size());
+}
+
+TEST_F(ActsTest, ACancellationWaitsForWorkersThatStillWrite) {
+  const std::string job_id = Submit();
+  RunUntil(job_id, JobPhase::kProcessing);
+  const store::ChunkRef ref{.job_id = job_id, .index = 0};
+  ASSERT_TRUE(store_.ClaimChunks({&ref, 1}, "another", options_.lease).has_value());
+  ASSERT_TRUE(engine_.Cancel(job_id, "ada", "a typo").has_value());
+  EXPECT_TRUE(DiscardJob(context_, job_id, random_)->again_in.has_value());
+  EXPECT_EQ(store_.Get(job_id)->state, JobState::kProcessing);
+  clock_.Advance(options_.lease);
+  EXPECT_FALSE(DiscardJob(context_, job_id, random_)->again_in.has_value());
+  EXPECT_EQ(store_.Get(job_id)->state, JobState::kCancelled);
+}
+
+TEST_F(ActsTest, LeftoversOfJobsThatAreOverAreRemovedAndThoseOfOthersAreNot) {
+  const std::string over = Submit("1");
+  WorkOff();
+  lines_->before_chunk = [](const Chunk& chunk) -> Result<> {
+    if (chunk.index == 1) return Fail(ErrorCode::kCorrupt, "broken");
+    return {};
+  };
+  const std::string failed = Submit("2");
+  WorkOff();
+  ASSERT_EQ(store_.Get(failed)->state, JobState::kFailed);
+  for (const std::string& job_id : {over, std::string("of-another-store-1")}) {
+    ASSERT_TRUE(objects_.CreateStage(Staging::PrefixOf(job_id) + "zombie-1-1").has_value());
+  }
+  EXPECT_EQ(*RemoveLeftovers(context_), 1);
+  EXPECT_THAT(Staged(over), IsEmpty());
+  EXPECT_EQ(Staged(failed).size(), 1U);
+  EXPECT_EQ(Staged("of-another-store-1").size(), 1U);
+}
+
+TEST_F(ActsTest, DispatchSendsWhatThePhaseNeeds) {
+  lines_->chunks = 3;
+  const std::string job_id = Submit();
+  EXPECT_THAT(Bodies(), ElementsAre("plan " + job_id));
+  ASSERT_TRUE(PlanJob(context_, job_id, random_).has_value());
+  EXPECT_EQ(Bodies().size(), 3U);
+  const auto dispatched = [&](Job job, size_t chunks_max = SIZE_MAX) {
+    EXPECT_TRUE(Dispatch(store_, queue_, job, clock_.Now(), chunks_max).has_value());
+    return Bodies();
+  };
+  Job job = *store_.Get(job_id);
+  EXPECT_THAT(dispatched(job), ElementsAre("process " + job_id + " 0", "process " + job_id + " 1",
+                                           "process " + job_id + " 2"));
+  EXPECT_THAT(dispatched(job, 1), ElementsAre("process " + job_id + " 0"));
+  const store::ChunkRef ref{.job_id = job_id, .index = 1};
+  ASSERT_TRUE(store_.ClaimChunks({&ref, 1}, "another", options_.lease).has_value());
+  EXPECT_THAT(dispatched(job), ElementsAre("process " + job_id + " 0", "process " + job_id + " 2"));
+  job.phase = JobPhase::kFinalizing;
+  EXPECT_THAT(dispatched(job), ElementsAre("finish " + job_id));
+  job.cancel_requested_at = clock_.Now();
+  EXPECT_THAT(dispatched(job), ElementsAre("discard " + job_id));
+  job.state = JobState::kPending;
+  EXPECT_THAT(dispatched(job), IsEmpty());
+}
+
+TEST_F(ActsTest, TheRescuerDoesNotBuryABusyQueue) {
+  lines_->chunks = 800;
+  const std::string job_id = Submit();
+  ASSERT_TRUE(PlanJob(context_, job_id, random_).has_value());
+  clock_.Advance(options_.lease * 2);
+  ASSERT_EQ(*queue_.Depth(), 801);
+  EXPECT_EQ(*Rescue(context_), 1);
+  EXPECT_EQ(*queue_.Depth(), 801 + 500);
+
+  std::vector<std::string> handles;
+  for (const store::Delivery& delivery : *queue_.Receive(5'000, std::chrono::seconds(1))) {
+    handles.push_back(delivery.handle);
+  }
+  ASSERT_TRUE(queue_.Delete(handles).has_value());
+  EXPECT_EQ(*Rescue(context_), 1);
+  EXPECT_EQ(*queue_.Depth(), 800) << "everything was lost, so everything is sent";
+}
+
+TEST(BatchSize, GrowsWhileChunksAreShortAndFallsAtOnceWhenTheyAreNot) {
+  BatchSize batch;
+  EXPECT_EQ(batch.size(), 1U);
+  for (size_t expected : {2, 4, 8, 16, 32, 64, 64}) {
+    batch.Learn(batch.size(), std::chrono::microseconds(10));
+    EXPECT_EQ(batch.size(), expected);
+  }
+  batch.Learn(64, std::chrono::seconds(64));
+  EXPECT_EQ(batch.size(), 1U);
+  batch.Learn(0, std::chrono::seconds(1));
+  EXPECT_EQ(batch.size(), 1U);
+  batch.Learn(1, std::chrono::milliseconds(20));
+  EXPECT_EQ(batch.size(), 2U);
+  batch.Learn(2, std::chrono::milliseconds(40));
+  EXPECT_EQ(batch.size(), 2U);
+}
+
+}  // namespace
+}  // namespace spillway::engine

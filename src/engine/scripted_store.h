@@ -1,0 +1,122 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "store/memory/memory_store.h"
+
+namespace spillway::engine {
+
+/// A job store in memory whose renewals answer what a test says, and that can be away.
+class ScriptedStore final : public store::JobStore {
+ public:
+  explicit ScriptedStore(Clock& clock) : store_(database_, clock) {}
+
+  /// While it is, every call fails as one to a database that does not answer.
+  void SetAway(bool away) { away_ = away; }
+  /// What renewals of the job's or chunk's lease (`job` or `job/chunk`) find. Others find it held.
+  void Answer(const std::string& lease, store::Renewed renewed) { answers_[lease] = renewed; }
+  int renewals() const { return renewals_; }
+  /// The leases of the last renewal.
+  const std::vector<std::string>& renewed() const { return renewed_; }
+
+  Result<std::vector<store::Renewed>> Renew(std::span<const Lease> leases,
+                                            std::chrono::milliseconds duration) override {
+    ++renewals_;
+    renewed_.clear();
+    if (away_) return Away();
+    std::vector<store::Renewed> answers = TRY(store_.Renew(leases, duration));
+    for (size_t i = 0; i < leases.size(); ++i) {
+      std::string name = leases[i].job_id;
+      if (leases[i].chunk != Lease::kJob) name += "/" + std::to_string(leases[i].chunk);
+      const auto scripted = answers_.find(name);
+      answers[i] = scripted == answers_.end() ? store::Renewed{.held = true} : scripted->second;
+      renewed_.push_back(std::move(name));
+    }
+    return answers;
+  }
+
+  Result<store::Created> Create(const Job& job, bool fresh) override {
+    if (away_) return Away();
+    return store_.Create(job, fresh);
+  }
+  Result<Job> Get(std::string_view job_id) override {
+    if (away_) return Away();
+    return store_.Get(job_id);
+  }
+  Result<store::JobPage> List(const store::JobFilter& filter, std::string_view cursor,
+                              size_t limit) override {
+    if (away_) return Away();
+    return store_.List(filter, cursor, limit);
+  }
+  Result<std::vector<Transition>> History(std::string_view job_id) override {
+    if (away_) return Away();
+    return store_.History(job_id);
+  }
+  Result<std::optional<Job>> Admit(std::string_view group, int64_t parallel_max) override {
+    if (away_) return Away();
+    return store_.Admit(group, parallel_max);
+  }
+  Result<Job> AcquireJob(std::string_view job_id, std::string_view owner,
+                         std::chrono::milliseconds duration) override {
+    if (away_) return Away();
+    return store_.AcquireJob(job_id, owner, duration);
+  }
+  Result<Job> Update(const Lease& lease, const store::JobUpdate& update) override {
+    if (away_) return Away();
+    return store_.Update(lease, update);
+  }
+  Result<Job> RequestCancel(std::string_view job_id, std::string_view actor,
+                            std::string_view cause) override {
+    if (away_) return Away();
+    return store_.RequestCancel(job_id, actor, cause);
+  }
+  Result<> AddChunks(const Lease& lease, std::span<const store::NewChunk> chunks) override {
+    if (away_) return Away();
+    return store_.AddChunks(lease, chunks);
+  }
+  Result<std::vector<store::Claim>> ClaimChunks(std::span<const store::ChunkRef> refs,
+                                                std::string_view owner,
+                                                std::chrono::milliseconds duration) override {
+    if (away_) return Away();
+    return store_.ClaimChunks(refs, owner, duration);
+  }
+  Result<std::vector<store::Settled>> Settle(
+      std::span<const store::Settlement> settlements) override {
+    if (away_) return Away();
+    return store_.Settle(settlements);
+  }
+  Result<std::vector<Chunk>> ListChunks(std::string_view job_id, std::optional<ChunkState> state,
+                                        int64_t after, size_t limit) override {
+    if (away_) return Away();
+    return store_.ListChunks(job_id, state, after, limit);
+  }
+  Result<Job> Redrive(std::string_view job_id, std::string_view actor) override {
+    if (away_) return Away();
+    return store_.Redrive(job_id, actor);
+  }
+  Result<std::vector<Job>> Stalled(Timestamp before, size_t limit) override {
+    if (away_) return Away();
+    return store_.Stalled(before, limit);
+  }
+  Result<std::vector<std::string>> WaitingGroups() override {
+    if (away_) return Away();
+    return store_.WaitingGroups();
+  }
+
+ private:
+  static std::unexpected<Error> Away() {
+    return FailTransient(ErrorCode::kUnavailable, "the store is away");
+  }
+
+  store::MemoryDatabase database_;
+  store::MemoryStore store_;
+  bool away_ = false;
+  std::map<std::string, store::Renewed> answers_;
+  int renewals_ = 0;
+  std::vector<std::string> renewed_;
+};
+
+}  // namespace spillway::engine

@@ -1,0 +1,268 @@
+#include "engine/staging.h"
+
+#include <algorithm>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "base/manual_clock.h"
+#include "engine/act.h"
+#include "engine/outcome.h"
+#include "storage/memory/memory_store.h"
+
+namespace spillway::engine {
+namespace {
+
+class StagingTest : public testing::Test {
+ protected:
+  static constexpr size_t kPendingMax = 100;
+
+  PartWriter NewPart(int64_t chunk, PartOrder order = PartOrder::kInTurn) {
+    return staging_.NewPart("file.txt", chunk, order);
+  }
+
+  Result<recipe::Part> Write(int64_t chunk, std::string_view text) {
+    PartWriter part = NewPart(chunk);
+    part.buffer().Append(text);
+    return part.Finish(1, {});
+  }
+
+  std::string Read(const recipe::Part& part) {
+    std::string text;
+    for (const storage::ObjectRange& range : part.ranges) {
+      text += ReadWhole(store_, range.key)->substr(range.offset, range.bytes);
+    }
+    return text;
+  }
+
+  ManualClock clock_;
+  storage::MemoryPlace place_;
+  storage::MemoryStore store_{place_, clock_};
+  Staging staging_{store_, Staging::PrefixOf("job"), "owner", kPendingMax};
+};
+
+TEST_F(StagingTest, APartSaysWhereItsBytesAreAndWhatTheyAre) {
+  const auto place = staging_.Enter(0);
+  const Result<recipe::Part> part = Write(0, "hello");
+  ASSERT_TRUE(part.has_value());
+  EXPECT_EQ(Read(*part), "hello");
+  EXPECT_EQ(part->file, "file.txt");
+  EXPECT_EQ(part->bytes, 5U);
+  EXPECT_EQ(part->rows, 1);
+  EXPECT_EQ(part->sha256, ToHex(Sha256Of("hello")));
+}
+
+TEST_F(StagingTest, AnEmptyPartHasNoRangesAndTheDigestOfNothing) {
+  const auto place = staging_.Enter(0);
+  const Result<recipe::Part> part = Write(0, "");
+  ASSERT_TRUE(part.has_value());
+  EXPECT_TRUE(part->ranges.empty());
+  EXPECT_EQ(part->sha256, ToHex(Sha256Of("")));
+}
+
+TEST_F(StagingTest, BytesGoOutWhenTheyAreTooManyToHold) {
+  const auto place = staging_.Enter(0);
+  PartWriter part = NewPart(0);
+  std::string all;
+  for (int i = 0; i < 20; ++i) {
+    const std::string text(30, static_cast<char>('a' + i));
+    part.buffer().Append(text);
+    all += text;
+    ASSERT_TRUE(part.Commit({}).has_value());
+    EXPECT_LT(part.buffer().size(), kPendingMax);
+    EXPECT_EQ(part.bytes(), all.size());
+  }
+  const Result<recipe::Part> finished = part.Finish(20, {});
+  EXPECT_EQ(Read(*finished), all);
+  EXPECT_EQ(finished->ranges.size(), 1U) << "runs that join are one";
+  EXPECT_EQ(finished->sha256, ToHex(Sha256Of(all)));
+}
+
+TEST_F(StagingTest, ChunksAreStagedInTheOrderOfTheirIndicesWhoeverIsFirst) {
+  constexpr int kChunks = 8;
+  std::vector<Staging::Place> places;
+  for (int i = 0; i < kChunks; ++i) places.push_back(staging_.Enter(i));
+  std::vector<std::jthread> threads;
+  for (int i = kChunks; i-- > 0;) {
+    threads.emplace_back([this, i, place = std::move(places[static_cast<size_t>(i)])]() mutable {
+      EXPECT_TRUE(
+          Write(i, std::string(i % 2 == 0 ? 10 : 300, static_cast<char>('0' + i))).has_value());
+      place = {};
+    });
+  }
+  threads.clear();
+  const auto staged = store_.List(Staging::PrefixOf("job"), "", 10);
+  ASSERT_EQ(staged->size(), 1U) << "one stage a file";
+  const std::string text = *ReadWhole(store_, staged->front().key);
+  EXPECT_TRUE(std::ranges::is_sorted(text));
+  EXPECT_EQ(text.size(), 4 * 10U + 4 * 300U);
+}
+
+TEST_F(StagingTest, SortedBatchesOfSeveralThreadsNeverWaitForEachOtherInARing) {
+  constexpr int kThreads = 4;
+  constexpr int kRounds = 50;
+  constexpr int kBatch = 5;
+  std::mutex intake;
+  int64_t next = 0;
+  std::vector<std::jthread> threads;
+  for (int thread = 0; thread < kThreads; ++thread) {
+    threads.emplace_back([&, thread] {
+      for (int round = 0; round < kRounds; ++round) {
+        std::vector<std::pair<int64_t, Staging::Place>> batch;
+        {
+          std::lock_guard lock(intake);
+          // Deliveries are not in the order of the indices; a batch is sorted before it is worked
+          // on.
+          const int64_t first = next;
+          next += kBatch;
+          for (int64_t i = 0; i < kBatch; ++i) {
+            const int64_t chunk = (first + i) ^ (round % 2 == 0 ? 0 : 3);
+            batch.emplace_back(chunk, staging_.Enter(chunk));
+          }
+        }
+        std::ranges::sort(batch, {}, [](const auto& one) { return one.first; });
+        for (auto& [chunk, place] : batch) {
+          EXPECT_TRUE(Write(chunk, std::string(thread % 2 == 0 ? 7 : 150, 'x')).has_value());
+          place = {};
+        }
+      }
+    });
+  }
+  threads.clear();
+  EXPECT_EQ(next, kThreads * kRounds * kBatch);
+}
+
+TEST_F(StagingTest, WhoWaitsForItsTurnCanBeStopped) {
+  const auto first = staging_.Enter(0);
+  const auto second = staging_.Enter(1);
+  std::stop_source stop;
+  std::jthread waiting([&] {
+    PartWriter part = NewPart(1);
+    part.buffer().Append("late");
+    const Result<recipe::Part> finished = part.Finish(1, stop.get_token());
+    ASSERT_FALSE(finished.has_value());
+    EXPECT_EQ(finished.error().code, ErrorCode::kCancelled);
+  });
+  stop.request_stop();
+  waiting.join();
+  EXPECT_TRUE(store_.List(Staging::PrefixOf("job"), "", 10)->empty()) << "nothing was staged";
+}
+
+TEST_F(StagingTest, APartOnItsOwnWaitsForNobody) {
+  const auto first = staging_.Enter(0);
+  const auto second = staging_.Enter(1);
+  PartWriter part = NewPart(1, PartOrder::kAlone);
+  part.buffer().Append(std::string(kPendingMax * 3, 'x'));
+  ASSERT_TRUE(part.Commit({}).has_value());
+  EXPECT_TRUE(part.Finish(1, {}).has_value());
+}
+
+TEST_F(StagingTest, BytesOutsideAnyChunkAreAPartWithoutRows) {
+  const Result<recipe::Part> footer =
+      staging_.Append("file.txt", std::as_bytes(std::span<const char>("foot", 4)));
+  ASSERT_TRUE(footer.has_value());
+  EXPECT_EQ(Read(*footer), "foot");
+  EXPECT_EQ(footer->rows, 0);
+  EXPECT_EQ(footer->sha256, ToHex(Sha256Of("foot")));
+}
+
+/// Loses the answer of the first request for a stage.
+class ForgetfulStore final : public storage::ObjectStore {
+ public:
+  explicit ForgetfulStore(storage::ObjectStore& store) : store_(store) {}
+
+  Result<std::unique_ptr<storage::Stage>> CreateStage(std::string_view key) override {
+    auto stage = store_.CreateStage(key);
+    if (!std::exchange(forgot_, true)) return FailTransient(ErrorCode::kUnavailable, "no answer");
+    return stage;
+  }
+  Result<std::unique_ptr<storage::ObjectWriter>> Create(std::string_view key,
+                                                        storage::Overwrite overwrite) override {
+    return store_.Create(key, overwrite);
+  }
+  Result<std::unique_ptr<storage::ObjectReader>> Open(std::string_view key) override {
+    return store_.Open(key);
+  }
+  Result<std::optional<storage::ObjectInfo>> Head(std::string_view key) override {
+    return store_.Head(key);
+  }
+  Result<std::vector<storage::ObjectInfo>> List(std::string_view prefix, std::string_view after,
+                                                size_t limit) override {
+    return store_.List(prefix, after, limit);
+  }
+  Result<uint64_t> Remove(std::string_view key) override { return store_.Remove(key); }
+  Result<> Sync(std::string_view key) override { return store_.Sync(key); }
+  std::string epoch() const override { return store_.epoch(); }
+  Result<storage::ObjectInfo> Compose(std::string_view key,
+                                      std::span<const storage::ObjectRange> ranges) override {
+    return store_.Compose(key, ranges);
+  }
+
+ private:
+  storage::ObjectStore& store_;
+  bool forgot_ = false;
+};
+
+TEST_F(StagingTest, AStageWhoseAnswerWasLostIsInNobodysWay) {
+  ForgetfulStore forgetful(store_);
+  Staging staging(forgetful, Staging::PrefixOf("job"), "owner", kPendingMax);
+  const auto place = staging.Enter(0);
+  PartWriter first = staging.NewPart("file.txt", 0, PartOrder::kInTurn);
+  first.buffer().Append("text");
+  EXPECT_TRUE(first.Finish(1, {}).error().retryable);
+  PartWriter second = staging.NewPart("file.txt", 0, PartOrder::kInTurn);
+  second.buffer().Append("text");
+  EXPECT_TRUE(second.Finish(1, {}).has_value());
+}
+
+class StagingsTest : public StagingTest {
+ protected:
+  Stagings::Use Of(const std::string& job_id) {
+    Job job;
+    job.id = job_id;
+    return stagings_.Of(job, {.store = &store_, .directory = "out"});
+  }
+
+  const Options options_;
+  Stagings stagings_{"owner", options_};
+};
+
+TEST_F(StagingsTest, AJobHasOneStagingAsLongAsItIsNotDropped) {
+  const Staging* first = &*Of("a");
+  EXPECT_EQ(&*Of("a"), first);
+  EXPECT_NE(&*Of("b"), first);
+}
+
+TEST_F(StagingsTest, ADroppedStagingStaysForThoseWhoUseIt) {
+  Stagings::Use old = Of("a");
+  stagings_.Drop("a");
+  Stagings::Use fresh = Of("a");
+  EXPECT_NE(&*old, &*fresh);
+  for (Stagings::Use* use : {&old, &fresh}) {
+    EXPECT_TRUE((**use).Append("file", {}).has_value()) << "stages of two stagings do not meet";
+  }
+}
+
+TEST_F(StagingsTest, TellsWhatNobodyUses) {
+  {
+    const Stagings::Use a = Of("a");
+    const Stagings::Use b = Of("b");
+    EXPECT_TRUE(stagings_.Unused().empty());
+  }
+  EXPECT_EQ(stagings_.Unused(), (std::vector<std::string>{"a", "b"}));
+  stagings_.Drop("a");
+  EXPECT_EQ(stagings_.Unused(), (std::vector<std::string>{"b"}));
+}
+
+TEST_F(StagingTest, TheJobsOfAStoreAreFoundByWhatIsStaged) {
+  for (const char* job : {"a-1", "a-10", "b-1"}) {
+    Staging staging(store_, Staging::PrefixOf(job), "owner", kPendingMax);
+    for (const char* file : {"x", "y", "z"}) ASSERT_TRUE(staging.Append(file, {}).has_value());
+  }
+  EXPECT_EQ(*StagedJobs(store_), (std::vector<std::string>{"a-1", "a-10", "b-1"}));
+  EXPECT_EQ(RemoveStaged(store_, "a-1")->objects_removed, 3);
+  EXPECT_EQ(*StagedJobs(store_), (std::vector<std::string>{"a-10", "b-1"}));
+}
+
+}  // namespace
+}  // namespace spillway::engine
