@@ -1,6 +1,5 @@
 #pragma once
 
-#include "simulation/disk.h"
 #include "simulation/process.h"
 #include "storage/object_store.h"
 
@@ -9,7 +8,7 @@ namespace spillway::simulation {
 /// A disk as one process sees it.
 class FaultyStorage final : public storage::ObjectStore {
  public:
-  FaultyStorage(Disk& disk, SimulatedProcess& process) : disk_(disk), process_(process) {}
+  FaultyStorage(ObjectStore& disk, SimulatedProcess& process) : disk_(disk), process_(process) {}
 
   Result<std::unique_ptr<storage::ObjectWriter>> Create(std::string_view key,
                                                         storage::Overwrite overwrite) override;
@@ -26,7 +25,7 @@ class FaultyStorage final : public storage::ObjectStore {
                                       std::span<const storage::ObjectRange> ranges) override;
 
  private:
-  Disk& disk_;
+  ObjectStore& disk_;
   SimulatedProcess& process_;
 };
 

@@ -1,23 +1,34 @@
 #include "simulation/server.h"
 
+#include <functional>
 #include <utility>
 
 namespace spillway::simulation {
 
+namespace {
+
+/// The double that a test puts in the thing's place, or the thing.
+template <class Thing>
+std::unique_ptr<Thing> Replace(const std::function<std::unique_ptr<Thing>(Thing&)>& make_double,
+                               Thing& thing) {
+  return make_double ? make_double(thing) : nullptr;
+}
+
+}  // namespace
+
 Outlook::Outlook(std::string name, Surroundings& surroundings, const Faults& faults)
     : process_(std::move(name), surroundings.scheduler, faults, surroundings.trace,
                surroundings.options.lease),
-      store_(surroundings.store, process_, surroundings.invariants),
+      store_double_(Replace(surroundings.doubles.store, surroundings.store)),
+      storage_double_(
+          Replace<storage::ObjectStore>(surroundings.doubles.storage, surroundings.disk)),
+      store_(store_double_ ? *store_double_ : surroundings.store, process_,
+             surroundings.invariants),
       queue_(surroundings.queue, process_),
-      storage_(surroundings.disk, process_),
-      store_double_(&store_),
-      queue_double_(&queue_),
-      storage_double_(&storage_) {
-  const Doubles& doubles = surroundings.doubles;
-  if (doubles.store) store_double_ = (own_store_ = doubles.store(store_)).get();
-  if (doubles.queue) queue_double_ = (own_queue_ = doubles.queue(queue_)).get();
-  if (doubles.storage) storage_double_ = (own_storage_ = doubles.storage(storage_)).get();
-  recipes_.Add(std::make_unique<RowsRecipe>(surroundings.source, *storage_double_, process_));
+      storage_(storage_double_ ? *storage_double_
+                               : static_cast<storage::ObjectStore&>(surroundings.disk),
+               process_) {
+  recipes_.Add(std::make_unique<RowsRecipe>(surroundings.source, storage_, process_));
 }
 
 Server::Server(std::string name, Surroundings& surroundings, const Faults& faults)

@@ -38,21 +38,17 @@ class Outlook {
   Outlook(std::string name, Surroundings& surroundings, const Faults& faults);
 
   SimulatedProcess& process() { return process_; }
-  store::JobStore& store() { return *store_double_; }
-  store::Queue& queue() { return *queue_double_; }
+  store::JobStore& store() { return store_; }
+  store::Queue& queue() { return queue_; }
   const recipe::Recipes& recipes() const { return recipes_; }
 
  private:
   SimulatedProcess process_;
+  std::unique_ptr<store::JobStore> store_double_;
+  std::unique_ptr<storage::ObjectStore> storage_double_;
   FaultyStore store_;
   FaultyQueue queue_;
   FaultyStorage storage_;
-  std::unique_ptr<store::JobStore> own_store_;
-  std::unique_ptr<store::Queue> own_queue_;
-  std::unique_ptr<storage::ObjectStore> own_storage_;
-  store::JobStore* store_double_;
-  store::Queue* queue_double_;
-  storage::ObjectStore* storage_double_;
   recipe::Recipes recipes_;
 };
 

@@ -9,14 +9,12 @@
 #include "simulation/process.h"
 #include "storage/object_store.h"
 #include "store/job_store.h"
-#include "store/queue.h"
 
 namespace spillway::simulation {
 
-/// Puts a double between the engine and what it works with. Empty ones leave everything as it is.
+/// Puts something broken in the place of what the engine works with. Empty ones leave it whole.
 struct Doubles {
   std::function<std::unique_ptr<store::JobStore>(store::JobStore&)> store;
-  std::function<std::unique_ptr<store::Queue>(store::Queue&)> queue;
   std::function<std::unique_ptr<storage::ObjectStore>(storage::ObjectStore&)> storage;
 };
 

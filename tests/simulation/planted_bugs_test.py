@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+"""Plants bugs in copies of the product's sources and checks that the simulation finds each.
+
+Usage: planted_bugs_test.py <source folder> <build folder>
+Needs a build of `simulate` by Ninja: the changed file is compiled with that build's own command and
+linked before the libraries, in whose place it steps.
+"""
+
+import dataclasses
+import json
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+
+
+@dataclasses.dataclass
+class Bug:
+    name: str
+    edits: list[tuple[str, str, str]]  # file below src/, what stands there, what is put instead
+    seeds: int = 3000
+
+
+BUGS = [
+    Bug("jobs change without their lease",
+        [("store/memory/memory_store_jobs.cc",
+          "job.lease_owner == lease.owner && job.lease_token == lease.token", "true")]),
+    Bug("chunks are settled without their lease",
+        [("store/memory/memory_store_chunks.cc",
+          "chunk.state == ChunkState::kLeased && chunk.lease_owner == lease.owner && chunk.lease_token == lease.token",
+          "chunk.state == ChunkState::kLeased")]),
+    Bug("files are published before the commit point",
+        [("engine/finisher.cc", "const std::string document = ToJson(outcome);",
+          """const std::string document = ToJson(outcome);
+          for (const OutcomeFile& file : outcome.files) {
+            TRY(destination.store->Compose(destination.directory + "/" + file.name, file.ranges));
+          }""")]),
+    Bug("the manifest is published first",
+        [("engine/finisher.cc", "for (const OutcomeFile& file : outcome.files) TRY(store.Compose(",
+          """TRY(Put(store, directory + "/" + std::string(Manifest::kName), outcome.manifest));
+          for (const OutcomeFile& file : outcome.files) TRY(store.Compose(""")]),
+    Bug("nothing is reconciled",
+        [("engine/finisher.cc", "if (counts.planned == job.counts.planned && counts.Reconciled()) return {};",
+          "if (job.counts.planned >= 0 && counts.planned >= 0) return {};"),
+         ("engine/processor.cc", "result->counts.planned != one.chunk.planned || !result->counts.Reconciled()",
+          "result->counts.planned < 0")]),
+    Bug("staged bytes are not secured",
+        [("engine/finisher.cc", "TRY(Secure(*destination.store, assembly.files));",
+          "static_cast<void>(&Secure);")]),
+    Bug("staged files stay",
+        [("engine/finisher.cc", "TRY(RemoveStaged(store, job.id));", "")]),
+    Bug("a stage is asked for by the same key twice",
+        [("engine/staging.cc", "++stages_asked_for_", "stages_.size()")]),
+    Bug("lost messages stay lost",
+        [("engine/rescuer.cc",
+          "TRY(Dispatch(context.store, context.queue, job, now, queue_is_empty ? SIZE_MAX : kChunksWhileBusy));",
+          "static_cast<void>(queue_is_empty), static_cast<void>(kChunksWhileBusy);")]),
+    Bug("a lapsed lease fails the job",
+        [("engine/act.cc", "if (held.held->reason().has_value()) {",
+          "if (held.held->reason() == StopReason::kShutdown) {")]),
+]
+
+
+def pattern(text: str) -> re.Pattern:
+    """Matches the text however it is broken into lines."""
+    return re.compile(r"\s*".join(re.escape(token) for token in re.findall(r"\w+|[^\w\s]", text)))
+
+
+def plant(source: pathlib.Path, before: str, after: str) -> str:
+    text, count = pattern(before).subn(lambda _: after, source.read_text())
+    if count != 1:
+        raise SystemExit(f"planted_bugs: {source} has {count} places that read: {before}")
+    return text
+
+
+def compile_command(commands: list[dict], source: pathlib.Path) -> list[str]:
+    for entry in commands:
+        if pathlib.Path(entry["file"]) == source:
+            return shlex.split(entry["command"])
+    raise SystemExit(f"planted_bugs: no compile command for {source}")
+
+
+def run(command: list[str], folder: pathlib.Path) -> None:
+    done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"planted_bugs: {shlex.join(command)}\n{done.stdout}")
+
+
+def build(bug: Bug, sources: pathlib.Path, folder: pathlib.Path, scratch: pathlib.Path) -> pathlib.Path:
+    commands = json.loads((folder / "compile_commands.json").read_text())
+    objects = []
+    for number, (name, before, after) in enumerate(bug.edits):
+        source = sources / "src" / name
+        planted = scratch / f"{number}-{source.name}"
+        planted.write_text(plant(source, before, after))
+        command = compile_command(commands, source)
+        objects.append(str(planted.with_suffix(".o")))
+        command[command.index("-o") + 1] = objects[-1]
+        command[command.index("-c") + 1] = str(planted)
+        run(command, folder)
+    steps = subprocess.run(["ninja", "-t", "commands", "simulate"], cwd=folder, check=True,
+                           stdout=subprocess.PIPE, text=True).stdout.splitlines()
+    link = re.sub(r"^: && (.*) && :$", r"\1", steps[-1])
+    command = shlex.split(link)
+    program = scratch / "simulate"
+    at = command.index("-o")
+    command[at + 1] = str(program)
+    run(command[:at] + objects + command[at:], folder)
+    return program
+
+
+def main() -> int:
+    sources, folder = (pathlib.Path(argument).resolve() for argument in sys.argv[1:3])
+    missed = 0
+    for bug in BUGS:
+        with tempfile.TemporaryDirectory() as scratch:
+            program = build(bug, sources, folder, pathlib.Path(scratch))
+            done = subprocess.run([program, "--seeds", str(bug.seeds), "--events", "0"],
+                                  stdout=subprocess.PIPE, text=True, check=False)
+        verdict = next((line for line in done.stdout.splitlines() if " fails: " in line), "not found")
+        print(f"{bug.name}: {verdict}", flush=True)
+        missed += done.returncode != 1
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

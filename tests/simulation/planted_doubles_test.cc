@@ -1,0 +1,283 @@
+/// The simulation has to be able to fail: with something broken in the engine's surroundings, it
+/// does within a few seeds.
+#include <array>
+#include <functional>
+#include <utility>
+
+#include <gtest/gtest.h>
+
+#include "simulation/world.h"
+
+namespace spillway::simulation {
+namespace {
+
+using engine::Job;
+using engine::Lease;
+using std::chrono::milliseconds;
+
+/// Everything goes to another store.
+class ForwardingStore : public store::JobStore {
+ public:
+  explicit ForwardingStore(JobStore& store) : store_(store) {}
+
+  Result<store::Created> Create(const Job& job, bool fresh) override {
+    return store_.Create(job, fresh);
+  }
+  Result<Job> Get(std::string_view job_id) override { return store_.Get(job_id); }
+  Result<store::JobPage> List(const store::JobFilter& filter, std::string_view cursor,
+                              size_t limit) override {
+    return store_.List(filter, cursor, limit);
+  }
+  Result<std::vector<engine::Transition>> History(std::string_view job_id) override {
+    return store_.History(job_id);
+  }
+  Result<std::optional<Job>> Admit(std::string_view group, int64_t parallel_max) override {
+    return store_.Admit(group, parallel_max);
+  }
+  Result<Job> AcquireJob(std::string_view job_id, std::string_view owner,
+                         milliseconds duration) override {
+    return store_.AcquireJob(job_id, owner, duration);
+  }
+  Result<Job> Update(const Lease& lease, const store::JobUpdate& update) override {
+    return store_.Update(lease, update);
+  }
+  Result<Job> RequestCancel(std::string_view job_id, std::string_view actor,
+                            std::string_view cause) override {
+    return store_.RequestCancel(job_id, actor, cause);
+  }
+  Result<> AddChunks(const Lease& lease, std::span<const store::NewChunk> chunks) override {
+    return store_.AddChunks(lease, chunks);
+  }
+  Result<std::vector<store::Claim>> ClaimChunks(std::span<const store::ChunkRef> refs,
+                                                std::string_view owner,
+                                                milliseconds duration) override {
+    return store_.ClaimChunks(refs, owner, duration);
+  }
+  Result<std::vector<store::Settled>> Settle(
+      std::span<const store::Settlement> settlements) override {
+    return store_.Settle(settlements);
+  }
+  Result<std::vector<store::Renewed>> Renew(std::span<const Lease> leases,
+                                            milliseconds duration) override {
+    return store_.Renew(leases, duration);
+  }
+  Result<std::vector<engine::Chunk>> ListChunks(std::string_view job_id,
+                                                std::optional<engine::ChunkState> state,
+                                                int64_t after, size_t limit) override {
+    return store_.ListChunks(job_id, state, after, limit);
+  }
+  Result<Job> Redrive(std::string_view job_id, std::string_view actor) override {
+    return store_.Redrive(job_id, actor);
+  }
+  Result<std::vector<Job>> Stalled(Timestamp before, size_t limit) override {
+    return store_.Stalled(before, limit);
+  }
+  Result<std::vector<std::string>> WaitingGroups() override { return store_.WaitingGroups(); }
+
+ protected:
+  JobStore& store_;
+};
+
+/// Lets everybody change a job who ever held it.
+class UnfencedJobs final : public ForwardingStore {
+ public:
+  using ForwardingStore::ForwardingStore;
+
+  Result<Job> Update(const Lease& lease, const store::JobUpdate& update) override {
+    const Job job = TRY(store_.Get(lease.job_id));
+    Lease forged = lease;
+    forged.owner = job.lease_owner;
+    forged.token = job.lease_token;
+    return store_.Update(forged, update);
+  }
+};
+
+/// Lets everybody settle a chunk who ever held it.
+class UnfencedChunks final : public ForwardingStore {
+ public:
+  using ForwardingStore::ForwardingStore;
+
+  Result<std::vector<store::Settled>> Settle(
+      std::span<const store::Settlement> settlements) override {
+    std::vector<store::Settlement> forged(settlements.begin(), settlements.end());
+    for (store::Settlement& one : forged) {
+      const auto chunks =
+          TRY(store_.ListChunks(one.lease.job_id, std::nullopt, one.lease.chunk - 1, 1));
+      if (chunks.empty()) continue;
+      one.lease.owner = chunks[0].lease_owner;
+      one.lease.token = chunks[0].lease_token;
+    }
+    return store_.Settle(forged);
+  }
+};
+
+/// Lets in one job more than it may.
+class CrowdedStore final : public ForwardingStore {
+ public:
+  using ForwardingStore::ForwardingStore;
+
+  Result<std::optional<Job>> Admit(std::string_view group, int64_t parallel_max) override {
+    return store_.Admit(group, parallel_max + 1);
+  }
+};
+
+/// Gives a held job to whoever asks.
+class GenerousStore final : public ForwardingStore {
+ public:
+  using ForwardingStore::ForwardingStore;
+
+  Result<Job> AcquireJob(std::string_view job_id, std::string_view owner,
+                         milliseconds duration) override {
+    const Job job = TRY(store_.Get(job_id));
+    if (!job.lease_owner.empty()) {
+      TRY(store_.Update({.job_id = job.id, .owner = job.lease_owner, .token = job.lease_token},
+                        {.release = true}));
+    }
+    return store_.AcquireJob(job_id, owner, duration);
+  }
+};
+
+class ForwardingStorage : public storage::ObjectStore {
+ public:
+  explicit ForwardingStorage(ObjectStore& store) : store_(store) {}
+
+  Result<std::unique_ptr<storage::ObjectWriter>> Create(std::string_view key,
+                                                        storage::Overwrite overwrite) override {
+    return store_.Create(key, overwrite);
+  }
+  Result<std::unique_ptr<storage::ObjectReader>> Open(std::string_view key) override {
+    return store_.Open(key);
+  }
+  Result<std::optional<storage::ObjectInfo>> Head(std::string_view key) override {
+    return store_.Head(key);
+  }
+  Result<std::vector<storage::ObjectInfo>> List(std::string_view prefix,
+                                                std::string_view start_after,
+                                                size_t limit) override {
+    return store_.List(prefix, start_after, limit);
+  }
+  Result<uint64_t> Remove(std::string_view key) override { return store_.Remove(key); }
+  Result<std::unique_ptr<storage::Stage>> CreateStage(std::string_view key) override {
+    return store_.CreateStage(key);
+  }
+  Result<> Sync(std::string_view key) override { return store_.Sync(key); }
+  std::string epoch() const override { return store_.epoch(); }
+  Result<storage::ObjectInfo> Compose(std::string_view key,
+                                      std::span<const storage::ObjectRange> ranges) override {
+    return store_.Compose(key, ranges);
+  }
+
+ protected:
+  ObjectStore& store_;
+};
+
+/// Its writers publish what they have when they go.
+class HastyStorage final : public ForwardingStorage {
+ public:
+  using ForwardingStorage::ForwardingStorage;
+
+  Result<std::unique_ptr<storage::ObjectWriter>> Create(std::string_view key,
+                                                        storage::Overwrite overwrite) override {
+    return std::make_unique<Writer>(TRY(store_.Create(key, overwrite)));
+  }
+
+ private:
+  class Writer final : public storage::ObjectWriter {
+   public:
+    explicit Writer(std::unique_ptr<ObjectWriter> writer) : writer_(std::move(writer)) {}
+    ~Writer() override {
+      if (!finished_) static_cast<void>(writer_->Finish());
+    }
+    Result<> Write(storage::Bytes bytes) override { return writer_->Write(bytes); }
+    Result<storage::ObjectInfo> Finish() override {
+      finished_ = true;
+      return writer_->Finish();
+    }
+
+   private:
+    std::unique_ptr<ObjectWriter> writer_;
+    bool finished_ = false;
+  };
+};
+
+/// Forgets the last run of every file it puts together.
+class ShortStorage final : public ForwardingStorage {
+ public:
+  using ForwardingStorage::ForwardingStorage;
+
+  Result<storage::ObjectInfo> Compose(std::string_view key,
+                                      std::span<const storage::ObjectRange> ranges) override {
+    return store_.Compose(key, ranges.first(ranges.size() - std::min<size_t>(ranges.size(), 1)));
+  }
+};
+
+/// Says that bytes are safe which are not.
+class ForgetfulStorage final : public ForwardingStorage {
+ public:
+  using ForwardingStorage::ForwardingStorage;
+
+  std::string epoch() const override { return ""; }
+};
+
+/// The violation that the first of the seeds runs into; none when all pass.
+std::string FirstViolation(const Doubles& doubles, uint64_t seeds) {
+  for (uint64_t seed = 1; seed <= seeds; ++seed) {
+    const Outcome outcome = RunWorld({.seed = seed, .doubles = doubles});
+    if (outcome.violation.has_value()) return *outcome.violation;
+  }
+  return "";
+}
+
+template <class Double, class Whole>
+std::unique_ptr<Whole> Make(Whole& whole) {
+  return std::make_unique<Double>(whole);
+}
+
+TEST(PlantedDoubles, AStoreThatDoesNotFenceJobs) {
+  EXPECT_NE(FirstViolation({.store = Make<UnfencedJobs, store::JobStore>}, 1'000), "");
+}
+
+TEST(PlantedDoubles, AStoreThatDoesNotFenceChunks) {
+  EXPECT_NE(FirstViolation({.store = Make<UnfencedChunks, store::JobStore>}, 1'000), "");
+}
+
+TEST(PlantedDoubles, AStoreThatLetsTooManyIn) {
+  EXPECT_EQ(FirstViolation({.store = Make<CrowdedStore, store::JobStore>}, 200).substr(0, 2), "E3");
+}
+
+TEST(PlantedDoubles, AStoreThatGivesAHeldJobAway) {
+  EXPECT_EQ(FirstViolation({.store = Make<GenerousStore, store::JobStore>}, 500).substr(0, 2),
+            "E4");
+}
+
+TEST(PlantedDoubles, AStorageWhoseWritersPublishWhenTheyGo) {
+  EXPECT_EQ(
+      FirstViolation({.storage = Make<HastyStorage, storage::ObjectStore>}, 1'000).substr(0, 2),
+      "E9");
+}
+
+TEST(PlantedDoubles, AStorageThatPublishesShortFiles) {
+  EXPECT_EQ(FirstViolation({.storage = Make<ShortStorage, storage::ObjectStore>}, 20).substr(0, 2),
+            "E9");
+}
+
+TEST(PlantedDoubles, AStorageThatLosesWhatItSaidWasSafe) {
+  EXPECT_NE(FirstViolation({.storage = Make<ForgetfulStorage, storage::ObjectStore>}, 2'000), "");
+}
+
+TEST(PlantedDoubles, NothingBrokenNothingFound) { EXPECT_EQ(FirstViolation({}, 50), ""); }
+
+TEST(World, TheSeedAloneDecidesWhatHappens) {
+  const auto events_of = [](uint64_t seed) {
+    std::string events;
+    RunWorld({.seed = seed, .trace = [&](std::string_view process, const std::string& event) {
+                events.append(process).append(" ").append(event).append("\n");
+              }});
+    return events;
+  };
+  for (uint64_t seed = 1; seed <= 5; ++seed) EXPECT_EQ(events_of(seed), events_of(seed));
+  EXPECT_NE(events_of(1), events_of(2));
+}
+
+}  // namespace
+}  // namespace spillway::simulation
