@@ -83,7 +83,8 @@ struct Settled {
 
 /// A change of a job under its lease. Absent fields stay as they are. The store refuses kFinalizing
 /// with open chunks; kCompleted with counts that do not reconcile or behind a request to cancel;
-/// kSucceeded before kCompleted, kFailed without `failure`, kCancelled without a request.
+/// kSucceeded before kCompleted, kFailed without `failure` or behind a request to cancel,
+/// kCancelled without one.
 struct JobUpdate {
   /// Recorded as a Transition with `actor` and `cause`; kCancelled with those of the request.
   /// kSucceeded clears `failure`.
@@ -171,7 +172,7 @@ class JobStore {
                                                         std::optional<engine::ChunkState> state,
                                                         int64_t after, size_t limit) = 0;
 
-  /// Redrive: a failed job goes back to pending; failure and a request to cancel are forgotten.
+  /// Redrive: a failed job goes back to pending; its failure is forgotten.
   /// kConflict unless failed. Its phase is
   ///   kCompleted still, when it failed behind the commit point: only publication is left;
   ///   kProcessing, when its plan stands: dead chunks (all of them) are pending with no attempts,

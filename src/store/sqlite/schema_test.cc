@@ -112,6 +112,9 @@ TEST_F(SchemaTest, RefusesWhatMayNotHappen) {
        "invalid_argument"},
       {"UPDATE jobs SET state = 'cancelled', finished_at = 5 WHERE id = 'processing'",
        "invalid_argument"},
+      {"UPDATE jobs SET state = 'failed', finished_at = 5, failure_code = 'x', "
+       "cancel_requested_at = 5 WHERE id = 'processing'",
+       "invalid_argument"},
       {"UPDATE jobs SET state = 'succeeded', finished_at = 5 WHERE id = 'processing'",
        "invalid_argument"},
       {"UPDATE jobs SET state = 'processing' WHERE id = 'pending'", "invalid_argument"},

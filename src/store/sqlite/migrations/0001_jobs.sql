@@ -52,7 +52,8 @@ CREATE TABLE jobs (
   CHECK (state <> 'failed' OR failure_code IS NOT NULL),
   -- A cancellation and the commit point exclude each other.
   CHECK (state <> 'cancelled' OR cancel_requested_at IS NOT NULL),
-  CHECK (phase <> 'completed' OR cancel_requested_at IS NULL)
+  CHECK (phase <> 'completed' OR cancel_requested_at IS NULL),
+  CHECK (state <> 'failed' OR cancel_requested_at IS NULL)
 ) STRICT;
 
 CREATE INDEX jobs_pending ON jobs (job_group, number) WHERE state = 'pending';
