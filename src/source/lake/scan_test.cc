@@ -211,10 +211,10 @@ TEST_F(ScanTest, NoticesRowsOutOfOrder) {
   auto rows = RowsAt(kStart, 1, 50'000, "r");
   std::swap(rows[20'000], rows[20'001]);
   ExpectCorrupt(WholeFile(lake_.Put("day=1/f.parquet", rows, 50'000)), "is not sorted by time");
-  // Between two batches as well.
+  // Between two row groups as well.
   rows = RowsAt(kStart, 1, 50'000, "r");
   std::swap(rows[16'383], rows[16'384]);
-  ExpectCorrupt(WholeFile(lake_.Put("day=1/f.parquet", rows, 50'000)), "is not sorted by time");
+  ExpectCorrupt(WholeFile(lake_.Put("day=1/f.parquet", rows, 16'384)), "is not sorted by time");
 }
 
 TEST_F(ScanTest, NoticesOtherTimesThanTheLogSays) {

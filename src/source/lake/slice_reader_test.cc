@@ -31,7 +31,7 @@ class EveryType {
     AddTexts("bytes", arrow::binary());
     AddFixed("flag", arrow::boolean(), [](int64_t n) { return n % 2 == 0; });
     AddFixed("small", arrow::int32(), [](int64_t n) { return static_cast<int32_t>(n * -7919); });
-    AddFixed("large", arrow::int64(), [](int64_t n) { return n * 1'000'000'007'000'000'009; });
+    AddFixed("large", arrow::int64(), [](int64_t n) { return n << 44 ^ n; });
     AddFixed("single", arrow::float32(), [](int64_t n) { return static_cast<float>(n) / 3; });
     AddFixed("double", arrow::float64(), [](int64_t n) {
       return n % 5 == 0 ? std::numeric_limits<double>::infinity() : static_cast<double>(n) / 3;
