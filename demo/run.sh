@@ -2,11 +2,11 @@
 # The main job on real input: the changelogs of this machine's own Debian packages go into a lake, one
 # organisation's messages of a range come out as a zip with a CSV a day, and the result is checked
 # against a count taken straight from the changelogs.
-#   demo/run.sh PATH_TO_SPILLWAY DEMO_DIRECTORY
+#   demo/run.sh [PATH_TO_SPILLWAY [DEMO_DIRECTORY]]
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-spillway=$(realpath "$1")
-work=$2
+spillway=$(realpath "${1:-$here/../build/release/src/cli/spillway}")
+work=${2:-$here/../build/demo}
 mkdir -p "$work"
 work=$(cd "$work" && pwd)
 cd "$work"

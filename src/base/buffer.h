@@ -11,8 +11,8 @@
 
 namespace spillway {
 
-/// Growing bytes for hot loops: growth does not initialise, and kSlack bytes behind the end may always
-/// be overwritten, so that kernels copy in whole vector registers. Not thread-safe.
+/// Growing bytes for hot loops: growth does not initialise, and kSlack bytes behind the end may
+/// always be overwritten, so that kernels copy in whole vector registers. Not thread-safe.
 class Buffer {
  public:
   static constexpr size_t kSlack = 64;

@@ -20,15 +20,16 @@ struct LogField {
   LogField(std::string_view name, bool value) : name(name), value(value) {}
   LogField(std::string_view name, double value) : name(name), value(value) {}
   LogField(std::string_view name, std::string_view value) : name(name), value(value) {}
-  LogField(std::string_view name, const std::string& value) : name(name), value(std::string_view(value)) {}
+  LogField(std::string_view name, const std::string& value)
+      : name(name), value(std::string_view(value)) {}
   LogField(std::string_view name, const char* value) : name(name), value(std::string_view(value)) {}
 
   std::string_view name;
   std::variant<bool, int64_t, double, std::string_view> value;
 };
 
-/// Structured log lines, as JSON (one object a line) or readable text, to a file descriptor. Injected,
-/// never global. Thread-safe; a line is written whole.
+/// Structured log lines, as JSON (one object a line) or readable text, to a file descriptor.
+/// Injected, never global. Thread-safe; a line is written whole.
 class Log {
  public:
   using Fields = std::initializer_list<LogField>;
@@ -38,10 +39,18 @@ class Log {
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
 
-  void Debug(std::string_view message, Fields fields = {}) { Write(LogLevel::kDebug, message, fields); }
-  void Info(std::string_view message, Fields fields = {}) { Write(LogLevel::kInfo, message, fields); }
-  void Warning(std::string_view message, Fields fields = {}) { Write(LogLevel::kWarning, message, fields); }
-  void Error(std::string_view message, Fields fields = {}) { Write(LogLevel::kError, message, fields); }
+  void Debug(std::string_view message, Fields fields = {}) {
+    Write(LogLevel::kDebug, message, fields);
+  }
+  void Info(std::string_view message, Fields fields = {}) {
+    Write(LogLevel::kInfo, message, fields);
+  }
+  void Warning(std::string_view message, Fields fields = {}) {
+    Write(LogLevel::kWarning, message, fields);
+  }
+  void Error(std::string_view message, Fields fields = {}) {
+    Write(LogLevel::kError, message, fields);
+  }
 
  private:
   void Write(LogLevel level, std::string_view message, Fields fields);

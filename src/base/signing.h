@@ -32,8 +32,8 @@ class VerifyingKey {
 /// An Ed25519 private key. Never printed.
 class SigningKey {
  public:
-  /// Makes a key and writes it to a new PEM file (PKCS #8) that only its owner may read. kAlreadyExists
-  /// when there is a file.
+  /// Makes a key and writes it to a new PEM file (PKCS #8) that only its owner may read.
+  /// kAlreadyExists when there is a file.
   static Result<SigningKey> Generate(const std::filesystem::path& path);
   static Result<SigningKey> Load(const std::filesystem::path& path);
 
@@ -41,7 +41,8 @@ class SigningKey {
 
   VerifyingKey verifying_key() const;
 
-  /// One line of text: `ed25519 <key id> <base64 of the 64-byte signature>`, with a line break at its end.
+  /// One line of text: `ed25519 <key id> <base64 of the 64-byte signature>`, with a line break at
+  /// its end.
   std::string Sign(std::string_view bytes) const;
 
  private:

@@ -25,8 +25,8 @@ class Encoder {
  public:
   virtual ~Encoder() = default;
   /// Batches have the schema the encoder was made for, except that a text column may come
-  /// dictionary-encoded in one batch and plain in the next. kInvalidArgument names the column and row
-  /// of a value that the format cannot carry.
+  /// dictionary-encoded in one batch and plain in the next. kInvalidArgument names the column and
+  /// row of a value that the format cannot carry.
   virtual Result<> Append(const arrow::RecordBatch& batch, Buffer& out) = 0;
   /// Ends the run; afterwards the encoder is used for nothing else.
   virtual Result<> Finish(Buffer& out) = 0;

@@ -107,8 +107,8 @@ class ParquetEncoder final : public Encoder {
         .Value(&writer_);
   }
 
-  // The batch with the zone of the schema on its instants, and dictionaries as text where the schema
-  // says text.
+  // The batch with the zone of the schema on its instants, and dictionaries as text where the
+  // schema says text.
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> InSchema(
       const arrow::RecordBatch& batch) const {
     arrow::ArrayVector columns;

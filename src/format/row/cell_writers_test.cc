@@ -63,12 +63,17 @@ std::string PlainJson(const std::string& text) {
   return quoted + "\"";
 }
 
+/// Those of this machine.
+std::vector<InstructionSet> InstructionSets() {
+  std::vector<InstructionSet> sets;
+  for (const auto set : {InstructionSet::kSse4, InstructionSet::kAvx2, InstructionSet::kAvx512}) {
+    if (set <= BestInstructionSet()) sets.push_back(set);
+  }
+  return sets;
+}
+
 class CellWriters : public ::testing::TestWithParam<InstructionSet> {
  protected:
-  void SetUp() override {
-    if (GetParam() > BestInstructionSet()) GTEST_SKIP() << "this machine has no such instructions";
-  }
-
   template <class Dialect>
   std::string Write(const Dialect& dialect, const char* text, size_t bytes) {
     const int32_t offsets[] = {0, static_cast<int32_t>(bytes)};
@@ -133,9 +138,7 @@ TEST_P(CellWriters, DoubleEveryQuote) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(InstructionSets, CellWriters,
-                         ::testing::Values(InstructionSet::kSse4, InstructionSet::kAvx2,
-                                           InstructionSet::kAvx512),
+INSTANTIATE_TEST_SUITE_P(InstructionSets, CellWriters, ::testing::ValuesIn(InstructionSets()),
                          [](const auto& info) {
                            return info.param == InstructionSet::kSse4   ? "Sse4"
                                   : info.param == InstructionSet::kAvx2 ? "Avx2"
