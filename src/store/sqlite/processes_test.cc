@@ -101,7 +101,8 @@ class ProcessesTest : public testing::Test {
         done.push_back(deliveries[i].handle);
       }
     }
-    for (const Settled& settled : *state.store.Settle(settlements)) {
+    const std::vector<Settled> settled_chunks = *state.store.Settle(settlements);
+    for (const Settled& settled : settled_chunks) {
       last += settled.applied && settled.chunks_open == 0 ? 1 : 0;
     }
     EXPECT_TRUE(state.queue.Delete(done));
