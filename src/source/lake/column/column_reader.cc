@@ -60,7 +60,8 @@ void ColumnReader::Start(const ColumnChunk& chunk) {
   pages_.Start(chunk);
   page_left_ = 0;
   chunk_left_ = chunk.values;
-  has_dictionary_ = false;
+  dictionary_page_.reset();
+  dictionary_open_ = false;
   StartChunk();
 }
 
@@ -68,15 +69,18 @@ void ColumnReader::Start(const ColumnChunk& chunk) {
 Result<bool> ColumnReader::OpenPage() {
   page_started_ = false;
   while (TRY(pages_.Next())) {
-    switch (pages_.header().type) {
+    switch (pages_.page().header.type) {
       case PageHeader::Type::kDictionary:
-        TRY(ReadDictionary());
+        if (dictionary_page_) return Broken("has two dictionaries");
+        dictionary_page_ = pages_.page();
+        // What a batch looks like depends on it.
+        if (chunk_.dictionary_only) TRY(OpenDictionary());
         continue;
       case PageHeader::Type::kIndex:
         continue;
       case PageHeader::Type::kData:
       case PageHeader::Type::kDataV2:
-        page_left_ = pages_.header().values;
+        page_left_ = pages_.page().header.values;
         if (page_left_ > chunk_left_) return Broken("has more values than rows");
         chunk_left_ -= page_left_;
         if (page_left_ > 0) return true;
@@ -85,22 +89,22 @@ Result<bool> ColumnReader::OpenPage() {
   return false;
 }
 
-Result<> ColumnReader::ReadDictionary() {
-  const auto body = TRY(pages_.Body(dictionary_bytes_));
-  const int encoding = pages_.header().encoding;
-  const bool known =
-      encoding == parquet::Encoding::PLAIN || encoding == parquet::Encoding::PLAIN_DICTIONARY;
-  if (!known || has_dictionary_ || !StartDictionary(body, pages_.header().values)) {
-    return Broken("has a broken dictionary");
-  }
-  has_dictionary_ = true;
+Result<> ColumnReader::OpenDictionary() {
+  if (dictionary_open_) return {};
+  if (!dictionary_page_) return Broken("lacks its dictionary");
+  const PageHeader& header = dictionary_page_->header;
+  const auto body = TRY(pages_.Open(*dictionary_page_, dictionary_bytes_));
+  const bool known = header.encoding == parquet::Encoding::PLAIN ||
+                     header.encoding == parquet::Encoding::PLAIN_DICTIONARY;
+  if (!known || !StartDictionary(body, header.values)) return Broken("has a broken dictionary");
+  dictionary_open_ = true;
   return {};
 }
 
 /// Decompresses the page at hand and tells its levels from its values.
 Result<> ColumnReader::StartPage() {
-  auto body = TRY(pages_.Body(page_bytes_));
-  const PageHeader& header = pages_.header();
+  auto body = TRY(pages_.Open(pages_.page(), page_bytes_));
+  const PageHeader& header = pages_.page().header;
   page_started_ = true;
   page_has_nulls_ = false;
   if (header.type == PageHeader::Type::kDataV2) {
@@ -134,9 +138,12 @@ Result<> ColumnReader::StartPage() {
     case parquet::Encoding::PLAIN_DICTIONARY:
     case parquet::Encoding::RLE_DICTIONARY:
       // A page of nulls alone may lack even the width.
-      if (body.empty()) body = std::span(kNoIndices).first(1);
-      started =
-          has_dictionary_ && body[0] <= 32 && StartIndices(RunDecoder(body.subspan(1), body[0]));
+      if (body.empty()) {
+        body = std::span(kNoIndices).first(1);
+      } else {
+        TRY(OpenDictionary());
+      }
+      started = body[0] <= 32 && StartIndices(RunDecoder(body.subspan(1), body[0]));
       break;
     default:
       started = StartOther(encoding, body, header.values);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include <arrow/type_fwd.h>
@@ -84,7 +85,7 @@ class ColumnReader {
  private:
   Result<bool> OpenPage();
   Result<> StartPage();
-  Result<> ReadDictionary();
+  Result<> OpenDictionary();
   /// Calls `present(n)` and `absent(n)` for the next rows of the page, in their order.
   template <class Present, class Absent>
   bool ForRuns(int64_t rows, Present present, Absent absent);
@@ -99,9 +100,10 @@ class ColumnReader {
   Scratch dictionary_bytes_;
   Scratch page_bytes_;
   bool page_started_ = false;
-  int64_t page_left_ = 0;   ///< Rows of the page at hand.
-  int64_t chunk_left_ = 0;  ///< Rows of the chunk behind the page at hand.
-  bool has_dictionary_ = false;
+  int64_t page_left_ = 0;                            ///< Rows of the page at hand.
+  int64_t chunk_left_ = 0;                           ///< Rows of the chunk behind the page at hand.
+  std::optional<PageReader::Page> dictionary_page_;  ///< Opened when a page first needs it.
+  bool dictionary_open_ = false;
   bool page_has_nulls_ = false;
   RunDecoder levels_;
   Validity validity_;

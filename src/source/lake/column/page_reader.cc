@@ -73,38 +73,38 @@ Result<bool> PageReader::Next() {
       header->uncompressed_bytes > chunk_.uncompressed_bytes) {
     return Broken("has a page that is longer than its column");
   }
-  header_ = *header;
-  page_ = left_.first(header->compressed_bytes);
+  page_ = {.header = *header, .bytes = left_.first(header->compressed_bytes)};
   left_ = left_.subspan(header->compressed_bytes);
   return true;
 }
 
-Result<std::span<const uint8_t>> PageReader::Body(Scratch& scratch) {
-  if (header_.crc && *header_.crc != Crc32(0, page_)) {
+Result<std::span<const uint8_t>> PageReader::Open(const Page& page, Scratch& scratch) {
+  const PageHeader& header = page.header;
+  if (header.crc && *header.crc != Crc32(0, page.bytes)) {
     return Broken("has a page whose bytes do not fit its checksum");
   }
   const auto as_stored = [](std::span<const std::byte> bytes) {
     return std::span(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
   };
   const bool compressed =
-      chunk_.compression != parquet::Compression::UNCOMPRESSED && header_.compressed;
+      chunk_.compression != parquet::Compression::UNCOMPRESSED && header.compressed;
   if (!compressed) {
-    if (header_.compressed_bytes != header_.uncompressed_bytes) {
+    if (header.compressed_bytes != header.uncompressed_bytes) {
       return Broken("has a page of another length than its header says");
     }
-    return as_stored(page_);
+    return as_stored(page.bytes);
   }
   // Levels of a V2 page stand before the values and are never compressed.
-  const size_t levels = header_.type == PageHeader::Type::kDataV2
-                            ? static_cast<size_t>(header_.definition_level_bytes) +
-                                  static_cast<size_t>(header_.repetition_level_bytes)
+  const size_t levels = header.type == PageHeader::Type::kDataV2
+                            ? static_cast<size_t>(header.definition_level_bytes) +
+                                  static_cast<size_t>(header.repetition_level_bytes)
                             : 0;
-  const auto bytes = static_cast<size_t>(header_.uncompressed_bytes);
-  if (levels > page_.size() || levels > bytes) return Broken("has a page that is all levels");
+  const auto bytes = static_cast<size_t>(header.uncompressed_bytes);
+  if (levels > page.bytes.size() || levels > bytes) return Broken("has a page that is all levels");
   uint8_t* const body = scratch.Take(static_cast<int64_t>(bytes));
-  std::memcpy(body, page_.data(), levels);
+  std::memcpy(body, page.bytes.data(), levels);
   if (bytes > levels &&
-      !decompressor_.Decompress(chunk_.compression, page_.subspan(levels),
+      !decompressor_.Decompress(chunk_.compression, page.bytes.subspan(levels),
                                 std::as_writable_bytes(std::span(body + levels, bytes - levels)))) {
     return Broken("has a page that does not decompress");
   }

@@ -52,20 +52,24 @@ class PageReader {
 
   void Start(const ColumnChunk& chunk);
 
+  struct Page {
+    PageHeader header;
+    std::span<const std::byte> bytes;  ///< As stored.
+  };
+
   /// Goes to the next page; its bytes stay compressed. False behind the last.
   Result<bool> Next();
-  const PageHeader& header() const { return header_; }
+  const Page& page() const { return page_; }
 
-  /// The page at hand, checked and decompressed, with its levels; Scratch::kSlack bytes behind it
-  /// may be read. Lies in `scratch` or in the chunk.
-  Result<std::span<const uint8_t>> Body(Scratch& scratch);
+  /// A page of the chunk, checked and decompressed, with its levels; Scratch::kSlack bytes behind
+  /// it may be read. Lies in `scratch` or in the chunk.
+  Result<std::span<const uint8_t>> Open(const Page& page, Scratch& scratch);
 
  private:
   Decompressor& decompressor_;
   ColumnChunk chunk_;
   std::span<const std::byte> left_;
-  std::span<const std::byte> page_;
-  PageHeader header_;
+  Page page_;
 };
 
 }  // namespace spillway::lake
