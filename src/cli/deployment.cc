@@ -11,6 +11,7 @@
 
 #include "base/random.h"
 #include "batch/column_type.h"
+#include "engine/cleaner.h"
 #include "storage/local/local_store.h"
 #include "storage/stream/stream_store.h"
 
@@ -143,6 +144,18 @@ engine::Context Deployment::ContextForWorkers() {
           .owner = owner_,
           .heartbeat = *heartbeat_,
           .stagings = *stagings_};
+}
+
+Result<engine::Job> Deployment::AwaitCancelled(std::string_view job_id) {
+  constexpr std::chrono::milliseconds kLook{10};
+  engine::Context context = ContextForWorkers();
+  Random random = Random::FromEntropy();
+  while (true) {
+    TRY(engine::DiscardJob(context, job_id, random));
+    engine::Job job = TRY(store_->Get(job_id));
+    if (IsFinal(job.state)) return job;
+    clock_.SleepFor(kLook, {});
+  }
 }
 
 Deployment::Workers::Workers(Deployment& deployment) : worker_(deployment.ContextForWorkers()) {

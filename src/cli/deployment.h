@@ -63,6 +63,10 @@ class Deployment {
   /// The store behind a destination: a directory (made where it is missing), or StandardOutput().
   Result<storage::ObjectStore*> DestinationStore(std::string_view destination);
 
+  /// Removes what a job left that is to be cancelled, as soon as its workers have stopped, unless
+  /// one of them does. Works on nothing else.
+  Result<engine::Job> AwaitCancelled(std::string_view job_id);
+
   /// Works on whatever is to be done, with the configured number of threads, until it is dropped.
   class Workers {
    public:

@@ -113,13 +113,7 @@ Outcome Cancel(const Invocation& invocation, const std::string& id) {
   const auto deployment = TRY(OpenState(invocation, log));
   engine::Job job = TRY(deployment->engine().Cancel(id, CurrentUser(), "spillway jobs cancel"));
   if (job.state == engine::JobState::kCancelled) return Print(invocation, job, Summary(job));
-  // Its workers stop by themselves; one of them removes what was staged. Where none is left, this
-  // process does.
-  const Deployment::Workers workers(*deployment);
-  while (!IsFinal(job.state)) {
-    deployment->clock().SleepFor(std::chrono::milliseconds{10}, {});
-    job = TRY(deployment->store().Get(id));
-  }
+  job = TRY(deployment->AwaitCancelled(id));
   return Print(invocation, job, Summary(job));
 }
 

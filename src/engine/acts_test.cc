@@ -292,6 +292,19 @@ TEST_F(ActsTest, AnActThatEndsItsWorkersIsGivenUp) {
   EXPECT_THAT(store_.Get(job_id)->failure->message, HasSubstr("fell silent"));
 }
 
+TEST_F(ActsTest, FinishingTooEarlyIsNoAttempt) {
+  const std::string job_id = Submit();
+  RunUntil(job_id, JobPhase::kProcessing);
+  const int64_t attempts = store_.Get(job_id)->attempts;
+  for (int i = 0; i < 40; ++i) {
+    EXPECT_FALSE(FinishJob(context_, job_id, random_)->again_in.has_value());
+  }
+  EXPECT_EQ(store_.Get(job_id)->attempts, attempts);
+  EXPECT_FALSE(FinishJob(context_, "unknown-1", random_)->again_in.has_value());
+  WorkOff();
+  EXPECT_EQ(store_.Get(job_id)->state, JobState::kSucceeded);
+}
+
 TEST_F(ActsTest, AFinisherThatComesSecondFindsTheWorkDone) {
   const std::string job_id = Submit();
   RunUntil(job_id, JobPhase::kCompleted);
@@ -390,9 +403,9 @@ TEST_F(ActsTest, TheRescuerDoesNotBuryABusyQueue) {
   EXPECT_EQ(*queue_.Depth(), 801 + 500);
 
   std::vector<std::string> handles;
-  for (const store::Delivery& delivery : *queue_.Receive(5'000, std::chrono::seconds(1))) {
-    handles.push_back(delivery.handle);
-  }
+  const auto deliveries = queue_.Receive(5'000, std::chrono::seconds(1));
+  ASSERT_TRUE(deliveries.has_value());
+  for (const store::Delivery& delivery : *deliveries) handles.push_back(delivery.handle);
   ASSERT_TRUE(queue_.Delete(handles).has_value());
   EXPECT_EQ(*Rescue(context_), 1);
   EXPECT_EQ(*queue_.Depth(), 800) << "everything was lost, so everything is sent";

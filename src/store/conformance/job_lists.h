@@ -1,0 +1,112 @@
+#pragma once
+
+#include <set>
+
+#include "store/conformance/job_store_fixture.h"
+
+namespace spillway::store {
+
+using engine::Job;
+using engine::JobPhase;
+using engine::JobState;
+using engine::Lease;
+using std::chrono::seconds;
+
+TEST_P(JobStoreConformance, ListsNewestFirstInPagesThatStandStill) {
+  std::vector<std::string> newest_first;
+  for (int i = 0; i < 7; ++i)
+    newest_first.insert(newest_first.begin(), Create("task" + std::to_string(i)).id);
+  std::vector<std::string> seen;
+  std::string cursor;
+  int pages = 0;
+  do {
+    const JobPage page = Must(store_->List({}, cursor, 3));
+    for (const Job& job : page.jobs) seen.push_back(job.id);
+    cursor = page.next_cursor;
+    Create("meanwhile" + std::to_string(pages++));
+  } while (!cursor.empty());
+  EXPECT_EQ(pages, 3);
+  EXPECT_EQ(seen, newest_first);
+  EXPECT_EQ(CodeOf(store_->List({}, "garbage", 3)), "invalid_argument");
+}
+
+TEST_P(JobStoreConformance, AFullLastPageHasNoCursor) {
+  for (int i = 0; i < 4; ++i) Create("task" + std::to_string(i));
+  const JobPage page = Must(store_->List({}, "", 2));
+  ASSERT_FALSE(page.next_cursor.empty());
+  const JobPage last = Must(store_->List({}, page.next_cursor, 2));
+  EXPECT_EQ(last.jobs.size(), 2U);
+  EXPECT_EQ(last.next_cursor, "");
+  EXPECT_TRUE(Must(store_->List({.tenant = "nobody"}, "", 2)).jobs.empty());
+}
+
+TEST_P(JobStoreConformance, JobsOfOneMomentAreAllListedOnce) {
+  std::set<std::string> created;
+  for (int i = 0; i < 5; ++i)
+    created.insert(Must(store_->Create(Request("task" + std::to_string(i)), false)).job.id);
+  std::multiset<std::string> seen;
+  for (std::string cursor;;) {
+    const JobPage page = Must(store_->List({}, cursor, 2));
+    for (const Job& job : page.jobs) seen.insert(job.id);
+    cursor = page.next_cursor;
+    if (cursor.empty()) break;
+  }
+  EXPECT_EQ(seen, std::multiset<std::string>(created.begin(), created.end()));
+}
+
+TEST_P(JobStoreConformance, FiltersCombine) {
+  for (const char* tenant : {"t1", "t2"}) {
+    for (const char* name : {"e1", "e2"}) {
+      Job request = Request(std::string(tenant) + name);
+      request.tenant = tenant;
+      request.export_name = name;
+      Must(store_->Create(request, false));
+      clock_.Advance(seconds(1));
+    }
+  }
+  Must(store_->Admit("group", 1));  // t1e1
+  const auto listed = [&](const JobFilter& filter) {
+    std::string ids;
+    for (const Job& job : Must(store_->List(filter, "", 10)).jobs) ids += job.task_id + " ";
+    return ids;
+  };
+  EXPECT_EQ(listed({}), "t2e2 t2e1 t1e2 t1e1 ");
+  EXPECT_EQ(listed({.tenant = "t1"}), "t1e2 t1e1 ");
+  EXPECT_EQ(listed({.export_name = "e1"}), "t2e1 t1e1 ");
+  EXPECT_EQ(listed({.state = JobState::kPending}), "t2e2 t2e1 t1e2 ");
+  EXPECT_EQ(listed({.export_name = "e1", .tenant = "t1"}), "t1e1 ");
+  EXPECT_EQ(listed({.export_name = "e1", .state = JobState::kPending}), "t2e1 ");
+  EXPECT_EQ(listed({.tenant = "t1", .state = JobState::kProcessing}), "t1e1 ");
+  EXPECT_EQ(listed({.export_name = "e2", .tenant = "t1", .state = JobState::kProcessing}), "");
+}
+
+TEST_P(JobStoreConformance, AJobThatNothingTouchesIsStalled) {
+  Create("pending");
+  const std::string oldest = Processing("oldest").id;
+  clock_.Advance(seconds(1));
+  const Job touched = Planned("touched", 2);
+  clock_.Advance(seconds(1));
+  const std::string held = Processing("held").id;
+  clock_.Advance(seconds(60));
+  Must(store_->AcquireJob(held, "worker", seconds(120)));
+  const auto stalled = [&](size_t limit) {
+    std::vector<std::string> ids;
+    for (const Job& job : Must(store_->Stalled(clock_.Now() - seconds(30), limit)))
+      ids.push_back(job.id);
+    return ids;
+  };
+  EXPECT_EQ(stalled(10), (std::vector<std::string>{oldest, touched.id}));
+  EXPECT_EQ(stalled(1), std::vector<std::string>{oldest});
+
+  const engine::Chunk chunk = Claimed(touched.id, 0);
+  RenewOne(*store_, LeaseOf(chunk));
+  EXPECT_EQ(stalled(10), std::vector<std::string>{oldest});
+  clock_.Advance(seconds(29));
+  SettleOne(Success(chunk));
+  clock_.Advance(seconds(29));
+  EXPECT_EQ(stalled(10), std::vector<std::string>{oldest});
+  clock_.Advance(seconds(90));
+  EXPECT_EQ(stalled(10), (std::vector<std::string>{oldest, held, touched.id}));
+}
+
+}  // namespace spillway::store
