@@ -255,6 +255,10 @@ Result<Verdict> FailWithDead(Context& context, const HeldJob& held) {
   return Verdict::Done();
 }
 
+bool IsToBeFinished(const Job& job) {
+  return job.phase >= JobPhase::kProcessing && job.chunks_open() == 0;
+}
+
 Result<Job> DecideAndPublish(Context& context, HeldJob& held) {
   const recipe::Recipe* recipe = TRY(context.recipes.Find(held.job.recipe));
   const recipe::Destination destination = TRY(recipe->DestinationOf(held.job));
@@ -270,13 +274,17 @@ Result<Job> DecideAndPublish(Context& context, HeldJob& held) {
 }  // namespace
 
 Result<Verdict> FinishJob(Context& context, std::string_view job_id, Random& random) {
+  // A message that comes too early, or again, must not count as an attempt.
+  const Result<Job> seen = context.store.Get(job_id);
+  if (!seen.has_value() && seen.error().code != ErrorCode::kNotFound)
+    return std::unexpected(seen.error());
+  if (!seen.has_value() || !IsToBeFinished(*seen)) return Verdict::Done();
   bool busy = false;
   std::optional<HeldJob> held = TRY(HoldJob(context, job_id, &busy));
   if (!held.has_value()) return busy ? Verdict::Again(context.options.lease) : Verdict::Done();
   const Job& job = held->job;
   const bool decided = job.phase == JobPhase::kCompleted;
-  if (!decided && (job.cancel_requested_at.has_value() || job.phase < JobPhase::kProcessing ||
-                   job.chunks_open() > 0)) {
+  if (!decided && (job.cancel_requested_at.has_value() || !IsToBeFinished(job))) {
     const Job released = TRY(context.store.Update(held->lease(), {.release = true}));
     if (released.cancel_requested_at.has_value()) {
       TRY(Dispatch(context.store, context.queue, released, context.clock.Now()));
@@ -288,7 +296,7 @@ Result<Verdict> FinishJob(Context& context, std::string_view job_id, Random& ran
     if (failed.has_value()) return failed;
     return FailAct(context, *held, std::move(failed).error(), random);
   }
-  if (!decided && EndsItsWorkers(job, context.options)) {
+  if (job.phase == JobPhase::kFinalizing && EndsItsWorkers(job, context.options)) {
     return FailAct(context, *held, SilenceOf(job), random);
   }
 
