@@ -20,6 +20,13 @@ constexpr std::string_view kPublished = "out/";
 constexpr std::string_view kStaged = ".spillway/";
 constexpr size_t kAll = 100'000;
 
+/// Whether the source's defects, a lost disk or too many faults in a row can end a job with this.
+/// Everything else would be the engine's own doing.
+bool IsExcuse(ErrorCode code) {
+  return code == ErrorCode::kInvalidArgument || code == ErrorCode::kCorrupt ||
+         code == ErrorCode::kUnavailable;
+}
+
 }  // namespace
 
 void Invariants::Violate(std::string what) {
@@ -199,14 +206,19 @@ void Invariants::CheckFinal(JobBook& book, const Job& job) {
       break;
     case JobState::kCancelled:
       CheckNothingPublished(job);
+      // What was redriven and then cancelled while it waited, the cleaner clears away.
+      if (!job.started_at.has_value()) break;
       CheckStagedIsGone(book, job);
-      if (book.lease.token > 0 && !engine::ReceiptFromJson(job.outcome).has_value()) {
+      if (!engine::ReceiptFromJson(job.outcome).has_value()) {
         Violate("E6: " + job.id + " was cancelled without a receipt");
       }
       break;
     case JobState::kFailed:
       if (!job.failure.has_value()) Violate("E1: " + job.id + " failed without a cause");
       if (job.cancel_requested_at) Violate("E6: " + job.id + " was to be cancelled, but failed");
+      if (job.failure.has_value() && !IsExcuse(job.failure->code)) {
+        Violate("E5: " + job.id + " failed without need: " + job.failure->message);
+      }
       if (job.phase < JobPhase::kCompleted) CheckNothingPublished(job);
       break;
     case JobState::kPending:

@@ -99,6 +99,7 @@ def build(bug: Bug, sources: pathlib.Path, folder: pathlib.Path, scratch: pathli
         objects.append(str(planted.with_suffix(".o")))
         command[command.index("-o") + 1] = objects[-1]
         command[command.index("-c") + 1] = str(planted)
+        command.append("-w")
         run(command, folder)
     steps = subprocess.run(["ninja", "-t", "commands", "simulate"], cwd=folder, check=True,
                            stdout=subprocess.PIPE, text=True).stdout.splitlines()
