@@ -179,12 +179,19 @@ class DataFileWriter::Implementation {
     return {};
   }
 
-  Result<DataFile> Finish() {
+  Result<> Close() {
+    if (closed_) return {};
     if (pending_rows_ > 0) TRY(WriteRowGroup());
     if (writer_ == nullptr) return Fail(ErrorCode::kInternal, file_.key + " has no rows");
     TRY(Check(Guarded([&] { return writer_->Close(); })));
     TRY(Check(output_->Close()));
     TRY(TakeRowGroupBytes());
+    closed_ = true;
+    return {};
+  }
+
+  Result<DataFile> Finish() {
+    TRY(Close());
     const storage::ObjectInfo info = TRY(output_->Publish());
     file_.bytes = info.bytes;
     return std::move(file_);
@@ -278,6 +285,7 @@ class DataFileWriter::Implementation {
   std::vector<std::shared_ptr<arrow::RecordBatch>> pending_;
   int64_t pending_rows_ = 0;
   int64_t pending_bytes_ = 0;
+  bool closed_ = false;
   int64_t last_time_ = 0;
 };
 
@@ -297,6 +305,8 @@ DataFileWriter::~DataFileWriter() = default;
 Result<> DataFileWriter::Write(const arrow::RecordBatch& batch) {
   return implementation_->Write(batch);
 }
+
+Result<> DataFileWriter::Close() { return implementation_->Close(); }
 
 Result<DataFile> DataFileWriter::Finish() { return implementation_->Finish(); }
 

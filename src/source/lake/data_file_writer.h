@@ -36,7 +36,10 @@ class DataFileWriter {
   /// column may come as a dictionary.
   Result<> Write(const arrow::RecordBatch& batch);
 
-  /// Publishes the file, which must have rows.
+  /// Encodes what is left, and the footer: the work of Finish, without the wait for the store.
+  Result<> Close();
+
+  /// Publishes the file, which must have rows. Closes it first where that was not done.
   Result<DataFile> Finish();
 
  private:

@@ -13,6 +13,7 @@
 
 #include "source/lake/block_parser.h"
 #include "source/lake/data_file_name.h"
+#include "source/lake/file_publisher.h"
 #include "source/lake/ingest_pool.h"
 #include "source/lake/line_blocks.h"
 #include "source/lake/ndjson_row.h"
@@ -31,6 +32,8 @@ constexpr size_t kLineBytesLimit = 256 << 20;
 /// Rows are made into Arrow in parts of at most about so many bytes.
 constexpr size_t kPartBytes = 64 << 20;
 constexpr int kWriterDigits = 16;
+/// They wait for the disk and cost nothing.
+constexpr int kPublishers = 8;
 
 std::string BatchIdOf(const std::string& digest) { return "sha256-" + digest; }
 
@@ -89,6 +92,7 @@ class Attempt {
       }
     }
     TRY(pool.Finish());
+    files_ = TRY(publisher_.Finish());
     lines_ = blocks.lines();
     text_bytes_ = blocks.bytes();
     std::ranges::sort(files_, {}, &DataFile::key);
@@ -116,6 +120,7 @@ class Attempt {
 
   /// What cannot be removed now is left to Vacuum.
   void RemoveFiles() {
+    publisher_.Abandon();
     for (const std::string& key : keys_) static_cast<void>(lake_.Remove(key).has_value());
   }
 
@@ -170,7 +175,7 @@ class Attempt {
   }
 
   Result<> WriteFile(const PartitionRows& rows, std::stop_token stop) {
-    const auto writer = TRY(DataFileWriter::Create(
+    auto writer = TRY(DataFileWriter::Create(
         lake_, schema_,
         {.key = NewKey(rows), .organisation = rows.organisation(), .day = rows.day()},
         options_.files));
@@ -182,10 +187,8 @@ class Attempt {
       TRY(writer->Write(*batch));
       rest = rest.subspan(part.size());
     }
-    DataFile file = TRY(writer->Finish());
-    const std::lock_guard lock(mutex_);
-    files_.push_back(std::move(file));
-    return {};
+    TRY(writer->Close());
+    return publisher_.Add(std::move(writer));
   }
 
   Result<> Reconcile() const {
@@ -212,7 +215,8 @@ class Attempt {
   const size_t rows_bytes_max_;
   PartitionBuffers partitions_;
   std::vector<std::unique_ptr<BlockParser>> parsers_;
-  std::mutex mutex_;  ///< Of the next three while threads run.
+  FilePublisher publisher_{kPublishers};
+  std::mutex mutex_;  ///< Of the next two while threads run.
   LineCounts counts_;
   std::vector<std::string> keys_;
   std::vector<DataFile> files_;
