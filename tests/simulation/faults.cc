@@ -16,6 +16,7 @@ Faults Faults::Draw(Random& random) {
   faults.fail_after = draw(1);
   faults.crash = draw(0.5);
   faults.pause = draw(0.5);
+  faults.partition = draw(0.5);
   faults.lose_message = draw(4);
   faults.double_message = draw(4);
   faults.delay_message = draw(8);

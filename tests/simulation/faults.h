@@ -10,6 +10,7 @@ struct Faults {
   double fail_after = 0;      ///< It has happened, but the answer is lost.
   double crash = 0;           ///< The process dies, before or after it has happened.
   double pause = 0;           ///< The process stands still, for up to a few leases.
+  double partition = 0;       ///< The process reaches nothing, for up to two leases.
   double lose_message = 0;    ///< A message that was sent never arrives.
   double double_message = 0;  ///< It arrives once more, later.
   double delay_message = 0;   ///< It arrives late, behind others.

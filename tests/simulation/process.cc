@@ -22,6 +22,12 @@ void SimulatedProcess::Linger() {
   scheduler_.SleepFor(pause);
 }
 
+void SimulatedProcess::Separate() {
+  const milliseconds time(scheduler_.random().Below(static_cast<uint64_t>(lease_.count()) * 2));
+  separated_until_ = scheduler_.now() + time;
+  Tell("partition", std::to_string(time.count()) + " ms", "");
+}
+
 void SimulatedProcess::Crash(std::string_view where) {
   Tell("crash", where, "");
   scheduler_.Kill(id_);

@@ -45,7 +45,10 @@ class SimulatedProcess {
     if (!alive()) return FailTransient(ErrorCode::kUnavailable, "the process is dead");
     Linger();
     if (Strikes(faults_.crash)) Crash(what);
-    if (Strikes(faults_.fail_before)) return Lose(what, about, "fails");
+    if (Strikes(faults_.partition)) Separate();
+    if (Strikes(faults_.fail_before) || scheduler_.now() < separated_until_) {
+      return Lose(what, about, "fails");
+    }
     auto answer = effect();
     Tell(what, about, answer.has_value() ? "" : answer.error().message);
     if (Strikes(faults_.crash)) Crash(what);
@@ -64,6 +67,7 @@ class SimulatedProcess {
   void Tell(std::string_view what, std::string_view about, std::string_view outcome);
 
  private:
+  void Separate();
   std::unexpected<Error> Lose(std::string_view what, std::string_view about, std::string_view how);
 
   const std::string name_;
@@ -72,6 +76,7 @@ class SimulatedProcess {
   const Faults& faults_;
   const Trace& trace_;
   const std::chrono::milliseconds lease_;
+  Timestamp separated_until_;
 };
 
 }  // namespace spillway::simulation

@@ -59,7 +59,9 @@ class World {
       : setup_(setup),
         scheduler_(setup.seed),
         faults_(Faults::Draw(random_)),
-        calm_(faults_.fail_before + faults_.fail_after + faults_.crash + faults_.pause == 0),
+        calm_(faults_.fail_before + faults_.fail_after + faults_.crash + faults_.pause +
+                  faults_.partition ==
+              0),
         options_(DrawOptions(random_)),
         state_(setup.store, clock_),
         disk_(clock_,
