@@ -129,6 +129,30 @@ TEST_P(FormatConformance, TextMayComeWithAndWithoutDictionary) {
   }
 }
 
+TEST_P(FormatConformance, RefusesBatchesOfOtherTypes) {
+  const auto table = SampleTable(10);
+  const auto other = OneColumn(table->GetColumnByName("price"));
+  const auto number = OneColumn(table->GetColumnByName("number"));
+  auto encoder = *format_->NewEncoder(*number->schema(), {});
+  Buffer out;
+  ASSERT_TRUE(encoder->Append(*number, out).has_value());
+  for (const auto& wrong : {other, table}) {
+    const auto appended = encoder->Append(*wrong, out);
+    ASSERT_FALSE(appended.has_value());
+    EXPECT_EQ(appended.error().code, ErrorCode::kInvalidArgument);
+  }
+}
+
+TEST_P(FormatConformance, AbandonedRunsWriteNothingMore) {
+  const auto table = SampleTable(100);
+  auto encoder = *format_->NewEncoder(*table->schema(), {});
+  auto out = std::make_unique<Buffer>();
+  ASSERT_TRUE(encoder->Append(*table, *out).has_value());
+  const size_t bytes = out->size();
+  encoder.reset();
+  EXPECT_EQ(out->size(), bytes);
+}
+
 TEST_P(FormatConformance, DrainingChangesNothing) {
   const auto table = SampleTable(500);
   const arrow::RecordBatchVector batches = {table->Slice(0, 100), table->Slice(100, 1),

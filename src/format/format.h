@@ -26,7 +26,8 @@ class Encoder {
   virtual ~Encoder() = default;
   /// Batches have the schema the encoder was made for, except that a text column may come
   /// dictionary-encoded in one batch and plain in the next. kInvalidArgument names the column and
-  /// row of a value that the format cannot carry.
+  /// row of a value that the format cannot carry; the rows of that batch are then lost, and what
+  /// `out` holds of them is not to be used.
   virtual Result<> Append(const arrow::RecordBatch& batch, Buffer& out) = 0;
   /// Ends the run; afterwards the encoder is used for nothing else.
   virtual Result<> Finish(Buffer& out) = 0;
@@ -54,35 +55,57 @@ enum class Quoting {
   kAll,     ///< Every field but null.
 };
 
-/// How rows become CSV (RFC 4180).
+/// How rows become CSV (RFC 4180), UTF-8 taken as it comes.
+///
+/// - Instants: RFC 3339 with the digits of their unit, "2025-01-31T23:59:59.000001+01:00". Times
+/// without a zone
+///   have no offset. Only the years 0000 to 9999. Offsets before standard time are rounded to
+///   minutes, and the local time with them, so that the instant stays exact.
+/// - Decimals with all digits of their scale; floats in the shortest form that reads back the same,
+/// NaN,
+///   Infinity, -Infinity; binary in base64; dates 2025-01-31; times of day 23:59:59.
+/// - With an empty null marker, the empty string is "" and an absent value is nothing. In a file of
+/// one
+///   column both are "", because readers pass over empty lines: choose a marker there.
 struct CsvOptions {
+  /// An ASCII sign that stands in no number, time or base64, nor shares its low four bits with a
+  /// quote, CR or LF (*, ], } do).
   char delimiter = ',';
   std::string line_end = "\r\n";
-  std::string null_marker;  ///< What an absent value is written as, never quoted.
+  /// What an absent value is written as, never quoted. At most 32 bytes; nothing that begins like a
+  /// number.
+  std::string null_marker;
   Quoting quoting = Quoting::kNeeded;
   bool header = true;
   bool byte_order_mark = false;  ///< For Excel, which otherwise takes UTF-8 for its code page.
   /// Puts an apostrophe before strings that a spreadsheet would run (=, +, -, @, tab, CR first).
   /// Strings only, never typed numbers.
   bool escape_formulas = false;
-  std::string time_zone =
-      "UTC";  ///< IANA zone in which instants are written, as RFC 3339 with offset ("Z" in UTC).
+  /// IANA zone in which instants are written; UTC is "Z". From 2038 on, zones keep the offset that
+  /// the system's database lists last.
+  std::string time_zone = "UTC";
 };
 
-/// How rows become JSON.
+/// How rows become JSON (RFC 8259), one object a row and line. Values are as in CSV, with these
+/// differences: integers and decimals are numbers with all their digits (readers that take them for
+/// doubles lose some beyond 2^53); NaN and the infinities are strings, as JSON has no numbers for
+/// them; text that is not valid UTF-8 is refused with its row; column names must differ. The first
+/// of several runs of an array must have rows.
 struct JsonOptions {
   bool lines = false;             ///< NDJSON instead of one array.
   std::string time_zone = "UTC";  ///< As in CsvOptions.
 };
 
-/// How rows become Parquet.
+/// How rows become Parquet: zstd, statistics, page index. Whether a column gets a dictionary is
+/// decided by the first batch.
 struct ParquetOptions {
   int64_t rows_per_group = 131072;
   int zstd_level = 1;
   std::string time_zone = "UTC";  ///< The zone noted in the schema; instants stay what they are.
 };
 
-/// kInvalidArgument for an unknown time zone, with the nearest known name.
+/// kInvalidArgument for options that do not exist or cannot be read back, and for an unknown time
+/// zone, with the nearest known name.
 Result<std::unique_ptr<Format>> NewCsvFormat(CsvOptions options);
 Result<std::unique_ptr<Format>> NewJsonFormat(JsonOptions options);
 Result<std::unique_ptr<Format>> NewParquetFormat(ParquetOptions options);

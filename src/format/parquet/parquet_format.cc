@@ -13,6 +13,7 @@
 
 #include "format/format.h"
 #include "format/parquet/dictionary_choice.h"
+#include "format/row/type_match.h"
 #include "format/row/zone.h"
 
 namespace spillway::format {
@@ -28,8 +29,13 @@ class BufferStream final : public arrow::io::OutputStream {
     out_ = &out;
   }
 
+  /// What is written from now on goes nowhere.
+  void Abandon() { out_ = nullptr; }
+
   arrow::Status Write(const void* data, int64_t bytes) override {
-    out_->Append(std::string_view(static_cast<const char*>(data), static_cast<size_t>(bytes)));
+    if (out_ != nullptr) {
+      out_->Append(std::string_view(static_cast<const char*>(data), static_cast<size_t>(bytes)));
+    }
     position_ += bytes;
     return arrow::Status::OK();
   }
@@ -65,6 +71,9 @@ class ParquetEncoder final : public Encoder {
  public:
   ParquetEncoder(std::shared_ptr<arrow::Schema> schema, const ParquetOptions& options)
       : schema_(std::move(schema)), options_(options), stream_(std::make_shared<BufferStream>()) {}
+
+  // Arrow's destructor writes a footer, as if an abandoned file were whole.
+  ~ParquetEncoder() override { stream_->Abandon(); }
 
   Result<> Append(const arrow::RecordBatch& batch, Buffer& out) override {
     stream_->Use(out);
@@ -111,10 +120,19 @@ class ParquetEncoder final : public Encoder {
   // schema says text.
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> InSchema(
       const arrow::RecordBatch& batch) const {
+    if (batch.num_columns() != schema_->num_fields()) {
+      return arrow::Status::Invalid("a batch of ", batch.num_columns(), " columns for a file of ",
+                                    schema_->num_fields());
+    }
     arrow::ArrayVector columns;
     for (int i = 0; i < batch.num_columns(); ++i) {
       const auto& type = schema_->field(i)->type();
       std::shared_ptr<arrow::Array> column = batch.column(i);
+      if (!ReadsAlike(*column->type(), *type)) {
+        return arrow::Status::Invalid("column \"", schema_->field(i)->name(), "\": a batch of ",
+                                      column->type()->ToString(), " for a file of ",
+                                      type->ToString());
+      }
       if (column->type_id() == arrow::Type::DICTIONARY && type->id() != arrow::Type::DICTIONARY) {
         const auto& coded = static_cast<const arrow::DictionaryArray&>(*column);
         ARROW_ASSIGN_OR_RAISE(column, arrow::compute::Take(*coded.dictionary(), *coded.indices()));

@@ -7,6 +7,8 @@
 
 #include <arrow/api.h>
 
+#include "format/row/type_match.h"
+
 namespace spillway::format {
 namespace {
 
@@ -99,16 +101,21 @@ Result<ColumnBinder> ColumnBinder::Make(const arrow::Field& field, uint32_t inde
   binder.field_ = field.Copy();
   binder.zone_ = &zone;
   binder.quoted_ = quoted;
-  TRY(binder.Adapt(*field.type()));
+  TRY(binder.Adapt(field.type()));
   return binder;
 }
 
-Result<> ColumnBinder::Adapt(const arrow::DataType& type) {
-  if (type.id() == bound_type_) return {};
+Result<> ColumnBinder::Adapt(const std::shared_ptr<arrow::DataType>& type) {
+  if (type == bound_type_ || (bound_type_ != nullptr && type->Equals(*bound_type_))) return {};
+  if (!ReadsAlike(*type, *field_->type())) {
+    return Fail(ErrorCode::kInvalidArgument, "column \"" + field_->name() + "\": a batch of " +
+                                                 type->ToString() + " for a file of " +
+                                                 field_->type()->ToString());
+  }
   dictionary_.reset();
   dictionary_data_.reset();
-  TRY(BindType(*field_, type, *zone_, quoted_));
-  bound_type_ = type.id();
+  TRY(BindType(*field_, *type, *zone_, quoted_));
+  bound_type_ = type;
   return {};
 }
 

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,8 +31,9 @@ class ColumnBinder {
   ~ColumnBinder();
 
   /// Makes the binder fit a batch that has the column as another type than the last: text comes
-  /// dictionary-encoded in one batch and plain in the next. Does nothing for the same type.
-  Result<> Adapt(const arrow::DataType& type);
+  /// dictionary-encoded in one batch and plain in the next. Does nothing for the same type;
+  /// kInvalidArgument for values of another.
+  Result<> Adapt(const std::shared_ptr<arrow::DataType>& type);
 
   /// Points column() at `data`, which outlives its use. Dictionaries are bound as dictionary()
   /// says.
@@ -68,7 +68,7 @@ class ColumnBinder {
   void SetDecimal(int32_t precision, int32_t scale, int width);
 
   std::shared_ptr<arrow::Field> field_;
-  std::optional<arrow::Type::type> bound_type_;
+  std::shared_ptr<arrow::DataType> bound_type_;
   const Zone* zone_ = nullptr;
   QuotedValues quoted_ = QuotedValues::kNone;
 

@@ -80,7 +80,7 @@ Result<> RowEncoder<Dialect>::Bind(const arrow::RecordBatch& batch) {
   for (size_t i = 0; i < binders_.size(); ++i) {
     ColumnBinder& binder = binders_[i];
     const auto data = batch.column_data(static_cast<int>(i));
-    TRY(binder.Adapt(*data->type));
+    TRY(binder.Adapt(data->type));
     if (binder.dictionary() != nullptr && binder.DictionaryChanged(*data)) {
       TRY(BindDictionary(binder, data));
     }
