@@ -113,6 +113,10 @@ Outcome Cancel(const Invocation& invocation, const std::string& id) {
   const auto deployment = TRY(OpenState(invocation, log));
   engine::Job job = TRY(deployment->engine().Cancel(id, CurrentUser(), "spillway jobs cancel"));
   if (job.state == engine::JobState::kCancelled) return Print(invocation, job, Summary(job));
+  if (job.state == engine::JobState::kPending) {
+    return Print(invocation, job,
+                 fmt::format("job {} will be discarded when its turn comes", job.id));
+  }
   job = TRY(deployment->AwaitCancelled(id));
   return Print(invocation, job, Summary(job));
 }

@@ -143,7 +143,8 @@ class JobStore {
   virtual Result<engine::Job> Update(const engine::Lease& lease, const JobUpdate& update) = 0;
 
   /// E6. A pending job is cancelled at once; one in processing is marked, which stops further
-  /// claims. kConflict when it is final or its outcome is decided (phase kCompleted).
+  /// claims. So is one that waits to be redriven: it has staged bytes, which are discarded when it is
+  /// let in. kConflict when it is final or its outcome is decided (phase kCompleted).
   virtual Result<engine::Job> RequestCancel(std::string_view job_id, std::string_view actor,
                                             std::string_view cause) = 0;
 

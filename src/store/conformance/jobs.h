@@ -421,6 +421,19 @@ TEST_P(JobStoreConformance, RedriveRunsTheDeadChunksAgain) {
   EXPECT_EQ(SettleOne(Success(again)).chunks_open, 1);
 }
 
+TEST_P(JobStoreConformance, AJobThatWaitsToBeRedrivenIsDiscardedWhenItIsLetIn) {
+  const Job job = Planned("task", 2);
+  SettleOne(Success(Claimed(job.id, 0)));
+  SettleOne(Failure(Claimed(job.id, 1), Settlement::Kind::kDead));
+  Must(store_->Update(Hold(job.id), ToFailed()));
+  Must(store_->Redrive(job.id, "ada"));
+  EXPECT_EQ(Must(store_->RequestCancel(job.id, "ada", "not wanted")).state, JobState::kPending);
+  const auto admitted = Must(store_->Admit(job.group, 1));
+  ASSERT_TRUE(admitted.has_value());
+  EXPECT_TRUE(admitted->cancel_requested_at.has_value());
+  EXPECT_EQ(RefusalOf(job.id, 1), "cancelled");
+}
+
 TEST_P(JobStoreConformance, RedriveOfAFailedPlanningStartsOver) {
   const Job job = Processing("task");
   const Lease lease = Hold(job.id);

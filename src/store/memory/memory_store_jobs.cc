@@ -257,7 +257,9 @@ Result<Job> MemoryStore::RequestCancel(std::string_view job_id, std::string_view
   job.cancel_requested_at = job.updated_at = clock_.Now();
   entry.cancel_actor = actor;
   entry.cancel_cause = cause;
-  if (job.state == JobState::kPending) TRY(Move(entry, job, JobState::kCancelled, actor, cause));
+  if (job.state == JobState::kPending && job.phase < JobPhase::kProcessing) {
+    TRY(Move(entry, job, JobState::kCancelled, actor, cause));
+  }
   return job;
 }
 

@@ -160,8 +160,9 @@ Result<Job> SqliteStore::RequestCancel(std::string_view job_id, std::string_view
               "number = ?",
               now, actor, cause, row.number)
             .Run());
-    if (job.state == JobState::kPending)
+    if (job.state == JobState::kPending && job.phase < JobPhase::kProcessing) {
       TRY(Move(connection, row, JobState::kCancelled, now, actor, cause));
+    }
     TRY(Save(connection, row));
     return std::move(job);
   });
