@@ -36,6 +36,10 @@ simulate: setup-build ## run the engine under SEEDS=1000 seeded schedules with f
 	@$(call build,release,simulate)
 	@build/release/tests/simulation/simulate --seeds $(SEEDS) --first-seed $(SEED0)
 
+plant: setup-build setup-test ## plant bugs in copies of the engine; the simulation has to find each
+	@$(call build,release,simulate)
+	@ctest --preset slow
+
 asan: setup-build setup-test setup-lint ## tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(call build,asan,all)
 	@ctest --preset asan
@@ -89,5 +93,5 @@ setup-bench:
 setup-lint:
 	@setup/install.sh lint
 
-.PHONY: demo build install test kill simulate asan tsan fuzz bench lint format clean help \
+.PHONY: demo build install test kill simulate plant asan tsan fuzz bench lint format clean help \
   setup-build setup-test setup-bench setup-lint

@@ -57,9 +57,6 @@ BUGS = [
         [("engine/rescuer.cc",
           "TRY(Dispatch(context.store, context.queue, job, now, queue_is_empty ? SIZE_MAX : kChunksWhileBusy));",
           "static_cast<void>(queue_is_empty), static_cast<void>(kChunksWhileBusy);")]),
-    Bug("a lapsed lease fails the job",
-        [("engine/act.cc", "if (held.held->reason().has_value()) {",
-          "if (held.held->reason() == StopReason::kShutdown) {")]),
 ]
 
 
