@@ -1,4 +1,6 @@
 // No statement reads a whole table: what the interfaces promise of keys and indices holds here too.
+#include <array>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -35,7 +37,8 @@ class QueryPlanTest : public testing::Test {
     engine::Job request;
     request.task_id = task;
     const std::string id = store_.Create(request, false)->job.id;
-    ASSERT_TRUE(*store_.Admit("", 1000));
+    // Redriven jobs that were cancelled are let in first.
+    while (store_.Admit("", 1000)->has_value()) continue;
     const engine::Lease lease = Hold(id);
     ASSERT_TRUE(store_.AddChunks(lease, std::vector<NewChunk>{{.index = 0}, {.index = 1}}));
     ASSERT_TRUE(
@@ -87,10 +90,12 @@ TEST_F(QueryPlanTest, NoStatementReadsAWholeTable) {
   for (int i = 0; i < 20; ++i) {
     Live("task" + std::to_string(i), i % 2 == 0);
     Look("task" + std::to_string(i) + "-1");
-    const std::vector<Delivery> deliveries = *queue_.Receive(1, std::chrono::seconds(30));
-    ASSERT_EQ(deliveries.size(), 1U);
-    ASSERT_TRUE(queue_.SetVisibility(std::vector{deliveries[0].handle}, std::chrono::seconds(60)));
-    ASSERT_TRUE(queue_.Delete(std::vector{deliveries[0].handle}));
+    const auto deliveries = queue_.Receive(1, std::chrono::seconds(30));
+    ASSERT_TRUE(deliveries.has_value());
+    ASSERT_EQ(deliveries->size(), 1U);
+    const std::array handles = {deliveries->front().handle};
+    ASSERT_TRUE(queue_.SetVisibility(handles, std::chrono::seconds(60)).has_value());
+    ASSERT_TRUE(queue_.Delete(handles).has_value());
   }
   const auto full_scans = [](Connection& connection) -> Result<std::vector<std::string>> {
     return FullScans(connection);
