@@ -93,6 +93,7 @@ class Attempt {
     }
     TRY(pool.Finish());
     files_ = TRY(publisher_.Finish());
+    if (stop.stop_requested()) return Fail(ErrorCode::kCancelled, "the ingest was cancelled");
     lines_ = blocks.lines();
     text_bytes_ = blocks.bytes();
     std::ranges::sort(files_, {}, &DataFile::key);

@@ -38,6 +38,7 @@ Result<> IngestPool::Finish() {
     changed_.notify_all();
   }
   threads_.clear();
+  const std::lock_guard lock(mutex_);
   if (failure_) return std::unexpected(*failure_);
   return {};
 }

@@ -12,34 +12,20 @@ constexpr size_t kRunBytesMax = 1 << 20;
 /// A partition without rows in so many blocks counts as complete for now.
 constexpr int64_t kColdBlocks = 16;
 
-struct Entry {
-  int64_t time;
-  uint64_t line;
-  const char* row;
-
-  auto operator<=>(const Entry& other) const {
-    return std::tie(time, line) <=> std::tie(other.time, other.line);
-  }
-};
-
 }  // namespace
 
 std::vector<const char*> PartitionRows::Sorted() const {
-  std::vector<Entry> entries;
-  entries.reserve(static_cast<size_t>(rows_));
-  for (const Run& run : runs_) {
-    for (size_t at = 0; at < run.size;) {
-      const char* row = run.bytes.get() + at;
-      const RowHeader& header = HeaderOf(row);
-      entries.push_back({header.time, header.line, row});
-      at += header.bytes;
-    }
+  const auto before = [](const Entry& a, const Entry& b) {
+    return std::tie(a.time, a.line) < std::tie(b.time, b.line);
+  };
+  std::vector<Entry> sorted;
+  if (!std::ranges::is_sorted(entries_, before)) {
+    sorted = entries_;
+    std::ranges::sort(sorted, before);
   }
-  const auto before = [](const Entry& a, const Entry& b) { return (a <=> b) < 0; };
-  if (!std::ranges::is_sorted(entries, before)) std::ranges::sort(entries, before);
   std::vector<const char*> rows;
-  rows.reserve(entries.size());
-  for (const Entry& entry : entries) rows.push_back(entry.row);
+  rows.reserve(entries_.size());
+  for (const Entry& entry : sorted.empty() ? entries_ : sorted) rows.push_back(entry.row);
   return rows;
 }
 
@@ -69,10 +55,15 @@ void PartitionBuffers::Append(Partition& partition, int64_t block, const char* r
   PartitionRows::Run& run = into.runs_.back();
   for (uint32_t offset : offsets) {
     const char* row = rows + offset;
-    std::memcpy(run.bytes.get() + run.size, row, HeaderOf(row).bytes);
-    run.size += HeaderOf(row).bytes;
+    const RowHeader& header = HeaderOf(row);
+    char* copy = run.bytes.get() + run.size;
+    std::memcpy(copy, row, header.bytes);
+    into.entries_.push_back({header.time, header.line, copy});
+    run.size += header.bytes;
   }
-  into.rows_ += static_cast<int64_t>(offsets.size());
+  const size_t entry_bytes = offsets.size() * sizeof(PartitionRows::Entry);
+  into.memory_bytes_ += entry_bytes;
+  memory_bytes_ += entry_bytes;
   into.last_block_ = std::max(into.last_block_, block);
   int64_t latest = latest_block_;
   while (latest < block && !latest_block_.compare_exchange_weak(latest, block)) {
@@ -103,7 +94,7 @@ std::vector<PartitionRows> PartitionBuffers::Take(size_t bytes) {
   const int64_t cold_before = latest_block_ - kColdBlocks;
   for (Partition* partition : All()) {
     const std::lock_guard lock(partition->mutex);
-    if (partition->rows.rows_ == 0) continue;
+    if (partition->rows.rows() == 0) continue;
     candidates.push_back(
         {partition->rows.last_block_ < cold_before, partition->rows.memory_bytes_, partition});
   }
@@ -115,7 +106,7 @@ std::vector<PartitionRows> PartitionBuffers::Take(size_t bytes) {
   for (const Candidate& candidate : candidates) {
     if (taken_bytes >= bytes) break;
     PartitionRows rows = TakeFrom(*candidate.partition);
-    if (rows.rows_ == 0) continue;  // Another thread was quicker.
+    if (rows.rows() == 0) continue;  // Another thread was quicker.
     taken_bytes += rows.memory_bytes_;
     taken.push_back(std::move(rows));
   }
@@ -126,10 +117,10 @@ std::vector<PartitionRows> PartitionBuffers::TakeAll() {
   std::vector<PartitionRows> taken;
   for (Partition* partition : All()) {
     PartitionRows rows = TakeFrom(*partition);
-    if (rows.rows_ > 0) taken.push_back(std::move(rows));
+    if (rows.rows() > 0) taken.push_back(std::move(rows));
   }
   // The largest first, so that the threads end together.
-  std::ranges::sort(taken, std::greater(), &PartitionRows::rows_);
+  std::ranges::sort(taken, std::greater(), &PartitionRows::rows);
   return taken;
 }
 

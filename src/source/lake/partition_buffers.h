@@ -26,13 +26,19 @@ class PartitionRows {
 
   const std::string& organisation() const { return organisation_; }
   int32_t day() const { return day_; }
-  int64_t rows() const { return rows_; }
+  int64_t rows() const { return static_cast<int64_t>(entries_.size()); }
 
   /// Every row, by time, then by place in the input.
   std::vector<const char*> Sorted() const;
 
  private:
   friend class PartitionBuffers;
+  /// What sorting looks at, apart from the rows: those lie far in memory by then.
+  struct Entry {
+    int64_t time;
+    uint64_t line;
+    const char* row;
+  };
   struct Run {
     std::unique_ptr<char[]> bytes;
     size_t size = 0;
@@ -41,10 +47,10 @@ class PartitionRows {
 
   std::string organisation_;
   int32_t day_ = 0;
-  int64_t rows_ = 0;
   size_t memory_bytes_ = 0;
   int64_t last_block_ = 0;
   std::vector<Run> runs_;
+  std::vector<Entry> entries_;
 };
 
 /// Where ingest gathers rows by organisation and UTC day until a file is worth writing.
