@@ -304,7 +304,8 @@ Result<std::vector<Job>> MemoryStore::Stalled(Timestamp before, size_t limit) {
       stalled.push_back(job);
     }
   }
-  std::ranges::stable_sort(stalled, {}, &Job::updated_at);
+  std::ranges::sort(
+      stalled, {}, [](const Job& job) { return std::tie(job.updated_at, job.created_at, job.id); });
   if (stalled.size() > limit) stalled.resize(limit);
   return stalled;
 }

@@ -1,5 +1,6 @@
 #include "store/sqlite/migrations.h"
 
+#include <functional>
 #include <string>
 
 #include <fmt/format.h>
@@ -38,25 +39,36 @@ Result<size_t> Version(Connection& connection, std::string_view path) {
   return static_cast<size_t>(version);
 }
 
+/// Does `act` in one transaction, so that all it reads is of one moment.
+Result<> Transact(Connection& connection, const char* begin, const std::function<Result<>()>& act) {
+  TRY(connection.Execute(begin));
+  Result<> done = act();
+  if (done) done = connection.Execute("COMMIT");
+  if (!done && connection.InTransaction()) TRY(connection.Execute("ROLLBACK"));
+  return done;
+}
+
+/// Applies the next migration, unless another process was faster.
 Result<> Apply(Connection& connection, std::string_view path) {
   const size_t version = TRY(Version(connection, path));
-  if (version == Migrations().size()) return connection.Execute("COMMIT");
+  if (version == Migrations().size()) return {};
   TRY(connection.Execute(std::string(Migrations()[version])));
-  return connection.Execute(fmt::format(
-      "PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT", kApplicationId, version + 1));
+  return connection.Execute(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}",
+                                        kApplicationId, version + 1));
 }
 
 }  // namespace
 
 Result<> Migrate(Connection& connection, std::string_view path) {
-  while (TRY(Version(connection, path)) < Migrations().size()) {
-    TRY(connection.Execute("BEGIN IMMEDIATE"));
-    if (Result<> applied = Apply(connection, path); !applied) {
-      if (connection.InTransaction()) TRY(connection.Execute("ROLLBACK"));
-      return applied;
-    }
+  while (true) {
+    size_t version = 0;
+    TRY(Transact(connection, "BEGIN", [&]() -> Result<> {
+      version = TRY(Version(connection, path));
+      return {};
+    }));
+    if (version == Migrations().size()) return {};
+    TRY(Transact(connection, "BEGIN IMMEDIATE", [&] { return Apply(connection, path); }));
   }
-  return {};
 }
 
 }  // namespace spillway::store
