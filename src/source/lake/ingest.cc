@@ -81,8 +81,8 @@ class Attempt {
                const std::function<void(const IngestProgress&)>& progress) {
     LineBlocks blocks(text, kBlockBytes, options_.line_bytes_max, kRejectedTextBytes);
     IngestPool pool(
-        options_.threads, [this] { return MakeWorker(); }, [this] { return partitions_.TakeAll(); },
-        stop);
+        options_.threads, [&] { return MakeWorker(blocks); },
+        [this] { return partitions_.TakeAll(); }, stop);
     while (auto block = TRY(blocks.Next())) {
       if (!pool.Add(*std::move(block))) break;
       if (progress) {
@@ -133,18 +133,23 @@ class Attempt {
                                           : quarter;
   }
 
-  IngestPool::Worker MakeWorker() {
+  IngestPool::Worker MakeWorker(LineBlocks& blocks) {
     parsers_.push_back(
         std::make_unique<BlockParser>(layout_, schema_.organisation_field, options_.unknown_fields,
                                       options_.line_bytes_max, partitions_, rejects_));
     BlockParser& parser = *parsers_.back();
-    return {.parse = [this, &parser](const LineBlock& block) { return Parse(parser, block); },
-            .write =
-                [this](const PartitionRows& rows, std::stop_token stop) {
-                  auto written = WriteFile(rows, std::move(stop));
-                  partitions_.Release(rows);
-                  return written;
-                }};
+    return {
+        .parse = [this, &parser, &blocks](LineBlock block) -> Result<std::vector<PartitionRows>> {
+          auto rows = TRY(Parse(parser, block));
+          blocks.Recycle(std::move(block));
+          return rows;
+        },
+        .write =
+            [this](const PartitionRows& rows, std::stop_token stop) {
+              auto written = WriteFile(rows, std::move(stop));
+              partitions_.Release(rows);
+              return written;
+            }};
   }
 
   Result<std::vector<PartitionRows>> Parse(BlockParser& parser, const LineBlock& block) {

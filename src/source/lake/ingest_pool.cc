@@ -70,12 +70,12 @@ std::optional<IngestPool::Task> IngestPool::Next() {
   return std::nullopt;
 }
 
-Result<> IngestPool::Do(const Worker& worker, const Task& task) {
+Result<> IngestPool::Do(const Worker& worker, Task& task) {
   try {
     if (const auto* rows = std::get_if<PartitionRows>(&task)) {
       return worker.write(*rows, abort_.get_token());
     }
-    AddWrites(TRY(worker.parse(std::get<LineBlock>(task))));
+    AddWrites(TRY(worker.parse(std::get<LineBlock>(std::move(task)))));
     return {};
   } catch (const std::bad_alloc&) {
     return spillway::Fail(ErrorCode::kOutOfSpace, "out of memory: allow the ingest less of it");
@@ -99,7 +99,7 @@ void IngestPool::Done(const Task& task) {
 }
 
 void IngestPool::Run(const Worker& worker) {
-  while (const auto task = Next()) {
+  while (auto task = Next()) {
     auto done = Do(worker, *task);
     Done(*task);
     if (!done) return Fail(std::move(done).error());

@@ -24,7 +24,7 @@ class IngestPool {
   /// What one thread does. Used by that thread only.
   struct Worker {
     /// Parses; returns rows that should be written now.
-    std::function<Result<std::vector<PartitionRows>>(const LineBlock&)> parse;
+    std::function<Result<std::vector<PartitionRows>>(LineBlock)> parse;
     std::function<Result<>(const PartitionRows&, std::stop_token)> write;
   };
 
@@ -45,7 +45,7 @@ class IngestPool {
 
   void Run(const Worker& worker);
   std::optional<Task> Next();
-  Result<> Do(const Worker& worker, const Task& task);
+  Result<> Do(const Worker& worker, Task& task);
   void Done(const Task& task);
   void AddWrites(std::vector<PartitionRows> rows);
   void Fail(Error error);

@@ -52,9 +52,27 @@ void LineBlocks::SkipByteOrderMark() {
   next_.byte = kByteOrderMark.size();
 }
 
+std::unique_ptr<char[]> LineBlocks::NewBuffer() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!spare_.empty()) {
+      auto buffer = std::move(spare_.back());
+      spare_.pop_back();
+      return buffer;
+    }
+  }
+  return Room(capacity_);
+}
+
+void LineBlocks::Recycle(LineBlock block) {
+  if (block.overlong) return;
+  const std::lock_guard lock(mutex_);
+  spare_.push_back(std::move(block.bytes));
+}
+
 LineBlock LineBlocks::Cut(size_t bytes, int64_t lines) {
   LineBlock block{.number = blocks_++, .first = next_, .size = bytes};
-  auto rest = Room(capacity_);
+  auto rest = NewBuffer();
   std::memcpy(rest.get(), buffer_.get() + bytes, size_ - bytes);
   block.bytes = std::exchange(buffer_, std::move(rest));
   std::memset(block.bytes.get() + bytes, 0, kPadding);

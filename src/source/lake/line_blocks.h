@@ -3,10 +3,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error.h"
 #include "source/lake/ndjson_input.h"
@@ -44,6 +46,10 @@ class LineBlocks {
   /// The next block; none at the end.
   Result<std::optional<LineBlock>> Next();
 
+  /// Gives a block's memory back to those that come: memory that was touched before is cheaper. May
+  /// be called by any thread.
+  void Recycle(LineBlock block);
+
   /// Lines handed out so far.
   int64_t lines() const { return next_.line - 1; }
   /// Bytes of text handed out so far.
@@ -51,6 +57,7 @@ class LineBlocks {
 
  private:
   Result<> Fill();
+  std::unique_ptr<char[]> NewBuffer();
   LineBlock Cut(size_t bytes, int64_t lines);
   Result<LineBlock> CutOverlong();
   void SkipByteOrderMark();
@@ -65,6 +72,8 @@ class LineBlocks {
   bool started_ = false;
   int64_t blocks_ = 0;
   LinePlace next_;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<char[]>> spare_;  ///< Of capacity_; guarded by mutex_.
 };
 
 }  // namespace spillway::lake
