@@ -23,7 +23,7 @@ class Disk final : public storage::ObjectStore {
   /// Hears of every change, right after it.
   using Observer = std::function<void(const std::string& key)>;
 
-  Disk(Clock& clock, Traits traits) : traits_(traits), clock_(clock), store_(place_, clock) {}
+  Disk(Clock& clock, Traits traits) : traits_(traits), store_(place_, clock) {}
 
   void OnChange(Observer observer) { changed_ = std::move(observer); }
 
@@ -61,7 +61,6 @@ class Disk final : public storage::ObjectStore {
 
  private:
   const Traits traits_;
-  Clock& clock_;
   storage::MemoryPlace place_;
   storage::MemoryStore store_;
   std::map<std::string, uint64_t> synced_;  ///< Bytes of each stage.

@@ -57,12 +57,13 @@ struct GiveBack {
 
 }  // namespace
 
-Fiber::Fiber(std::function<void()> body)
-    : body_(std::move(body)),
-      stack_(stack_pool.Take()),
-      inside_(std::allocator_arg, boost::context::preallocated(stack_.sp, stack_.size, stack_),
-              GiveBack(),
-              [this](boost::context::fiber&& outside) { return Main(std::move(outside)); }) {
+Fiber::Fiber(std::function<void()> body) : body_(std::move(body)), stack_(stack_pool.Take()) {
+  // Boost enters the new stack once already here.
+  LeaveOuter();
+  inside_ = boost::context::fiber(
+      std::allocator_arg, boost::context::preallocated(stack_.sp, stack_.size, stack_), GiveBack(),
+      [this](boost::context::fiber&& outside) { return Main(std::move(outside)); });
+  EnterOuter();
 #ifdef SPILLWAY_THREAD_SANITIZER
   own_thread_state_ = __tsan_create_fiber(0);
 #endif
@@ -76,19 +77,41 @@ Fiber::~Fiber() {
 }
 
 void Fiber::Resume() {
-#ifdef SPILLWAY_ADDRESS_SANITIZER
-  const auto* bottom = static_cast<const char*>(stack_.sp) - stack_.size;
-  __sanitizer_start_switch_fiber(&outer_fake_stack_, bottom, stack_.size);
-#endif
+  LeaveOuter();
 #ifdef SPILLWAY_THREAD_SANITIZER
   outer_thread_state_ = __tsan_get_current_fiber();
   __tsan_switch_to_fiber(own_thread_state_, 0);
 #endif
   inside_ = std::move(inside_).resume();
+  EnterOuter();
+  if (ended_) FreeFakeStack();
+}
+
+void Fiber::LeaveOuter() {
+#ifdef SPILLWAY_ADDRESS_SANITIZER
+  const auto* bottom = static_cast<const char*>(stack_.sp) - stack_.size;
+  __sanitizer_start_switch_fiber(&outer_fake_stack_, bottom, stack_.size);
+#endif
+}
+
+void Fiber::EnterOuter() {
 #ifdef SPILLWAY_ADDRESS_SANITIZER
   __sanitizer_finish_switch_fiber(outer_fake_stack_, nullptr, nullptr);
 #endif
 }
+
+#ifdef SPILLWAY_ADDRESS_SANITIZER
+/// A fiber that ends still returns through its frames, some of which stand in its fake stack. So it
+/// is freed from outside, by stepping into it and out of it for good.
+__attribute__((no_sanitize("address"))) void Fiber::FreeFakeStack() {
+  __sanitizer_start_switch_fiber(&outer_fake_stack_, outer_stack_, outer_stack_bytes_);
+  __sanitizer_finish_switch_fiber(own_fake_stack_, nullptr, nullptr);
+  __sanitizer_start_switch_fiber(nullptr, outer_stack_, outer_stack_bytes_);
+  __sanitizer_finish_switch_fiber(outer_fake_stack_, nullptr, nullptr);
+}
+#else
+void Fiber::FreeFakeStack() {}
+#endif
 
 void Fiber::Suspend() {
   LeaveFiber();
@@ -123,8 +146,7 @@ void Fiber::EnterFiber() {
 
 void Fiber::LeaveFiber() {
 #ifdef SPILLWAY_ADDRESS_SANITIZER
-  __sanitizer_start_switch_fiber(ended_ ? nullptr : &own_fake_stack_, outer_stack_,
-                                 outer_stack_bytes_);
+  __sanitizer_start_switch_fiber(&own_fake_stack_, outer_stack_, outer_stack_bytes_);
 #endif
 #ifdef SPILLWAY_THREAD_SANITIZER
   __tsan_switch_to_fiber(outer_thread_state_, 0);

@@ -33,8 +33,11 @@ class Fiber {
   struct Killed {};
 
   boost::context::fiber Main(boost::context::fiber&& outside);
+  void LeaveOuter();
+  void EnterOuter();
   void EnterFiber();
   void LeaveFiber();
+  void FreeFakeStack();
 
   const std::function<void()> body_;
   boost::context::stack_context stack_;
@@ -44,12 +47,12 @@ class Fiber {
   bool ended_ = false;
 
   // What the sanitizers know of both sides.
-  void* own_fake_stack_ = nullptr;
-  void* outer_fake_stack_ = nullptr;
-  const void* outer_stack_ = nullptr;
-  size_t outer_stack_bytes_ = 0;
-  void* own_thread_state_ = nullptr;
-  void* outer_thread_state_ = nullptr;
+  [[maybe_unused]] void* own_fake_stack_ = nullptr;
+  [[maybe_unused]] void* outer_fake_stack_ = nullptr;
+  [[maybe_unused]] const void* outer_stack_ = nullptr;
+  [[maybe_unused]] size_t outer_stack_bytes_ = 0;
+  [[maybe_unused]] void* own_thread_state_ = nullptr;
+  [[maybe_unused]] void* outer_thread_state_ = nullptr;
 };
 
 }  // namespace spillway::simulation
