@@ -79,11 +79,10 @@ Result<std::shared_ptr<arrow::Schema>> ProjectedSchema(const LakeSchema& schema,
 
 Result<> Scan(storage::ObjectStore& store, const LakeSchema& schema, const ReadUnit& unit,
               const Projection& projection, std::stop_token stop,
-              const std::function<Result<>(const arrow::RecordBatch&)>& consume,
-              arrow::MemoryPool* pool) {
+              const std::function<Result<>(const arrow::RecordBatch&)>& consume) {
   const auto projected = TRY(ProjectedSchema(schema, projection));
   const Wanted wanted = WhatToRead(schema, projection);
-  Merge merge(store, unit, wanted.read, wanted.time_index, *pool);
+  Merge merge(store, unit, wanted.read, wanted.time_index, *arrow::default_memory_pool());
   int64_t left = unit.rows;
   while (left > 0) {
     if (stop.stop_requested()) return Fail(ErrorCode::kCancelled, "reading the lake was stopped");

@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include <arrow/memory_pool.h>
 #include <arrow/type_fwd.h>
 
 #include "base/error.h"
@@ -35,15 +34,11 @@ Result<std::shared_ptr<arrow::Schema>> ProjectedSchema(const LakeSchema& schema,
 /// except that a utf8 column may come as dictionary<int32, utf8> where the file stores it so: the
 /// batch's own schema says it, and batches of a row group share `column.data()->dictionary`.
 ///
-/// All of the batches' memory is `pool`'s, which outlives them; many scans are quickest on one
-/// batch::RecyclingPool.
-///
 /// kCorrupt names the file that is cut short, changed or of another schema, or a count that differs
 /// from the plan. Memory: a row group of compressed pages and a batch, for each slice that
 /// overlaps.
 Result<> Scan(storage::ObjectStore& store, const LakeSchema& schema, const ReadUnit& unit,
               const Projection& projection, std::stop_token stop,
-              const std::function<Result<>(const arrow::RecordBatch&)>& consume,
-              arrow::MemoryPool* pool = arrow::default_memory_pool());
+              const std::function<Result<>(const arrow::RecordBatch&)>& consume);
 
 }  // namespace spillway::lake
