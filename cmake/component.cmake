@@ -27,8 +27,8 @@
 #                   tests/fuzz only: libFuzzer in `make fuzz`; elsewhere a test replaying corpus/config_fuzzer/
 #
 # Third-party targets: Arrow::arrow Arrow::parquet SQLite::SQLite3 OpenSSL::Crypto yaml-cpp::yaml-cpp
-# fmt::fmt spdlog::spdlog CLI11::CLI11 simdjson::simdjson zstd::zstd isal::isal
-# ZLIB::ZLIB libdeflate::libdeflate date::date-tz nlohmann_json::nlohmann_json Boost::context Threads::Threads
+# fmt::fmt CLI11::CLI11 simdjson::simdjson zstd::zstd isal::isal
+# ZLIB::ZLIB date::date-tz nlohmann_json::nlohmann_json Boost::context Threads::Threads
 include(GoogleTest)
 
 add_library(arrow_pch OBJECT ${PROJECT_SOURCE_DIR}/cmake/arrow_pch.cc)
