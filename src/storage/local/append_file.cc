@@ -6,6 +6,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
+#include <memory>
+#include <new>
 #include <vector>
 
 #include <fmt/format.h>
@@ -23,7 +26,18 @@ bool UnfitForKernelCopy(int errno_value) {
          errno_value == EOPNOTSUPP;
 }
 
+struct Free {
+  void operator()(void* memory) const { std::free(memory); }
+};
+
+uint64_t RoundUp(uint64_t bytes, uint64_t step) { return (bytes + step - 1) / step * step; }
+
 }  // namespace
+
+AppendFile::AppendFile(FileDescriptor file, std::string shown, Path path)
+    : file_(std::move(file)), shown_(std::move(shown)), path_(path) {
+  if (path_ == Path::kDirect && fcntl(file_.get(), F_SETFL, O_DIRECT) != 0) path_ = Path::kCached;
+}
 
 Error AppendFile::Refused(int errno_value, std::string_view tried) const {
   return PathError(errno_value, tried, shown_);
@@ -31,7 +45,12 @@ Error AppendFile::Refused(int errno_value, std::string_view tried) const {
 
 Result<uint64_t> AppendFile::Append(std::span<const Bytes> pieces) {
   const uint64_t begin = size_;
-  uint64_t end = begin;
+  TRY(path_ == Path::kDirect ? AppendDirect(pieces) : AppendCached(pieces));
+  return begin;
+}
+
+Result<> AppendFile::AppendCached(std::span<const Bytes> pieces) {
+  uint64_t end = size_;
   PendingPieces pending(pieces);
   for (auto next = pending.Next(); !next.empty(); next = pending.Next()) {
     const ssize_t written =
@@ -42,7 +61,60 @@ Result<uint64_t> AppendFile::Append(std::span<const Bytes> pieces) {
     pending.Advance(static_cast<size_t>(written));
   }
   size_ = end;
-  return begin;
+  return {};
+}
+
+/// Copies through a block-aligned buffer that fits a core's cache. The last block is written padded
+/// and, by the next append, once more.
+Result<> AppendFile::AppendDirect(std::span<const Bytes> pieces) {
+  uint64_t bytes = last_block_.size();
+  for (const Bytes piece : pieces) bytes += piece.size();
+  const size_t capacity = std::min<uint64_t>(RoundUp(bytes, kBlockBytes), kMaxWriteBytes);
+  const std::unique_ptr<std::byte, Free> memory(
+      static_cast<std::byte*>(std::aligned_alloc(kBlockBytes, std::max(capacity, kBlockBytes))));
+  if (memory == nullptr) throw std::bad_alloc();
+  const std::span<std::byte> blocks(memory.get(), capacity);
+
+  uint64_t offset = size_ - last_block_.size();
+  size_t filled = last_block_.size();
+  std::ranges::copy(last_block_, blocks.begin());
+  for (Bytes piece : pieces) {
+    while (!piece.empty()) {
+      const Bytes fitting = piece.first(std::min(piece.size(), capacity - filled));
+      std::ranges::copy(fitting, blocks.begin() + static_cast<ptrdiff_t>(filled));
+      filled += fitting.size();
+      piece = piece.subspan(fitting.size());
+      if (filled < capacity) continue;
+      TRY(WriteBlocks(blocks, offset));
+      offset += capacity;
+      filled = 0;
+    }
+  }
+  const size_t padded = RoundUp(filled, kBlockBytes);
+  std::ranges::fill(blocks.subspan(filled, padded - filled), std::byte{0});
+  TRY(WriteBlocks(blocks.first(padded), offset));
+  const auto unfilled = blocks.first(filled).last(filled % kBlockBytes);
+  last_block_.assign(unfilled.begin(), unfilled.end());
+  size_ = offset + filled;
+  return {};
+}
+
+Result<> AppendFile::WriteBlocks(std::span<const std::byte> blocks, uint64_t offset) {
+  while (!blocks.empty()) {
+    const ssize_t written =
+        pwrite(file_.get(), blocks.data(), blocks.size(), static_cast<off_t>(offset));
+    if (written < 0 && errno == EINTR) continue;
+    // Some file systems refuse only the write, or accept a part that ends inside a block.
+    const bool misaligned = written < 0 ? errno == EINVAL : written % kBlockBytes != 0;
+    if (misaligned && fcntl(file_.get(), F_GETFL) & O_DIRECT) {
+      fcntl(file_.get(), F_SETFL, 0);
+      continue;
+    }
+    if (written < 0) return std::unexpected(Refused(errno, "write"));
+    blocks = blocks.subspan(static_cast<size_t>(written));
+    offset += static_cast<uint64_t>(written);
+  }
+  return {};
 }
 
 Result<> AppendFile::AppendFrom(int source, uint64_t offset, uint64_t bytes) {
@@ -93,7 +165,7 @@ Result<> AppendFile::CopyByHand(int source, uint64_t offset, uint64_t bytes) {
 }
 
 std::optional<AppendFile::Run> AppendFile::TakeWritebackDue() {
-  if (size_ - writeback_from_ < kWritebackBytes) return std::nullopt;
+  if (path_ == Path::kDirect || size_ - writeback_from_ < kWritebackBytes) return std::nullopt;
   const Run due{writeback_from_, size_ - writeback_from_};
   writeback_from_ = size_;
   return due;

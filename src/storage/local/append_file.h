@@ -4,6 +4,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "storage/local/file_descriptor.h"
@@ -11,13 +12,17 @@
 
 namespace spillway::storage {
 
-/// A file that grows at its end. The disk is set to work early (StartWriteback), so that Sync has
-/// little left to wait for. Not thread-safe, but for StartWriteback.
+/// A file that grows at its end. The disk is set to work early, so that Sync has little left to
+/// wait for. Not thread-safe, but for StartWriteback.
 class AppendFile {
  public:
+  /// How bytes reach the disk. kDirect spares large appends the page cache (O_DIRECT), whose pages
+  /// cost more than the bytes' own way where memory is scarce or virtual; the file then ends in up
+  /// to kBlockBytes of padding until it is truncated. Falls back where the file system refuses.
+  enum class Path { kCached, kDirect };
+
   /// `file` is empty; `shown` names it in errors.
-  AppendFile(FileDescriptor file, std::string shown)
-      : file_(std::move(file)), shown_(std::move(shown)) {}
+  AppendFile(FileDescriptor file, std::string shown, Path path = Path::kCached);
 
   /// Adds the pieces and returns where they begin. After a failure the file counts as long as
   /// before.
@@ -46,12 +51,20 @@ class AppendFile {
   const std::string& shown() const { return shown_; }
 
  private:
+  /// What direct writes are aligned to, in memory and in the file.
+  static constexpr size_t kBlockBytes = 4096;
+
+  Result<> AppendCached(std::span<const Bytes> pieces);
+  Result<> AppendDirect(std::span<const Bytes> pieces);
+  Result<> WriteBlocks(std::span<const std::byte> blocks, uint64_t offset);
   Result<uint64_t> CopyInKernel(int source, uint64_t offset, uint64_t bytes);
   Result<> CopyByHand(int source, uint64_t offset, uint64_t bytes);
   Error Refused(int errno_value, std::string_view tried) const;
 
   FileDescriptor file_;
   std::string shown_;
+  Path path_;
+  std::vector<std::byte> last_block_;  ///< What a direct file's last, unfilled block holds.
   uint64_t size_ = 0;
   uint64_t writeback_from_ = 0;
   std::optional<Error> lost_;

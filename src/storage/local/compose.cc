@@ -4,6 +4,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <vector>
 
@@ -46,14 +47,16 @@ bool StandsAt(const DirectoryTree& tree, std::string_view path, const struct sta
   return named && named->st_dev == open_file.st_dev && named->st_ino == open_file.st_ino;
 }
 
-/// `file` is locked, so nobody else moves it.
-Result<bool> MoveStage(const DirectoryTree& tree, AppendFile& file, const ObjectRange& whole,
+/// `file` is locked, so nobody else moves it. `appended` are the bytes it got, if known.
+Result<bool> MoveStage(const DirectoryTree& tree, AppendFile& file,
+                       std::optional<uint64_t> appended, const ObjectRange& whole,
                        std::string_view key) {
   struct stat status;
   if (fstat(file.fd(), &status) != 0)
     return std::unexpected(PathError(errno, "read", file.shown()));
   if (!StandsAt(tree, whole.key, status)) return false;
-  TRY(RequireHeld(whole, static_cast<uint64_t>(status.st_size), tree));
+  const auto bytes = static_cast<uint64_t>(status.st_size);
+  TRY(RequireHeld(whole, std::min(bytes, appended.value_or(bytes)), tree));
   TRY(file.Truncate(whole.bytes));
   TRY(file.Sync());
   if (auto moved = MoveDurably(tree, whole.key, key, Overwrite::kAllowed); !moved) {
@@ -81,13 +84,15 @@ std::optional<ObjectRange> WholeStage(std::span<const ObjectRange> ranges) {
 
 Result<bool> PublishByMove(const DirectoryTree& tree, OpenStages& open_stages,
                            const ObjectRange& whole, std::string_view key) {
-  if (auto sealed = open_stages.Seal(whole.key)) return MoveStage(tree, sealed->file, whole, key);
+  if (auto sealed = open_stages.Seal(whole.key)) {
+    return MoveStage(tree, sealed->file, sealed->file.size(), whole, key);
+  }
   auto opened = tree.OpenFile(whole.key, O_RDWR);
   if (!opened && opened.error() == ENOENT) return false;
   if (!opened) return std::unexpected(PathError(opened.error(), "open", tree.Show(whole.key)));
   if (flock(opened->get(), LOCK_EX | LOCK_NB) != 0) return false;
   AppendFile file(*std::move(opened), tree.Show(whole.key));
-  return MoveStage(tree, file, whole, key);
+  return MoveStage(tree, file, std::nullopt, whole, key);
 }
 
 Result<> PublishByCopy(const DirectoryTree& tree, std::span<const ObjectRange> ranges,

@@ -190,8 +190,9 @@ Result<std::unique_ptr<Stage>> LocalStore::CreateStage(std::string_view key) {
   auto file = tree_.CreateFile(key, Missing::kCreateDurable);
   if (!file) return std::unexpected(PathError(file.error(), "create", tree_.Show(key)));
   flock(file->get(), LOCK_EX | LOCK_NB);
-  return std::make_unique<LocalStage>(open_stages_, std::string(key),
-                                      AppendFile(*std::move(file), tree_.Show(key)));
+  return std::make_unique<LocalStage>(
+      open_stages_, std::string(key),
+      AppendFile(*std::move(file), tree_.Show(key), AppendFile::Path::kDirect));
 }
 
 Result<> LocalStore::Sync(std::string_view key) {

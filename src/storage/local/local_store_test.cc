@@ -15,6 +15,7 @@
 #include <set>
 #include <thread>
 
+#include "base/random.h"
 #include "base/scratch_directory.h"
 #include "storage/conformance.h"
 
@@ -152,6 +153,35 @@ TEST_F(LocalStoreTest, AWholeStageIsMovedNotCopied) {
   EXPECT_EQ(FileText("out/a.csv"), "onetwo");
   EXPECT_THAT(Append(*stage, "late"), FailsWith(ErrorCode::kConflict));
   EXPECT_THAT(Tree(), ElementsAre("out", "out/a.csv"));
+}
+
+TEST_F(LocalStoreTest, AppendsOfAnySizeStandOneBehindTheOther) {
+  Random random(42);
+  auto stage = store_->CreateStage(kStageKey).value();
+  std::string whole;
+  std::vector<ObjectRange> ranges;
+  for (const size_t bytes :
+       {1u, 4095u, 4096u, 4097u, 0u, 100u, (1u << 20) - 7, 1u << 20, 3'000'001u, 5u}) {
+    std::string text(bytes, ' ');
+    for (char& letter : text) letter = static_cast<char>('a' + random.Below(26));
+    ranges.push_back(Append(*stage, text).value());
+    whole += text;
+  }
+  ASSERT_TRUE(store_->Compose("a.csv", ranges));
+  EXPECT_EQ(FileText("a.csv"), whole);
+}
+
+TEST_F(LocalStoreTest, TheStageOfAKilledProcessIsMovedWithoutItsPadding) {
+  const pid_t child = fork();
+  if (child == 0) {
+    auto stage = store_->CreateStage(kStageKey).value();
+    Append(*stage, "one").value();
+    raise(SIGKILL);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_TRUE(store_->Compose("a.csv", std::vector<ObjectRange>{{std::string(kStageKey), 0, 3}}));
+  EXPECT_EQ(FileText("a.csv"), "one");
 }
 
 TEST_F(LocalStoreTest, TheStageOfAProcessThatEndedIsMoved) {

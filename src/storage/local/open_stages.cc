@@ -30,6 +30,7 @@ LocalStage::LocalStage(OpenStages& open_stages, std::string key, AppendFile file
 LocalStage::~LocalStage() {
   open_stages_.Drop(key_, *this);
   std::lock_guard until_released_by_compose(mutex_);
+  if (!sealed_) static_cast<void>(file_.Truncate(file_.size()));
 }
 
 Result<ObjectRange> LocalStage::Append(std::span<const Bytes> pieces) {
