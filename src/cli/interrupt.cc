@@ -4,14 +4,11 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <ctime>
 
 #include "cli/exit_code.h"
 
 namespace spillway::cli {
 namespace {
-
-constexpr timespec kLook{.tv_sec = 0, .tv_nsec = 50'000'000};
 
 sigset_t Signals() {
   sigset_t signals;
@@ -29,14 +26,17 @@ Interrupt::Interrupt() {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 }
 
-Interrupt::~Interrupt() = default;
+Interrupt::~Interrupt() {
+  if (!listener_.joinable()) return;
+  listener_.request_stop();
+  pthread_kill(listener_.native_handle(), SIGTERM);
+}
 
 void Interrupt::Listen(std::function<void()> on_first) {
   listener_ = std::jthread([on_first = std::move(on_first)](std::stop_token stop) {
     const sigset_t signals = Signals();
     std::jthread first;
-    while (!stop.stop_requested()) {
-      if (sigtimedwait(&signals, nullptr, &kLook) < 0) continue;
+    for (int received; sigwait(&signals, &received) == 0 && !stop.stop_requested();) {
       if (first.joinable()) _exit(static_cast<int>(ExitCode::kCancelled));
       first = std::jthread(on_first);
     }

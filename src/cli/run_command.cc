@@ -18,8 +18,14 @@
 namespace spillway::cli {
 namespace {
 
-constexpr std::chrono::milliseconds kFirstLook{1};
-constexpr std::chrono::milliseconds kLookMax{20};
+constexpr std::chrono::milliseconds kLookMin{1};
+constexpr std::chrono::milliseconds kLookMax{50};
+
+/// Looks often at first: a sixteenth of the time that passed is what a job may end unseen.
+std::chrono::milliseconds PauseAfter(std::chrono::steady_clock::duration passed) {
+  const auto due = std::chrono::duration_cast<std::chrono::milliseconds>(passed / 16);
+  return std::clamp(due, kLookMin, kLookMax);
+}
 
 struct RunFlags {
   ExportFlags request;
@@ -37,7 +43,7 @@ std::string Note(const engine::Job& job, bool interrupted) {
 Result<engine::Job> Watch(Deployment& deployment, const std::string& job_id,
                           const std::atomic<bool>& interrupted, bool quiet) {
   ProgressBar bar(job_id.substr(0, 8), "rows");
-  std::chrono::milliseconds pause = kFirstLook;
+  const auto began = std::chrono::steady_clock::now();
   while (true) {
     engine::Job job = TRY(deployment.store().Get(job_id));
     if (IsFinal(job.state)) return job;
@@ -45,8 +51,7 @@ Result<engine::Job> Watch(Deployment& deployment, const std::string& job_id,
       bar.Show(job.counts.written + job.counts.excluded, job.counts.planned,
                Note(job, interrupted));
     }
-    std::this_thread::sleep_for(pause);
-    pause = std::min(pause * 2, kLookMax);
+    std::this_thread::sleep_for(PauseAfter(std::chrono::steady_clock::now() - began));
   }
 }
 
