@@ -101,7 +101,9 @@ class TimedStore final : public store::JobStore {
   Result<std::vector<engine::Job>> Stalled(Timestamp before, size_t limit) override {
     return store_.Stalled(before, limit);
   }
-  Result<std::vector<std::string>> WaitingGroups() override { return store_.WaitingGroups(); }
+  Result<std::vector<std::string>> WaitingGroups(Timestamp before) override {
+    return store_.WaitingGroups(before);
+  }
 
  private:
   store::JobStore& store_;

@@ -35,6 +35,7 @@ class LinesRecipe final : public recipe::Recipe {
   int64_t rows = 2;
   int64_t planned_more = 0;   ///< By the plan than by its chunks.
   bool drops_a_part = false;  ///< On assembling.
+  std::optional<Error> no_destination;
   std::function<Result<>(const Chunk&)> before_chunk = [](const Chunk&) { return Result<>(); };
   std::function<Result<>()> before_assembly = [] { return Result<>(); };
 
@@ -44,6 +45,7 @@ class LinesRecipe final : public recipe::Recipe {
         .tenant = request.tenant, .group = "group", .parameters = request.parameters};
   }
   Result<recipe::Destination> DestinationOf(const Job& job) const override {
+    if (no_destination.has_value()) return std::unexpected(*no_destination);
     return recipe::Destination{.store = &store_, .directory = "out/" + job.id};
   }
   Result<recipe::Plan> MakePlan(const Job& /*job*/, std::stop_token /*stop*/) const override {
@@ -347,6 +349,79 @@ TEST_F(ActsTest, ACancellationWaitsForWorkersThatStillWrite) {
   clock_.Advance(options_.lease);
   EXPECT_FALSE(DiscardJob(context_, job_id, random_)->again_in.has_value());
   EXPECT_EQ(store_.Get(job_id)->state, JobState::kCancelled);
+}
+
+TEST_F(ActsTest, ACancellationThatCannotDiscardEndsAndSaysWhatRemains) {
+  const std::string job_id = Submit();
+  RunUntil(job_id, JobPhase::kProcessing);
+  ASSERT_TRUE(engine_.Cancel(job_id, "ada", "a typo").has_value());
+  lines_->no_destination = Error{.code = ErrorCode::kPermissionDenied, .message = "read only"};
+  EXPECT_FALSE(DiscardJob(context_, job_id, random_)->again_in.has_value());
+  const Job job = *store_.Get(job_id);
+  EXPECT_EQ(job.state, JobState::kCancelled);
+  EXPECT_EQ(job.failure->message, "read only");
+  EXPECT_EQ(ReceiptFromJson(job.outcome)->remaining, Staging::PrefixOf(job_id));
+}
+
+TEST_F(ActsTest, DiscardingHasThreeAttemptsOfItsOwn) {
+  lines_->chunks = 0;
+  const auto cancelled = [this](std::string parameters) {
+    const std::string job_id = Submit(std::move(parameters));
+    for (int crash = 0; crash < 5; ++crash) {
+      static_cast<void>(store_.AcquireJob(job_id, "crash", options_.lease));
+      clock_.Advance(options_.lease);
+    }
+    EXPECT_TRUE(engine_.Cancel(job_id, "ada", "a typo").has_value());
+    return job_id;
+  };
+  const std::string given_up = cancelled("1");
+  lines_->no_destination =
+      Error{.code = ErrorCode::kUnavailable, .message = "away", .retryable = true};
+  EXPECT_TRUE(DiscardJob(context_, given_up, random_)->again_in.has_value());
+  EXPECT_EQ(store_.Get(given_up)->failure->message, "away");
+  EXPECT_TRUE(DiscardJob(context_, given_up, random_)->again_in.has_value());
+  EXPECT_FALSE(DiscardJob(context_, given_up, random_)->again_in.has_value());
+  EXPECT_EQ(store_.Get(given_up)->state, JobState::kCancelled);
+  EXPECT_EQ(store_.Get(given_up)->failure->message, "away");
+
+  const std::string recovered = cancelled("2");
+  EXPECT_TRUE(DiscardJob(context_, recovered, random_)->again_in.has_value());
+  lines_->no_destination.reset();
+  EXPECT_FALSE(DiscardJob(context_, recovered, random_)->again_in.has_value());
+  EXPECT_EQ(store_.Get(recovered)->state, JobState::kCancelled);
+  EXPECT_FALSE(store_.Get(recovered)->failure.has_value());
+  EXPECT_EQ(ReceiptFromJson(store_.Get(recovered)->outcome)->remaining, "");
+}
+
+TEST_F(ActsTest, ACancellationThatWentToAnotherQueueIsCarriedOut) {
+  store::MemoryDatabase elsewhere;
+  store::MemoryQueue another_queue(elsewhere, clock_);
+  Engine another(store_, another_queue, recipes_, clock_, options_);
+  std::string job_id;
+  bool asked = false;
+  lines_->before_chunk = [&](const Chunk& chunk) -> Result<> {
+    if (std::exchange(asked, true)) return {};
+    EXPECT_TRUE(another.Cancel(job_id, "ada", "a typo").has_value());
+    store_.Answer(job_id + "/" + std::to_string(chunk.index),
+                  {.held = true, .cancel_requested = true});
+    heartbeat_.Beat();
+    return Fail(ErrorCode::kCancelled, "stopped");
+  };
+  job_id = Submit();
+  Worker worker(context_);
+  BatchSize batch;
+  for (int step = 0; step < 10; ++step) static_cast<void>(worker.Step(random_, batch));
+  EXPECT_EQ(store_.Get(job_id)->state, JobState::kCancelled);
+}
+
+TEST_F(ActsTest, AJobJustRequestedIsLetInByItsRequesterAlone) {
+  const Job job =
+      store_.Create({.task_id = "task", .recipe = "lines", .group = "group"}, false)->job;
+  ASSERT_TRUE(Rescue(context_).has_value());
+  EXPECT_EQ(store_.Get(job.id)->state, JobState::kPending);
+  clock_.Advance(options_.lease + std::chrono::seconds(1));
+  ASSERT_TRUE(Rescue(context_).has_value());
+  EXPECT_EQ(store_.Get(job.id)->state, JobState::kProcessing);
 }
 
 TEST_F(ActsTest, LeftoversOfJobsThatAreOverAreRemovedAndThoseOfOthersAreNot) {

@@ -11,8 +11,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kLookAgain{20};
 constexpr size_t kPage = 500;
-/// Looking whether workers have let go counts as attempts too: how many there were says nothing.
-constexpr int64_t kDiscardAttempts = 2;
 
 /// Whether some worker may still be writing.
 Result<bool> InWork(Context& context, const Job& job) {
@@ -28,36 +26,50 @@ Result<bool> InWork(Context& context, const Job& job) {
   }
 }
 
-Result<Receipt> Discard(Context& context, const Job& job) {
+Result<> Discard(Context& context, const Job& job, Receipt& receipt) {
   const recipe::Recipe* recipe = TRY(context.recipes.Find(job.recipe));
   const recipe::Destination destination = TRY(recipe->DestinationOf(job));
   context.stagings.Drop(job.id);
-  return RemoveStaged(*destination.store, job.id);
+  return RemoveStaged(*destination.store, job.id, receipt);
+}
+
+bool IsToBeDiscarded(const Job& job) {
+  return job.state == JobState::kProcessing && job.cancel_requested_at.has_value() &&
+         job.phase < JobPhase::kCompleted;
 }
 
 }  // namespace
 
 Result<Verdict> DiscardJob(Context& context, std::string_view job_id, Random& random) {
+  // Looking whether workers have let go must not count as an attempt.
+  const Result<Job> seen = context.store.Get(job_id);
+  if (!seen.has_value() && seen.error().code != ErrorCode::kNotFound)
+    return std::unexpected(seen.error());
+  if (!seen.has_value() || !IsToBeDiscarded(*seen)) return Verdict::Done();
+  if (TRY(InWork(context, *seen))) return Verdict::Again(kLookAgain);
   bool busy = false;
   std::optional<HeldJob> held = TRY(HoldJob(context, job_id, &busy));
   if (!held.has_value()) return busy ? Verdict::Again(kLookAgain) : Verdict::Done();
-  const bool wanted =
-      held->job.cancel_requested_at.has_value() && held->job.phase < JobPhase::kCompleted;
-  if (!wanted || TRY(InWork(context, held->job))) {
-    TRY(context.store.Update(held->lease(), {.release = true}));
-    return wanted ? Verdict::Again(kLookAgain) : Verdict::Done();
+
+  Receipt receipt;
+  const Result<> discarded = Discard(context, held->job, receipt);
+  std::optional<Error> failure;
+  if (!discarded.has_value()) {
+    failure = discarded.error();
+    const bool retry = ShouldRetry(*failure, held->job.attempts, context.options);
+    context.log.Warning("staged files not removed", {{"job", job_id},
+                                                     {"attempt", held->job.attempts},
+                                                     {"retry", retry},
+                                                     {"error", failure->message}});
+    if (retry) {
+      TRY(context.store.Update(held->lease(), {.failure = failure, .release = true}));
+      return Verdict::Again(Backoff(*failure, held->job.attempts, context.options, random));
+    }
+    receipt.remaining = Staging::PrefixOf(job_id);
   }
-  const Result<Receipt> receipt = Discard(context, held->job);
-  if (!receipt.has_value()) {
-    context.log.Warning("staged files not removed",
-                        {{"job", job_id}, {"error", receipt.error().message}});
-    TRY(context.store.Update(held->lease(), {.release = true}));
-    return Verdict::Again(Backoff(receipt.error(), kDiscardAttempts, context.options, random));
-  }
-  TRY(context.store.Update(held->lease(), {.state = JobState::kCancelled,
-                                           .outcome = ToJson(*receipt),
-                                           .actor = context.owner,
-                                           .cause = "cancelled; staged files removed"}));
+  TRY(context.store.Update(
+      held->lease(),
+      {.state = JobState::kCancelled, .outcome = ToJson(receipt), .failure = std::move(failure)}));
   TRY(AdmitNext(context, held->job.group));
   return Verdict::Done();
 }
@@ -70,7 +82,8 @@ Result<int64_t> RemoveLeftovers(Context& context) {
       if (!job.has_value() && job.error().code == ErrorCode::kNotFound) continue;
       if (!job.has_value()) return std::unexpected(job.error());
       if (job->state != JobState::kSucceeded && job->state != JobState::kCancelled) continue;
-      const Receipt receipt = TRY(RemoveStaged(*store, job_id));
+      Receipt receipt;
+      TRY(RemoveStaged(*store, job_id, receipt));
       context.log.Info("leftovers removed",
                        {{"job", job_id}, {"objects", receipt.objects_removed}});
       ++jobs;

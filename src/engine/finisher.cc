@@ -232,8 +232,8 @@ Result<> Publish(const Job& job, const recipe::Destination& destination) {
       return std::unexpected(document.error());
     }  // Else whoever held the lease before has carried it through since the first look.
   }
-  TRY(RemoveStaged(store, job.id));
-  return {};
+  Receipt removed;
+  return RemoveStaged(store, job.id, removed);
 }
 
 Result<Verdict> FailWithDead(Context& context, const HeldJob& held) {

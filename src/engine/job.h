@@ -83,8 +83,9 @@ struct Job {
   int64_t chunks_total = 0;
   int64_t chunks_succeeded = 0;
   int64_t chunks_dead = 0;
-  Counts counts;         ///< `planned` from the plan, the rest summed over succeeded chunks.
-  int64_t attempts = 0;  ///< Of the act under way (plan, finalize), since the last change of phase.
+  Counts counts;  ///< `planned` from the plan, the rest summed over succeeded chunks.
+  int64_t attempts =
+      0;  ///< Of the act under way, since the last change of phase or the request to cancel.
   std::string plan;  ///< The recipe's JSON: source snapshot, expectations. Empty before discovery.
   std::string outcome;  ///< JSON: manifest key and digest, or the receipt of a cancellation.
   std::optional<Error> failure;

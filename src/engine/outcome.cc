@@ -15,7 +15,7 @@ namespace spillway::engine {
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(OutcomeFile, name, ranges)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Outcome, files, manifest, signature)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(OutcomeReference, key, manifest_key, manifest_sha256)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Receipt, objects_removed, bytes_removed)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Receipt, objects_removed, bytes_removed, remaining)
 
 namespace {
 
@@ -59,17 +59,16 @@ Result<std::string> ReadWhole(storage::ObjectStore& store, std::string_view key)
   return text;
 }
 
-Result<Receipt> RemoveStaged(storage::ObjectStore& store, std::string_view job_id) {
+Result<> RemoveStaged(storage::ObjectStore& store, std::string_view job_id, Receipt& receipt) {
   constexpr size_t kPage = 1000;
   const std::string prefix = Staging::PrefixOf(job_id);
-  Receipt receipt;
   while (true) {
     const std::vector<storage::ObjectInfo> staged = TRY(store.List(prefix, "", kPage));
     for (const storage::ObjectInfo& object : staged) {
       receipt.bytes_removed += TRY(store.Remove(object.key));
       ++receipt.objects_removed;
     }
-    if (staged.size() < kPage) return receipt;
+    if (staged.size() < kPage) return {};
   }
 }
 

@@ -35,6 +35,7 @@ struct OutcomeReference {
 struct Receipt {
   int64_t objects_removed = 0;
   uint64_t bytes_removed = 0;
+  std::string remaining;  ///< The prefix of keys that Job::failure kept from being removed.
 };
 
 std::string ToJson(const Outcome& outcome);
@@ -47,8 +48,9 @@ Result<Receipt> ReceiptFromJson(std::string_view json);
 /// A whole object as text. For small documents.
 Result<std::string> ReadWhole(storage::ObjectStore& store, std::string_view key);
 
-/// Removes everything that any process has staged for the job.
-Result<Receipt> RemoveStaged(storage::ObjectStore& store, std::string_view job_id);
+/// Removes everything that any process has staged for the job, and counts it in `receipt`, also
+/// when it cannot remove all.
+Result<> RemoveStaged(storage::ObjectStore& store, std::string_view job_id, Receipt& receipt);
 
 /// Jobs for which anything is staged, in order.
 Result<std::vector<std::string>> StagedJobs(storage::ObjectStore& store);

@@ -88,6 +88,13 @@ store::Settlement Process(Context& context, const HeldChunks& held, const HeldCh
           .counts = result->counts};
 }
 
+/// Whoever meets a cancellation sees to it that the job is discarded: the request for that may have
+/// gone to another queue than this process's own.
+void AskForDiscarding(Context& context, std::string_view job_id) {
+  Hint(context, SendWork(context.queue,
+                         std::array{Work{.act = Act::kDiscard, .job_id = std::string(job_id)}}));
+}
+
 /// What a message's visibility becomes once its chunk is settled; none: delete it.
 std::optional<std::chrono::milliseconds> PauseAfter(const Context& context,
                                                     const store::Settlement& settlement,
@@ -132,6 +139,7 @@ Result<HeldChunks> ClaimChunks(Context& context, std::string_view job_id,
   std::vector<store::Claim> claims =
       TRY(context.store.ClaimChunks(refs, context.owner, context.options.lease));
   std::vector<std::string> done;
+  bool cancelled = false;
   for (size_t i = 0; i < claims.size(); ++i) {
     const std::string& handle = messages[i].handle;
     if (auto* chunk = std::get_if<Chunk>(&claims[i])) {
@@ -141,9 +149,11 @@ Result<HeldChunks> ClaimChunks(Context& context, std::string_view job_id,
     } else if (auto pause = PauseFor(std::get<store::ClaimRefusal>(claims[i]), context.options)) {
       Hint(context, context.queue.SetVisibility(std::array{handle}, *pause));
     } else {
+      cancelled |= std::get<store::ClaimRefusal>(claims[i]) == store::ClaimRefusal::kCancelled;
       done.push_back(handle);
     }
   }
+  if (cancelled) AskForDiscarding(context, job_id);
   if (!done.empty()) Hint(context, context.queue.Delete(done));
   if (held.chunks.empty()) return held;
 
@@ -162,7 +172,9 @@ Result<> ProcessChunks(Context& context, HeldChunks held, Random& random) {
   const std::vector<store::Settled> settled = TRY(context.store.Settle(settlements));
 
   std::vector<std::string> done;
+  bool cancelled = false;
   for (size_t i = 0; i < settled.size(); ++i) {
+    cancelled |= held.chunks[i].held->reason() == StopReason::kCancelRequested;
     if (settled[i].applied && settled[i].chunks_open == 0) {
       TRY(SendWork(context.queue, std::array{Work{.act = Act::kFinish, .job_id = held.job.id}}));
     }
@@ -175,6 +187,7 @@ Result<> ProcessChunks(Context& context, HeldChunks held, Random& random) {
     }
     LogFailure(context, held.chunks[i], settlements[i]);
   }
+  if (cancelled) AskForDiscarding(context, held.job.id);
   if (!done.empty()) Hint(context, context.queue.Delete(done));
   return {};
 }

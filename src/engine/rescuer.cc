@@ -17,11 +17,13 @@ constexpr size_t kChunksWhileBusy = 500;
 }  // namespace
 
 Result<int64_t> Rescue(Context& context) {
-  for (const std::string& group : TRY(context.store.WaitingGroups()))
-    TRY(AdmitNext(context, group));
   const Timestamp now = context.clock.Now();
-  const std::vector<Job> stalled =
-      TRY(context.store.Stalled(now - context.options.lease, kStalledMax));
+  const Timestamp silent_since = now - context.options.lease;
+  // A job that was just requested is let in by its requester, whose queue may be its own.
+  for (const std::string& group : TRY(context.store.WaitingGroups(silent_since))) {
+    TRY(AdmitNext(context, group));
+  }
+  const std::vector<Job> stalled = TRY(context.store.Stalled(silent_since, kStalledMax));
   if (stalled.empty()) return 0;
   const bool queue_is_empty = TRY(context.queue.Depth()) == 0;
   for (const Job& job : stalled) {

@@ -101,9 +101,9 @@ class ScriptedStore final : public store::JobStore {
     if (away_) return Away();
     return store_.Stalled(before, limit);
   }
-  Result<std::vector<std::string>> WaitingGroups() override {
+  Result<std::vector<std::string>> WaitingGroups(Timestamp before) override {
     if (away_) return Away();
-    return store_.WaitingGroups();
+    return store_.WaitingGroups(before);
   }
 
  private:

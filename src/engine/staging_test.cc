@@ -260,7 +260,9 @@ TEST_F(StagingTest, TheJobsOfAStoreAreFoundByWhatIsStaged) {
     for (const char* file : {"x", "y", "z"}) ASSERT_TRUE(staging.Append(file, {}).has_value());
   }
   EXPECT_EQ(*StagedJobs(store_), (std::vector<std::string>{"a-1", "a-10", "b-1"}));
-  EXPECT_EQ(RemoveStaged(store_, "a-1")->objects_removed, 3);
+  Receipt receipt;
+  ASSERT_TRUE(RemoveStaged(store_, "a-1", receipt).has_value());
+  EXPECT_EQ(receipt.objects_removed, 3);
   EXPECT_EQ(*StagedJobs(store_), (std::vector<std::string>{"a-10", "b-1"}));
 }
 

@@ -87,7 +87,7 @@ struct Settled {
 /// kCancelled without one.
 struct JobUpdate {
   /// Recorded as a Transition with `actor` and `cause`; kCancelled with those of the request.
-  /// kSucceeded clears `failure`.
+  /// kSucceeded clears `failure`; so does kCancelled, unless the update brings one.
   std::optional<engine::JobState> state;
   std::optional<engine::JobPhase> phase;  ///< A change resets `attempts`.
   std::optional<int64_t> planned;         ///< Counts::planned alone.
@@ -143,8 +143,9 @@ class JobStore {
   virtual Result<engine::Job> Update(const engine::Lease& lease, const JobUpdate& update) = 0;
 
   /// E6. A pending job is cancelled at once; one in processing is marked, which stops further
-  /// claims. So is one that waits to be redriven: it has staged bytes, which are discarded when it is
-  /// let in. kConflict when it is final or its outcome is decided (phase kCompleted).
+  /// claims and resets `attempts`, for those at discarding it. So is one that waits to be redriven:
+  /// it has staged bytes, which are discarded when it is let in. kConflict when it is final or its
+  /// outcome is decided (phase kCompleted).
   virtual Result<engine::Job> RequestCancel(std::string_view job_id, std::string_view actor,
                                             std::string_view cause) = 0;
 
@@ -186,8 +187,9 @@ class JobStore {
   /// Settle and Renew touch it; claims do not.
   virtual Result<std::vector<engine::Job>> Stalled(Timestamp before, size_t limit) = 0;
 
-  /// Groups that have pending jobs, in order of their names.
-  virtual Result<std::vector<std::string>> WaitingGroups() = 0;
+  /// Groups that have jobs pending that nothing has touched since `before`, in order of their
+  /// names.
+  virtual Result<std::vector<std::string>> WaitingGroups(Timestamp before) = 0;
 };
 
 }  // namespace spillway::store

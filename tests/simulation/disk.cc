@@ -52,6 +52,7 @@ Result<std::unique_ptr<storage::ObjectWriter>> Disk::Create(std::string_view key
 }
 
 Result<uint64_t> Disk::Remove(std::string_view key) {
+  if (sealed_) return Fail(ErrorCode::kUnavailable, "simulated: the disk removes nothing");
   const uint64_t bytes = TRY(store_.Remove(key));
   synced_.erase(std::string(key));
   Changed(std::string(key));

@@ -29,6 +29,8 @@ class Disk final : public storage::ObjectStore {
 
   /// Loses, cuts and garbles what was not synced. Every process has to be dead.
   void Reboot(Random& random);
+  /// Nothing staged can be removed any more, until it is unsealed.
+  void Seal(bool sealed) { sealed_ = sealed; }
   bool was_rebooted() const { return epoch_ > 1; }
 
   Result<std::unique_ptr<storage::ObjectWriter>> Create(std::string_view key,
@@ -65,6 +67,7 @@ class Disk final : public storage::ObjectStore {
   storage::MemoryStore store_;
   std::map<std::string, uint64_t> synced_;  ///< Bytes of each stage.
   int epoch_ = 1;
+  bool sealed_ = false;
   Observer changed_;
 };
 

@@ -168,8 +168,8 @@ Result<std::vector<Job>> FaultyStore::Stalled(Timestamp before, size_t limit) {
   return process_.Call("", "", [&] { return store_.Stalled(before, limit); });
 }
 
-Result<std::vector<std::string>> FaultyStore::WaitingGroups() {
-  return process_.Call("", "", [&] { return store_.WaitingGroups(); });
+Result<std::vector<std::string>> FaultyStore::WaitingGroups(Timestamp before) {
+  return process_.Call("", "", [&] { return store_.WaitingGroups(before); });
 }
 
 }  // namespace spillway::simulation

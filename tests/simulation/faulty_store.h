@@ -36,7 +36,7 @@ class FaultyStore final : public store::JobStore {
                                                 int64_t after, size_t limit) override;
   Result<engine::Job> Redrive(std::string_view job_id, std::string_view actor) override;
   Result<std::vector<engine::Job>> Stalled(Timestamp before, size_t limit) override;
-  Result<std::vector<std::string>> WaitingGroups() override;
+  Result<std::vector<std::string>> WaitingGroups(Timestamp before) override;
 
  private:
   JobStore& store_;

@@ -206,7 +206,7 @@ void Invariants::CheckFinal(JobBook& book, const Job& job) {
       break;
     case JobState::kCancelled:
       CheckNothingPublished(job);
-      CheckStagedIsGone(book, job);
+      if (!job.failure.has_value()) CheckStagedIsGone(book, job);
       if (job.started_at.has_value() && !engine::ReceiptFromJson(job.outcome).has_value()) {
         Violate("E6: " + job.id + " was cancelled without a receipt");
       }

@@ -72,7 +72,9 @@ class ForwardingStore : public store::JobStore {
   Result<std::vector<Job>> Stalled(Timestamp before, size_t limit) override {
     return store_.Stalled(before, limit);
   }
-  Result<std::vector<std::string>> WaitingGroups() override { return store_.WaitingGroups(); }
+  Result<std::vector<std::string>> WaitingGroups(Timestamp before) override {
+    return store_.WaitingGroups(before);
+  }
 
  protected:
   JobStore& store_;

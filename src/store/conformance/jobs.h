@@ -122,8 +122,10 @@ TEST_P(JobStoreConformance, AdmitsTheOldestUpToTheLimitOfItsGroup) {
   std::vector<std::string> ids;
   for (const char* task : {"c", "a", "b", "d"}) ids.push_back(Create(task).id);
   const std::string elsewhere = Create("e", "other group").id;
-  EXPECT_EQ(Must(store_->WaitingGroups()), (std::vector<std::string>{"group", "other group"}));
+  EXPECT_EQ(Must(store_->WaitingGroups(Timestamp::max())),
+            (std::vector<std::string>{"group", "other group"}));
 
+  EXPECT_TRUE(Must(store_->WaitingGroups(Must(store_->Get(ids[0])).created_at)).empty());
   EXPECT_FALSE(Must(store_->Admit("group", 0)));
   EXPECT_FALSE(Must(store_->Admit("no group", 3)));
   clock_.Advance(seconds(5));
@@ -134,13 +136,13 @@ TEST_P(JobStoreConformance, AdmitsTheOldestUpToTheLimitOfItsGroup) {
   EXPECT_EQ(Must(store_->Admit("group", 2))->id, ids[1]);
   EXPECT_FALSE(Must(store_->Admit("group", 2)));
   EXPECT_EQ(Must(store_->Admit("other group", 1))->id, elsewhere);
-  EXPECT_EQ(Must(store_->WaitingGroups()), std::vector<std::string>{"group"});
+  EXPECT_EQ(Must(store_->WaitingGroups(Timestamp::max())), std::vector<std::string>{"group"});
 
   Must(store_->Update(Hold(ids[1]), ToFailed()));
   EXPECT_EQ(Must(store_->Admit("group", 2))->id, ids[2]);
   EXPECT_FALSE(Must(store_->Admit("group", 2)));
   EXPECT_EQ(Must(store_->Admit("group", 3))->id, ids[3]);
-  EXPECT_TRUE(Must(store_->WaitingGroups()).empty());
+  EXPECT_TRUE(Must(store_->WaitingGroups(Timestamp::max())).empty());
 }
 
 TEST_P(JobStoreConformance, AJobHasOneHolderAtATime) {
@@ -343,6 +345,21 @@ TEST_P(JobStoreConformance, AJobInProcessingIsMarkedAndThenDiscarded) {
   EXPECT_EQ(Must(store_->History(job.id)).back().cause, "wrong dates");
   EXPECT_FALSE(RenewOne(*store_, LeaseOf(chunk)).held);
   EXPECT_FALSE(SettleOne(Success(chunk)).applied);
+}
+
+TEST_P(JobStoreConformance, DiscardingHasAttemptsAndAFailureOfItsOwn) {
+  const Error failure{.code = ErrorCode::kUnavailable, .message = "away"};
+  for (const bool discarded : {true, false}) {
+    const Job job = Processing(discarded ? "discarded" : "not discarded");
+    Must(store_->Update(Hold(job.id), {.failure = failure, .release = true}));
+    EXPECT_EQ(Must(store_->RequestCancel(job.id, "ada", "a typo")).attempts, 0);
+    EXPECT_EQ(Must(store_->Get(job.id)).attempts, 0);
+    const Lease lease = Hold(job.id);
+    JobUpdate update{.state = JobState::kCancelled, .outcome = "receipt"};
+    if (!discarded) update.failure = failure;
+    Must(store_->Update(lease, update));
+    EXPECT_EQ(Must(store_->Get(job.id)).failure.has_value(), !discarded);
+  }
 }
 
 TEST_P(JobStoreConformance, TheCommitPointAndACancellationExcludeEachOther) {

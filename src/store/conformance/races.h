@@ -76,7 +76,7 @@ TEST_P(JobStoreConformance, RacingAdmissionsKeepOrderAndLimit) {
       while (true) {
         const std::optional<Job> job = Must(store.Admit(group, 1));
         if (!job) {
-          if (Must(store.WaitingGroups()).empty()) return;
+          if (Must(store.WaitingGroups(Timestamp::max())).empty()) return;
           std::this_thread::yield();
           continue;
         }
@@ -102,7 +102,7 @@ TEST_P(JobStoreConformance, RacingAdmissionsNeverExceedTheLimit) {
     while (true) {
       const std::optional<Job> job = Must(store.Admit("group", 3));
       if (!job) {
-        if (Must(store.WaitingGroups()).empty()) return;
+        if (Must(store.WaitingGroups(Timestamp::max())).empty()) return;
         std::this_thread::yield();
         continue;
       }

@@ -239,7 +239,8 @@ Result<Job> MemoryStore::Update(const engine::Lease& lease, const JobUpdate& upd
     const bool cancelled = *update.state == JobState::kCancelled;
     TRY(Move(entry, job, *update.state, cancelled ? entry.cancel_actor : update.actor,
              cancelled ? entry.cancel_cause : update.cause));
-    if (*update.state == JobState::kSucceeded) job.failure.reset();
+    if (*update.state == JobState::kSucceeded || (cancelled && !update.failure))
+      job.failure.reset();
   }
   entry.job = job;
   return job;
@@ -255,6 +256,7 @@ Result<Job> MemoryStore::RequestCancel(std::string_view job_id, std::string_view
               "its outcome is decided; it is too late to cancel"));
   if (job.cancel_requested_at) return job;
   job.cancel_requested_at = job.updated_at = clock_.Now();
+  job.attempts = 0;
   entry.cancel_actor = actor;
   entry.cancel_cause = cause;
   if (job.state == JobState::kPending && job.phase < JobPhase::kProcessing) {
@@ -310,11 +312,13 @@ Result<std::vector<Job>> MemoryStore::Stalled(Timestamp before, size_t limit) {
   return stalled;
 }
 
-Result<std::vector<std::string>> MemoryStore::WaitingGroups() {
+Result<std::vector<std::string>> MemoryStore::WaitingGroups(Timestamp before) {
   std::lock_guard lock(database_.mutex_);
   std::set<std::string> groups;
   for (const Entry& entry : database_.jobs_) {
-    if (entry.job.state == JobState::kPending) groups.insert(entry.job.group);
+    if (entry.job.state == JobState::kPending && entry.job.updated_at < before) {
+      groups.insert(entry.job.group);
+    }
   }
   return std::vector<std::string>(groups.begin(), groups.end());
 }

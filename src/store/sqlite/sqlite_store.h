@@ -23,7 +23,7 @@ class SqliteStore final : public JobStore {
                                     std::string_view cause) override;
   Result<engine::Job> Redrive(std::string_view job_id, std::string_view actor) override;
   Result<std::vector<engine::Job>> Stalled(Timestamp before, size_t limit) override;
-  Result<std::vector<std::string>> WaitingGroups() override;
+  Result<std::vector<std::string>> WaitingGroups(Timestamp before) override;
 
   Result<> AddChunks(const engine::Lease& lease, std::span<const NewChunk> chunks) override;
   Result<std::vector<Claim>> ClaimChunks(std::span<const ChunkRef> refs, std::string_view owner,

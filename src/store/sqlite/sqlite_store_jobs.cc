@@ -73,7 +73,10 @@ Result<> ApplyState(Connection& connection, JobRow& row, JobState to, const JobU
                     Timestamp now) {
   TRY(RequireFinal(row.job, to));
   if (to == JobState::kSucceeded) row.job.failure.reset();
-  if (to == JobState::kCancelled) return MoveToCancelled(connection, row, now);
+  if (to == JobState::kCancelled) {
+    if (!update.failure) row.job.failure.reset();
+    return MoveToCancelled(connection, row, now);
+  }
   return Move(connection, row, to, now, update.actor, update.cause);
 }
 
@@ -155,6 +158,7 @@ Result<Job> SqliteStore::RequestCancel(std::string_view job_id, std::string_view
     if (job.cancel_requested_at) return std::move(job);
     const Timestamp now = clock_.Now();
     job.cancel_requested_at = job.updated_at = now;
+    job.attempts = 0;
     TRY(Query(connection,
               "UPDATE jobs SET cancel_requested_at = ?, cancel_actor = ?, cancel_cause = ? WHERE "
               "number = ?",

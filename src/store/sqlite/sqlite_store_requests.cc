@@ -166,11 +166,13 @@ Result<std::vector<Job>> SqliteStore::Stalled(Timestamp before, size_t limit) {
   });
 }
 
-Result<std::vector<std::string>> SqliteStore::WaitingGroups() {
-  return database_.Read([](Connection& connection) -> Result<std::vector<std::string>> {
+Result<std::vector<std::string>> SqliteStore::WaitingGroups(Timestamp before) {
+  return database_.Read([&](Connection& connection) -> Result<std::vector<std::string>> {
     std::vector<std::string> groups;
     Query rows(connection,
-               "SELECT DISTINCT job_group FROM jobs WHERE state = 'pending' ORDER BY job_group");
+               "SELECT DISTINCT job_group FROM jobs WHERE state = 'pending' AND updated_at < ? "
+               "ORDER BY job_group",
+               before);
     while (TRY(rows.Next())) groups.emplace_back(rows.Text());
     return groups;
   });
