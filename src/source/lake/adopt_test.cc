@@ -120,9 +120,27 @@ TEST_F(AdoptTest, ASecondTimeTakesOnlyWhatIsNew) {
   EXPECT_EQ(Run()->files, 0);
   EXPECT_EQ(Contents(store_, log_, schema_, "c").size(), 4);
 
+  // Nor does vacuum take what Spillway did not write: it may hold more than was copied.
   clock_.Advance(std::chrono::hours(1));
-  EXPECT_EQ(log_.Vacuum(clock_.Now())->objects, 2);
+  EXPECT_EQ(log_.Vacuum(clock_.Now())->objects, 0);
   EXPECT_EQ(Contents(store_, log_, schema_, "c").size(), 4);
+}
+
+TEST_F(AdoptTest, VacuumLeavesFilesWithColumnsThatCompactionDidNotCopy) {
+  const auto schema =
+      schema_.columns->AddField(2, arrow::field("more", arrow::int64())).ValueOrDie();
+  for (const std::string key : {"org=c/day=0/x.parquet", "org=c/day=0/y.parquet"}) {
+    PutTable(key, arrow::Table::Make(
+                      schema, {Column(arrow::StringBuilder(), std::vector<std::string>{"a", "b"}),
+                               Times({1, 2}), Column(arrow::Int64Builder(), std::vector{7, 8})}));
+  }
+  ASSERT_TRUE(Run());
+  Random random(1);
+  ASSERT_EQ(Compact(store_, log_, schema_, {}, random, {})->files_before, 2);
+  clock_.Advance(std::chrono::hours(1));
+  ASSERT_TRUE(log_.Vacuum(clock_.Now()));
+  EXPECT_TRUE(store_.Head("org=c/day=0/x.parquet")->has_value());
+  EXPECT_TRUE(store_.Head("org=c/day=0/y.parquet")->has_value());
 }
 
 TEST_F(AdoptTest, EveryFormOfTextCounts) {

@@ -56,8 +56,8 @@ class CommitLog {
   /// Removes objects that no snapshot newer than `older_than` names: files taken out by compaction,
   /// those that a crashed writer left, checkpoints that newer ones replaced. Returns their number
   /// and bytes. A writer that has worked since before `older_than` would lose its files: leave it
-  /// the time of the longest ingest. Files that Spillway neither wrote nor took out are never
-  /// touched.
+  /// the time of the longest ingest. Files that Spillway did not write are never touched: an
+  /// adopted one may hold columns that compaction did not copy.
   struct Vacuumed {
     int64_t objects = 0;
     uint64_t bytes = 0;

@@ -15,7 +15,7 @@ constexpr size_t kListed = 1000;
 /// Which objects the history of the lake speaks of.
 struct Named {
   std::set<std::string> kept;     ///< In a snapshot newer than `older_than`.
-  std::set<std::string> leaving;  ///< Only in older ones.
+  std::set<std::string> leaving;  ///< Only in older ones, and written by Spillway.
 };
 
 Result<Named> NamedObjects(const CommitLog& log, Timestamp older_than) {
@@ -28,7 +28,7 @@ Result<Named> NamedObjects(const CommitLog& log, Timestamp older_than) {
     if (commit.at >= older_than) return {};
     for (const DataFile& file : commit.removed) {
       named.kept.erase(file.key);
-      named.leaving.insert(file.key);
+      if (IsDataFileName(file.key)) named.leaving.insert(file.key);
     }
     return {};
   }));
