@@ -91,8 +91,7 @@ class AdoptedFile {
   Result<> ReadFrom(const std::shared_ptr<ParquetInput>& input, std::stop_token stop) {
     auto parquet = parquet::ParquetFileReader::Open(input);
     const auto metadata = parquet->metadata();
-    TRY(CheckColumns(*metadata));
-    const int time = metadata->schema()->ColumnIndex(schema_.time_column);
+    const int time = TRY(CheckColumns(*metadata));
     std::unique_ptr<parquet::arrow::FileReader> reader;
     auto made = parquet::arrow::FileReader::Make(arrow::default_memory_pool(), std::move(parquet));
     if (!made.ok()) return Refuse(file_.key, made.status().message());
@@ -115,8 +114,8 @@ class AdoptedFile {
   }
 
   /// By what is stored, whatever Arrow wrote beside it: strings are strings, large or in
-  /// dictionaries.
-  Result<> CheckColumns(const parquet::FileMetaData& metadata) const {
+  /// dictionaries. Returns where the time stands among the fields.
+  Result<int> CheckColumns(const parquet::FileMetaData& metadata) const {
     std::shared_ptr<arrow::Schema> stored;
     const auto status = parquet::arrow::FromParquetSchema(
         metadata.schema(), parquet::ArrowReaderProperties(), nullptr, &stored);
@@ -131,7 +130,7 @@ class AdoptedFile {
                                              found->type()->ToString(), field->type()->ToString()));
       }
     }
-    return {};
+    return stored->GetFieldIndex(schema_.time_column);
   }
 
   Result<> TakeTimes(const arrow::ChunkedArray& chunks, RowGroup& group) {
@@ -139,6 +138,12 @@ class AdoptedFile {
     const int64_t before = last_time_;
     int64_t first = 0;
     bool started = false;
+    // Arrow may have left another zone's name in the file: what is stored are instants.
+    const auto* type = dynamic_cast<const arrow::TimestampType*>(chunks.type().get());
+    if (type == nullptr || type->unit() != arrow::TimeUnit::MICRO) {
+      return Refuse(file_.key,
+                    fmt::format("its time column reads as {}", chunks.type()->ToString()));
+    }
     for (const auto& chunk : chunks.chunks()) {
       const auto& times = static_cast<const arrow::TimestampArray&>(*chunk);
       const int64_t* values = times.raw_values();

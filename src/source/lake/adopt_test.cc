@@ -6,6 +6,7 @@
 
 #include <arrow/api.h>
 #include <arrow/io/memory.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <parquet/arrow/writer.h>
@@ -141,6 +142,26 @@ TEST_F(AdoptTest, VacuumLeavesFilesWithColumnsThatCompactionDidNotCopy) {
   ASSERT_TRUE(log_.Vacuum(clock_.Now()));
   EXPECT_TRUE(store_.Head("org=c/day=0/x.parquet")->has_value());
   EXPECT_TRUE(store_.Head("org=c/day=0/y.parquet")->has_value());
+}
+
+TEST_F(AdoptTest, TimesAreReadBehindANestedColumn) {
+  const auto ints = Column(arrow::Int64Builder(), std::vector{7, 8});
+  const auto nested =
+      arrow::StructArray::Make({ints, ints}, std::vector<std::string>{"a", "b"}).ValueOrDie();
+  const auto schema =
+      arrow::schema({arrow::field("id", arrow::utf8()), arrow::field("pair", nested->type()),
+                     schema_.columns->field(1), arrow::field("last", arrow::int64())});
+  PutTable("org=c/day=0/x.parquet",
+           arrow::Table::Make(
+               schema, {Column(arrow::StringBuilder(), std::vector<std::string>{"a", "b"}), nested,
+                        Times({kDay, kDay + 1}), ints}));
+  const auto report = Run();
+  ASSERT_TRUE(report) << report.error().message;
+  const Snapshot snapshot = *log_.Read("c");
+  EXPECT_EQ(snapshot.files[0].day, 1);
+  EXPECT_EQ(snapshot.files[0].min_time().time_since_epoch().count(), kDay);
+  EXPECT_THAT(Contents(store_, log_, schema_, "c"),
+              ElementsAre(fmt::format("a|{}", kDay), fmt::format("b|{}", kDay + 1)));
 }
 
 TEST_F(AdoptTest, EveryFormOfTextCounts) {
