@@ -1,5 +1,6 @@
 #include "source/lake/adopt.h"
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <map>
@@ -14,11 +15,13 @@
 #include <fmt/format.h>
 #include <parquet/arrow/reader.h>
 #include <parquet/arrow/schema.h>
+#include <parquet/encoding.h>
 #include <parquet/exception.h>
 #include <parquet/file_reader.h>
 #include <parquet/metadata.h>
 #include <simdjson.h>
 
+#include "source/lake/column/column_reader.h"
 #include "source/lake/data_file_name.h"
 #include "source/lake/parquet_input.h"
 
@@ -102,6 +105,7 @@ class AdoptedFile {
       if (group->num_rows() == 0) {
         return Refuse(file_.key, fmt::format("its row group {} is empty", i));
       }
+      TRY(CheckChunks(*group));
       std::shared_ptr<arrow::ChunkedArray> times;
       const auto status = reader->RowGroup(i)->Column(time)->Read(&times);
       if (!status.ok()) return Refuse(file_.key, status.message());
@@ -120,6 +124,7 @@ class AdoptedFile {
     const auto status = parquet::arrow::FromParquetSchema(
         metadata.schema(), parquet::ArrowReaderProperties(), nullptr, &stored);
     if (!status.ok()) return Refuse(file_.key, status.message());
+    Decompressor decompressor;
     for (const auto& field : schema_.columns->fields()) {
       const auto found = stored->GetFieldByName(field->name());
       if (found == nullptr) {
@@ -129,8 +134,39 @@ class AdoptedFile {
         return Refuse(file_.key, fmt::format("column {:?} is {}, the lake's is {}", field->name(),
                                              found->type()->ToString(), field->type()->ToString()));
       }
+      const auto& column =
+          *metadata.schema()->Column(metadata.schema()->ColumnIndex(field->name()));
+      if (!ColumnReader::Make(column, field->type(), false,
+                              {*arrow::default_memory_pool(), decompressor})) {
+        return Refuse(file_.key, fmt::format("column {:?} is {} stored as {}, which cannot be read",
+                                             field->name(), field->type()->ToString(),
+                                             parquet::TypeToString(column.physical_type())));
+      }
     }
     return stored->GetFieldIndex(schema_.time_column);
+  }
+
+  /// Whether what Scan will meet in the pages is known to it.
+  Result<> CheckChunks(const parquet::RowGroupMetaData& group) const {
+    for (const std::string& name : schema_.columns->field_names()) {
+      const int index = group.schema()->ColumnIndex(name);
+      const auto chunk = group.ColumnChunk(index);
+      if (!Decompressor::Knows(static_cast<parquet::Compression::type>(chunk->compression()))) {
+        return Refuse(file_.key,
+                      fmt::format("column {:?} has a compression that cannot be read", name));
+      }
+      auto known = parquet::SupportedEncodings(chunk->type());
+      known.insert(known.end(),
+                   {parquet::Encoding::PLAIN_DICTIONARY, parquet::Encoding::RLE_DICTIONARY,
+                    parquet::Encoding::RLE,  // Of levels.
+                    parquet::Encoding::BIT_PACKED});
+      for (const parquet::Encoding::type encoding : chunk->encodings()) {
+        if (std::ranges::find(known, encoding) != known.end()) continue;
+        return Refuse(file_.key, fmt::format("column {:?} is encoded as {}, which cannot be read",
+                                             name, parquet::EncodingToString(encoding)));
+      }
+    }
+    return {};
   }
 
   Result<> TakeTimes(const arrow::ChunkedArray& chunks, RowGroup& group) {

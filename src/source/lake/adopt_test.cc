@@ -164,6 +164,18 @@ TEST_F(AdoptTest, TimesAreReadBehindANestedColumn) {
               ElementsAre(fmt::format("a|{}", kDay), fmt::format("b|{}", kDay + 1)));
 }
 
+TEST_F(AdoptTest, WhatScanCannotReadIsRefused) {
+  schema_.columns =
+      schema_.columns->AddField(2, arrow::field("big", arrow::decimal256(40, 2))).ValueOrDie();
+  arrow::Decimal256Builder big(arrow::decimal256(40, 2), arrow::default_memory_pool());
+  ASSERT_TRUE(big.Append(arrow::Decimal256(7)).ok());
+  PutTable("org=c/day=0/x.parquet",
+           arrow::Table::Make(schema_.columns,
+                              {Column(arrow::StringBuilder(), std::vector<std::string>{"a"}),
+                               Times({1}), big.Finish().ValueOrDie()}));
+  EXPECT_THAT(Refusal(), HasSubstr("org=c/day=0/x.parquet cannot be adopted: column \"big\""));
+}
+
 TEST_F(AdoptTest, EveryFormOfTextCounts) {
   const std::vector<std::string> ids = {"x", "y", "x"};
   const auto dictionary = arrow::DictionaryArray::FromArrays(

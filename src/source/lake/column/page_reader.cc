@@ -41,6 +41,15 @@ Decompressor::Decompressor() : zstd_(ZSTD_createDCtx()) {
 
 Decompressor::~Decompressor() { ZSTD_freeDCtx(zstd_); }
 
+bool Decompressor::Knows(parquet::Compression::type compression) {
+  if (compression == parquet::Compression::UNCOMPRESSED ||
+      compression == parquet::Compression::ZSTD) {
+    return true;
+  }
+  const auto codec = CodecOf(compression);
+  return codec != arrow::Compression::UNCOMPRESSED && arrow::util::Codec::IsAvailable(codec);
+}
+
 bool Decompressor::Decompress(parquet::Compression::type compression,
                               std::span<const std::byte> bytes, std::span<std::byte> out) {
   if (compression == parquet::Compression::ZSTD) {

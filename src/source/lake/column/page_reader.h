@@ -25,6 +25,9 @@ class Decompressor {
   Decompressor();
   ~Decompressor();
 
+  /// Whether Decompress can undo it, or nothing is to be undone.
+  static bool Knows(parquet::Compression::type compression);
+
   /// Fills `out` exactly; false where the bytes are broken or give another length.
   bool Decompress(parquet::Compression::type compression, std::span<const std::byte> bytes,
                   std::span<std::byte> out);
