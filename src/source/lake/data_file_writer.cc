@@ -134,7 +134,8 @@ std::shared_ptr<parquet::WriterProperties> FileProperties(const LakeSchema& sche
       ->compression_level(options.zstd_level)
       ->max_row_group_length(options.row_group_rows)
       ->max_rows_per_page(options.page_rows)
-      ->enable_write_page_index();
+      ->enable_write_page_index()
+      ->enable_page_checksum();
   for (int i = 0; i < sample.num_columns(); ++i) {
     const std::string& name = sample.schema()->field(i)->name();
     if (!Repeats(*sample.column(i))) builder.disable_dictionary(name);

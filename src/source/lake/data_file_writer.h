@@ -21,9 +21,10 @@ struct DataFileOptions {
   int zstd_level = 1;
 };
 
-/// Writes one Parquet file of the lake: Zstandard, dictionaries where values repeat, statistics and
-/// page index, the lake's schema without organisation. The object appears with Finish; a destructor
-/// without it leaves nothing. Memory: one row group, and its encoded pages. Used by one thread.
+/// Writes one Parquet file of the lake: Zstandard, dictionaries where values repeat, statistics,
+/// page index and page checksums, the lake's schema without organisation. The object appears with
+/// Finish; a destructor without it leaves nothing. Memory: one row group, and its encoded pages.
+/// Used by one thread.
 class DataFileWriter {
  public:
   /// `file` names key, organisation and day.

@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "source/lake/data_file_writer.h"
 #include "source/lake/sample_lake.h"
 
 namespace spillway::lake {
@@ -236,12 +237,13 @@ TEST_F(ScanTest, NoticesOtherRowsThanTheLogOrThePlanSays) {
 }
 
 TEST_F(ScanTest, BrokenBytesAreAnErrorOrHarmless) {
-  auto properties = parquet::WriterProperties::Builder()
-                        .compression(arrow::Compression::ZSTD)
-                        ->enable_page_checksum()
-                        ->build();
   const auto rows = RowsAt(kStart, 1, 3000, "r");
-  const auto unit = WholeFile(lake_.Put("day=1/f.parquet", rows, 1000, properties));
+  auto writer = DataFileWriter::Create(lake_.store(), lake_.schema(),
+                                       {.key = "day=1/f.parquet", .day = kStart / 86'400'000'000},
+                                       {.row_group_rows = 1000});
+  ASSERT_TRUE(writer) << writer.error().message;
+  ASSERT_TRUE((*writer)->Write(*lake_.Columns(rows)));
+  const auto unit = WholeFile(*(*writer)->Finish());
   const std::string bytes = lake_.Bytes("day=1/f.parquet");
   const auto whole = lake_.ScanIds(unit).value();
   int noticed = 0;
