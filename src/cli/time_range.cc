@@ -49,19 +49,20 @@ class Scanner {
     if (!Accept(any_of)) failed_ = true;
   }
 
-  /// The digits behind a decimal point, as microseconds.
+  /// The digits behind a decimal point, as microseconds, rounded up: messages have whole ones, so
+  /// that no message lies between the instant and what it is rounded to.
   microseconds Fraction() {
-    int64_t value = 0;
-    int64_t unit = 1'000'000;
+    int64_t nanoseconds = 0;
+    int64_t unit = 1'000'000'000;
     size_t digits = 0;
     while (!rest_.empty() && rest_[0] >= '0' && rest_[0] <= '9') {
       unit /= 10;
-      value += (rest_[0] - '0') * unit;
+      nanoseconds += (rest_[0] - '0') * unit;
       rest_.remove_prefix(1);
       ++digits;
     }
     if (digits == 0 || digits > 9) failed_ = true;
-    return microseconds(value);
+    return std::chrono::ceil<microseconds>(std::chrono::nanoseconds(nanoseconds));
   }
 
   char Next() const { return rest_.empty() ? '\0' : rest_[0]; }

@@ -18,13 +18,12 @@ struct TimeRangeText {
   std::string time_zone = "UTC";       ///< IANA name.
 };
 
-/// The instants meant, rounded to microseconds (of finer fractions the rest is cut off). A wall
-/// clock time that a zone skips stands for the first instant behind the gap (so a day without
-/// midnight begins where it begins); one that comes twice for its first. kInvalidArgument, naming
-/// the flag (--from, --to,
-/// --through, --time-zone), for a text that is no time, a day that is none, an unknown zone (with
-/// the nearest known one), an end that is missing or given twice, and an end that is not behind the
-/// beginning.
+/// The instants meant, rounded up to microseconds: no message lies in between. A wall clock time
+/// that a zone skips stands for the first instant behind the gap (so a day without midnight begins
+/// where it begins); one that comes twice for its first. kInvalidArgument, naming the flag (--from,
+/// --to, --through, --time-zone), for a text that is no time, a day that is none, an unknown zone
+/// (with the nearest known one), an end that is missing or given twice, and an end that is not
+/// behind the beginning.
 Result<lake::TimeRange> ParseTimeRange(const TimeRangeText& text);
 
 }  // namespace spillway::cli

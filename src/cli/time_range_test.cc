@@ -41,7 +41,15 @@ TEST(TimeRange, TimesAreOfTheZoneAndInstantsOfTheirOffset) {
   EXPECT_EQ(Range({.from = "2025-01-11T08:30:00-05:00",
                    .to = "2025-01-11t14:00:00.123456789z",
                    .time_zone = "Europe/Vienna"}),
-            "2025-01-11T13:30:00Z 2025-01-11T14:00:00.123456Z");
+            "2025-01-11T13:30:00Z 2025-01-11T14:00:00.123457Z");
+}
+
+TEST(TimeRange, FinerThanAMicrosecondIsRoundedUp) {
+  EXPECT_EQ(
+      Range({.from = "2025-01-11T23:59:59.000000001Z", .to = "2025-01-31T23:59:59.999999999Z"}),
+      "2025-01-11T23:59:59.000001Z 2025-02-01T00:00:00Z");
+  EXPECT_EQ(Range({.from = "2025-01-11T00:00:00.000001000Z", .to = "2025-01-31T23:59:59.999999Z"}),
+            "2025-01-11T00:00:00.000001Z 2025-01-31T23:59:59.999999Z");
 }
 
 TEST(TimeRange, DaysAroundChangesOfTheClockAreWhole) {
