@@ -30,7 +30,14 @@ struct Merge::Cursor {
   const int64_t* times = nullptr;
   int64_t row = 0;
   int64_t end = 0;
+  std::vector<const int32_t*> offsets;  ///< Of the batch's columns of text.
 
+  /// What the text of rows takes that follow.
+  int64_t TextBytes(int64_t rows) const {
+    int64_t bytes = 0;
+    for (const int32_t* column : offsets) bytes += column[row + rows] - column[row];
+    return bytes;
+  }
   int64_t time() const { return times[row]; }
   static bool Later(const std::unique_ptr<Cursor>& a, const std::unique_ptr<Cursor>& b) {
     return std::pair(a->time(), a->slice) > std::pair(b->time(), b->slice);
@@ -92,8 +99,10 @@ Result<std::shared_ptr<arrow::RecordBatch>> Merge::NextOfRange() {
     std::unique_ptr<Cursor> cursor = std::move(open_.back());
     open_.pop_back();
     const int64_t rows = RunOf(*cursor);
+    const int64_t bytes = cursor->TextBytes(rows);
     const bool as_it_is = open_.empty() || rows >= kLongRun;
-    if (!gathered_.empty() && (as_it_is || gathered_rows_ + rows > kBatchRows)) {
+    if (!gathered_.empty() &&
+        (as_it_is || gathered_rows_ + rows > kBatchRows || gathered_bytes_ + bytes > kBatchBytes)) {
       PutBack(std::move(cursor));
       return Gather();
     }
@@ -105,6 +114,7 @@ Result<std::shared_ptr<arrow::RecordBatch>> Merge::NextOfRange() {
       return run.rows == run.batch->num_rows() ? run.batch : run.batch->Slice(run.begin, run.rows);
     }
     gathered_rows_ += run.rows;
+    gathered_bytes_ += bytes;
     gathered_.push_back(std::move(run));
   }
 }
@@ -144,6 +154,12 @@ Result<> Merge::Refill(Cursor& cursor) {
   cursor.times = cursor.reader->times();
   cursor.row = 0;
   cursor.end = cursor.batch->num_rows();
+  cursor.offsets.clear();
+  for (const auto& column : cursor.batch->columns()) {
+    if (column->type_id() == arrow::Type::STRING || column->type_id() == arrow::Type::BINARY) {
+      cursor.offsets.push_back(static_cast<const arrow::BinaryArray&>(*column).raw_value_offsets());
+    }
+  }
   return {};
 }
 
@@ -219,7 +235,7 @@ Result<std::shared_ptr<arrow::RecordBatch>> Merge::Gather() {
   };
   auto merged = gather();
   gathered_.clear();
-  gathered_rows_ = 0;
+  gathered_rows_ = gathered_bytes_ = 0;
   if (!merged.ok())
     return Fail(ErrorCode::kInternal, "merging by time: " + merged.status().message());
   return *std::move(merged);

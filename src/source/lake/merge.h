@@ -25,7 +25,8 @@ class Merge {
         int time_index, arrow::MemoryPool& pool);
   ~Merge();
 
-  /// The next rows, at most kBatchRows; null behind the last. Errors as Scan's.
+  /// The next rows, at most kBatchRows and about twice kBatchBytes; null behind the last. Errors as
+  /// Scan's.
   Result<std::shared_ptr<arrow::RecordBatch>> Next();
 
  private:
@@ -51,6 +52,7 @@ class Merge {
   std::vector<std::unique_ptr<Cursor>> open_;  ///< A heap, the next row's cursor on top.
   std::vector<Run> gathered_;
   int64_t gathered_rows_ = 0;
+  int64_t gathered_bytes_ = 0;
   int64_t skip_;  ///< Rows yet to pass over.
 };
 

@@ -180,6 +180,44 @@ TEST_F(ScanTest, NoticesAFileCutShort) {
   }
 }
 
+/// Rows of long text that lie small in the file.
+TEST_F(ScanTest, BatchesAreBoundedInBytes) {
+  constexpr int64_t kRows = 4000;
+  const std::string body(20'000, 'x');
+  for (const bool dictionary : {true, false}) {
+    auto properties = parquet::WriterProperties::Builder();
+    properties.compression(arrow::Compression::ZSTD);
+    if (!dictionary) properties.disable_dictionary();
+    ReadUnit unit;
+    for (int file = 0; file < 2; ++file) {
+      auto rows = RowsAt(kStart + file, 2, kRows, "r");
+      std::vector<int64_t> times;
+      for (const SampleRow& row : rows) times.push_back(row.time);
+      arrow::StringBuilder bodies;
+      ASSERT_TRUE(bodies.Reserve(kRows).ok());
+      for (int64_t i = 0; i < kRows; ++i) ASSERT_TRUE(bodies.Append(body).ok());
+      const auto batch =
+          *lake_.Columns(rows)->SetColumn(3, lake_.schema().columns->field(3), *bodies.Finish());
+      const auto whole = WholeFile(
+          lake_.PutColumns(std::to_string(file), *batch, times, kRows, properties.build()));
+      unit.slices.push_back(whole.slices[0]);
+      unit.rows += whole.rows;
+    }
+    unit.range = {unit.slices[0].min_time, unit.slices[1].max_time + std::chrono::microseconds(1)};
+    int64_t rows = 0;
+    const auto scanned = Scan(
+        lake_.store(), lake_.schema(), unit, lake_.Everything(), {},
+        [&](const arrow::RecordBatch& batch) -> Result<> {
+          EXPECT_LE(static_cast<const arrow::StringArray&>(*batch.column(3)).total_values_length(),
+                    64 << 20);
+          rows += batch.num_rows();
+          return {};
+        });
+    ASSERT_TRUE(scanned) << scanned.error().message;
+    EXPECT_EQ(rows, 2 * kRows);
+  }
+}
+
 TEST_F(ScanTest, NoticesAMissingColumn) {
   auto reduced = *lake_.Columns(RowsAt(kStart, 1, 10, "r"))->RemoveColumn(3);
   std::vector<int64_t> times(10);

@@ -235,9 +235,20 @@ Result<bool> SliceReader::NextRowGroup() {
   return false;
 }
 
+Result<int64_t> SliceReader::BatchRows() {
+  int64_t row_bytes = 1;
+  for (size_t i = 0; i < readers_.size(); ++i) {
+    if (static_cast<int>(i) == columns_.time_index) continue;
+    auto bytes = readers_[i].reader->RowBytes();
+    if (!bytes.has_value()) return Failed(std::move(bytes).error(), i);
+    row_bytes += *bytes;
+  }
+  return std::min({kBatchRows, end_ - row_, kBatchBytes / row_bytes + 1});
+}
+
 Result<std::shared_ptr<arrow::RecordBatch>> SliceReader::Next() try {
   if (row_ == end_ && !TRY(NextRowGroup())) return nullptr;
-  const int64_t rows = std::min(kBatchRows, end_ - row_);
+  const int64_t rows = TRY(BatchRows());
   arrow::ArrayVector columns;
   bool same_schema = batch_schema_ != nullptr;
   for (size_t i = 0; i < readers_.size(); ++i) {

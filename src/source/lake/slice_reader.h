@@ -18,8 +18,10 @@
 
 namespace spillway::lake {
 
-/// Batches hold at most this many rows.
+/// Batches hold at most this many rows, and of long ones so few that they take about this many
+/// bytes.
 inline constexpr int64_t kBatchRows = 16384;
+inline constexpr int64_t kBatchBytes = 32 << 20;
 
 /// The error for a data file that does not hold what the log says: one line with what to do.
 std::unexpected<Error> FailDataFile(std::string_view key, std::string_view what);
@@ -69,6 +71,8 @@ class SliceReader {
   Result<bool> NextRowGroup();
   Result<> LoadChunks(int row_group);
   Result<> ReadTimes(int64_t rows);
+  /// How many rows the next batch shall have.
+  Result<int64_t> BatchRows();
   std::unexpected<Error> Failed(Error error, size_t column) const;
 
   const Slice slice_;

@@ -204,6 +204,13 @@ Result<> ColumnReader::MarkNulls(int64_t row, int64_t nulls, int64_t rows) {
   return {};
 }
 
+Result<int64_t> ColumnReader::RowBytes() {
+  if (page_left_ == 0 && !TRY(OpenPage())) return Broken("has less values than rows");
+  if (dictionary_page_) TRY(OpenDictionary());
+  return std::max(chunk_.uncompressed_bytes / std::max<int64_t>(chunk_.values, 1),
+                  LookedUpBytesMax());
+}
+
 Result<std::shared_ptr<arrow::Array>> ColumnReader::Read(int64_t rows) {
   validity_ = {};
   // What the batch looks like depends on the dictionary, which stands before the first page.

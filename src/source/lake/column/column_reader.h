@@ -40,6 +40,9 @@ class ColumnReader {
   /// Passes over rows; pages that hold no others are not decompressed.
   Result<> Skip(int64_t rows);
 
+  /// About how many bytes each of the next rows takes in memory, rather more than less.
+  Result<int64_t> RowBytes();
+
   /// The next rows.
   Result<std::shared_ptr<arrow::Array>> Read(int64_t rows);
 
@@ -65,6 +68,8 @@ class ColumnReader {
   /// Takes a dictionary page of `values` values; there is one at most. The bytes stay until the
   /// next chunk.
   virtual bool StartDictionary(std::span<const uint8_t> bytes, int64_t values) = 0;
+  /// What a row takes at most that looks up its value in the dictionary.
+  virtual int64_t LookedUpBytesMax() const { return 0; }
   /// Takes the values of a data page, which are PLAIN or in any encoding that Parquet's own
   /// decoders know.
   virtual bool StartPlain(std::span<const uint8_t> bytes) = 0;

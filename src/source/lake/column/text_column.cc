@@ -27,6 +27,7 @@ class TextColumn final : public ColumnReader {
     as_dictionary_ = false;
     dictionary_ = nullptr;
     entries_.clear();
+    longest_entry_ = 0;
   }
 
   bool StartDictionary(std::span<const uint8_t> bytes, int64_t values) override {
@@ -38,11 +39,14 @@ class TextColumn final : public ColumnReader {
       const int64_t length = TakeLength(next, end);
       if (length < 0) return false;
       entries_.push_back({next, length});
+      longest_entry_ = std::max(longest_entry_, length);
       next += length;
     }
     as_dictionary_ = dictionaries_ && chunk().dictionary_only && values <= chunk().values / 4;
     return !as_dictionary_ || MakeDictionary();
   }
+
+  int64_t LookedUpBytesMax() const override { return as_dictionary_ ? 0 : longest_entry_; }
 
   /// Reads a value's length and goes behind it; -1 where the bytes end before the value does.
   static int64_t TakeLength(const uint8_t*& next, const uint8_t* end) {
@@ -234,6 +238,7 @@ class TextColumn final : public ColumnReader {
   const uint8_t* plain_end_ = nullptr;
   RunDecoder indices_;
   std::vector<Entry> entries_;
+  int64_t longest_entry_ = 0;
   std::shared_ptr<arrow::Array> dictionary_;
   std::unique_ptr<parquet::ByteArrayDecoder> decoder_;
   std::vector<uint8_t> copy_;
