@@ -45,10 +45,13 @@ std::string Base64(std::span<const uint8_t> bytes) {
   return text;
 }
 
+constexpr std::string_view kAlgorithm = "ed25519 ";
+constexpr size_t kIdDigits = 16;
+
 /// The signature in exactly the text that Sign writes.
 std::optional<std::array<uint8_t, kSignatureBytes>> Parse(std::string_view line,
                                                           std::string_view key_id) {
-  const std::string begin = fmt::format("ed25519 {} ", key_id);
+  const std::string begin = fmt::format("{}{} ", kAlgorithm, key_id);
   if (!line.starts_with(begin) || !line.ends_with('\n')) return std::nullopt;
   const std::string_view base64 = line.substr(begin.size(), line.size() - begin.size() - 1);
   if (base64.size() != (kSignatureBytes + 2) / 3 * 4) return std::nullopt;
@@ -77,11 +80,16 @@ Result<Bio> OpenKeyFile(const std::filesystem::path& path) {
   return bio;
 }
 
+std::unexpected<Error> NoRandomness() {
+  return Fail(ErrorCode::kUnavailable, "the system has no randomness for a key now; try again");
+}
+
 std::unexpected<Error> NoKey(const std::filesystem::path& path, std::string_view what) {
   return Fail(
       ErrorCode::kInvalidArgument,
       fmt::format(
-          "{} holds no Ed25519 {} key in PEM without a passphrase; make one with 'spillway keys'",
+          "{} holds no Ed25519 {} key in PEM without a passphrase; `openssl genpkey -algorithm "
+          "ed25519` makes one, `openssl pkey -pubout` its public key",
           path.string(), what));
 }
 
@@ -112,14 +120,41 @@ Result<> WriteAll(int file, std::string_view text, const std::string& what) {
   return {};
 }
 
-Result<> WriteNewPrivateFile(const std::filesystem::path& path, std::string_view text) {
-  const std::string what = "cannot write the key " + path.string();
-  const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+/// Writes to a new file beside `path`, on the disk when this returns.
+Result<> WriteNewFile(const std::filesystem::path& path, std::string_view text, mode_t mode,
+                      const std::string& what) {
+  const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
   if (file < 0) return std::unexpected(FromErrno(errno, what));
   auto written = WriteAll(file, text, what);
   close(file);
   if (!written) unlink(path.c_str());
   return written;
+}
+
+Result<> SyncFolder(const std::filesystem::path& path, const std::string& what) {
+  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
+  const int descriptor = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return std::unexpected(FromErrno(errno, what));
+  const int status = fsync(descriptor);
+  const int error = errno;
+  close(descriptor);
+  if (status != 0) return std::unexpected(FromErrno(error, what));
+  return {};
+}
+
+/// The file is there whole or not at all; kAlreadyExists when it is there already.
+Result<> PublishFile(const std::filesystem::path& path, std::string_view text, mode_t mode) {
+  const std::string what = "cannot write the key " + path.string();
+  std::array<uint8_t, 8> tag;
+  if (RAND_bytes(tag.data(), static_cast<int>(tag.size())) != 1) return NoRandomness();
+  std::filesystem::path temporary = path;
+  temporary += fmt::format(".{:02x}", fmt::join(tag, ""));
+  TRY(WriteNewFile(temporary, text, mode, what));
+  const int status = link(temporary.c_str(), path.c_str());
+  const int error = errno;
+  unlink(temporary.c_str());
+  if (status != 0) return std::unexpected(FromErrno(error, what));
+  return SyncFolder(path, what);
 }
 
 }  // namespace
@@ -134,7 +169,7 @@ Result<VerifyingKey> VerifyingKey::Load(const std::filesystem::path& path) {
 
 std::string VerifyingKey::id() const {
   const std::string_view bytes(reinterpret_cast<const char*>(bytes_.data()), bytes_.size());
-  return ToHex(Sha256Of(bytes)).substr(0, 16);
+  return ToHex(Sha256Of(bytes)).substr(0, kIdDigits);
 }
 
 std::string VerifyingKey::ToPem() const {
@@ -157,14 +192,29 @@ bool VerifyingKey::Verify(std::string_view bytes, std::string_view signature) co
 
 Result<SigningKey> SigningKey::Generate(const std::filesystem::path& path) {
   KeyBytes seed;
-  if (RAND_bytes(seed.data(), static_cast<int>(seed.size())) != 1) {
-    return Fail(ErrorCode::kUnavailable, "the system has no randomness for a key now; try again");
-  }
+  if (RAND_bytes(seed.data(), static_cast<int>(seed.size())) != 1) return NoRandomness();
   const Key key = FromSeed(seed);
   const Bio bio(BIO_new(BIO_s_mem()));
   PEM_write_bio_PrivateKey(bio.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr);
-  TRY(WriteNewPrivateFile(path, ContentsOf(bio.get())));
-  return SigningKey(seed);
+  TRY(PublishFile(path, ContentsOf(bio.get()), 0600));
+  SigningKey made(seed);
+  // A public key that stands there is another's, perhaps one that recipients still verify with.
+  const Result<> beside = PublishFile(PublicPath(path), made.verifying_key().ToPem(), 0644);
+  if (!beside && beside.error().code != ErrorCode::kAlreadyExists)
+    return std::unexpected(beside.error());
+  return made;
+}
+
+Result<SigningKey> SigningKey::LoadOrGenerate(const std::filesystem::path& path) {
+  Result<SigningKey> key = Load(path);
+  if (key || key.error().code != ErrorCode::kNotFound) return key;
+  key = Generate(path);
+  if (!key && key.error().code == ErrorCode::kAlreadyExists) return Load(path);
+  return key;
+}
+
+std::filesystem::path SigningKey::PublicPath(std::filesystem::path path) {
+  return path.replace_extension(".pub.pem");
 }
 
 Result<SigningKey> SigningKey::Load(const std::filesystem::path& path) {
@@ -188,7 +238,14 @@ std::string SigningKey::Sign(std::string_view bytes) const {
   size_t size = signature.size();
   EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, key.get());
   EVP_DigestSign(context.get(), signature.data(), &size, Bytes(bytes), bytes.size());
-  return fmt::format("ed25519 {} {}\n", verifying_key().id(), Base64(signature));
+  return fmt::format("{}{} {}\n", kAlgorithm, verifying_key().id(), Base64(signature));
+}
+
+std::string SignerOf(std::string_view signature) {
+  if (!signature.starts_with(kAlgorithm)) return {};
+  const std::string_view id = signature.substr(kAlgorithm.size(), kIdDigits);
+  if (id.find_first_not_of("0123456789abcdef") != std::string_view::npos) return {};
+  return Parse(signature, id).has_value() ? std::string(id) : std::string();
 }
 
 }  // namespace spillway

@@ -32,9 +32,14 @@ class VerifyingKey {
 /// An Ed25519 private key. Never printed.
 class SigningKey {
  public:
-  /// Makes a key and writes it to a new PEM file (PKCS #8) that only its owner may read.
-  /// kAlreadyExists when there is a file.
+  /// Makes a key and writes it to a new PEM file (PKCS #8) that only its owner may read, and the
+  /// public key beside it. The file appears whole, or not at all; kAlreadyExists when there is one.
   static Result<SigningKey> Generate(const std::filesystem::path& path);
+  /// The key in the file; where there is none, a new one. Of several that make one at a time, all
+  /// get the same.
+  static Result<SigningKey> LoadOrGenerate(const std::filesystem::path& path);
+  /// Where the public key of a private key's file stands: signing.pub.pem beside signing.pem.
+  static std::filesystem::path PublicPath(std::filesystem::path path);
   static Result<SigningKey> Load(const std::filesystem::path& path);
 
   explicit SigningKey(std::array<uint8_t, 32> seed) : seed_(seed) {}
@@ -48,5 +53,8 @@ class SigningKey {
  private:
   std::array<uint8_t, 32> seed_;
 };
+
+/// The id of the key that a signature, as Sign writes it, says it is by; empty for anything else.
+std::string SignerOf(std::string_view signature);
 
 }  // namespace spillway

@@ -4,6 +4,9 @@
 
 #include <fstream>
 #include <memory>
+#include <string>
+#include <thread>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -137,6 +140,45 @@ TEST_F(KeyFileTest, GeneratesAFileForItsOwnerOnlyAndReadsItBack) {
   ASSERT_TRUE(from_public) << from_public.error().message;
   EXPECT_EQ(from_public->id(), made->verifying_key().id());
   EXPECT_NE(SigningKey::Generate(scratch_ / "other.pem")->Sign("x"), made->Sign("x"));
+}
+
+TEST_F(KeyFileTest, APublicKeyStandsBesideThePrivateOne) {
+  const auto made = SigningKey::Generate(scratch_ / "key.pem");
+  ASSERT_TRUE(made) << made.error().message;
+  const auto beside = VerifyingKey::Load(scratch_ / "key.pub.pem");
+  ASSERT_TRUE(beside) << beside.error().message;
+  EXPECT_EQ(beside->id(), made->verifying_key().id());
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(scratch_ / "")) {
+    names.push_back(entry.path().filename());
+  }
+  EXPECT_THAT(names, testing::UnorderedElementsAre("key.pem", "key.pub.pem"));
+}
+
+TEST_F(KeyFileTest, ThoseWhoMakeAKeyAtATimeGetTheSame) {
+  const auto path = scratch_ / "key.pem";
+  std::vector<std::string> signatures(8);
+  {
+    std::vector<std::jthread> threads;
+    for (std::string& signature : signatures) {
+      threads.emplace_back([&] {
+        const auto key = SigningKey::LoadOrGenerate(path);
+        signature = key ? key->Sign("x") : key.error().message;
+      });
+    }
+  }
+  EXPECT_THAT(signatures, testing::Each(SigningKey::Load(path)->Sign("x")));
+}
+
+TEST(SignerOf, IsTheKeyThatASignatureNames) {
+  const SigningKey key(KeyFromHex(kVectors[0].seed));
+  const std::string signature = key.Sign("manifest");
+  EXPECT_EQ(SignerOf(signature), key.verifying_key().id());
+  for (const std::string& other :
+       {std::string(), std::string("ed25519 "), signature.substr(1), signature + "x",
+        signature.substr(0, 30), "ed25519 XYZ" + signature.substr(11)}) {
+    EXPECT_EQ(SignerOf(other), "") << other;
+  }
 }
 
 TEST_F(KeyFileTest, NeverReplacesAKey) {
