@@ -65,8 +65,8 @@ enum class Quoting {
 /// NaN,
 ///   Infinity, -Infinity; binary in base64; dates 2025-01-31; times of day 23:59:59.
 /// - With an empty null marker, the empty string is "" and an absent value is nothing. In a file of
-/// one
-///   column both are "", because readers pass over empty lines: choose a marker there.
+///   one column the empty string is always "", because readers pass over empty lines; so is an
+///   absent value without a marker: choose one there.
 struct CsvOptions {
   /// An ASCII sign that stands in no number, time or base64, nor shares its low four bits with a
   /// quote, CR or LF (*, ], } do).

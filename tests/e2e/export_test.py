@@ -76,6 +76,18 @@ class ExportTest(unittest.TestCase):
         self.assertEqual(list(frame["body"]), [row["body"] for row in self.expected])
         self.assertEqual(list(frame["message_id"]), [row["message_id"] for row in self.expected])
 
+    def test_csv_of_one_column_keeps_empty_strings(self):
+        path = self.one("--columns", "body", "--null", "\\N")
+        bodies = [row["body"] for row in self.expected]
+        self.assertIn("", bodies)
+        with open(path, newline="", encoding="utf-8") as text:
+            self.assertEqual([row["body"] for row in csv.DictReader(text)], bodies)
+        frame = pandas.read_csv(path, dtype=str, keep_default_na=False)
+        self.assertEqual(list(frame["body"]), bodies)
+        rows = duckdb.sql(f"SELECT * FROM read_csv('{path}', all_varchar=true, header=true, quote='\"', escape='\"', "
+                          "delim=',', nullstr='\\N', allow_quoted_nulls=false)").fetchall()
+        self.assertEqual([body for body, in rows], bodies)
+
     def test_gzip(self):
         text = gzip.decompress(self.one("--compression", "gzip").read_bytes()).decode()
         self.assertEqual(read_csv(text), self.blank)
@@ -188,12 +200,23 @@ class ExportTest(unittest.TestCase):
         self.assertEqual(read_csv(answer.out.decode()), self.blank)
         self.assertIn("planned", answer.err)
 
-    def test_same_request_finds_its_run(self):
+    def test_same_request_finds_the_run_that_is_under_way(self):
+        request = ("run", "messages", "-o", "acme", "--from", BEGIN, "--to", END, "--null", "twice", "--detach")
+        first, again, fresh = (self.spillway.json(*request), self.spillway.json(*request),
+                               self.spillway.json(*request, "--fresh"))
+        self.assertEqual((again["id"], again["created"]), (first["id"], False))
+        self.assertEqual((fresh["run"], fresh["created"]), (2, True))
+        self.spillway.good("jobs", "cancel", fresh["id"])
+        self.assertEqual(self.spillway.json(*request)["run"], 3)
+        self.spillway.good("worker", "--until-idle")
+
+    def test_same_request_runs_anew_once_it_is_over(self):
         first, _ = self.export("--null", "idem")
         again, _ = self.export("--null", "idem")
         fresh, _ = self.export("--null", "idem", "--fresh")
-        self.assertEqual(first["id"], again["id"])
-        self.assertEqual((fresh["task_id"], fresh["run"]), (first["task_id"], 2))
+        self.assertEqual([(job["task_id"], job["run"]) for job in (again, fresh)],
+                         [(first["task_id"], 2), (first["task_id"], 3)])
+        self.assertEqual(again["created"], True)
 
     def test_runs_are_byte_for_byte_alike(self):
         for compression in ("none", "gzip", "zstd", "zip"):

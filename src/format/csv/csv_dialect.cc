@@ -9,7 +9,7 @@ char* CsvDialect::WriteCarefully(const char* text, size_t bytes, bool special, c
   const std::string_view rest =
       formula && marker().starts_with('\'') ? marker().substr(1) : marker();
   const bool like_marker = std::string_view(text, bytes) == rest;
-  const bool quoted = special || quote_all || like_marker;
+  const bool quoted = special || quote_all || like_marker || (quote_empty && bytes == 0);
   if (quoted) *out++ = '"';
   if (formula) *out++ = '\'';
   if (special) {
@@ -31,7 +31,8 @@ char* CsvDialect::WriteCarefully(const char* text, size_t bytes, bool special, c
 
 char* CsvDialect::WriteBinary(const char* bytes, size_t count, char* out) const {
   const std::string_view written(out, static_cast<size_t>(WriteBase64(bytes, count, out) - out));
-  return quote_all || written == marker() ? PutInQuotes(out, written.size()) : out + written.size();
+  const bool quoted = quote_all || written == marker() || (quote_empty && written.empty());
+  return quoted ? PutInQuotes(out, written.size()) : out + written.size();
 }
 
 char* CsvDialect::WriteBoolean(bool value, bool quoted, char* out) const {

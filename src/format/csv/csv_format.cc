@@ -49,13 +49,14 @@ class CsvFormat final : public Format {
     dialect.specials = SpecialBytes(SpecialsOf(options_.delimiter));
     dialect.quote_all = options_.quoting == Quoting::kAll;
     dialect.escape_formulas = options_.escape_formulas;
-    dialect.careful = dialect.quote_all || dialect.escape_formulas;
+    dialect.quote_empty = columns == 1;
+    dialect.careful = dialect.quote_all || dialect.escape_formulas || dialect.quote_empty;
     dialect.row_end_bytes =
         static_cast<uint8_t>(options_.line_end.copy(dialect.row_end, sizeof(dialect.row_end)));
     dialect.marker_bytes = static_cast<uint8_t>(
         options_.null_marker.copy(dialect.null_text, CsvDialect::kMarkerBytesMax));
     dialect.null_bytes = dialect.marker_bytes;
-    if (columns == 1 && dialect.marker_bytes == 0) {
+    if (dialect.quote_empty && dialect.marker_bytes == 0) {
       dialect.null_text[0] = dialect.null_text[1] = '"';
       dialect.null_bytes = 2;
     }

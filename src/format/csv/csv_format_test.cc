@@ -90,8 +90,8 @@ TEST(CsvFormat, TellsNullMarkersFromStrings) {
   ASSERT_TRUE(text.AppendValues({"NULL", "NUL", "NULLS", ""}).ok());
   ASSERT_TRUE(text.AppendNull().ok());
   const auto table = OneColumn(*text.Finish());
-  EXPECT_EQ(Encode(Bare({.null_marker = "NULL"}), table), "\"NULL\"\nNUL\nNULLS\n\nNULL\n");
-  EXPECT_EQ(Encode(Bare({.null_marker = "\\N"}), table), "NULL\nNUL\nNULLS\n\n\\N\n");
+  EXPECT_EQ(Encode(Bare({.null_marker = "NULL"}), table), "\"NULL\"\nNUL\nNULLS\n\"\"\nNULL\n");
+  EXPECT_EQ(Encode(Bare({.null_marker = "\\N"}), table), "NULL\nNUL\nNULLS\n\"\"\n\\N\n");
   // What other columns write can read like a marker, too.
   EXPECT_EQ(Encode(Bare({.null_marker = "NaN"}), Table(arrow::DoubleBuilder(), NAN)),
             "\"NaN\"\nNaN\n");
@@ -99,6 +99,23 @@ TEST(CsvFormat, TellsNullMarkersFromStrings) {
             "\"true\"\nfalse\ntrue\n");
   EXPECT_EQ(Encode(Bare({.null_marker = "NULL"}), Table(arrow::BinaryBuilder(), "\x35\x42\xcb")),
             "\"NULL\"\nNULL\n");
+}
+
+TEST(CsvFormat, KeepsRowsOfOneEmptyValue) {
+  // Readers pass over empty lines.
+  for (const bool escape : {false, true}) {
+    const CsvOptions options = Bare({.null_marker = "-", .escape_formulas = escape});
+    EXPECT_EQ(Encode(options, Table(arrow::StringBuilder(), "", "x")), "\"\"\nx\n-\n");
+    EXPECT_EQ(Encode(options, Table(arrow::LargeStringBuilder(), "")), "\"\"\n-\n");
+    EXPECT_EQ(Encode(options, Table(arrow::BinaryBuilder(), "")), "\"\"\n-\n");
+    arrow::StringDictionaryBuilder dictionary;
+    ASSERT_TRUE(dictionary.Append("").ok() && dictionary.Append("x").ok());
+    EXPECT_EQ(Encode(options, OneColumn(*dictionary.Finish())), "\"\"\nx\n");
+  }
+  CsvOptions options = Bare({.null_marker = "-"});
+  options.header = true;
+  const auto unnamed = TextTable({"x"})->RenameColumns({""}).ValueOrDie();
+  EXPECT_EQ(Encode(options, unnamed), "\"\"\nx\n");
 }
 
 TEST(CsvFormat, KeepsRowsOfOneAbsentValue) {
@@ -191,7 +208,7 @@ TEST(CsvFormat, WritesEveryType) {
                 arrow::TimestampBuilder(arrow::timestamp(arrow::TimeUnit::NANO, "UTC"), pool), 1)),
             "1970-01-01T00:00:00.000000001Z");
   EXPECT_EQ(value(Table(arrow::BinaryBuilder(), "", "f", "fo", "foo", "foob")),
-            "\nZg==\nZm8=\nZm9v\nZm9vYg==");
+            "\"\"\nZg==\nZm8=\nZm9v\nZm9vYg==");
   EXPECT_EQ(value(Table(arrow::LargeBinaryBuilder(), "\xff\xfe")), "//4=");
   EXPECT_EQ(value(Table(arrow::FixedSizeBinaryBuilder(arrow::fixed_size_binary(2)), "ab", "cd")),
             "YWI=\nY2Q=");

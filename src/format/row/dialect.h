@@ -23,12 +23,12 @@ struct CsvDialect {
   char delimiter = ',';
   bool quote_all = false;
   bool escape_formulas = false;
-  bool careful = false;  ///< Either: strings need more than a look for special bytes.
+  bool quote_empty = false;  ///< Of rows with one column: readers pass over empty lines.
+  bool careful = false;      ///< Any of these: strings need more than a look for special bytes.
   uint8_t marker_bytes = 0;
   uint8_t null_bytes = 0;
   uint8_t row_end_bytes = 2;
-  /// The null marker. For rows of one column and an empty marker, two quotes: readers pass over
-  /// empty lines.
+  /// The null marker. With quote_empty and an empty marker, two quotes.
   char null_text[Buffer::kSlack] = {};
   char row_end[8] = {'\r', '\n'};
 
@@ -40,8 +40,8 @@ struct CsvDialect {
                           *text == '\t' || *text == '\r');
   }
 
-  /// The path for strings that hold a special byte, may read like the null marker, are formulas, or
-  /// stand in quotes anyway.
+  /// The path for strings that hold a special byte, may read like the null marker, are formulas or
+  /// empty, or stand in quotes anyway.
   char* WriteCarefully(const char* text, size_t bytes, bool special, char* out) const;
   /// Base64.
   char* WriteBinary(const char* bytes, size_t count, char* out) const;
