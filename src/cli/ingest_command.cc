@@ -25,7 +25,10 @@ struct IngestFlags {
 
 constexpr std::string_view kStandardInput = "-";
 
-/// The inputs, with every directory replaced by the files in it, by name.
+constexpr std::string_view kRejectsSuffix = ".rejects.ndjson";
+
+/// The inputs, with every directory replaced by the files in it, by name; but for lists of lines
+/// that were refused.
 Result<std::vector<std::string>> FilesOf(const std::vector<std::string>& inputs) {
   std::vector<std::string> files;
   for (const std::string& input : inputs) {
@@ -36,7 +39,10 @@ Result<std::vector<std::string>> FilesOf(const std::vector<std::string>& inputs)
     }
     const size_t first = files.size();
     for (const auto& entry : std::filesystem::directory_iterator(input, error)) {
-      if (entry.is_regular_file(error)) files.push_back(entry.path().string());
+      std::string file = entry.path().string();
+      if (entry.is_regular_file(error) && !file.ends_with(kRejectsSuffix)) {
+        files.push_back(std::move(file));
+      }
     }
     if (error) return std::unexpected(FromErrno(error.value(), input));
     if (files.size() == first)
@@ -105,7 +111,6 @@ class Ingestion {
                    static_cast<int64_t>(progress.input_bytes_total.value_or(0)),
                    fmt::format("{} lines", ShortCount(static_cast<double>(progress.lines))));
         }));
-    TRY(rejects.Finish());
     return report;
   }
 
@@ -115,7 +120,7 @@ class Ingestion {
  private:
   std::filesystem::path RejectPath(const std::string& name) const {
     if (!flags_.rejects.empty()) return flags_.rejects;
-    return name == kStandardInput ? "stdin.rejects.ndjson" : name + ".rejects.ndjson";
+    return (name == kStandardInput ? "stdin" : name) + std::string(kRejectsSuffix);
   }
 
   Deployment& deployment_;
@@ -163,7 +168,7 @@ void AddIngest(CLI::App& program, const Invocation& invocation, Action& action) 
   command->add_option("--batch-id", flags->batch_id,
                       "name of the batch; default: the digest of its bytes");
   command->add_option("--rejects", flags->rejects,
-                      "where refused lines go; default: INPUT.rejects.ndjson");
+                      "where refused lines are added; default: INPUT.rejects.ndjson");
   command->footer(
       R"(A batch is added whole or not at all, and only once: running the same file again adds nothing.
 Examples:

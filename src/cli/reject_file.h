@@ -1,30 +1,30 @@
 #pragma once
 
-#include <cstdio>
 #include <filesystem>
-#include <memory>
 #include <string_view>
+#include <utility>
 
 #include "base/error.h"
 #include "source/lake/reject.h"
+#include "storage/local/file_descriptor.h"
 
 namespace spillway::cli {
 
-/// Refused lines in a file, which is there only once there is one.
+/// Refused lines in a file, which is there only once there is one. What it held before stays: lines
+/// are added behind it.
 class RejectFile final : public lake::RejectSink {
  public:
   explicit RejectFile(std::filesystem::path path) : path_(std::move(path)) {}
 
   Result<> Write(std::string_view ndjson) override;
-  Result<> Finish();
+  Result<> Finish() override;
 
  private:
-  struct Close {
-    void operator()(std::FILE* file) const { std::fclose(file); }
-  };
+  Result<> Open();
+  std::unexpected<Error> Failed() const;
 
   const std::filesystem::path path_;
-  std::unique_ptr<std::FILE, Close> file_;
+  storage::FileDescriptor file_;
 };
 
 }  // namespace spillway::cli

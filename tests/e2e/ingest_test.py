@@ -108,6 +108,42 @@ class IngestTest(unittest.TestCase):
                 self.setUp()
                 self.assertIn(word, self.rejects(line))
 
+    def refusals(self, name):
+        text = (self.spillway.path / name).read_text(encoding="utf-8")
+        return [(reject["input"], reject["line"]) for reject in map(json.loads, text.splitlines())]
+
+    def test_no_list_of_refused_lines_is_lost(self):
+        for name in ("a.ndjson", "b.ndjson"):
+            (self.spillway.path / name).write_text(f"no message {name}\n")
+        self.assertEqual(self.spillway.call("ingest", "a.ndjson", "b.ndjson", "--rejects", "r").code, 9)
+        self.assertEqual(self.refusals("r"), [("a.ndjson", 1), ("b.ndjson", 1)])
+        for text in (b"x\ny\n", b"z\n"):
+            self.assertEqual(self.spillway.call("ingest", "-", stdin=text).code, 9)
+        self.assertEqual(self.refusals("stdin.rejects.ndjson"),
+                         [("standard input", 1), ("standard input", 2), ("standard input", 1)])
+        # A run that was killed may have left half a line.
+        with open(self.spillway.path / "r", "ab") as rejects:
+            rejects.write(b'{"input"')
+        self.assertEqual(self.spillway.call("ingest", "b.ndjson", "--rejects", "r").code, 9)
+        last = (self.spillway.path / "r").read_text(encoding="utf-8").splitlines()[-1]
+        self.assertEqual(json.loads(last)["input"], "b.ndjson")
+        # Nor is there a list to be had of what cannot be written: nothing is added.
+        write_ndjson(self.spillway.path / "c.ndjson", make_messages(1, 10))
+        with open(self.spillway.path / "c.ndjson", "a", encoding="utf-8") as lines:
+            lines.write("no message\n")
+        self.assertEqual(self.spillway.call("ingest", "c.ndjson", "--rejects", "/dev/full").code, 7)
+        self.assertEqual([name for name in self.spillway.files("lake") if name.endswith(".parquet")], [])
+
+    def test_lists_of_refused_lines_are_no_input(self):
+        directory = self.spillway.path / "incoming"
+        directory.mkdir()
+        write_ndjson(directory / "1.ndjson", make_messages(1, 50))
+        with open(directory / "1.ndjson", "a", encoding="utf-8") as lines:
+            lines.write("no message\n")
+        self.assertEqual(self.spillway.call("ingest", "incoming").code, 9)
+        self.assertEqual(len(self.spillway.json("ingest", "incoming")), 1)
+        self.assertEqual(self.refusals("incoming/1.ndjson.rejects.ndjson"), [("incoming/1.ndjson", 51)])
+
     def test_numbers_beyond_two_to_the_53(self):
         columns = "[{name: ts, type: timestamp}, {name: big, type: int64}, {name: real, type: double}]"
         config = f"lake: {{columns: {columns}}}\n"

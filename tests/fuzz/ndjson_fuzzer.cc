@@ -33,6 +33,7 @@ void Require(bool holds, const char* what, std::string_view seen) {
 
 class CountedRejects final : public RejectSink {
  public:
+  Result<> Finish() override { return {}; }
   Result<> Write(std::string_view ndjson) override {
     while (!ndjson.empty()) {
       const size_t end = ndjson.find('\n');
@@ -108,7 +109,7 @@ std::vector<std::string> Ingest(std::string_view bytes, const RowLayout& layout,
   if (!text) return {};
   LineBlocks blocks(**text, block_bytes, kLineBytesMax, 16);
   CountedRejects rejects;
-  RejectOrder order(rejects);
+  RejectOrder order(rejects, "fuzz");
   PartitionBuffers partitions;
   BlockParser parser(layout, Schema().organisation_field, UnknownFields::kIgnore, kLineBytesMax,
                      partitions, order);

@@ -50,7 +50,7 @@ void BlockParser::TakeLine(std::string_view line, LinePlace place, LineCounts& c
   const size_t at = rows_.size();
   const auto organisation = parser_.Parse(line, rows_);
   if (!organisation) {
-    refused_ += FormatReject(place, organisation.error(), line);
+    refused_ += FormatReject(rejects_.input(), place, organisation.error(), line);
     ++counts.rejected;
     return;
   }
@@ -80,8 +80,8 @@ Result<LineCounts> BlockParser::Parse(const LineBlock& block) {
     counts.rejected = 1;
     TRY(rejects_.Report(
         block.number,
-        FormatReject(block.first, fmt::format("longer than {} bytes", line_bytes_max_),
-                     block.text())));
+        FormatReject(rejects_.input(), block.first,
+                     fmt::format("longer than {} bytes", line_bytes_max_), block.text())));
     return counts;
   }
   LinePlace place = block.first;

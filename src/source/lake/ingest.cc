@@ -67,14 +67,15 @@ Result<std::string> KnownBatchId(const NdjsonInput& input, const IngestOptions& 
 class Attempt {
  public:
   Attempt(storage::ObjectStore& lake, const LakeSchema& schema, const RowLayout& layout,
-          RejectSink& rejects, const IngestOptions& options, std::string label, Random& random)
+          RejectSink& rejects, const NdjsonInput& input, const IngestOptions& options,
+          std::string label, Random& random)
       : lake_(lake),
         schema_(schema),
         layout_(layout),
         options_(options),
         label_(std::move(label)),
         writer_(random.Hex(kWriterDigits)),
-        rejects_(rejects),
+        rejects_(rejects, input.name()),
         rows_bytes_max_(RowBytesMax(options)) {}
 
   Result<> Run(NdjsonText& text, const NdjsonInput& input, std::stop_token stop,
@@ -97,7 +98,8 @@ class Attempt {
     lines_ = blocks.lines();
     text_bytes_ = blocks.bytes();
     std::ranges::sort(files_, {}, &DataFile::key);
-    return Reconcile();
+    TRY(Reconcile());
+    return rejects_.Finish();
   }
 
   void Describe(IngestReport& report) const {
@@ -243,7 +245,7 @@ Result<IngestReport> Ingest(storage::ObjectStore& lake, CommitLog& log, const La
     report.duplicate = true;
     return report;
   }
-  Attempt attempt(lake, schema, layout, rejects, options,
+  Attempt attempt(lake, schema, layout, rejects, input, options,
                   report.batch_id.empty() ? "batch" : report.batch_id, random);
   const auto text = TRY(ReadNdjsonText(input, options.batch_id.empty()));
   if (auto ran = attempt.Run(*text, input, stop, progress); !ran) {

@@ -53,7 +53,8 @@ struct IngestReport {
 };
 
 /// Adds the messages of `input` to the lake, one JSON object a line: all of those that are messages
-/// become visible in one commit, or none. The others go to `rejects`. A batch id commits once: a
+/// become visible in one commit, or none. The others go to `rejects`, which is finished before that
+/// commit. A batch id commits once: a
 /// second time, nothing is added. An input without any row commits nothing, so that it can be
 /// mended.
 ///

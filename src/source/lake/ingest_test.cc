@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <random>
 #include <set>
 #include <string>
@@ -138,6 +139,33 @@ TEST_F(IngestTest, BadLinesAreCountedAndToldInOrder) {
     EXPECT_EQ(commit.empty_lines, 2);
     return {};
   }));
+}
+
+/// Sees the lake when it is finished.
+class WatchingRejects final : public RejectSink {
+ public:
+  explicit WatchingRejects(std::function<Result<>()> finish) : finish_(std::move(finish)) {}
+  Result<> Write(std::string_view) override { return {}; }
+  Result<> Finish() override { return finish_(); }
+
+ private:
+  const std::function<Result<>()> finish_;
+};
+
+TEST_F(IngestTest, RefusedLinesAreDurableBeforeTheCommit) {
+  const std::string text = Message("a", "2026-01-01T00:00:00Z", "1") + "no json\n";
+  WatchingRejects full([] { return Fail(ErrorCode::kOutOfSpace, "full"); });
+  EXPECT_EQ(IngestInto(store_, log_, text, Small(), full).error().code, ErrorCode::kOutOfSpace);
+  EXPECT_EQ(*log_.Version(), 0);
+  EXPECT_THAT(Debris(store_, log_), IsEmpty());
+  int finished = 0;
+  WatchingRejects rejects([&]() -> Result<> {
+    ++finished;
+    EXPECT_EQ(*log_.Version(), 0);
+    return {};
+  });
+  EXPECT_TRUE(IngestInto(store_, log_, text, Small(), rejects));
+  EXPECT_EQ(finished, 1);
 }
 
 TEST_F(IngestTest, AnInputWithoutRowsCommitsNothing) {

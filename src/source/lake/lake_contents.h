@@ -34,6 +34,7 @@ class RejectedText final : public RejectSink {
     text += ndjson;
     return {};
   }
+  Result<> Finish() override { return {}; }
   std::string text;
 };
 

@@ -6,8 +6,10 @@
 
 namespace spillway::lake {
 
-std::string FormatReject(LinePlace place, std::string_view reason, std::string_view line) {
+std::string FormatReject(std::string_view input, LinePlace place, std::string_view reason,
+                         std::string_view line) {
   nlohmann::ordered_json reject;
+  reject["input"] = input;
   reject["line"] = place.line;
   reject["byte"] = place.byte;
   reject["reason"] = reason;
