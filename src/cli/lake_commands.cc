@@ -1,3 +1,4 @@
+#include <chrono>
 #include <optional>
 #include <stop_token>
 
@@ -19,7 +20,11 @@ namespace {
 struct CompactFlags {
   std::string organisation;
   std::string vacuum;
+  bool no_other_writers = false;
 };
+
+/// Younger files may belong to an ingest or a compaction that is at work.
+constexpr std::chrono::hours kVacuumAgeMin(1);
 
 /// A deployment whose work ends with Ctrl-C.
 class LakeWork {
@@ -52,6 +57,7 @@ Outcome Adopt(const Invocation& invocation, const lake::AdoptOptions& options) {
                {"bytes", report.bytes},
                {"organisations", report.organisations},
                {"known_files", report.known_files},
+               {"unnamed_files", report.unnamed_files},
                {"lake_version", report.version}});
   } else if (!invocation.quiet) {
     PrintLine(
@@ -59,18 +65,35 @@ Outcome Adopt(const Invocation& invocation, const lake::AdoptOptions& options) {
                     Grouped(report.rows), Grouped(report.files), Grouped(report.organisations),
                     ShortBytes(report.bytes), Grouped(report.known_files)));
   }
-  return ExitCode::kSuccess;
+  if (report.unnamed_files.empty()) return ExitCode::kSuccess;
+  if (!invocation.json) {
+    for (const std::string& file : report.unnamed_files) PrintLine("not adopted: " + file);
+    PrintLine(fmt::format("{} files are Spillway's own, but its log has never named them: restore "
+                          "_log if it was lost; what a writer left that died, compact --vacuum "
+                          "removes",
+                          Grouped(static_cast<int64_t>(report.unnamed_files.size()))));
+  }
+  return ExitCode::kFailed;
 }
 
-Result<lake::CommitLog::Vacuumed> Vacuum(Deployment& deployment, const std::string& age) {
-  const std::optional<std::chrono::milliseconds> older = config::ParseDuration(age);
-  if (!older.has_value()) {
-    return Fail(ErrorCode::kInvalidArgument, "--vacuum: \"" + age + "\" is no age like 7d or 12h");
+Result<std::optional<std::chrono::milliseconds>> VacuumAge(const CompactFlags& flags) {
+  if (flags.vacuum.empty()) return std::nullopt;
+  const std::optional<std::chrono::milliseconds> age = config::ParseDuration(flags.vacuum);
+  if (!age.has_value()) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "--vacuum: \"" + flags.vacuum + "\" is no age like 7d or 12h");
   }
-  return deployment.lake_log().Vacuum(deployment.clock().Now() - *older);
+  if (*age < kVacuumAgeMin && !flags.no_other_writers) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "--vacuum " + flags.vacuum +
+                    " would take the files of whoever is writing to the lake now; use 1h or more, "
+                    "or add --no-other-writers when there is nobody");
+  }
+  return age;
 }
 
 Outcome Compact(const Invocation& invocation, const CompactFlags& flags) {
+  const std::optional<std::chrono::milliseconds> vacuum_age = TRY(VacuumAge(flags));
   const auto work = TRY(LakeWork::Open(invocation));
   Deployment& deployment = work->deployment();
   lake::CompactOptions options{.threads = ThreadsOf(deployment.settings())};
@@ -80,7 +103,9 @@ Outcome Compact(const Invocation& invocation, const CompactFlags& flags) {
       TRY(lake::Compact(deployment.lake(), deployment.lake_log(), deployment.lake_schema(), options,
                         random, work->stop()));
   lake::CommitLog::Vacuumed vacuumed;
-  if (!flags.vacuum.empty()) vacuumed = TRY(Vacuum(deployment, flags.vacuum));
+  if (vacuum_age) {
+    vacuumed = TRY(deployment.lake_log().Vacuum(deployment.clock().Now() - *vacuum_age));
+  }
   if (invocation.json) {
     PrintJson({{"partitions", report.partitions},
                {"files_before", report.files_before},
@@ -96,7 +121,7 @@ Outcome Compact(const Invocation& invocation, const CompactFlags& flags) {
                           Grouped(report.partitions), Grouped(report.files_before),
                           ShortBytes(report.bytes_before), Grouped(report.files_after),
                           ShortBytes(report.bytes_after), Grouped(report.rows)));
-    if (!flags.vacuum.empty()) {
+    if (vacuum_age) {
       PrintLine(fmt::format("removed {} unused objects, {}", Grouped(vacuumed.objects),
                             ShortBytes(vacuumed.bytes)));
     }
@@ -132,7 +157,9 @@ void AddCompact(CLI::App& program, const Invocation& invocation, Action& action)
   command->add_option("-o,--organisation", flags->organisation,
                       "of one organisation; default: all");
   command->add_option("--vacuum", flags->vacuum,
-                      "then remove objects that nothing has named for so long (7d)");
+                      "then remove objects that nothing has named for so long (7d); 1h at least");
+  command->add_flag("--no-other-writers", flags->no_other_writers,
+                    "nobody else writes to the lake now: --vacuum may be shorter than 1h");
   command->footer("Example:\n  spillway compact --vacuum 7d");
   command->callback([flags, &invocation, &action] {
     action = [flags, &invocation] { return Compact(invocation, *flags); };

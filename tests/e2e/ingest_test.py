@@ -2,6 +2,7 @@
 """Ingest through the program: exactly once, and every bad line accounted for."""
 import gzip
 import json
+import shutil
 import unittest
 
 from deployment import COLUMNS, Deployment, make_messages, write_ndjson
@@ -168,6 +169,30 @@ class IngestTest(unittest.TestCase):
         self.spillway.good("compact")
         self.assertLess(self.spillway.json(*plan)["files"]["read"], files)
         self.assertEqual(sorted(read().split("\r\n")), before)
+
+
+    def test_vacuum_leaves_time_to_writers(self):
+        self.spillway.ingest(make_messages(1, 100))
+        answer = self.spillway.call("compact", "--vacuum", "59m")
+        self.assertEqual(answer.code, 2)
+        self.assertIn("--no-other-writers", answer.err)
+        self.spillway.good("compact", "--vacuum", "1h")
+        self.spillway.good("compact", "--vacuum", "0s", "--no-other-writers")
+        self.assertEqual(self.rows(), 100)
+
+    def test_a_log_that_was_lost_is_noticed(self):
+        self.spillway.ingest(make_messages(1, 100, days=1))
+        shutil.rmtree(self.spillway.path / "lake" / "_log")
+        answer = self.spillway.call("--json", "adopt")
+        self.assertEqual(answer.code, 1, answer.err)
+        unnamed = json.loads(answer.out)["unnamed_files"]
+        self.assertEqual([f"lake/{name}" for name in unnamed],
+                         [name for name in self.spillway.files() if name.endswith(".parquet")])
+        self.assertIn(unnamed[0], self.spillway.call("adopt").out)
+        answer = self.spillway.call("compact", "--vacuum", "0s", "--no-other-writers")
+        self.assertEqual(answer.code, 3)
+        self.assertIn("_log", answer.err)
+        self.assertTrue((self.spillway.path / "lake" / unnamed[0]).exists())
 
 
 if __name__ == "__main__":

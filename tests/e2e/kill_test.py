@@ -21,6 +21,7 @@ engine: {lease: 1s, heartbeat: 100ms, backoff: {base: 100ms, max: 1s}}
 lake: {ingest_memory: 64 MiB}
 """
 RANGE = ("--from", "2025-01-01", "--to", "2025-02-01")
+COMPACT = ("compact", "--vacuum", "0s", "--no-other-writers")
 
 
 class KillTest(unittest.TestCase):
@@ -98,11 +99,10 @@ class KillTest(unittest.TestCase):
                 self.assertEqual(job["counts"]["written"], len(messages))
                 self.check_export(job, messages)
             if batch % 3 == 0:
-                self.kill_until_done("compact", lambda: self.spillway.json("compact", "--vacuum", "0s"), "compact",
-                                     "--vacuum", "0s")
+                self.kill_until_done("compact", lambda: self.spillway.json(*COMPACT), *COMPACT)
                 self.assertEqual(self.spillway.json("plan", "messages", "-o", "acme", *RANGE)["rows"], len(messages))
             self.check_debris()
-        self.spillway.json("compact", "--vacuum", "0s")
+        self.spillway.json(*COMPACT)
         self.assertEqual(self.spillway.json("plan", "messages", "-o", "acme", *RANGE)["rows"], len(messages))
         succeeded = self.spillway.json("jobs", "list", "--limit", "1000")["jobs"]
         self.assertEqual({job["state"] for job in succeeded}, {"succeeded"})

@@ -240,6 +240,7 @@ Result<std::set<std::string>> KnownKeys(const CommitLog& log, int64_t& version) 
   return known;
 }
 
+/// Every Parquet file of an organisation, Spillway's own too.
 Result<std::vector<storage::ObjectInfo>> Candidates(storage::ObjectStore& lake,
                                                     const AdoptOptions& options) {
   std::vector<storage::ObjectInfo> candidates;
@@ -250,9 +251,7 @@ Result<std::vector<storage::ObjectInfo>> Candidates(storage::ObjectStore& lake,
     const bool last = listed.size() < kListed;
     if (!last) after = listed.back().key;
     for (storage::ObjectInfo& object : listed) {
-      if (object.key.ends_with(kSuffix) && !IsDataFileName(object.key)) {
-        candidates.push_back(std::move(object));
-      }
+      if (object.key.ends_with(kSuffix)) candidates.push_back(std::move(object));
     }
     if (last) return candidates;
   }
@@ -284,8 +283,13 @@ Result<AdoptReport> Adopt(storage::ObjectStore& lake, CommitLog& log, const Lake
     Commit commit;
     std::set<std::string> organisations;
     for (const storage::ObjectInfo& object : candidates) {
+      const bool own = IsDataFileName(object.key);
       if (known.contains(object.key)) {
-        ++report.known_files;
+        if (!own) ++report.known_files;
+        continue;
+      }
+      if (own) {
+        report.unnamed_files.push_back(object.key);
         continue;
       }
       auto file = read.find(object.key);

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "source/lake/commit_log.h"
@@ -26,6 +27,9 @@ struct AdoptReport {
   int64_t organisations = 0;
   int64_t known_files = 0;  ///< Were in the log before, and are not looked at.
   int64_t version = 0;      ///< 0 when there was nothing to adopt.
+  /// Files that Spillway itself named, but the log never did: the log was lost, or a writer died or
+  /// is at work. They are not taken.
+  std::vector<std::string> unnamed_files;
 };
 
 /// Takes Parquet files that somebody else wrote into the lake's directory into the lake, in place

@@ -144,6 +144,28 @@ TEST_F(AdoptTest, VacuumLeavesFilesWithColumnsThatCompactionDidNotCopy) {
   EXPECT_TRUE(store_.Head("org=c/day=0/y.parquet")->has_value());
 }
 
+TEST_F(AdoptTest, FilesOfALogThatWasLostAreNamed) {
+  const std::string own = "org=c/day=1970-01-01/batch-0123456789abcdef-000000.parquet";
+  Put(own, {1, 2});
+  Put("org=c/day=0/x.parquet", {5, 6});
+  const auto report = Run();
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_THAT(report->unnamed_files, ElementsAre(own));
+  EXPECT_EQ(report->files, 1);
+}
+
+TEST_F(AdoptTest, VacuumWithoutALogRemovesNothing) {
+  EXPECT_TRUE(log_.Vacuum(clock_.Now()));
+  const std::string own = "org=c/day=1970-01-01/batch-0123456789abcdef-000000.parquet";
+  Put(own, {1, 2});
+  clock_.Advance(std::chrono::hours(1));
+  const auto vacuumed = log_.Vacuum(clock_.Now());
+  ASSERT_FALSE(vacuumed);
+  EXPECT_EQ(vacuumed.error().code, ErrorCode::kNotFound);
+  EXPECT_THAT(vacuumed.error().message, HasSubstr("restore _log"));
+  EXPECT_TRUE(store_.Head(own)->has_value());
+}
+
 TEST_F(AdoptTest, TimesAreReadBehindANestedColumn) {
   const auto ints = Column(arrow::Int64Builder(), std::vector{7, 8});
   const auto nested =

@@ -57,7 +57,8 @@ class CommitLog {
   /// those that a crashed writer left, checkpoints that newer ones replaced. Returns their number
   /// and bytes. A writer that has worked since before `older_than` would lose its files: leave it
   /// the time of the longest ingest. Files that Spillway did not write are never touched: an
-  /// adopted one may hold columns that compaction did not copy.
+  /// adopted one may hold columns that compaction did not copy. kNotFound when there are files that
+  /// could be removed, but no log that says which: then nothing is.
   struct Vacuumed {
     int64_t objects = 0;
     uint64_t bytes = 0;

@@ -14,6 +14,7 @@
 
 #include "source/lake/compact_groups.h"
 #include "source/lake/data_file_name.h"
+#include "source/lake/present_files.h"
 #include "source/lake/read_plan.h"
 #include "source/lake/scan.h"
 
@@ -182,7 +183,9 @@ class Compaction {
     for (const Group& group : groups) {
       commit.removed.insert(commit.removed.end(), group.begin(), group.end());
     }
-    if (auto rewritten = RewriteAll(groups, commit.added); !rewritten) {
+    auto rewritten = RewriteAll(groups, commit.added);
+    if (rewritten) rewritten = CheckPresent(lake_, commit.added);
+    if (!rewritten) {
       RemoveObjects(commit.added);
       return std::unexpected(std::move(rewritten).error());
     }

@@ -18,6 +18,7 @@
 #include "source/lake/line_blocks.h"
 #include "source/lake/ndjson_row.h"
 #include "source/lake/partition_buffers.h"
+#include "source/lake/present_files.h"
 
 namespace spillway::lake {
 namespace {
@@ -99,7 +100,8 @@ class Attempt {
     text_bytes_ = blocks.bytes();
     std::ranges::sort(files_, {}, &DataFile::key);
     TRY(Reconcile());
-    return rejects_.Finish();
+    TRY(rejects_.Finish());
+    return CheckPresent(lake_, files_);
   }
 
   void Describe(IngestReport& report) const {

@@ -168,6 +168,23 @@ TEST_F(IngestTest, RefusedLinesAreDurableBeforeTheCommit) {
   EXPECT_EQ(finished, 1);
 }
 
+TEST_F(IngestTest, FilesThatVacuumTookAreNotCommitted) {
+  ASSERT_TRUE(Run(Message("a", "2026-01-01T00:00:00Z", "0")));
+  const std::string text =
+      Message("a", "2026-01-01T00:00:00Z", "1") + Message("b", "2026-01-01T00:00:00Z", "2");
+  WatchingRejects rejects([&]() -> Result<> {
+    clock_.Advance(std::chrono::hours(1));
+    EXPECT_EQ(TRY(log_.Vacuum(clock_.Now())).objects, 2);
+    return {};
+  });
+  const auto report = IngestInto(store_, log_, text, Small(), rejects);
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().code, ErrorCode::kConflict);
+  EXPECT_THAT(report.error().message, HasSubstr("was removed before it was committed"));
+  EXPECT_EQ(*log_.Version(), 1);
+  EXPECT_EQ(Run(text)->rows, 2);
+}
+
 TEST_F(IngestTest, AnInputWithoutRowsCommitsNothing) {
   const auto report = Run("x\ny\n");
   ASSERT_TRUE(report);

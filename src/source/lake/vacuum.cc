@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include <fmt/format.h>
+
 #include "source/lake/commit_log.h"
 #include "source/lake/data_file_name.h"
 
@@ -66,6 +68,12 @@ Result<CommitLog::Vacuumed> CommitLog::Vacuum(Timestamp older_than) {
     return {};
   }));
   const Named named = TRY(NamedObjects(*this, older_than));
+  if (named.kept.empty() && named.leaving.empty() && !unclaimed.empty()) {
+    return Fail(ErrorCode::kNotFound,
+                fmt::format("the lake's log is empty, so nothing says what of {} files is needed: "
+                            "restore _log from a backup, or remove them yourself",
+                            unclaimed.size()));
+  }
   for (const std::string& key : named.leaving) TRY(remove(key));
   for (const std::string& key : unclaimed) {
     if (!named.kept.contains(key) && !named.leaving.contains(key)) TRY(remove(key));
