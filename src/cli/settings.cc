@@ -34,10 +34,9 @@ Complaint CheckTimeZone(const std::string& name) {
 }
 
 Complaint CheckDelimiter(char delimiter) {
-  if (delimiter == '\t' || (delimiter >= ' ' && delimiter != '"' && delimiter != 0x7F)) {
-    return std::nullopt;
-  }
-  return "cannot be told from quotes and line ends; use , ; | or \"\\t\"";
+  const auto checked = format::CheckCsvDelimiter(delimiter);
+  if (checked.has_value()) return std::nullopt;
+  return checked.error().message;
 }
 
 Complaint CheckNotEmpty(const std::string& name) {
@@ -108,7 +107,7 @@ Section<LakeSettings> DeclareLake() {
       .OneOf({{"reject", lake::UnknownFields::kReject}, {"ignore", lake::UnknownFields::kIgnore}});
   section.Field("line_bytes_max", &LakeSettings::line_bytes_max)
       .Help("Longer lines are rejected by ingest.")
-      .Between({1 << 10}, {1 << 30});
+      .Between({1 << 10}, {lake::kLineBytesLimit});
   section.Field("ingest_memory", &LakeSettings::ingest_memory)
       .Help("What ingest may hold in memory before it writes a file.")
       .AtLeast({16 << 20});
@@ -117,12 +116,9 @@ Section<LakeSettings> DeclareLake() {
 }
 
 void CheckNullMarker(const CsvSettings& csv, Complaints& complaints) {
-  const std::string special = std::string("\"\r\n") + csv.delimiter;
-  if (csv.null_marker.find_first_of(special) == std::string::npos) return;
-  complaints.About("null_marker",
-                   "has a quote, a line break or the delimiter in it, but is never quoted; use "
-                   "another text, such as NULL",
-                   {"delimiter"});
+  const auto checked = format::CheckCsvNullMarker(csv.null_marker, csv.delimiter);
+  if (checked.has_value()) return;
+  complaints.About("null_marker", checked.error().message, {"delimiter"});
 }
 
 Section<CsvSettings> DeclareCsv() {

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -128,6 +129,20 @@ TEST(Settings, ValuesMustFitTogether) {
               ElementsAre(HasSubstr("cannot be told from")));
   EXPECT_THAT(ProblemsOf("exports: {x: {csv: {null_marker: 'a,b'}}}"),
               ElementsAre(HasSubstr("is never quoted")));
+}
+
+TEST(Settings, WhatEveryRunWouldRefuseIsRefused) {
+  for (const char* delimiter : {"a", "0", "-", "="}) {
+    EXPECT_THAT(ProblemsOf(fmt::format("exports: {{x: {{csv: {{delimiter: '{}'}}}}}}", delimiter)),
+                ElementsAre(HasSubstr("csv.delimiter cannot be told from")));
+  }
+  for (const auto& [marker, said] :
+       {std::pair("0", "reads like a number"), std::pair("-1", "reads like a number"),
+        std::pair("a text that is longer than 32 bytes", "longer than 32 bytes")}) {
+    EXPECT_THAT(ProblemsOf(fmt::format("exports: {{x: {{csv: {{null_marker: '{}'}}}}}}", marker)),
+                ElementsAre(HasSubstr(said)));
+  }
+  EXPECT_THAT(ProblemsOf("lake: {line_bytes_max: 512 MiB}"), ElementsAre(HasSubstr("256 MiB")));
 }
 
 TEST(Settings, PathsAreRelativeToTheFile) {

@@ -104,6 +104,11 @@ struct ParquetOptions {
   std::string time_zone = "UTC";  ///< The zone noted in the schema; instants stay what they are.
 };
 
+/// What a delimiter and a null marker must be to be read back; the error completes "the delimiter
+/// …".
+Result<> CheckCsvDelimiter(char delimiter);
+Result<> CheckCsvNullMarker(std::string_view marker, char delimiter);
+
 /// kInvalidArgument for options that do not exist or cannot be read back, and for an unknown time
 /// zone, with the nearest known name.
 Result<std::unique_ptr<Format>> NewCsvFormat(CsvOptions options);

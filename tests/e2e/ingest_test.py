@@ -1,9 +1,13 @@
 #!/usr/bin/env python3
 """Ingest through the program: exactly once, and every bad line accounted for."""
+import datetime
+import decimal
 import gzip
 import json
 import shutil
 import unittest
+
+import pyarrow.parquet
 
 from deployment import COLUMNS, Deployment, make_messages, write_ndjson
 
@@ -157,6 +161,36 @@ class IngestTest(unittest.TestCase):
         answer = self.spillway.good("run", "messages", "-o", "acme", "--from", "2025-01-01", "--to", "2025-01-02",
                                     "--columns", "big", "--output", "-")
         self.assertEqual(answer.out.split(), ["big", "9007199254740993", "-9223372036854775808"])
+
+    def test_every_type_goes_through(self):
+        types = {"ts": "timestamp", "text": "string", "whole": "int64", "real": "double", "yes": "bool",
+                 "on": "date", "exact": "decimal(20,5)"}
+        columns = ", ".join(f"{{name: {name}, type: '{type}'}}" for name, type in types.items())
+        (self.spillway.path / "spillway.yaml").write_text(f"lake: {{columns: [{columns}]}}\n")
+        row = {"ts": "2025-01-01T00:00:00.000000Z", "text": "é", "whole": -5, "real": 0.5, "yes": True,
+               "on": "2024-02-29", "exact": "12.30000"}
+        nothing = {**dict.fromkeys(types), "ts": "2025-01-01T00:00:01.000000Z"}
+        with open(self.spillway.path / "t.ndjson", "w", encoding="utf-8") as lines:
+            for line in (row, nothing):
+                lines.write(json.dumps({"organisation": "acme", **line}) + "\n")
+        self.assertEqual(self.spillway.json("ingest", "t.ndjson")[0]["rows"], 2)
+        for format in ("csv", "json", "ndjson", "parquet"):
+            _, directory = self.spillway.export("acme", "2025-01-01", "2025-01-02", "-f", format)
+            path = next(path for path in directory.iterdir() if path.suffix == "." + format)
+            if format == "csv":
+                self.assertEqual(path.read_text(encoding="utf-8").splitlines()[1:],
+                                 ["2025-01-01T00:00:00.000000Z,é,-5,0.5,true,2024-02-29,12.30000",
+                                  "2025-01-01T00:00:01.000000Z,,,,,,"])
+            elif format == "parquet":
+                value = pyarrow.parquet.read_table(path).to_pylist()
+                self.assertEqual(value[0], {
+                    "ts": datetime.datetime(2025, 1, 1, tzinfo=datetime.timezone.utc), "text": "é", "whole": -5,
+                    "real": 0.5, "yes": True, "on": datetime.date(2024, 2, 29), "exact": decimal.Decimal("12.30000")})
+                self.assertEqual(set(list(value[1].values())[1:]), {None})
+            else:
+                text = path.read_text(encoding="utf-8")
+                values = json.loads(text) if format == "json" else [json.loads(line) for line in text.splitlines()]
+                self.assertEqual(values, [{**row, "exact": 12.3}, nothing])
 
     def test_compaction_changes_no_row(self):
         for seed in range(8):

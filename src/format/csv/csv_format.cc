@@ -85,44 +85,47 @@ bool IsLetterOrDigit(char c) {
   return ('0' <= c && c <= '9') || ('a' <= c && c <= 'z') || ('A' <= c && c <= 'Z');
 }
 
-Result<> CheckDelimiter(char delimiter) {
+}  // namespace
+
+Result<> CheckCsvDelimiter(char delimiter) {
   // Numbers, times and base64 are written without looking for the delimiter.
   constexpr std::string_view kInValues = "+-./:=\"'\r\n";
   const bool ascii = delimiter > 0 && delimiter < 0x7f;
   if (!ascii || IsLetterOrDigit(delimiter) || kInValues.find(delimiter) != std::string_view::npos ||
       !SpecialBytes::CanHold(SpecialsOf(delimiter))) {
     return Fail(ErrorCode::kInvalidArgument,
-                "csv delimiter: use a comma, semicolon, tab, bar or another sign that stands in no "
-                "number or time");
+                "cannot be told from what stands in values; use a comma, semicolon, tab, bar or "
+                "another sign that is in no number or time");
   }
   return {};
 }
 
-Result<> CheckNullMarker(const CsvOptions& options) {
-  const std::string& marker = options.null_marker;
-  if (marker.find_first_of(SpecialsOf(options.delimiter)) != std::string::npos) {
+Result<> CheckCsvNullMarker(std::string_view marker, char delimiter) {
+  if (marker.find_first_of(SpecialsOf(delimiter)) != std::string_view::npos) {
     return Fail(ErrorCode::kInvalidArgument,
-                "csv null marker \"" + marker +
-                    "\": it is never quoted, so it can hold no delimiter, quote or line end");
+                "has a quote, a line break or the delimiter in it, but is never quoted; use "
+                "another text, such as NULL");
   }
   const size_t digit = marker.starts_with('-') || marker.starts_with('+') ? 1 : 0;
   if (marker.size() > digit && '0' <= marker[digit] && marker[digit] <= '9') {
     return Fail(ErrorCode::kInvalidArgument,
-                "csv null marker \"" + marker + "\" reads like a number or a time");
+                "reads like a number or a time; use another text, such as NULL");
   }
   if (marker.size() > CsvDialect::kMarkerBytesMax) {
-    return Fail(
-        ErrorCode::kInvalidArgument,
-        "csv null marker: at most " + std::to_string(CsvDialect::kMarkerBytesMax) + " bytes");
+    return Fail(ErrorCode::kInvalidArgument, "is longer than " +
+                                                 std::to_string(CsvDialect::kMarkerBytesMax) +
+                                                 " bytes; use a shorter text, such as NULL");
   }
   return {};
 }
 
-}  // namespace
-
 Result<std::unique_ptr<Format>> NewCsvFormat(CsvOptions options) {
-  TRY(CheckDelimiter(options.delimiter));
-  TRY(CheckNullMarker(options));
+  if (auto checked = CheckCsvDelimiter(options.delimiter); !checked) {
+    return std::unexpected(std::move(checked).error().Within("csv delimiter"));
+  }
+  if (auto checked = CheckCsvNullMarker(options.null_marker, options.delimiter); !checked) {
+    return std::unexpected(std::move(checked).error().Within("csv null marker"));
+  }
   if (options.line_end != "\r\n" && options.line_end != "\n") {
     return Fail(ErrorCode::kInvalidArgument, "csv line end: use CRLF or LF");
   }

@@ -29,7 +29,6 @@ constexpr uint64_t kDigestFirstBytes = 256 << 20;
 /// What a thread needs beside the waiting rows: a row group in Arrow, and its encoded pages.
 constexpr uint64_t kThreadBytes = 64 << 20;
 constexpr size_t kBatchIdBytesMax = 1024;
-constexpr size_t kLineBytesLimit = 256 << 20;
 /// Rows are made into Arrow in parts of at most about so many bytes.
 constexpr size_t kPartBytes = 64 << 20;
 constexpr int kWriterDigits = 16;

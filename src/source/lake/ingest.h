@@ -26,7 +26,7 @@ struct IngestOptions {
   /// Rows that wait for their file, and the files being written.
   uint64_t memory_bytes = 512 << 20;
   UnknownFields unknown_fields = UnknownFields::kReject;
-  size_t line_bytes_max = 1 << 20;
+  size_t line_bytes_max = 1 << 20;  ///< 1 to kLineBytesLimit.
   DataFileOptions files;
 };
 

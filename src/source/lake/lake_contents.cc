@@ -25,6 +25,8 @@ std::string Cell(const arrow::Array& array, int64_t row) {
       return fmt::format("{}", static_cast<const arrow::DoubleArray&>(array).Value(row));
     case arrow::Type::INT64:
       return std::to_string(static_cast<const arrow::Int64Array&>(array).Value(row));
+    case arrow::Type::DATE32:
+      return std::to_string(static_cast<const arrow::Date32Array&>(array).Value(row));
     case arrow::Type::BOOL:
       return static_cast<const arrow::BooleanArray&>(array).Value(row) ? "true" : "false";
     case arrow::Type::DICTIONARY: {

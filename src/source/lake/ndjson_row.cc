@@ -24,6 +24,8 @@ std::optional<Kind> KindOf(const arrow::DataType& type) {
       return Kind::kDouble;
     case arrow::Type::DECIMAL128:
       return Kind::kDecimal;
+    case arrow::Type::DATE32:
+      return Kind::kDate;
     case arrow::Type::STRING:
       return Kind::kString;
     case arrow::Type::TIMESTAMP:
@@ -98,6 +100,12 @@ void AppendTile(const RowLayout& layout, size_t index, std::span<const char* con
           builder, rows, null_byte, null_bit,
           [at](auto& into, const char* row) { into.UnsafeAppend(Load<int64_t>(row + at)); });
       break;
+    case Kind::kDate:
+      AppendColumn<arrow::Date32Builder>(
+          builder, rows, null_byte, null_bit, [at](auto& into, const char* row) {
+            into.UnsafeAppend(static_cast<int32_t>(Load<int64_t>(row + at)));
+          });
+      break;
     case Kind::kDouble:
       AppendColumn<arrow::DoubleBuilder>(
           builder, rows, null_byte, null_bit,
@@ -141,7 +149,7 @@ Result<RowLayout> RowLayout::Of(const LakeSchema& schema) {
       return Fail(
           ErrorCode::kUnsupported,
           fmt::format("column {:?} has type {}; messages can have utf8, int64, double, bool, "
-                      "decimal128 and timestamp[us]{}",
+                      "date32, decimal128 and timestamp[us]{}",
                       field->name(), field->type()->ToString(),
                       kind ? ", and the time column only the last" : ""));
     }

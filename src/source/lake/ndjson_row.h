@@ -21,7 +21,7 @@ namespace spillway::lake {
 ///   RowHeader, one bit a column for nulls, one slot a column, the strings' bytes; padded to 8
 class RowLayout {
  public:
-  enum class Kind : uint8_t { kBool, kInt64, kDouble, kDecimal, kTime, kString };
+  enum class Kind : uint8_t { kBool, kInt64, kDouble, kDecimal, kTime, kDate, kString };
 
   struct Column {
     std::string name;

@@ -50,6 +50,8 @@ std::string_view TypeName(Kind kind) {
       return "a number or a number in a string";
     case Kind::kTime:
       return "a time in a string";
+    case Kind::kDate:
+      return "a date in a string";
     case Kind::kString:
       return "a string";
   }
@@ -305,7 +307,9 @@ class NdjsonRowParser::Implementation {
     if (column.kind == Kind::kString && type == ondemand::json_type::string) {
       taken = TakeString(column, value);
     } else if (column.kind == Kind::kTime && type == ondemand::json_type::string) {
-      taken = TakeTime(column, value);
+      taken = TakeInText(column, value, ParseTime);
+    } else if (column.kind == Kind::kDate && type == ondemand::json_type::string) {
+      taken = TakeInText(column, value, ParseDate);
     } else if (column.kind == Kind::kBool && type == ondemand::json_type::boolean) {
       bool truth = false;
       if (auto error = value.get_bool().get(truth)) return NotJson(error);
@@ -338,12 +342,13 @@ class NdjsonRowParser::Implementation {
     return {};
   }
 
-  Reason TakeTime(const RowLayout::Column& column, ondemand::value value) {
+  Reason TakeInText(const RowLayout::Column& column, ondemand::value value,
+                    ValueOr<int64_t> (*parse)(std::string_view)) {
     const auto text = Text(value);
     if (!text) return std::unexpected(text.error());
-    const auto time = ParseTime(*text);
-    if (!time) return std::unexpected(time.error());
-    Store(row_ + column.offset, *time);
+    const auto parsed = parse(*text);
+    if (!parsed) return std::unexpected(parsed.error());
+    Store(row_ + column.offset, *parsed);
     return {};
   }
 

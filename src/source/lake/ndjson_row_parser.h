@@ -18,6 +18,9 @@ enum class UnknownFields { kReject, kIgnore };
 /// Organisation names are at most so long.
 inline constexpr size_t kOrganisationBytesMax = 1024;
 
+/// Lines may be allowed at most so many bytes.
+inline constexpr size_t kLineBytesLimit = 256 << 20;
+
 /// Turns one line of NDJSON into one row. Strict: what is not UTF-8, not one JSON object, has a
 /// field twice or a value that the column cannot hold exactly is refused. Used by one thread.
 class NdjsonRowParser {

@@ -204,6 +204,21 @@ ValueOr<int64_t> ParseTime(std::string_view text) {
   return seconds * 1'000'000 + micros;
 }
 
+ValueOr<int64_t> ParseDate(std::string_view text) {
+  constexpr size_t kBytes = 10;
+  const int year = Fixed(text, 0, 4);
+  const int month = Fixed(text, 5, 2);
+  const int day = Fixed(text, 8, 2);
+  const std::chrono::year_month_day date{std::chrono::year(year),
+                                         std::chrono::month(static_cast<unsigned>(month)),
+                                         std::chrono::day(static_cast<unsigned>(day))};
+  if (text.size() != kBytes || year < 1 || month < 1 || day < 1 || text[4] != '-' ||
+      text[7] != '-' || !date.ok()) {
+    return std::unexpected(fmt::format("{:?} is not a date such as 2026-01-31", Quoted(text)));
+  }
+  return std::chrono::sys_days(date).time_since_epoch().count();
+}
+
 ValueOr<int64_t> ParseInt64(std::string_view token) {
   int64_t value = 0;
   const auto parts = Split(token);

@@ -17,6 +17,9 @@ using ValueOr = std::expected<T, std::string>;
 /// microsecond must be zero. No leap seconds. Years 0001 to 9999.
 ValueOr<int64_t> ParseTime(std::string_view text);
 
+/// Days since 1970-01-01 of a date as RFC 3339 writes it, `2026-01-31`. Years 0001 to 9999.
+ValueOr<int64_t> ParseDate(std::string_view text);
+
 /// A JSON number that is whole and fits.
 ValueOr<int64_t> ParseInt64(std::string_view token);
 

@@ -132,5 +132,18 @@ TEST(NdjsonDouble, IsTheNearestOrExact) {
   EXPECT_THAT(ParseDouble("1e400").error(), HasSubstr("out of the range"));
 }
 
+TEST(ParseDateTest, OnlyDatesOfTheCalendar) {
+  EXPECT_EQ(ParseDate("1970-01-01"), 0);
+  EXPECT_EQ(ParseDate("2024-02-29"), 19'782);
+  EXPECT_EQ(ParseDate("0001-01-01"), -719'162);
+  EXPECT_EQ(ParseDate("9999-12-31"), 2'932'896);
+  for (const char* text :
+       {"", "2023-02-29", "2023-13-01", "2023-00-01", "2023-01-00", "0000-01-01", "2023-1-1",
+        "20230101", "2023-01-01T00:00:00Z", "2023-01-01 ", "2023/01/01"}) {
+    EXPECT_FALSE(ParseDate(text)) << text;
+  }
+  EXPECT_EQ(ParseDate("2023-02-29").error(), "\"2023-02-29\" is not a date such as 2026-01-31");
+}
+
 }  // namespace
 }  // namespace spillway::lake
