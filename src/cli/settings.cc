@@ -202,7 +202,10 @@ Section<ExportSettings> DeclareExport() {
               {"ndjson", recipe::FileFormat::kNdjson},
               {"parquet", recipe::FileFormat::kParquet}});
   section.Field("compression", &ExportSettings::compression)
-      .Help("How files are compressed; zip makes one archive with a file for each day.")
+      .Help(
+          "How files are compressed; zip makes one archive with a file for each day. gzip and zstd "
+          "files have several members or frames, one behind the other, as their formats allow: "
+          "python-zstandard reads all of them with read_across_frames=True only.")
       .Essential()
       .OneOf({{"none", recipe::Compression::kNone},
               {"gzip", recipe::Compression::kGzip},
