@@ -94,6 +94,9 @@ struct Job {
   int64_t lease_token = 0;
   Timestamp lease_expires_at;
 
+  /// Whether a repeated request is answered with this run.
+  bool stands() const { return !IsFinal(state) && !cancel_requested_at.has_value(); }
+
   /// Chunks that are neither succeeded nor dead.
   int64_t chunks_open() const { return chunks_total - chunks_succeeded - chunks_dead; }
 };

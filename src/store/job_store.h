@@ -17,7 +17,7 @@ namespace spillway::store {
 /// What came of asking for a job.
 struct Created {
   engine::Job job;
-  /// False: the task's latest run is pending, processing or succeeded; this is it.
+  /// False: the task's latest run stands; this is it.
   bool created = false;
 };
 
@@ -119,7 +119,8 @@ class JobStore {
   virtual ~JobStore() = default;
 
   /// E2. Puts a new run of `job.task_id` (id, run, state and times are filled in), unless its
-  /// latest run is pending, processing or succeeded and `fresh` is false. Durable on return.
+  /// latest run stands and `fresh` is false: a run stands until it is over or to be cancelled.
+  /// Durable on return.
   virtual Result<Created> Create(const engine::Job& job, bool fresh) = 0;
 
   virtual Result<engine::Job> Get(std::string_view job_id) = 0;

@@ -41,17 +41,13 @@ void Invariants::Created(const store::Created& created, bool fresh) {
   const Job& job = created.job;
   if (fresh && !created.created) Violate("E2: a fresh run of " + job.id + " was not made");
   if (!created.created) {
-    if (job.state == JobState::kFailed || job.state == JobState::kCancelled) {
-      Violate("E2: a request was answered with " + job.id + ", which is over");
-    }
+    if (!job.stands()) Violate("E2: a request was answered with " + job.id + ", which is over");
     return;
   }
   if (books_.contains(job.id)) Violate("E2: the run " + job.id + " was made twice");
   for (const auto& [id, book] : books_) {
-    const bool stands =
-        book.job.state != JobState::kFailed && book.job.state != JobState::kCancelled;
     const bool newest = book.job.run == job.run - 1;
-    if (!fresh && book.job.task_id == job.task_id && newest && stands) {
+    if (!fresh && book.job.task_id == job.task_id && newest && book.job.stands()) {
       Violate("E2: " + job.id + " was made although " + id + " stands");
     }
   }

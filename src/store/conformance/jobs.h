@@ -89,7 +89,7 @@ TEST_P(JobStoreConformance, ARepeatedRequestFindsTheStandingRun) {
   EXPECT_EQ(Create("other").id, "other-1");
 }
 
-TEST_P(JobStoreConformance, ASucceededRunStandsAndAFailedOrCancelledDoesNot) {
+TEST_P(JobStoreConformance, ARunThatIsOverOrToBeCancelledDoesNotStand) {
   const Lease decided = Decided("succeeds");
   Must(store_->Update(decided, {.state = JobState::kSucceeded}));
   const Job fails = Processing("fails");
@@ -97,7 +97,11 @@ TEST_P(JobStoreConformance, ASucceededRunStandsAndAFailedOrCancelledDoesNot) {
   const Job cancelled = Create("cancelled");
   Must(store_->RequestCancel(cancelled.id, "ada", ""));
 
-  EXPECT_FALSE(Must(store_->Create(Request("succeeds"), false)).created);
+  const Job cancelling = Processing("cancelling");
+  Must(store_->RequestCancel(cancelling.id, "ada", ""));
+
+  EXPECT_EQ(Must(store_->Create(Request("succeeds"), false)).job.id, "succeeds-2");
+  EXPECT_EQ(Must(store_->Create(Request("cancelling"), false)).job.id, "cancelling-2");
   EXPECT_EQ(Must(store_->Create(Request("fails"), false)).job.id, "fails-2");
   EXPECT_EQ(Must(store_->Create(Request("cancelled"), false)).job.id, "cancelled-2");
 }

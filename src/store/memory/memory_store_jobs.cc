@@ -120,9 +120,8 @@ Result<Created> MemoryStore::Create(const Job& job, bool fresh) {
   for (const Entry& entry : database_.jobs_) {
     if (entry.job.task_id == job.task_id) latest = &entry.job;
   }
-  const bool stands = latest != nullptr && latest->state != JobState::kFailed &&
-                      latest->state != JobState::kCancelled;
-  if (stands && !fresh) return Created{.job = *latest, .created = false};
+  if (latest != nullptr && latest->stands() && !fresh)
+    return Created{.job = *latest, .created = false};
 
   Job made{.task_id = job.task_id,
            .run = latest == nullptr ? 1 : latest->run + 1,

@@ -44,9 +44,7 @@ Result<Created> SqliteStore::Create(const Job& job, bool fresh) {
                    job.task_id);
       if (TRY(latest.Next())) {
         JobRow row = TRY(ReadJob(latest));
-        const bool stands =
-            row.job.state != JobState::kFailed && row.job.state != JobState::kCancelled;
-        if (stands && !fresh) return Created{.job = std::move(row.job), .created = false};
+        if (row.job.stands() && !fresh) return Created{.job = std::move(row.job), .created = false};
         run = row.job.run + 1;
       }
     }
