@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <set>
+#include <map>
 #include <vector>
 
 #include "base/log.h"
@@ -26,6 +26,11 @@ struct Harvest {
   std::vector<recipe::ErrorRecord> errors;
 };
 
+Result<> GoesOn(const std::stop_token& stop) {
+  if (stop.stop_requested()) return Fail(ErrorCode::kCancelled, "stopped while finishing");
+  return {};
+}
+
 Result<Harvest> Gather(Context& context, const HeldJob& held) {
   Harvest harvest;
   int64_t after = -1;
@@ -34,7 +39,7 @@ Result<Harvest> Gather(Context& context, const HeldJob& held) {
     const std::vector<Chunk> chunks =
         TRY(context.store.ListChunks(held.job.id, ChunkState::kSucceeded, after, kPage));
     if (chunks.empty()) break;
-    if (held.stop().stop_requested()) return Fail(ErrorCode::kCancelled, "stopped while finishing");
+    TRY(GoesOn(held.stop()));
     after = chunks.back().index;
     seen += static_cast<int64_t>(chunks.size());
     for (const Chunk& chunk : chunks) {
@@ -65,7 +70,16 @@ Result<> CheckRows(const recipe::Assembly& assembly, const Counts& counts) {
                                         " were written; nothing was published");
 }
 
-Result<> CheckDigest(storage::ObjectStore& store, const recipe::Part& part) {
+/// No attempt brings back staged bytes that somebody deleted.
+Error ForMissing(Error error, std::string_view file) {
+  if (error.code != ErrorCode::kNotFound) return error;
+  return {.code = ErrorCode::kCorrupt,
+          .message = "staged bytes of " + std::string(file) +
+                     " were deleted before they were published; run the export afresh"};
+}
+
+Result<> CheckDigest(storage::ObjectStore& store, const recipe::Part& part,
+                     const std::stop_token& stop) {
   Sha256 hash;
   std::vector<std::byte> block(kReadBytes);
   for (const storage::ObjectRange& range : part.ranges) {
@@ -75,6 +89,7 @@ Result<> CheckDigest(storage::ObjectStore& store, const recipe::Part& part) {
       break;
     }
     for (uint64_t done = 0; done < range.bytes;) {
+      TRY(GoesOn(stop));
       const size_t wanted = std::min<uint64_t>(block.size(), range.bytes - done);
       const size_t got =
           TRY((*reader)->ReadAt(range.offset + done, std::span(block).first(wanted)));
@@ -93,15 +108,22 @@ Result<> CheckDigest(storage::ObjectStore& store, const recipe::Part& part) {
 
 /// Makes every staged byte durable; what was staged before the machine's last start is read back
 /// first.
-Result<> Secure(storage::ObjectStore& store, const std::vector<recipe::OutputFile>& files) {
-  std::set<std::string> stages;
+Result<> Secure(storage::ObjectStore& store, const std::vector<recipe::OutputFile>& files,
+                const std::stop_token& stop) {
+  std::map<std::string, std::string_view> file_of_stage;
   for (const recipe::OutputFile& file : files) {
     for (const recipe::Part& part : file.parts) {
-      if (part.epoch != store.epoch()) TRY(CheckDigest(store, part));
-      for (const storage::ObjectRange& range : part.ranges) stages.insert(range.key);
+      if (part.epoch != store.epoch()) TRY(CheckDigest(store, part, stop));
+      for (const storage::ObjectRange& range : part.ranges) {
+        file_of_stage.emplace(range.key, file.name);
+      }
     }
   }
-  for (const std::string& stage : stages) TRY(store.Sync(stage));
+  for (const auto& [stage, file] : file_of_stage) {
+    TRY(GoesOn(stop));
+    const Result<> synced = store.Sync(stage);
+    if (!synced.has_value()) return std::unexpected(ForMissing(synced.error(), file));
+  }
   return {};
 }
 
@@ -170,7 +192,8 @@ Result<Job> Decide(Context& context, const HeldJob& held, const recipe::Recipe& 
   }
   TRY(Reconcile(held.job, counts));
   TRY(CheckRows(assembly, counts));
-  TRY(Secure(*destination.store, assembly.files));
+  TRY(GoesOn(held.stop()));
+  TRY(Secure(*destination.store, assembly.files, held.stop()));
 
   std::ranges::move(assembly.errors, std::back_inserter(harvest.errors));
   outcome.manifest =
@@ -210,8 +233,12 @@ Result<bool> IsPublished(storage::ObjectStore& store, const OutcomeReference& re
 
 Result<> PublishOutcome(storage::ObjectStore& store, const std::string& directory,
                         const Outcome& outcome) {
-  for (const OutcomeFile& file : outcome.files)
-    TRY(store.Compose(directory + "/" + file.name, file.ranges));
+  for (const OutcomeFile& file : outcome.files) {
+    const auto composed = store.Compose(directory + "/" + file.name, file.ranges);
+    if (!composed.has_value()) {
+      return std::unexpected(ForMissing(composed.error(), file.name));
+    }
+  }
   if (!outcome.signature.empty()) {
     TRY(Put(store, directory + "/" + std::string(Manifest::kSignatureName), outcome.signature));
   }
@@ -229,7 +256,7 @@ Result<> Publish(const Job& job, const recipe::Destination& destination) {
       TRY(PublishOutcome(store, destination.directory, TRY(OutcomeFromJson(*document))));
     } else if (document.error().code != ErrorCode::kNotFound ||
                !TRY(IsPublished(store, reference))) {
-      return std::unexpected(document.error());
+      return std::unexpected(ForMissing(document.error(), reference.key));
     }  // Else whoever held the lease before has carried it through since the first look.
   }
   Receipt removed;

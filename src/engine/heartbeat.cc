@@ -8,6 +8,7 @@ Heartbeat::Held::Held(Heartbeat& heartbeat, Lease lease)
     : heartbeat_(heartbeat), lease_(std::move(lease)), expires_at_(lease_.expires_at) {
   std::lock_guard lock(heartbeat_.mutex_);
   entry_ = heartbeat_.held_.insert(heartbeat_.held_.end(), this);
+  if (heartbeat_.stopped_) heartbeat_.Stop(*this, StopReason::kShutdown);
 }
 
 Heartbeat::Held::~Held() {
@@ -77,6 +78,7 @@ void Heartbeat::Run(std::stop_token stop) {
 
 void Heartbeat::StopAll() {
   std::lock_guard lock(mutex_);
+  stopped_ = true;
   for (Held* held : held_) Stop(*held, StopReason::kShutdown);
 }
 

@@ -57,10 +57,10 @@ class Heartbeat {
   /// lease counts as lost.
   void Beat();
 
-  /// Beats every `heartbeat` until `stop`; then stops all holders with kShutdown.
+  /// Beats every `heartbeat` until `stop`; then as StopAll.
   void Run(std::stop_token stop);
 
-  /// Stops all holders with kShutdown.
+  /// Stops all holders with kShutdown, those that come later too.
   void StopAll();
 
  private:
@@ -71,6 +71,7 @@ class Heartbeat {
   const Options& options_;
   mutable std::mutex mutex_;
   std::list<Held*> held_;
+  bool stopped_ = false;
 };
 
 }  // namespace spillway::engine

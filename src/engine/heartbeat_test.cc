@@ -89,6 +89,9 @@ TEST_F(HeartbeatTest, ShutdownStopsAllHolders) {
   stop.request_stop();
   heartbeat_.Run(stop.get_token());
   EXPECT_EQ(a.reason(), StopReason::kShutdown);
+  const auto late = Hold("late");
+  EXPECT_EQ(late.reason(), StopReason::kShutdown);
+  EXPECT_TRUE(late.stop().stop_requested());
 }
 
 TEST_F(HeartbeatTest, KnowsTheJobsThisProcessHolds) {
