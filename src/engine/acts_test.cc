@@ -37,6 +37,7 @@ class LinesRecipe final : public recipe::Recipe {
   bool drops_a_part = false;  ///< On assembling.
   std::optional<Error> no_destination;
   std::function<Result<>(const Chunk&)> before_chunk = [](const Chunk&) { return Result<>(); };
+  std::function<Result<>()> before_plan = [] { return Result<>(); };
   std::function<Result<>()> before_assembly = [] { return Result<>(); };
 
   std::string_view name() const override { return "lines"; }
@@ -49,6 +50,7 @@ class LinesRecipe final : public recipe::Recipe {
     return recipe::Destination{.store = &store_, .directory = "out/" + job.id};
   }
   Result<recipe::Plan> MakePlan(const Job& /*job*/, std::stop_token /*stop*/) const override {
+    TRY(before_plan());
     recipe::Plan plan{.source = "{}", .planned = chunks * rows + planned_more};
     plan.chunks.resize(static_cast<size_t>(chunks), {.spec = "{}", .planned = rows});
     return plan;
@@ -241,6 +243,71 @@ TEST_F(ActsTest, TransientErrorsHaveThreeAttempts) {
   WorkOff();
   EXPECT_EQ(store_.Get(job_id)->state, JobState::kFailed);
   EXPECT_EQ(attempts, 3);
+}
+
+TEST_F(ActsTest, PlanningAndFinishingHaveThreeAttemptsToo) {
+  int attempts = 0;
+  const auto away = [&]() -> Result<> {
+    ++attempts;
+    return FailTransient(ErrorCode::kUnavailable, "away");
+  };
+  lines_->before_plan = away;
+  const std::string unplanned = Submit("1");
+  WorkOff();
+  EXPECT_EQ(store_.Get(unplanned)->state, JobState::kFailed);
+  EXPECT_EQ(std::exchange(attempts, 0), 3);
+
+  lines_->before_plan = [] { return Result<>(); };
+  lines_->before_assembly = away;
+  const std::string unfinished = Submit("2");
+  WorkOff();
+  EXPECT_EQ(store_.Get(unfinished)->state, JobState::kFailed);
+  EXPECT_EQ(attempts, 3);
+}
+
+TEST_F(ActsTest, AnActThatCannotBeDoneKeepsNoOtherFromBeingDone) {
+  lines_->chunks = 1;
+  const std::string broken = Submit("1");
+  const std::string whole = Submit("2");
+  for (const std::string& job_id : {broken, whole}) {
+    ASSERT_TRUE(PlanJob(context_, job_id, random_).has_value());
+  }
+  static_cast<void>(Bodies());
+  ASSERT_TRUE(SendWork(queue_, std::array{Work{.act = Act::kFinish, .job_id = broken},
+                                          Work{.act = Act::kProcess, .job_id = whole, .chunk = 0}})
+                  .has_value());
+  store_.Lose(broken);
+  BatchSize batch;
+  batch.Learn(1, std::chrono::microseconds(1));
+  ASSERT_EQ(batch.size(), 2U);
+  const Result<bool> worked = Worker(context_).Step(random_, batch);
+  EXPECT_EQ(worked.error().message, "the store is away");
+  EXPECT_EQ(store_.Get(whole)->chunks_succeeded, 1);
+}
+
+TEST_F(ActsTest, StagedBytesThatWereDeletedAreSaidToBeLost) {
+  const std::string job_id = Submit();
+  lines_->before_assembly = [&]() -> Result<> {
+    Receipt removed;
+    return RemoveStaged(objects_, job_id, removed);
+  };
+  WorkOff();
+  const Job job = *store_.Get(job_id);
+  EXPECT_EQ(job.state, JobState::kFailed);
+  EXPECT_EQ(job.failure->code, ErrorCode::kCorrupt);
+  EXPECT_THAT(job.failure->message, HasSubstr("run the export afresh"));
+}
+
+TEST_F(ActsTest, AStopIsHeardBetweenAssemblingAndSecuring) {
+  const std::string job_id = Submit();
+  lines_->before_assembly = [this] {
+    heartbeat_.StopAll();
+    return Result<>();
+  };
+  RunUntil(job_id, JobPhase::kFinalizing);
+  EXPECT_EQ(store_.Get(job_id)->state, JobState::kProcessing);
+  EXPECT_EQ(store_.Get(job_id)->phase, JobPhase::kFinalizing);
+  EXPECT_EQ(store_.Get(job_id)->lease_owner, "");
 }
 
 TEST_F(ActsTest, TwoThreadsOfOneProcessDoNotTakeAJobFromEachOther) {

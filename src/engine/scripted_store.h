@@ -16,6 +16,8 @@ class ScriptedStore final : public store::JobStore {
 
   /// While it is, every call fails as one to a database that does not answer.
   void SetAway(bool away) { away_ = away; }
+  /// Nobody can read the job any more.
+  void Lose(std::string job_id) { lost_ = std::move(job_id); }
   /// What renewals of the job's or chunk's lease (`job` or `job/chunk`) find. Others find it held.
   void Answer(const std::string& lease, store::Renewed renewed) { answers_[lease] = renewed; }
   int renewals() const { return renewals_; }
@@ -43,7 +45,7 @@ class ScriptedStore final : public store::JobStore {
     return store_.Create(job, fresh);
   }
   Result<Job> Get(std::string_view job_id) override {
-    if (away_) return Away();
+    if (away_ || job_id == lost_) return Away();
     return store_.Get(job_id);
   }
   Result<store::JobPage> List(const store::JobFilter& filter, std::string_view cursor,
@@ -114,6 +116,7 @@ class ScriptedStore final : public store::JobStore {
   store::MemoryDatabase database_;
   store::MemoryStore store_;
   bool away_ = false;
+  std::string lost_;
   std::map<std::string, store::Renewed> answers_;
   int renewals_ = 0;
   std::vector<std::string> renewed_;

@@ -31,6 +31,18 @@ Result<Verdict> Perform(Context& context, const Work& work, Random& random) {
   return Fail(ErrorCode::kInternal, "chunks are not processed as acts");
 }
 
+/// One thing's error keeps nothing else from being done: whatever was claimed is worked on.
+class FirstError {
+ public:
+  void Add(Result<> outcome) {
+    if (first_.has_value()) first_ = std::move(outcome);
+  }
+  const Result<>& result() const { return first_; }
+
+ private:
+  Result<> first_;
+};
+
 }  // namespace
 
 void BatchSize::Learn(size_t chunks, std::chrono::microseconds elapsed) {
@@ -40,17 +52,17 @@ void BatchSize::Learn(size_t chunks, std::chrono::microseconds elapsed) {
   size_ = std::clamp<size_t>(std::min(fitting, size_ * 2), 1, kMax);
 }
 
-Result<std::vector<Worker::Taken>> Worker::Take(size_t limit) {
+Result<> Worker::Take(size_t limit, std::vector<Taken>& taken) {
   std::lock_guard lock(intake_);
   const std::vector<store::Delivery> deliveries =
       TRY(context_.queue.Receive(limit, context_.options.lease));
-  std::vector<Taken> taken;
+  FirstError failed;
   std::map<std::string, std::vector<ChunkMessage>> chunks_of_job;
   for (const store::Delivery& delivery : deliveries) {
     const Result<Work> work = WorkFromBody(delivery.body);
     if (!work.has_value()) {
       context_.log.Error("message dropped", {{"error", work.error().message}});
-      TRY(context_.queue.Delete(std::array{delivery.handle}));
+      failed.Add(context_.queue.Delete(std::array{delivery.handle}));
     } else if (work->act == Act::kProcess) {
       chunks_of_job[work->job_id].push_back({.chunk = work->chunk, .handle = delivery.handle});
     } else {
@@ -58,10 +70,14 @@ Result<std::vector<Worker::Taken>> Worker::Take(size_t limit) {
     }
   }
   for (const auto& [job_id, messages] : chunks_of_job) {
-    HeldChunks chunks = TRY(ClaimChunks(context_, job_id, messages));
-    taken.push_back({.chunks = std::move(chunks)});
+    Result<HeldChunks> chunks = ClaimChunks(context_, job_id, messages);
+    if (chunks.has_value()) {
+      taken.push_back({.chunks = *std::move(chunks)});
+    } else {
+      failed.Add(std::unexpected(std::move(chunks).error()));
+    }
   }
-  return taken;
+  return failed.result();
 }
 
 Result<> Worker::DoAct(const Work& work, const std::string& handle, Random& random) {
@@ -73,18 +89,21 @@ Result<> Worker::DoAct(const Work& work, const std::string& handle, Random& rand
 }
 
 Result<bool> Worker::Step(Random& random, BatchSize& batch) {
-  std::vector<Taken> taken = TRY(Take(batch.size()));
+  std::vector<Taken> taken;
+  FirstError failed;
+  failed.Add(Take(batch.size(), taken));
   for (Taken& one : taken) {
     if (one.act.has_value()) {
-      TRY(DoAct(*one.act, one.handle, random));
+      failed.Add(DoAct(*one.act, one.handle, random));
       continue;
     }
     if (one.chunks.chunks.empty()) continue;
     const Timestamp started_at = context_.clock.Now();
     const size_t count = one.chunks.chunks.size();
-    TRY(ProcessChunks(context_, std::move(one.chunks), random));
+    failed.Add(ProcessChunks(context_, std::move(one.chunks), random));
     batch.Learn(count, context_.clock.Now() - started_at);
   }
+  TRY(failed.result());
   return !taken.empty();
 }
 

@@ -36,7 +36,8 @@ class Worker {
   /// Works until `stop`; acts under way are then stopped and given back.
   void Run(std::stop_token stop, uint64_t seed);
 
-  /// Takes what is next and does it. False when there was nothing to do.
+  /// Takes what is next and does all of it; the first error, if any. False when there was nothing
+  /// to do.
   Result<bool> Step(Random& random, BatchSize& batch);
 
   /// Runs the rescuer, and more rarely the cleaner, when they are due, in one thread at a time.
@@ -49,7 +50,7 @@ class Worker {
     std::string handle;
   };
 
-  Result<std::vector<Taken>> Take(size_t limit);
+  Result<> Take(size_t limit, std::vector<Taken>& taken);
   Result<> DoAct(const Work& work, const std::string& handle, Random& random);
 
   Context context_;

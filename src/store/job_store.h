@@ -89,7 +89,7 @@ struct JobUpdate {
   /// Recorded as a Transition with `actor` and `cause`; kCancelled with those of the request.
   /// kSucceeded clears `failure`; so does kCancelled, unless the update brings one.
   std::optional<engine::JobState> state;
-  std::optional<engine::JobPhase> phase;  ///< A change resets `attempts`.
+  std::optional<engine::JobPhase> phase;  ///< A change resets `attempts`, to that under way.
   std::optional<int64_t> planned;         ///< Counts::planned alone.
   std::optional<int64_t> chunks_total;
   std::optional<engine::Counts> counts;

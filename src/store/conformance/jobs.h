@@ -222,7 +222,7 @@ TEST_P(JobStoreConformance, AnUpdateChangesWhatItNames) {
   EXPECT_EQ(updated.updated_at, clock_.Now());
   EXPECT_EQ(updated.attempts, 1);
   updated = Must(store_->Update(lease, {.phase = JobPhase::kDiscovering, .planned = 12}));
-  EXPECT_EQ(updated.attempts, 0);
+  EXPECT_EQ(updated.attempts, 1);
   EXPECT_EQ(updated.counts.planned, 12);
   EXPECT_EQ(updated.counts.written, 4);
   EXPECT_EQ(updated.plan, "the plan");
@@ -230,7 +230,7 @@ TEST_P(JobStoreConformance, AnUpdateChangesWhatItNames) {
 
   Hold(job.id);
   const Lease again = Hold(job.id);
-  EXPECT_EQ(Must(store_->Update(again, {.phase = JobPhase::kDiscovering})).attempts, 2);
+  EXPECT_EQ(Must(store_->Update(again, {.phase = JobPhase::kDiscovering})).attempts, 3);
   EXPECT_EQ(Must(store_->History(job.id)).size(), 2U);
 }
 
@@ -349,6 +349,15 @@ TEST_P(JobStoreConformance, AJobInProcessingIsMarkedAndThenDiscarded) {
   EXPECT_EQ(Must(store_->History(job.id)).back().cause, "wrong dates");
   EXPECT_FALSE(RenewOne(*store_, LeaseOf(chunk)).held);
   EXPECT_FALSE(SettleOne(Success(chunk)).applied);
+}
+
+TEST_P(JobStoreConformance, AChangeOfPhaseBeginsTheAttemptsOfTheActUnderWayAnew) {
+  const Job job = Processing("task");
+  Hold(job.id);
+  const Lease lease = Hold(job.id);
+  EXPECT_EQ(Must(store_->Update(lease, {.phase = JobPhase::kDiscovering})).attempts, 1);
+  EXPECT_EQ(Must(store_->Update(lease, {.phase = JobPhase::kProcessing, .release = true})).attempts,
+            0);
 }
 
 TEST_P(JobStoreConformance, DiscardingHasAttemptsAndAFailureOfItsOwn) {

@@ -31,7 +31,7 @@ Result<> ApplyPhase(Job& job, JobPhase to) {
     TRY(Require(!job.cancel_requested_at, job, "was cancelled before its commit point"));
   }
   job.phase = to;
-  job.attempts = 0;
+  job.attempts = 1;
   return {};
 }
 
@@ -230,6 +230,7 @@ Result<Job> MemoryStore::Update(const engine::Lease& lease, const JobUpdate& upd
               "does not reconcile"));
   if (!was_planned && job.phase >= JobPhase::kProcessing) TRY(CloseThePlan(entry.chunks, job));
   if (update.release) {
+    if (update.phase) job.attempts = 0;
     job.lease_owner.clear();
     job.lease_expires_at = Timestamp();
   }

@@ -25,7 +25,7 @@ Result<> ApplyPhase(Job& job, JobPhase to) {
                     counts.planned, counts.written, counts.excluded, counts.failed)));
   }
   job.phase = to;
-  job.attempts = 0;
+  job.attempts = 1;
   return {};
 }
 
@@ -136,6 +136,7 @@ Result<Job> SqliteStore::Update(const engine::Lease& lease, const JobUpdate& upd
         if (update.phase) TRY(ApplyPhase(job, *update.phase));
         if (!was_planned && job.phase >= JobPhase::kProcessing) TRY(CloseThePlan(connection, row));
         if (update.release) {
+          if (update.phase) job.attempts = 0;
           job.lease_owner.clear();
           job.lease_expires_at = Timestamp();
         }
