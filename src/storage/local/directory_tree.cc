@@ -54,10 +54,22 @@ auto WhilePruned(Missing missing, auto create) {
   return created;
 }
 
-Result<> CreateRoot(const std::string& root) {
+/// Makes a directory that was not there, and what is missing above it, so that they survive a loss
+/// of power.
+Result<> CreateRoot(const std::filesystem::path& root) {
   std::error_code error;
-  std::filesystem::create_directories(root, error);
-  if (error) return std::unexpected(PathError(error.value(), "create", root));
+  if (std::filesystem::is_directory(root, error)) return {};
+  const std::filesystem::path above = root.has_parent_path() ? root.parent_path() : ".";
+  if (above != root) TRY(CreateRoot(above));
+  std::filesystem::create_directory(root, error);
+  if (error) {
+    const int reason = std::filesystem::exists(root) ? ENOTDIR : error.value();
+    return std::unexpected(PathError(reason, "create", root.string()));
+  }
+  const FileDescriptor directory(open(above.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory.open() || fsync(directory.get()) != 0) {
+    return std::unexpected(PathError(errno, "bring to the disk", above.string()));
+  }
   return {};
 }
 
