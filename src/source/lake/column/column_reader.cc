@@ -131,7 +131,12 @@ Result<> ColumnReader::StartPage() {
     page_has_nulls_ = !(run.repeated && run.value == 1 && run.length >= page_left_);
   }
   bool started = false;
-  switch (const auto encoding = static_cast<parquet::Encoding::type>(header.encoding)) {
+  // Other numbers are no values of the enumeration.
+  const bool named =
+      header.encoding >= parquet::Encoding::PLAIN && header.encoding < parquet::Encoding::UNDEFINED;
+  const auto encoding =
+      named ? static_cast<parquet::Encoding::type>(header.encoding) : parquet::Encoding::UNKNOWN;
+  switch (encoding) {
     case parquet::Encoding::PLAIN:
       started = StartPlain(body);
       break;
