@@ -19,6 +19,13 @@ struct VerifyFlags {
   std::filesystem::path key;
 };
 
+std::string SignatureOf(const engine::Verification& found) {
+  if (found.verified) return "signed by key " + found.key_id;
+  if (found.key_id.empty()) return "not signed";
+  return "names key " + found.key_id +
+         " as its signer, which was not checked (--key with that key's public file does)";
+}
+
 Outcome VerifyExport(const Invocation& invocation, const VerifyFlags& flags) {
   std::filesystem::path directory = flags.export_directory;
   if (directory.filename() == engine::Manifest::kName) directory = directory.parent_path();
@@ -38,7 +45,8 @@ Outcome VerifyExport(const Invocation& invocation, const VerifyFlags& flags) {
   const bool good = found.problems.empty();
   if (invocation.json) {
     PrintJson({{"whole", good},
-               {"signed", found.is_signed},
+               {"signed", found.verified},
+               {"key_id", found.key_id},
                {"job", found.manifest.job_id},
                {"files", found.manifest.files.size()},
                {"rows", counts.written},
@@ -50,10 +58,7 @@ Outcome VerifyExport(const Invocation& invocation, const VerifyFlags& flags) {
       PrintLine(fmt::format("whole and unchanged: {} rows in {} file{}, {}; {}",
                             Grouped(counts.written), found.manifest.files.size(),
                             found.manifest.files.size() == 1 ? "" : "s",
-                            ShortBytes(static_cast<uint64_t>(counts.bytes)),
-                            key.has_value()   ? "signed by the given key"
-                            : found.is_signed ? "signed (give --key to check by whom)"
-                                              : "not signed"));
+                            ShortBytes(static_cast<uint64_t>(counts.bytes)), SignatureOf(found)));
     }
   }
   return good ? ExitCode::kSuccess : ExitCode::kFailed;

@@ -234,10 +234,13 @@ Result<Verification> Verify(storage::ObjectStore& store, std::string_view direct
   const Result<std::string> signature =
       ReadWhole(store, base + std::string(Manifest::kSignatureName));
   if (signature.has_value()) {
-    found.is_signed = true;
-    if (key != nullptr && !key->Verify(text, *signature)) {
-      found.problems.push_back(
-          "manifest.json: the signature is not by the given key over these bytes");
+    found.key_id = SignerOf(*signature);
+    found.verified = key != nullptr && key->Verify(text, *signature);
+    if (found.key_id.empty()) {
+      found.problems.push_back("manifest.json.sig: is no signature");
+    } else if (key != nullptr && !found.verified) {
+      found.problems.push_back("manifest.json: the signature by key " + found.key_id +
+                               " is not by the given key, " + key->id() + ", over these bytes");
     }
   } else if (signature.error().code != ErrorCode::kNotFound) {
     return std::unexpected(signature.error());

@@ -66,8 +66,8 @@ Result<Manifest> ManifestFromJson(std::string_view json);
 /// What verification found.
 struct Verification {
   Manifest manifest;
-  bool is_signed = false;
-  std::string key_id;                 ///< Of the key that signed it, when signed.
+  std::string key_id;     ///< Of the key that the signature says it is by; empty: not signed.
+  bool verified = false;  ///< The signature is the given key's, over these bytes.
   std::vector<std::string> problems;  ///< One line each; empty: the export is whole and unchanged.
 };
 

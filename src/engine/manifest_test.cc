@@ -190,7 +190,7 @@ TEST_F(VerifyTest, AWholeExportHasNoProblems) {
       Verify(store_, "out", nullptr, [&](uint64_t more, uint64_t /*total*/) { bytes += more; });
   ASSERT_TRUE(found.has_value());
   EXPECT_THAT(found->problems, IsEmpty());
-  EXPECT_FALSE(found->is_signed);
+  EXPECT_EQ(found->key_id, "");
   EXPECT_EQ(bytes, 14U);
 }
 
@@ -233,7 +233,12 @@ TEST_F(VerifyTest, AKeyRequiresItsSignatureOverTheseBytes) {
 
 TEST_F(VerifyTest, ASignatureAloneIsSeenButNotJudged) {
   Put("manifest.json.sig", key_.Sign(text_));
-  EXPECT_TRUE(Verify(store_, "out", nullptr, {})->is_signed);
+  const Result<Verification> found = Verify(store_, "out", nullptr, {});
+  EXPECT_EQ(found->key_id, verifying_key_.id());
+  EXPECT_FALSE(found->verified);
+  EXPECT_TRUE(Verify(store_, "out", &verifying_key_, {})->verified);
+  Put("manifest.json.sig", "no signature");
+  EXPECT_THAT(Problems(), ElementsAre("manifest.json.sig: is no signature"));
 }
 
 TEST_F(VerifyTest, WithoutAManifestThereIsNoExport) {
