@@ -141,7 +141,8 @@ Outcome Ingest(const Invocation& invocation, const IngestFlags& flags) {
   }
   const auto deployment = TRY(Deployment::Open(settings, log, Sharing::kPrivate));
   Ingestion ingestion(*deployment, invocation, flags);
-  invocation.interrupt.Listen([&ingestion] { ingestion.stop().request_stop(); });
+  const auto listening =
+      invocation.interrupt.Listen([&ingestion] { ingestion.stop().request_stop(); });
   nlohmann::ordered_json all = nlohmann::ordered_json::array();
   bool rejected = false;
   for (const std::string& file : files) {

@@ -29,11 +29,13 @@ constexpr std::chrono::hours kVacuumAgeMin(1);
 /// A deployment whose work ends with Ctrl-C.
 class LakeWork {
  public:
+  explicit LakeWork(Interrupt& interrupt)
+      : listening_(interrupt.Listen([this] { stop_.request_stop(); })) {}
+
   static Result<std::unique_ptr<LakeWork>> Open(const Invocation& invocation) {
-    auto work = std::make_unique<LakeWork>();
+    auto work = std::make_unique<LakeWork>(invocation.interrupt);
     work->deployment_ =
         TRY(Deployment::Open(TRY(invocation.Load()), work->log_, Sharing::kPrivate));
-    invocation.interrupt.Listen([&stop = work->stop_] { stop.request_stop(); });
     return work;
   }
 
@@ -44,6 +46,7 @@ class LakeWork {
   Log log_{LogLevel::kError, LogFormat::kText, STDERR_FILENO};
   std::unique_ptr<Deployment> deployment_;
   std::stop_source stop_;
+  const Interrupt::Listening listening_;
 };
 
 Outcome Adopt(const Invocation& invocation, const lake::AdoptOptions& options) {

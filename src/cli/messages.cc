@@ -16,14 +16,18 @@ void Write(std::FILE* to, std::string_view line) {
   static_cast<void>(std::fflush(to));
 }
 
+/// What is not UTF-8 is shown as far as it is.
+std::string ToText(const nlohmann::ordered_json& json, int indent) {
+  return json.dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
 }  // namespace
 
 void PrintError(const Error& error, bool json) {
   if (error.message.empty()) return;
   if (json) {
-    Write(stderr, nlohmann::ordered_json{{"error",
-                                          {{"code", Name(error.code)}, {"message", error.message}}}}
-                      .dump());
+    Write(stderr,
+          ToText({{"error", {{"code", Name(error.code)}, {"message", error.message}}}}, -1));
   } else {
     Write(stderr, "spillway: " + error.message);
   }
@@ -40,11 +44,9 @@ ExitCode PrintUsageProblem(const CLI::App& program, const CLI::Error& problem) {
   return ExitCode::kUsage;
 }
 
-void PrintLine(std::string_view line) { Write(stdout, line); }
+void PrintLine(std::string_view line, std::FILE* to) { Write(to, line); }
 
-void PrintJson(const nlohmann::ordered_json& json) {
-  Write(stdout, json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
-}
+void PrintJson(const nlohmann::ordered_json& json, std::FILE* to) { Write(to, ToText(json, 2)); }
 
 std::string Grouped(int64_t number) {
   std::string digits = std::to_string(number);

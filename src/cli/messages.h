@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdio>
 #include <string>
 #include <string_view>
 
@@ -23,9 +24,9 @@ void PrintError(const Error& error, bool json);
 /// To standard error: what is wrong with the command line, in one line, and where its help is.
 ExitCode PrintUsageProblem(const CLI::App& program, const CLI::Error& problem);
 
-/// To standard output, with a line break.
-void PrintLine(std::string_view line);
-void PrintJson(const nlohmann::ordered_json& json);
+/// With a line break.
+void PrintLine(std::string_view line, std::FILE* to = stdout);
+void PrintJson(const nlohmann::ordered_json& json, std::FILE* to = stdout);
 
 /// 1234567 as "1,234,567".
 std::string Grouped(int64_t number);

@@ -39,14 +39,22 @@ std::string Note(const engine::Job& job, bool interrupted) {
   return std::string(Name(job.phase));
 }
 
-/// Watches a job to its end, while workers of this process and others do the work.
-Result<engine::Job> Watch(Deployment& deployment, const std::string& job_id,
+/// The job that is waited for.
+struct Watched {
+  std::string id;
+  bool ours = false;  ///< This program asked for it: an interruption cancels it.
+};
+
+/// Watches a job to its end, or that of another until interrupted, while workers of this process
+/// and others do the work.
+Result<engine::Job> Watch(Deployment& deployment, const Watched& watched,
                           const std::atomic<bool>& interrupted, bool quiet) {
-  ProgressBar bar(job_id.substr(0, 8), "rows");
+  ProgressBar bar(watched.id.substr(0, 8), "rows");
   const auto began = std::chrono::steady_clock::now();
   while (true) {
-    engine::Job job = TRY(deployment.store().Get(job_id));
-    if (IsFinal(job.state)) return job;
+    engine::Job job = TRY(deployment.store().Get(watched.id));
+    if (IsFinal(job.state) || (interrupted && !watched.ours)) return job;
+    if (job.cancel_requested_at.has_value()) deployment.StopStreaming();
     if (!quiet) {
       bar.Show(job.counts.written + job.counts.excluded, job.counts.planned,
                Note(job, interrupted));
@@ -61,23 +69,26 @@ ExitCode ExitCodeOf(const engine::Job& job) {
   return job.failure.has_value() ? ExitCodeFor(job.failure->code) : ExitCode::kFailed;
 }
 
-Outcome Report(const Invocation& invocation, const RunFlags& flags, const engine::Job& job) {
-  if (job.state == engine::JobState::kFailed && !invocation.json) {
+nlohmann::ordered_json Json(const store::Created& created) {
+  nlohmann::ordered_json json = JobToJson(created.job);
+  json["created"] = created.created;
+  return json;
+}
+
+Outcome Report(const Invocation& invocation, const RunFlags& flags, const store::Created& done) {
+  const engine::Job& job = done.job;
+  // Standard output may be the export itself: what is said of it goes beside.
+  std::FILE* to = flags.request.to_standard_output() ? stderr : stdout;
+  if (invocation.json) {
+    PrintJson(Json(done), to);
+  } else if (job.state == engine::JobState::kFailed) {
     PrintError({.code = ErrorCode::kInternal,
                 .message = fmt::format(
                     "job {} failed: {}", job.id,
                     job.failure.has_value() ? job.failure->message : "no cause recorded")},
                false);
-    return ExitCodeOf(job);
-  }
-  if (invocation.quiet) return ExitCodeOf(job);
-  // Standard output may be the export itself: what is said of it goes beside.
-  if (flags.request.to_standard_output()) {
-    fmt::print(stderr, "{}\n", Summary(job));
-  } else if (invocation.json) {
-    PrintJson(JobToJson(job));
-  } else {
-    PrintLine(Summary(job));
+  } else if (!invocation.quiet) {
+    PrintLine(Summary(job), to);
   }
   return ExitCodeOf(job);
 }
@@ -94,28 +105,32 @@ Outcome Run(const Invocation& invocation, const RunFlags& flags) {
       TRY(Deployment::Open(settings, log, streams ? Sharing::kPrivate : Sharing::kShared));
   const recipe::Request request =
       TRY(flags.request.ToRequest(settings, deployment->StandardOutput()));
-  const store::Created created =
+  store::Created created =
       TRY(deployment->engine().Submit(recipe::MessageExport::kName, request, flags.fresh));
   if (flags.detach) {
-    invocation.json ? PrintJson(JobToJson(created.job)) : PrintLine(created.job.id);
+    invocation.json ? PrintJson(Json(created)) : PrintLine(created.job.id);
     return ExitCode::kSuccess;
   }
+  const Watched watched{.id = created.job.id, .ours = created.created};
   std::atomic<bool> interrupted = false;
-  invocation.interrupt.Listen([&deployment, &interrupted, id = created.job.id] {
+  const auto listening = invocation.interrupt.Listen([&] {
     interrupted = true;
-    static_cast<void>(deployment->engine().Cancel(id, CurrentUser(), "interrupted"));
+    if (!watched.ours) return;
+    static_cast<void>(deployment->engine().Cancel(watched.id, CurrentUser(), "interrupted"));
     deployment->StopStreaming();
   });
-  const engine::Job job = TRY([&]() -> Result<engine::Job> {
-    if (IsFinal(created.job.state)) return created.job;
-    const Deployment::Workers workers(*deployment);
-    return Watch(*deployment, created.job.id, interrupted, invocation.quiet);
-  }());
-  if (!created.created && job.state == engine::JobState::kSucceeded && !invocation.json &&
-      !invocation.quiet) {
-    PrintLine("exported before; --fresh runs it anew");
+  if (!watched.ours && !invocation.quiet && !invocation.json) {
+    PrintLine(fmt::format("job {} is under way already; --fresh runs it anew", watched.id));
   }
-  return Report(invocation, flags, job);
+  created.job = TRY([&]() -> Result<engine::Job> {
+    const Deployment::Workers workers(*deployment);
+    return Watch(*deployment, watched, interrupted, invocation.quiet);
+  }());
+  if (!IsFinal(created.job.state)) {
+    return Fail(ErrorCode::kCancelled,
+                fmt::format("job {0} goes on; `spillway jobs cancel {0}` stops it", watched.id));
+  }
+  return Report(invocation, flags, created);
 }
 
 }  // namespace
@@ -124,7 +139,7 @@ void AddRun(CLI::App& program, const Invocation& invocation, Action& action) {
   auto flags = std::make_shared<RunFlags>();
   CLI::App* command = program.add_subcommand("run", "export, and wait until it is done");
   flags->request.AddTo(*command);
-  command->add_flag("--fresh", flags->fresh, "run anew, even if the same export is there");
+  command->add_flag("--fresh", flags->fresh, "run anew, even if the same export is under way");
   command->add_flag("--detach", flags->detach, "leave the work to workers, print the job's id");
   command->footer(R"(Examples:
   spillway run messages -o acme --from 2025-01-01 --through 2025-01-31 -z Europe/Vienna

@@ -26,7 +26,7 @@ Outcome Work(const Invocation& invocation, bool until_idle) {
           STDERR_FILENO);
   const auto deployment = TRY(Deployment::Open(settings, log, Sharing::kShared));
   std::stop_source stop;
-  invocation.interrupt.Listen([&stop] { stop.request_stop(); });
+  const auto listening = invocation.interrupt.Listen([&stop] { stop.request_stop(); });
   log.Info("worker started", {{"state", settings.state.string()}});
   {
     const Deployment::Workers workers(*deployment);
