@@ -11,6 +11,7 @@
 
 #include "base/random.h"
 #include "batch/column_type.h"
+#include "cli/foreign_stream.h"
 #include "engine/cleaner.h"
 #include "storage/local/local_store.h"
 #include "storage/stream/stream_store.h"
@@ -51,6 +52,12 @@ Result<lake::LakeSchema> SchemaOf(const LakeSettings& settings) {
                           .time_column = settings.time};
 }
 
+/// What cannot be looked at is there, too: opening it says what is wrong.
+bool IsThere(const std::filesystem::path& path) {
+  std::error_code error;
+  return std::filesystem::exists(path, error) || error;
+}
+
 }  // namespace
 
 int ThreadsOf(const Settings& settings) {
@@ -58,12 +65,16 @@ int ThreadsOf(const Settings& settings) {
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
-Deployment::Deployment(const Settings& settings, Log& log)
-    : settings_(settings), log_(log), owner_(NewOwner()), options_(OptionsOf(settings)) {}
+Deployment::Deployment(const Settings& settings, Log& log, Missing missing)
+    : settings_(settings),
+      missing_(missing),
+      log_(log),
+      owner_(NewOwner()),
+      options_(OptionsOf(settings)) {}
 
 Result<std::unique_ptr<Deployment>> Deployment::Open(const Settings& settings, Log& log,
                                                      Sharing sharing) {
-  std::unique_ptr<Deployment> deployment(new Deployment(settings, log));
+  std::unique_ptr<Deployment> deployment(new Deployment(settings, log, Missing::kIsMade));
   TRY(deployment->OpenState(sharing));
   TRY(deployment->OpenLake());
   TRY(deployment->OpenSigningKey());
@@ -71,8 +82,17 @@ Result<std::unique_ptr<Deployment>> Deployment::Open(const Settings& settings, L
   return deployment;
 }
 
+Result<std::unique_ptr<Deployment>> Deployment::OpenExisting(const Settings& settings, Log& log) {
+  std::unique_ptr<Deployment> deployment(new Deployment(settings, log, Missing::kIsEmpty));
+  TRY(deployment->OpenState(Sharing::kShared));
+  TRY(deployment->OpenLake());
+  deployment->AssembleEngine();
+  return deployment;
+}
+
 Result<> Deployment::OpenState(Sharing sharing) {
-  database_ = TRY(store::Database::Open(settings_.state));
+  const bool is_empty = missing_ == Missing::kIsEmpty && !IsThere(settings_.state);
+  database_ = TRY(store::Database::Open(is_empty ? ":memory:" : settings_.state));
   store_ = std::make_unique<store::SqliteStore>(*database_, clock_);
   store::Database* messages = database_.get();
   if (sharing == Sharing::kPrivate) {
@@ -83,17 +103,27 @@ Result<> Deployment::OpenState(Sharing sharing) {
   return {};
 }
 
+Result<std::unique_ptr<storage::ObjectStore>> Deployment::OpenDirectory(const std::string& path) {
+  if (missing_ == Missing::kIsMade) return TRY(storage::LocalStore::OpenOrCreate(path));
+  if (IsThere(path)) return TRY(storage::LocalStore::OpenExisting(path));
+  return std::make_unique<storage::MemoryStore>(nothing_, clock_);
+}
+
 Result<> Deployment::OpenLake() {
-  lake_ = TRY(storage::LocalStore::OpenOrCreate(settings_.lake.directory.string()));
+  lake_ = TRY(OpenDirectory(settings_.lake.directory));
   lake_log_ = std::make_unique<lake::CommitLog>(*lake_, clock_);
   lake_schema_ = TRY(SchemaOf(settings_.lake));
   return {};
 }
 
 Result<> Deployment::OpenSigningKey() {
-  Result<SigningKey> key = SigningKey::Load(settings_.signing_key);
+  const bool is_new = TRY(store_->List({}, "", 1)).jobs.empty();
+  Result<SigningKey> key = is_new ? SigningKey::LoadOrGenerate(settings_.signing_key)
+                                  : SigningKey::Load(settings_.signing_key);
   if (!key.has_value() && key.error().code == ErrorCode::kNotFound) {
-    key = SigningKey::Generate(settings_.signing_key);
+    return Fail(ErrorCode::kNotFound,
+                "there is no signing key at " + settings_.signing_key.string() +
+                    ", although jobs were run here; put it back, or set signing_key to its place");
   }
   signing_key_ = TRY(std::move(key));
   return {};
@@ -105,15 +135,16 @@ Result<storage::ObjectStore*> Deployment::DestinationStore(std::string_view dest
     return found->second.get();
   std::unique_ptr<storage::ObjectStore> store;
   if (!destination.starts_with('-')) {
-    store = TRY(storage::LocalStore::OpenOrCreate(std::string(destination)));
-  } else if (destination == StandardOutput()) {
+    store = TRY(OpenDirectory(std::string(destination)));
+  } else {
     const std::string beside_state = settings_.state.parent_path() / "streamed";
     auto& rest = destinations_[beside_state];
-    if (rest == nullptr) rest = TRY(storage::LocalStore::OpenOrCreate(beside_state));
-    store = std::make_unique<storage::StreamStore>(STDOUT_FILENO, *rest, streaming_.get_token());
-  } else {
-    return Fail(ErrorCode::kNotFound,
-                "the export went to the standard output of a process that has ended; run it anew");
+    if (rest == nullptr) rest = TRY(OpenDirectory(beside_state));
+    if (destination == StandardOutput()) {
+      store = std::make_unique<storage::StreamStore>(STDOUT_FILENO, *rest, streaming_.get_token());
+    } else {
+      store = std::make_unique<ForeignStream>(*rest);
+    }
   }
   return destinations_.emplace(destination, std::move(store)).first->second.get();
 }
@@ -147,14 +178,14 @@ engine::Context Deployment::ContextForWorkers() {
 }
 
 Result<engine::Job> Deployment::AwaitCancelled(std::string_view job_id) {
-  constexpr std::chrono::milliseconds kLook{10};
+  constexpr std::chrono::milliseconds kLook{10};  // While somebody else discards it.
   engine::Context context = ContextForWorkers();
   Random random = Random::FromEntropy();
   while (true) {
-    TRY(engine::DiscardJob(context, job_id, random));
+    const engine::Verdict verdict = TRY(engine::DiscardJob(context, job_id, random));
     engine::Job job = TRY(store_->Get(job_id));
     if (IsFinal(job.state)) return job;
-    clock_.SleepFor(kLook, {});
+    clock_.SleepFor(verdict.again_in.value_or(kLook), {});
   }
 }
 

@@ -21,6 +21,7 @@
 #include "recipe/message_export/message_export.h"
 #include "recipe/recipe.h"
 #include "source/lake/commit_log.h"
+#include "storage/memory/memory_store.h"
 #include "storage/object_store.h"
 #include "store/sqlite/database.h"
 #include "store/sqlite/sqlite_queue.h"
@@ -41,8 +42,13 @@ int ThreadsOf(const Settings& settings);
 /// long as the command.
 class Deployment {
  public:
+  /// Makes what is not there yet.
   static Result<std::unique_ptr<Deployment>> Open(const Settings& settings, Log& log,
                                                   Sharing sharing);
+
+  /// For commands that look, or act on jobs that are there: makes nothing. What is not there
+  /// yet is empty.
+  static Result<std::unique_ptr<Deployment>> OpenExisting(const Settings& settings, Log& log);
 
   store::JobStore& store() { return *store_; }
   store::Queue& queue() { return *queue_; }
@@ -60,11 +66,13 @@ class Deployment {
   /// Gives up writing to standard output, even while its reader takes nothing.
   void StopStreaming() { streaming_.request_stop(); }
 
-  /// The store behind a destination: a directory (made where it is missing), or StandardOutput().
+  /// The store behind a destination: a directory, StandardOutput(), or
+  /// that of another process, where only what was left beside it is in reach.
   Result<storage::ObjectStore*> DestinationStore(std::string_view destination);
 
   /// Removes what a job left that is to be cancelled, as soon as its workers have stopped, unless
-  /// one of them does. Works on nothing else.
+  /// one of them does. Works on nothing else. What could not be removed is the returned job's
+  /// `failure`.
   Result<engine::Job> AwaitCancelled(std::string_view job_id);
 
   /// Works on whatever is to be done, with the configured number of threads, until it is dropped.
@@ -82,8 +90,11 @@ class Deployment {
   };
 
  private:
-  Deployment(const Settings& settings, Log& log);
+  enum class Missing { kIsMade, kIsEmpty };
 
+  Deployment(const Settings& settings, Log& log, Missing missing);
+
+  Result<std::unique_ptr<storage::ObjectStore>> OpenDirectory(const std::string& path);
   Result<> OpenState(Sharing sharing);
   Result<> OpenLake();
   Result<> OpenSigningKey();
@@ -91,6 +102,7 @@ class Deployment {
   engine::Context ContextForWorkers();
 
   const Settings settings_;
+  const Missing missing_;
   Log& log_;
   SystemClock clock_;
   const std::string owner_;
@@ -99,6 +111,7 @@ class Deployment {
   std::unique_ptr<store::Database> private_messages_;
   std::unique_ptr<store::JobStore> store_;
   std::unique_ptr<store::Queue> queue_;
+  storage::MemoryPlace nothing_;
   std::unique_ptr<storage::ObjectStore> lake_;
   std::unique_ptr<lake::CommitLog> lake_log_;
   lake::LakeSchema lake_schema_;

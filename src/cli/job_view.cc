@@ -71,13 +71,22 @@ std::string Summary(const engine::Job& job) {
     const Result<engine::Receipt> receipt = engine::ReceiptFromJson(job.outcome);
     std::string line = "job " + job.id + " cancelled";
     if (!receipt.has_value()) return line;
-    return line + fmt::format("; removed {} staged object{}, {}", receipt->objects_removed,
-                              receipt->objects_removed == 1 ? "" : "s",
-                              ShortBytes(receipt->bytes_removed));
+    line +=
+        fmt::format("; removed {} staged object{}, {}", receipt->objects_removed,
+                    receipt->objects_removed == 1 ? "" : "s", ShortBytes(receipt->bytes_removed));
+    if (!receipt->remaining.empty()) {
+      line += fmt::format("; the rest below {} stays: {}", receipt->remaining,
+                          job.failure.has_value() ? job.failure->message : "no cause recorded");
+    }
+    return line;
+  }
+  const engine::Counts& counts = job.counts;
+  if (job.state != engine::JobState::kSucceeded) {
+    return fmt::format("{} of {}: {} of {} rows written so far", job.export_name, job.tenant,
+                       Grouped(counts.written), Grouped(counts.planned));
   }
   const auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(
       job.finished_at.value_or(job.updated_at) - job.started_at.value_or(job.created_at));
-  const engine::Counts& counts = job.counts;
   return fmt::format(
       "{} of {}: {} rows, {} in {}\nplanned {} = written {} + excluded {} + failed {}\n{}",
       job.export_name, job.tenant, Grouped(counts.written),

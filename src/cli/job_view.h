@@ -11,7 +11,7 @@ namespace spillway::cli {
 /// A job as `--json` prints it.
 nlohmann::ordered_json JobToJson(const engine::Job& job);
 
-/// A finished job in a few lines: what it came to, whether it adds up, where it is.
+/// A job in a few lines: how far it is; once it has succeeded, how it adds up, and where it is.
 std::string Summary(const engine::Job& job);
 
 }  // namespace spillway::cli

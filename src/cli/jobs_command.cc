@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -24,7 +26,7 @@ struct ListFlags {
 };
 
 Result<std::unique_ptr<Deployment>> OpenState(const Invocation& invocation, Log& log) {
-  return Deployment::Open(TRY(invocation.Load()), log, Sharing::kShared);
+  return Deployment::OpenExisting(TRY(invocation.Load()), log);
 }
 
 Log ErrorLog() { return Log(LogLevel::kError, LogFormat::kText, STDERR_FILENO); }
@@ -33,6 +35,29 @@ std::string ProgressOf(const engine::Job& job) {
   if (job.counts.planned == 0) return std::string(Name(job.phase));
   const int64_t done = job.counts.written + job.counts.excluded;
   return fmt::format("{} / {}", Grouped(done), Grouped(job.counts.planned));
+}
+
+/// As a shell takes it.
+std::string Quoted(const std::string& text) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/";
+  if (text.find_first_not_of(kPlain) == std::string::npos) return text;
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
+std::string NextPage(const ListFlags& flags, const std::string& cursor) {
+  std::string command = "spillway jobs list";
+  const auto add = [&command](std::string_view flag, const std::string& value) {
+    if (!value.empty()) command += fmt::format(" {} {}", flag, Quoted(value));
+  };
+  add("--state", flags.state);
+  add("--tenant", flags.tenant);
+  add("--export", flags.export_name);
+  if (flags.limit != ListFlags().limit) add("--limit", std::to_string(flags.limit));
+  add("--cursor", cursor);
+  return command;
 }
 
 Outcome List(const Invocation& invocation, const ListFlags& flags) {
@@ -55,7 +80,7 @@ Outcome List(const Invocation& invocation, const ListFlags& flags) {
                           job.export_name, job.tenant, ProgressOf(job),
                           FormatTimestamp(job.created_at).substr(0, 19)));
   }
-  if (!page.next_cursor.empty()) PrintLine("more: spillway jobs list --cursor " + page.next_cursor);
+  if (!page.next_cursor.empty()) PrintLine("more: " + NextPage(flags, page.next_cursor));
   return ExitCode::kSuccess;
 }
 
@@ -74,10 +99,13 @@ Outcome Show(const Invocation& invocation, const std::string& id) {
   const std::vector<engine::Transition> history = TRY(deployment->store().History(id));
   const std::vector<engine::Chunk> dead =
       TRY(deployment->store().ListChunks(id, engine::ChunkState::kDead, -1, kDeadListed));
+  const int64_t dead_not_listed =
+      std::max<int64_t>(job.chunks_dead - static_cast<int64_t>(dead.size()), 0);
   if (invocation.json) {
     Json json = JobToJson(job);
     for (const engine::Transition& step : history)
       json["history"].push_back(TransitionToJson(step));
+    json["dead_chunks_not_listed"] = dead_not_listed;
     json["dead_chunks"] = Json::array();
     for (const engine::Chunk& chunk : dead) {
       json["dead_chunks"].push_back({{"chunk", chunk.index},
@@ -100,6 +128,7 @@ Outcome Show(const Invocation& invocation, const std::string& id) {
     PrintLine(fmt::format("dead chunk {} after {} attempts: {}", chunk.index, chunk.attempts,
                           chunk.failure ? chunk.failure->message : ""));
   }
+  if (dead_not_listed > 0) PrintLine(fmt::format("and {} more", dead_not_listed));
   return ExitCode::kSuccess;
 }
 
@@ -118,7 +147,10 @@ Outcome Cancel(const Invocation& invocation, const std::string& id) {
                  fmt::format("job {} will be discarded when its turn comes", job.id));
   }
   job = TRY(deployment->AwaitCancelled(id));
-  return Print(invocation, job, Summary(job));
+  TRY(Print(invocation, job, Summary(job)));
+  if (!job.failure.has_value()) return ExitCode::kSuccess;
+  PrintError(*job.failure, invocation.json);
+  return ExitCodeFor(job.failure->code);
 }
 
 Outcome Redrive(const Invocation& invocation, const std::string& id) {

@@ -22,7 +22,7 @@ std::string Line(std::string_view what, int64_t read, int64_t pruned) {
 Outcome PlanExport(const Invocation& invocation, const ExportFlags& flags) {
   const Settings settings = TRY(invocation.Load());
   Log log(LogLevel::kError, settings.log.format, STDERR_FILENO);
-  const auto deployment = TRY(Deployment::Open(settings, log, Sharing::kPrivate));
+  const auto deployment = TRY(Deployment::OpenExisting(settings, log));
   const recipe::Request request = TRY(flags.ToRequest(settings, deployment->StandardOutput()));
   const recipe::CanonicalRequest canonical =
       TRY(deployment->message_export().Canonicalise(request));

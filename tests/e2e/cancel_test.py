@@ -3,7 +3,9 @@
 import json
 import os
 import pty
+import shutil
 import signal
+import sqlite3
 import subprocess
 import time
 import unittest
@@ -16,7 +18,7 @@ RANGE = ("--from", "2025-01-01", "--to", "2025-02-01")
 class CancelTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.spillway = Deployment("engine: {threads: 1}\n")
+        cls.spillway = Deployment("engine: {threads: 1, lease: 2s}\n")
         messages = make_messages(1, 20000)
         cls.spillway.ingest(messages)
 
@@ -52,12 +54,88 @@ class CancelTest(unittest.TestCase):
 
     def test_second_interrupt_leaves_at_once(self):
         process = self.slow_export("twice")
+        id = self.processing()[0]["id"]
+        with sqlite3.connect(self.spillway.path / "state.db", isolation_level=None) as state:
+            state.execute("BEGIN IMMEDIATE")  # So that the cancellation cannot be recorded.
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.2)
+            self.assertIsNone(process.poll())
+            process.send_signal(signal.SIGINT)
+            self.assertEqual(process.wait(timeout=5), 130)
+            state.execute("ROLLBACK")
+        self.finish(process)
+        self.assertEqual(self.spillway.json("jobs", "show", id)["state"], "processing")
+        self.spillway.good("jobs", "cancel", id)
+
+    def test_interrupt_of_one_that_only_watches(self):
+        request = ("run", "messages", "-o", "acme", *RANGE, "--null", "watched")
+        id = self.spillway.json(*request, "--detach")["id"]
+        with sqlite3.connect(self.spillway.path / "state.db") as state:  # In the hands of somebody who is silent.
+            state.execute("UPDATE jobs SET lease_owner = 'another', lease_token = 1, lease_expires_at = ? WHERE id = ?",
+                          (int((time.time() + 3600) * 1e6), id))
+        process = self.spillway.start(*request)
+        self.assertIn(b"under way already", process.stdout.readline())
         process.send_signal(signal.SIGINT)
-        time.sleep(0.06)
-        process.send_signal(signal.SIGINT)
-        self.assertEqual(process.wait(timeout=5), 130)
+        _, err = process.communicate(timeout=30)
+        self.assertEqual(process.returncode, 130)
+        self.assertIn(f"job {id} goes on; `spillway jobs cancel {id}` stops it", err.decode())
+        job = self.spillway.json("jobs", "show", id)
+        self.assertEqual((job["state"], job["cancel_requested_at"]), ("processing", None))
+        with sqlite3.connect(self.spillway.path / "state.db") as state:
+            state.execute("UPDATE jobs SET lease_owner = '', lease_expires_at = 0 WHERE id = ?", (id,))
+        self.spillway.good("jobs", "cancel", id)
+
+    def test_interrupt_ends_commands_that_do_not_listen(self):
+        for which in (signal.SIGINT, signal.SIGTERM):
+            id = self.spillway.json("run", "messages", "-o", "acme", *RANGE, "--null", "hangs", "--detach")["id"]
+            with sqlite3.connect(self.spillway.path / "state.db") as state:
+                state.execute("UPDATE jobs SET lease_owner = 'another', lease_token = 1, lease_expires_at = ? "
+                              "WHERE id = ?", (int((time.time() + 3600) * 1e6), id))
+            process = self.spillway.start("jobs", "cancel", id)
+            while self.spillway.json("jobs", "show", id)["cancel_requested_at"] is None:
+                time.sleep(0.02)
+            process.send_signal(which)
+            process.communicate(timeout=10)
+            self.assertEqual(process.returncode, 130)
+            with sqlite3.connect(self.spillway.path / "state.db") as state:
+                state.execute("UPDATE jobs SET lease_owner = '', lease_expires_at = 0 WHERE id = ?", (id,))
+            self.spillway.good("worker", "--until-idle")
+            self.assertEqual(self.spillway.json("jobs", "show", id)["state"], "cancelled")
+
+    def test_another_process_cancels_a_live_stream(self):
+        process = self.slow_export("live")
+        id = self.processing()[0]["id"]
+        job = self.spillway.json("jobs", "cancel", id)
+        self.assertEqual(job["state"], "cancelled")
+        self.assertNotIn("failure", job)
+        code, err = process.wait(timeout=30), process.stderr.read().decode()
         process.stdout.close()
         process.stderr.close()
+        self.assertEqual(code, 130)
+        self.assertIn(f"job {id} cancelled", err)
+
+    def test_stream_whose_process_is_gone(self):
+        process = self.slow_export("gone")
+        process.kill()
+        self.finish(process)
+        id = self.processing()[0]["id"]
+        job = self.spillway.json("jobs", "cancel", id)  # As soon as the dead process's leases have run out.
+        self.assertEqual((job["state"], job["outcome"]["remaining"]), ("cancelled", ""))
+        self.spillway.good("worker", "--until-idle")
+
+    def test_destination_that_cannot_be_cleaned(self):
+        destination = self.spillway.path / "sealed"
+        id = self.spillway.good("run", "messages", "-o", "acme", *RANGE, "--null", "sealed", "-O", destination,
+                                "--detach").out.strip()
+        shutil.rmtree(destination)
+        destination.write_text("a file where the directory was")
+        answer = self.spillway.call("--json", "jobs", "cancel", id)
+        self.assertNotIn(answer.code, (0, 130))
+        job = json.loads(answer.out)
+        self.assertEqual(job["state"], "cancelled")
+        self.assertIn("sealed", job["failure"]["message"])
+        self.assertIn(id, job["outcome"]["remaining"])
+        self.assertEqual(self.processing(), [])
 
     def test_waiting_job_is_cancelled_at_once(self):
         ids = [self.spillway.good("run", "messages", "-o", "acme", *RANGE, "--null", f"wait{i}", "--detach").out.strip()
@@ -67,7 +145,8 @@ class CancelTest(unittest.TestCase):
         for id in reversed(ids):
             job = self.spillway.json("jobs", "cancel", id)
             self.assertEqual(job["state"], "cancelled")
-            self.assertIn("bytes_removed", job["outcome"] if isinstance(job["outcome"], dict) else {"bytes_removed": 0})
+            if job["started_at"] is not None:
+                self.assertIn("bytes_removed", job["outcome"])
         self.assertEqual(self.spillway.call("jobs", "cancel", ids[0]).code, 4)
         self.assertEqual([name for name in self.spillway.files("exports") if ids[0] in name], [])
 
