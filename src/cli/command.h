@@ -5,14 +5,12 @@
 #include <functional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "cli/exit_code.h"
 #include "cli/interrupt.h"
 #include "cli/settings.h"
-#include "config/reader.h"
 
 namespace CLI {
 class App;
@@ -26,12 +24,14 @@ struct Invocation {
   bool config_given = false;
   bool json = false;
   bool quiet = false;
-  std::vector<config::Override> overrides;
   Interrupt& interrupt;
 
   /// The configuration: the file, or the defaults where there is none and none was named. Problems
   /// are printed, one a line; kInvalidArgument then has an empty message.
   Result<Settings> Load() const;
+
+  /// Whether Load reads a file.
+  bool HasFile() const;
 };
 
 /// How a command ends: with an exit code, or with an error whose one line is printed.

@@ -14,7 +14,10 @@ void PrintText(const std::string& text) {
 
 Outcome Check(const Invocation& invocation) {
   TRY(invocation.Load());
-  if (!invocation.quiet) PrintLine(invocation.config.string() + ": good");
+  if (!invocation.quiet) {
+    PrintLine(invocation.config.string() +
+              (invocation.HasFile() ? ": good" : ": no file; the defaults are in force"));
+  }
   return ExitCode::kSuccess;
 }
 

@@ -8,11 +8,12 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/signing.h"
 #include "cli/command.h"
 #include "cli/deployment.h"
 #include "cli/messages.h"
 #include "cli/progress_bar.h"
-#include "store/sqlite/database.h"
+#include "storage/local/local_store.h"
 
 namespace spillway::cli {
 namespace {
@@ -64,35 +65,53 @@ class Examination {
   std::vector<Finding> findings_;
 };
 
+bool IsThere(const std::filesystem::path& path) {
+  std::error_code error;
+  return std::filesystem::exists(path, error) || error;
+}
+
+constexpr const char* kNotYet = "is not there yet; the first command that needs it makes it";
+
+Result<std::string> LookAtKey(const std::filesystem::path& path, bool jobs_were_run) {
+  if (!jobs_were_run && !IsThere(path)) return kNotYet;
+  const SigningKey key = TRY(SigningKey::Load(path));
+  const std::string id = key.verifying_key().id();
+  const std::filesystem::path beside = SigningKey::PublicPath(path);
+  if (!IsThere(beside)) return "signs as " + id;
+  if (TRY(VerifyingKey::Load(beside)).id() != id) {
+    return Fail(ErrorCode::kConflict, "is not the key whose public part is " + beside.string());
+  }
+  return fmt::format("signs as {}; recipients verify with {}", id, beside.string());
+}
+
 void LookAtParts(Examination& examination, Deployment& deployment) {
   const Settings& settings = deployment.settings();
+  bool jobs_were_run = false;
   examination.Look("state " + settings.state.string(), [&]() -> Result<std::string> {
+    if (!IsThere(settings.state)) return kNotYet;
+    jobs_were_run = !TRY(deployment.store().List({}, "", 1)).jobs.empty();
     const store::JobPage running =
         TRY(deployment.store().List({.state = engine::JobState::kProcessing}, "", 1000));
     const int64_t messages = TRY(deployment.queue().Depth());
     return fmt::format("{} jobs in processing, {} messages waiting", running.jobs.size(), messages);
   });
-  const auto directory = [&](const std::string& what, const std::filesystem::path& path,
-                             storage::ObjectStore& store) {
+  examination.Look("signing key " + settings.signing_key.string(),
+                   [&] { return LookAtKey(settings.signing_key, jobs_were_run); });
+  const auto directory = [&](const std::string& what, const std::filesystem::path& path) {
     examination.Look(what + " " + path.string(), [&]() -> Result<std::string> {
-      return TRY(TryStore(store)) + ", " + TRY(FreeSpace(path));
+      if (!IsThere(path)) return kNotYet;
+      return TRY(TryStore(*TRY(storage::LocalStore::OpenExisting(path.string())))) + ", " +
+             TRY(FreeSpace(path));
     });
   };
-  directory("lake", settings.lake.directory, deployment.lake());
+  directory("lake", settings.lake.directory);
   examination.Look("lake log", [&]() -> Result<std::string> {
     const std::vector<std::string> organisations = TRY(deployment.lake_log().Organisations());
     return fmt::format("version {}, {} organisations", TRY(deployment.lake_log().Version()),
                        organisations.size());
   });
   for (const auto& [name, settings_of_export] : settings.exports) {
-    const Result<storage::ObjectStore*> store =
-        deployment.DestinationStore(settings_of_export.destination.string());
-    if (store.has_value()) {
-      directory("export " + name, settings_of_export.destination, **store);
-    } else {
-      examination.Look("export " + name,
-                       [&]() -> Result<std::string> { return std::unexpected(store.error()); });
-    }
+    directory("export " + name, settings_of_export.destination);
   }
 }
 
@@ -101,8 +120,10 @@ Outcome Examine(const Invocation& invocation) {
   const Settings settings = TRY(invocation.Load());
   Examination examination;
   examination.Look("configuration " + invocation.config.string(),
-                   []() -> Result<std::string> { return "good"; });
-  const auto deployment = Deployment::Open(settings, log, Sharing::kShared);
+                   [&invocation]() -> Result<std::string> {
+                     return invocation.HasFile() ? "good" : "no file; the defaults are in force";
+                   });
+  const auto deployment = Deployment::OpenExisting(settings, log);
   if (deployment.has_value()) {
     LookAtParts(examination, **deployment);
   } else {

@@ -52,6 +52,15 @@ Json Columns(const std::vector<std::string>& columns) {
   return list;
 }
 
+Result<std::string> ToText(const Json& json) {
+  try {
+    return json.dump();
+  } catch (const Json::exception&) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "a flag has a value that is not UTF-8; give names and markers as UTF-8");
+  }
+}
+
 }  // namespace
 
 void ExportFlags::AddTo(CLI::App& command) {
@@ -120,11 +129,14 @@ Result<recipe::Request> ExportFlags::ToRequest(const Settings& settings,
   if (to_standard_output()) {
     json["destination"] = standard_output;
   } else if (!output.empty()) {
-    json["destination"] = std::filesystem::absolute(output).lexically_normal().string();
+    std::error_code error;
+    const auto directory = std::filesystem::absolute(output, error).lexically_normal();
+    if (error) return std::unexpected(FromErrno(error.value(), output));
+    json["destination"] = directory.string();
   }
   return recipe::Request{.export_name = export_name,
                          .tenant = organisation,
-                         .parameters = json.dump(),
+                         .parameters = TRY(ToText(json)),
                          .requested_by = CurrentUser()};
 }
 

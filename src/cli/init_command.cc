@@ -13,7 +13,10 @@ namespace {
 
 Outcome Init(const Invocation& invocation) {
   const std::filesystem::path& path = invocation.config;
-  if (std::filesystem::exists(path)) {
+  std::error_code error;
+  const bool exists = std::filesystem::exists(path, error);
+  if (error) return std::unexpected(FromErrno(error.value(), path.string()));
+  if (exists) {
     return Fail(ErrorCode::kAlreadyExists,
                 path.string() + ": is there already; move it away to start anew");
   }
@@ -22,11 +25,11 @@ Outcome Init(const Invocation& invocation) {
   file.close();
   if (!file) return std::unexpected(FromErrno(errno, "writing " + path.string()));
   const Settings settings = TRY(invocation.Load());
-  const Result<SigningKey> key = SigningKey::Generate(settings.signing_key);
-  if (!key.has_value() && key.error().code != ErrorCode::kAlreadyExists)
-    return std::unexpected(key.error());
+  TRY(SigningKey::LoadOrGenerate(settings.signing_key));
   if (!invocation.quiet) {
-    PrintLine("wrote " + path.string() + " and " + settings.signing_key.string());
+    PrintLine("wrote " + path.string());
+    PrintLine("exports are signed by " + settings.signing_key.string() +
+              "; recipients verify with " + SigningKey::PublicPath(settings.signing_key).string());
     PrintLine("next: spillway ingest messages.ndjson");
   }
   return ExitCode::kSuccess;

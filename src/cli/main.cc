@@ -1,4 +1,6 @@
 #include <cstdio>
+#include <exception>
+#include <new>
 #include <string>
 
 #include <CLI/CLI.hpp>
@@ -38,6 +40,18 @@ void AddCommands(CLI::App& program, const Invocation& invocation, Action& action
   AddVersion(program, invocation, action);
 }
 
+/// Libraries' exceptions are caught at their edges; what slips through is told all the same.
+Outcome Act(const Action& action) {
+  try {
+    return action();
+  } catch (const std::bad_alloc&) {
+    return Fail(ErrorCode::kOutOfSpace, "there is not enough memory");
+  } catch (const std::exception& unexpected) {
+    return Fail(ErrorCode::kInternal,
+                std::string("a defect of spillway, please report it: ") + unexpected.what());
+  }
+}
+
 int Main(int argc, char** argv) {
   Interrupt interrupt;
   Invocation invocation{.interrupt = interrupt};
@@ -60,7 +74,7 @@ int Main(int argc, char** argv) {
   }
   invocation.config_given = config->count() > 0;
 
-  const Outcome outcome = action();
+  const Outcome outcome = Act(action);
   if (outcome.has_value()) return static_cast<int>(*outcome);
   PrintError(outcome.error(), invocation.json);
   return static_cast<int>(ExitCodeFor(outcome.error().code));

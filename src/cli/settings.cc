@@ -327,7 +327,8 @@ config::Section<Settings> DeclareSettings() {
       .Essential();
   section.Field("signing_key", &Settings::signing_key)
       .Help(
-          "The Ed25519 private key (PEM) that manifests are signed with; made where there is none.")
+          "The Ed25519 private key (PEM) that manifests are signed with; made before the first "
+          "job, its public key (.pub.pem) beside it.")
       .Essential();
   section.Field("lake", &Settings::lake, DeclareLake()).Help("Where messages are kept.");
   section.Field("exports", &Settings::exports, DeclareExport())

@@ -129,10 +129,57 @@ class BadInputTest(unittest.TestCase):
         self.assertEqual([name for name in self.spillway.files() if name.endswith(("manifest.json", ".csv"))], [])
 
     def test_reader_that_goes_away(self):
+        self.spillway.ingest(make_messages(2, 5000), "more.ndjson")  # More than a pipe holds.
         command = " ".join([SPILLWAY, *self.run_command(*RANGE, "--output", "-")])
         done = subprocess.run(["bash", "-c", f"{command} | head -c 1; exit ${{PIPESTATUS[0]}}"],
                               cwd=self.spillway.path, capture_output=True, text=True, check=False)
-        self.assertIn(done.returncode, (0, 1, 130), done.stderr)
+        self.assertEqual(done.returncode, 130, done.stderr)
+        self.assertIn("reader of the output stream went away", done.stderr)
+
+    def test_text_that_is_not_utf8(self):
+        self.refuse(2, "UTF-8", command=self.run_command(*RANGE, "--null", b"\xff".decode("utf-8", "surrogateescape")))
+        answer = self.spillway.call("--json", "jobs", "show", b"\xff".decode("utf-8", "surrogateescape"))
+        self.assertEqual((answer.code, json.loads(answer.err)["error"]["code"]), (3, "not_found"))
+
+    def test_configuration_that_cannot_be_looked_at(self):
+        sealed = self.spillway.path / "sealed"
+        sealed.mkdir()
+        (sealed / "spillway.yaml").write_text("")
+        path = self.spillway.path
+        os.chmod(path, 0o755)
+        os.chmod(sealed, 0o000)
+        prefix = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
+        for command in (("config", "check"), ("init",)):
+            done = subprocess.run([*prefix, SPILLWAY, "-c", "sealed/spillway.yaml", *command], cwd=path,
+                                  capture_output=True, text=True, check=False)
+            self.assertEqual((done.returncode, len(done.stderr.splitlines())), (6, 1), done.stderr)
+            self.assertIn("sealed/spillway.yaml", done.stderr)
+
+    def test_failed_stream_says_why_as_json(self):
+        path = next((self.spillway.path / "lake").rglob("*.parquet"))
+        path.write_bytes(path.read_bytes()[:-100])
+        for flags in (("--json",), ("-q", "--json")):
+            answer = self.spillway.call(*flags, *self.run_command(*RANGE, "--output", "-"))
+            job = json.loads(answer.err)
+            self.assertEqual((answer.code, job["state"]), (5, "failed"))
+            self.assertIn(path.name, job["failure"]["message"])
+        shown = self.spillway.good("jobs", "show", job["id"]).out
+        self.assertIn("failure: ", shown)
+        self.assertNotIn("planned", shown)
+
+    def test_next_page_keeps_the_filters(self):
+        for null in ("a", "b", "c"):
+            self.spillway.good(*self.run_command(*RANGE, "--null", null))
+        ids = []
+        command = ["jobs", "list", "--state", "succeeded", "--tenant", "acme", "--limit", "1"]
+        while True:
+            lines = self.spillway.good(*command).out.splitlines()
+            ids.append(lines[0].split()[0])
+            if len(lines) == 1:
+                break
+            command = lines[1].removeprefix("more: spillway ").split()
+            self.assertEqual(command[:8], ["jobs", "list", "--state", "succeeded", "--tenant", "acme", "--limit", "1"])
+        self.assertEqual(len(set(ids)), 3)
 
     def test_configuration_with_five_mistakes(self):
         (self.spillway.path / "spillway.yaml").write_text("""\

@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+"""What a deployment is made of: who makes which file, and who signs."""
+import json
+import os
+import pathlib
+import unittest
+
+from deployment import Deployment, make_messages
+
+RANGE = ("--from", "2025-01-10", "--to", "2025-01-20")
+
+
+class DeploymentTest(unittest.TestCase):
+    def setUp(self):
+        self.spillway = Deployment()
+
+    def tearDown(self):
+        self.spillway.close()
+
+    def test_looking_makes_nothing(self):
+        os.remove(self.spillway.path / "spillway.yaml")
+        self.assertIn("no jobs", self.spillway.good("jobs", "list").out)
+        self.assertEqual(self.spillway.call("jobs", "show", "none").code, 3)
+        self.assertEqual(self.spillway.call("plan", "messages", "-o", "acme", *RANGE).code, 3)
+        self.assertEqual(self.spillway.call("verify", "exports").code, 3)
+        self.assertIn("no file; the defaults are in force", self.spillway.good("doctor").out)
+        self.assertIn("no file; the defaults are in force", self.spillway.good("config", "check").out)
+        self.assertEqual(list(self.spillway.path.iterdir()), [])
+
+    def test_init_makes_both_keys(self):
+        os.remove(self.spillway.path / "spillway.yaml")
+        self.spillway.good("init")
+        self.assertEqual(self.spillway.files(), ["signing.pem", "signing.pub.pem", "spillway.yaml"])
+
+    def run_export(self, *arguments):
+        return self.spillway.json("run", "messages", "-o", "acme", *RANGE, *arguments)
+
+    def test_missing_key_is_no_new_identity(self):
+        self.spillway.ingest(make_messages(1, 100))
+        self.run_export()
+        key = self.spillway.path / "signing.pem"
+        kept = key.read_bytes()
+        key.unlink()
+        for command in (("run", "messages", "-o", "acme", *RANGE), ("worker", "--until-idle")):
+            answer = self.spillway.call(*command)
+            self.assertEqual((answer.code, len(answer.err.splitlines())), (3, 1), answer.err)
+            self.assertIn(str(key), answer.err)
+        self.assertFalse(key.exists())
+        self.assertEqual(self.spillway.call("doctor").code, 1)
+        key.write_bytes(kept)
+        self.spillway.good("doctor")
+        self.run_export()
+
+    def test_doctor_sees_another_public_key(self):
+        self.spillway.ingest(make_messages(1, 100))
+        self.assertIn("signs as", self.spillway.good("doctor").out)
+        other = Deployment()
+        other.ingest(make_messages(2, 10))
+        (self.spillway.path / "signing.pub.pem").write_bytes((other.path / "signing.pub.pem").read_bytes())
+        other.close()
+        answer = self.spillway.call("doctor")
+        self.assertEqual(answer.code, 1)
+        self.assertIn("signing.pub.pem", answer.out)
+
+    def test_signed_is_what_was_verified(self):
+        self.spillway.ingest(make_messages(1, 100))
+        directory = pathlib.Path(self.run_export()["directory"])
+        unchecked = self.spillway.json("verify", directory)
+        self.assertEqual((unchecked["whole"], unchecked["signed"]), (True, False))
+        self.assertIn("not checked", self.spillway.good("verify", directory).out)
+        checked = self.spillway.json("verify", directory, "--key", "signing.pub.pem")
+        self.assertEqual((checked["signed"], checked["key_id"]), (True, unchecked["key_id"]))
+        self.assertIn(checked["key_id"], self.spillway.good("verify", directory, "--key", "signing.pub.pem").out)
+        answer = self.spillway.call("verify", directory, "--key", directory / "manifest.json")
+        self.assertEqual(answer.code, 2)
+        self.assertNotIn("spillway keys", answer.err)
+        (directory / "manifest.json.sig").write_text("ed25519 0123456789abcdef nonsense\n")
+        self.assertFalse(json.loads(self.spillway.call("--json", "verify", directory).out)["whole"])
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
