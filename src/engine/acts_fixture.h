@@ -1,0 +1,165 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "base/log.h"
+#include "base/manual_clock.h"
+#include "engine/engine.h"
+#include "engine/scripted_store.h"
+#include "engine/staging.h"
+#include "engine/worker.h"
+#include "storage/memory/memory_store.h"
+#include "store/memory/memory_queue.h"
+
+namespace spillway::engine {
+
+/// Writes `rows` lines a chunk into one file, and does what a test puts in its way.
+class LinesRecipe final : public recipe::Recipe {
+ public:
+  explicit LinesRecipe(storage::ObjectStore& store) : store_(store) {}
+
+  int chunks = 3;
+  int64_t rows = 2;
+  int64_t planned_more = 0;   ///< By the plan than by its chunks.
+  bool drops_a_part = false;  ///< On assembling.
+  std::optional<Error> no_destination;
+  std::function<Result<>(const Chunk&)> before_chunk = [](const Chunk&) { return Result<>(); };
+  std::function<Result<>()> before_plan = [] { return Result<>(); };
+  std::function<Result<>()> before_assembly = [] { return Result<>(); };
+
+  std::string_view name() const override { return "lines"; }
+  Result<recipe::CanonicalRequest> Canonicalise(const recipe::Request& request) const override {
+    return recipe::CanonicalRequest{
+        .tenant = request.tenant, .group = "group", .parameters = request.parameters};
+  }
+  Result<recipe::Destination> DestinationOf(const Job& job) const override {
+    if (no_destination.has_value()) return std::unexpected(*no_destination);
+    return recipe::Destination{.store = &store_, .directory = "out/" + job.id};
+  }
+  Result<recipe::Plan> MakePlan(const Job& /*job*/, std::stop_token /*stop*/) const override {
+    TRY(before_plan());
+    recipe::Plan plan{.source = "{}", .planned = chunks * rows + planned_more};
+    plan.chunks.resize(static_cast<size_t>(chunks), {.spec = "{}", .planned = rows});
+    return plan;
+  }
+  Result<recipe::ChunkResult> Process(const Job& /*job*/, const Chunk& chunk, Staging& staging,
+                                      std::stop_token stop) const override {
+    TRY(before_chunk(chunk));
+    PartWriter part = staging.NewPart("lines.txt", chunk.index, PartOrder::kInTurn);
+    for (int64_t row = 0; row < rows; ++row) {
+      part.buffer().Append("chunk " + std::to_string(chunk.index) + "\n");
+    }
+    recipe::ChunkResult result{.counts = {.planned = rows, .written = rows}};
+    result.parts.push_back(TRY(part.Finish(rows, stop)));
+    return result;
+  }
+  Result<recipe::Assembly> Assemble(const Job& /*job*/, std::vector<recipe::Part> parts,
+                                    Staging& /*staging*/) const override {
+    TRY(before_assembly());
+    if (drops_a_part) parts.pop_back();
+    recipe::Assembly assembly;
+    assembly.files.push_back({.name = "lines.txt", .parts = std::move(parts)});
+    return assembly;
+  }
+
+ private:
+  storage::ObjectStore& store_;
+};
+
+class ActsTest : public testing::Test {
+ protected:
+  ActsTest() {
+    auto lines = std::make_unique<LinesRecipe>(objects_);
+    lines_ = lines.get();
+    recipes_.Add(std::move(lines));
+  }
+
+  Context ContextOf(std::string owner) {
+    return {.store = store_,
+            .queue = queue_,
+            .recipes = recipes_,
+            .clock = clock_,
+            .log = log_,
+            .options = options_,
+            .owner = std::move(owner),
+            .heartbeat = heartbeat_,
+            .stagings = stagings_};
+  }
+
+  std::string Submit(std::string parameters = "1") {
+    const auto created = engine_.Submit("lines",
+                                        {.export_name = "lines",
+                                         .tenant = "t",
+                                         .parameters = std::move(parameters),
+                                         .requested_by = "ada"},
+                                        false);
+    EXPECT_TRUE(created.has_value());
+    return created->job.id;
+  }
+
+  /// Works until there is nothing left to do, letting time pass between looks.
+  void WorkOff() {
+    Worker worker(context_);
+    BatchSize batch;
+    for (int idle = 0; idle < 100; ++idle) {
+      for (Result<bool> worked = true; worked.value_or(false);)
+        worked = worker.Step(random_, batch);
+      clock_.Advance(std::chrono::seconds(1));
+      static_cast<void>(worker.Sweep());
+    }
+  }
+
+  void RunUntil(const std::string& job_id, JobPhase phase) {
+    Worker worker(context_);
+    BatchSize batch;
+    for (int steps = 0; steps < 50 && store_.Get(job_id)->phase < phase; ++steps) {
+      static_cast<void>(worker.Step(random_, batch));
+    }
+    ASSERT_EQ(store_.Get(job_id)->phase, phase);
+  }
+
+  std::vector<std::string> Bodies() {
+    std::vector<std::string> bodies;
+    const auto deliveries = queue_.Receive(2'000, std::chrono::seconds(1));
+    for (const store::Delivery& delivery : *deliveries) bodies.push_back(delivery.body);
+    return bodies;
+  }
+
+  std::vector<std::string> Keys(std::string_view prefix) {
+    std::vector<std::string> keys;
+    const auto objects = objects_.List(prefix, "", 100);
+    for (const storage::ObjectInfo& object : *objects) keys.push_back(object.key);
+    return keys;
+  }
+
+  std::vector<std::string> Published(const std::string& job_id) {
+    return Keys("out/" + job_id + "/");
+  }
+  std::vector<std::string> Staged(const std::string& job_id) {
+    return Keys(Staging::PrefixOf(job_id));
+  }
+
+  Random random_{1};
+  ManualClock clock_;
+  ScriptedStore store_{clock_};
+  store::MemoryDatabase messages_;
+  store::MemoryQueue queue_{messages_, clock_};
+  storage::MemoryPlace place_;
+  storage::MemoryStore objects_{place_, clock_};
+  recipe::Recipes recipes_;
+  LinesRecipe* lines_ = nullptr;
+  Log log_{LogLevel::kError, LogFormat::kText, -1};
+  const Options options_;
+  Heartbeat heartbeat_{store_, clock_, options_};
+  Stagings stagings_{"worker", options_};
+  Context context_ = ContextOf("worker");
+  Engine engine_{store_, queue_, recipes_, clock_, options_};
+};
+
+}  // namespace spillway::engine
