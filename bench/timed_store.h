@@ -101,6 +101,7 @@ class TimedStore final : public store::JobStore {
   Result<std::vector<engine::Job>> Stalled(Timestamp before, size_t limit) override {
     return store_.Stalled(before, limit);
   }
+  Result<int64_t> CountAhead(std::string_view job_id) override { return store_.CountAhead(job_id); }
   Result<std::vector<std::string>> WaitingGroups(Timestamp before) override {
     return store_.WaitingGroups(before);
   }

@@ -103,6 +103,10 @@ class ScriptedStore final : public store::JobStore {
     if (away_) return Away();
     return store_.Stalled(before, limit);
   }
+  Result<int64_t> CountAhead(std::string_view job_id) override {
+    if (away_) return Away();
+    return store_.CountAhead(job_id);
+  }
   Result<std::vector<std::string>> WaitingGroups(Timestamp before) override {
     if (away_) return Away();
     return store_.WaitingGroups(before);

@@ -183,6 +183,9 @@ class JobStore {
   ///   kInitializing, when it has no chunks: planning starts over.
   virtual Result<engine::Job> Redrive(std::string_view job_id, std::string_view actor) = 0;
 
+  /// E7. How many jobs of its group stand before this one; 0 for one that is not pending.
+  virtual Result<int64_t> CountAhead(std::string_view job_id) = 0;
+
   /// E4. Jobs in processing that nothing has touched since `before` and whose own lease is not
   /// held: the rescuer looks at them. Oldest first. Every call that changes the job, AddChunks,
   /// Settle and Renew touch it; claims do not.

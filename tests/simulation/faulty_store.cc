@@ -168,6 +168,10 @@ Result<std::vector<Job>> FaultyStore::Stalled(Timestamp before, size_t limit) {
   return process_.Call("", "", [&] { return store_.Stalled(before, limit); });
 }
 
+Result<int64_t> FaultyStore::CountAhead(std::string_view job_id) {
+  return process_.Call("", "", [&] { return store_.CountAhead(job_id); });
+}
+
 Result<std::vector<std::string>> FaultyStore::WaitingGroups(Timestamp before) {
   return process_.Call("", "", [&] { return store_.WaitingGroups(before); });
 }

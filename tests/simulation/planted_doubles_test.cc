@@ -72,6 +72,7 @@ class ForwardingStore : public store::JobStore {
   Result<std::vector<Job>> Stalled(Timestamp before, size_t limit) override {
     return store_.Stalled(before, limit);
   }
+  Result<int64_t> CountAhead(std::string_view job_id) override { return store_.CountAhead(job_id); }
   Result<std::vector<std::string>> WaitingGroups(Timestamp before) override {
     return store_.WaitingGroups(before);
   }

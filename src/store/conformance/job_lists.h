@@ -80,6 +80,25 @@ TEST_P(JobStoreConformance, FiltersCombine) {
   EXPECT_EQ(listed({.export_name = "e2", .tenant = "t1", .state = JobState::kProcessing}), "");
 }
 
+TEST_P(JobStoreConformance, PendingJobsAreCountedAheadInTheirGroup) {
+  std::vector<std::string> ids;
+  for (int i = 0; i < 3; ++i) {
+    ids.push_back(Create("task" + std::to_string(i)).id);
+    Must(store_->Create(Request("other" + std::to_string(i), "another group"), false));
+  }
+  const auto ahead = [&] {
+    std::vector<int64_t> counts;
+    for (const std::string& id : ids) counts.push_back(Must(store_->CountAhead(id)));
+    return counts;
+  };
+  EXPECT_EQ(ahead(), (std::vector<int64_t>{0, 1, 2}));
+  Must(store_->Admit("group", 1));
+  EXPECT_EQ(ahead(), (std::vector<int64_t>{0, 0, 1}));
+  Must(store_->RequestCancel(ids[1], "ada", ""));
+  EXPECT_EQ(ahead(), (std::vector<int64_t>{0, 0, 0}));
+  EXPECT_EQ(CodeOf(store_->CountAhead("nobody")), "not_found");
+}
+
 TEST_P(JobStoreConformance, AJobThatNothingTouchesIsStalled) {
   Create("pending");
   const std::string oldest = Processing("oldest").id;

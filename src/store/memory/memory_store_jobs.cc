@@ -295,6 +295,18 @@ Result<Job> MemoryStore::Redrive(std::string_view job_id, std::string_view actor
   return job;
 }
 
+Result<int64_t> MemoryStore::CountAhead(std::string_view job_id) {
+  std::lock_guard lock(database_.mutex_);
+  const Entry* own = TRY(Find(job_id));
+  if (own->job.state != JobState::kPending) return 0;
+  int64_t ahead = 0;
+  for (const Entry& entry : database_.jobs_) {
+    if (&entry == own) break;
+    ahead += entry.job.state == JobState::kPending && entry.job.group == own->job.group ? 1 : 0;
+  }
+  return ahead;
+}
+
 Result<std::vector<Job>> MemoryStore::Stalled(Timestamp before, size_t limit) {
   std::lock_guard lock(database_.mutex_);
   const Timestamp now = clock_.Now();

@@ -73,6 +73,7 @@ class QueryPlanTest : public testing::Test {
     ASSERT_TRUE(store_.ListChunks(id, std::nullopt, -1, 10));
     ASSERT_TRUE(store_.Stalled(clock_.Now(), 10));
     ASSERT_TRUE(store_.WaitingGroups(clock_.Now()));
+    ASSERT_TRUE(store_.CountAhead(id));
     ASSERT_TRUE(store_.List({}, "", 10));
     ASSERT_TRUE(store_.List({.export_name = "e"}, "", 10));
     ASSERT_TRUE(store_.List({.tenant = "t"}, "", 10));

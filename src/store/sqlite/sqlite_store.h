@@ -22,6 +22,7 @@ class SqliteStore final : public JobStore {
   Result<engine::Job> RequestCancel(std::string_view job_id, std::string_view actor,
                                     std::string_view cause) override;
   Result<engine::Job> Redrive(std::string_view job_id, std::string_view actor) override;
+  Result<int64_t> CountAhead(std::string_view job_id) override;
   Result<std::vector<engine::Job>> Stalled(Timestamp before, size_t limit) override;
   Result<std::vector<std::string>> WaitingGroups(Timestamp before) override;
 

@@ -150,6 +150,19 @@ Result<std::optional<Job>> SqliteStore::Admit(std::string_view group, int64_t pa
       });
 }
 
+Result<int64_t> SqliteStore::CountAhead(std::string_view job_id) {
+  return database_.Read([&](Connection& connection) -> Result<int64_t> {
+    const JobRow row = TRY(FindJob(connection, job_id));
+    if (row.job.state != JobState::kPending) return 0;
+    Query ahead(
+        connection,
+        "SELECT count(*) FROM jobs WHERE job_group = ? AND state = 'pending' AND number < ?",
+        row.job.group, row.number);
+    TRY(ahead.Next());
+    return ahead.Integer();
+  });
+}
+
 Result<std::vector<Job>> SqliteStore::Stalled(Timestamp before, size_t limit) {
   return database_.Read([&](Connection& connection) -> Result<std::vector<Job>> {
     std::vector<Job> jobs;

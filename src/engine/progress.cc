@@ -1,0 +1,30 @@
+#include "engine/progress.h"
+
+#include <cmath>
+
+namespace spillway::engine {
+
+Result<Progress> ProgressOf(store::JobStore& store, const Job& job, Timestamp now) {
+  const Counts& counts = job.counts;
+  Progress progress{.rows_done = counts.written + counts.excluded + counts.failed,
+                    .rows_total = counts.planned,
+                    .bytes = counts.bytes,
+                    .chunks_done = job.chunks_succeeded + job.chunks_dead,
+                    .chunks_total = job.chunks_total};
+  if (job.state == JobState::kPending) {
+    progress.queue_position = TRY(store.CountAhead(job.id)) + 1;
+    return progress;
+  }
+  if (!job.started_at.has_value()) return progress;
+  const std::chrono::duration<double> elapsed = job.finished_at.value_or(now) - *job.started_at;
+  if (elapsed.count() <= 0 || progress.rows_done == 0) return progress;
+  const double rate = static_cast<double>(progress.rows_done) / elapsed.count();
+  progress.rows_per_second = rate;
+  if (job.state == JobState::kProcessing) {
+    const auto rows_left = static_cast<double>(progress.rows_total - progress.rows_done);
+    progress.remaining = std::chrono::seconds(std::llround(rows_left / rate));
+  }
+  return progress;
+}
+
+}  // namespace spillway::engine
