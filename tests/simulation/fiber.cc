@@ -11,16 +11,10 @@
 #if __has_feature(address_sanitizer)
 #define SPILLWAY_ADDRESS_SANITIZER
 #endif
-#if __has_feature(thread_sanitizer)
-#define SPILLWAY_THREAD_SANITIZER
-#endif
 #endif
 
 #ifdef SPILLWAY_ADDRESS_SANITIZER
 #include <sanitizer/common_interface_defs.h>
-#endif
-#ifdef SPILLWAY_THREAD_SANITIZER
-#include <sanitizer/tsan_interface.h>
 #endif
 
 namespace spillway::simulation {
@@ -64,24 +58,12 @@ Fiber::Fiber(std::function<void()> body) : body_(std::move(body)), stack_(stack_
       std::allocator_arg, boost::context::preallocated(stack_.sp, stack_.size, stack_), GiveBack(),
       [this](boost::context::fiber&& outside) { return Main(std::move(outside)); });
   EnterOuter();
-#ifdef SPILLWAY_THREAD_SANITIZER
-  own_thread_state_ = __tsan_create_fiber(0);
-#endif
 }
 
-Fiber::~Fiber() {
-  Kill();
-#ifdef SPILLWAY_THREAD_SANITIZER
-  __tsan_destroy_fiber(own_thread_state_);
-#endif
-}
+Fiber::~Fiber() { Kill(); }
 
 void Fiber::Resume() {
   LeaveOuter();
-#ifdef SPILLWAY_THREAD_SANITIZER
-  outer_thread_state_ = __tsan_get_current_fiber();
-  __tsan_switch_to_fiber(own_thread_state_, 0);
-#endif
   inside_ = std::move(inside_).resume();
   EnterOuter();
   if (ended_) FreeFakeStack();
@@ -147,9 +129,6 @@ void Fiber::EnterFiber() {
 void Fiber::LeaveFiber() {
 #ifdef SPILLWAY_ADDRESS_SANITIZER
   __sanitizer_start_switch_fiber(&own_fake_stack_, outer_stack_, outer_stack_bytes_);
-#endif
-#ifdef SPILLWAY_THREAD_SANITIZER
-  __tsan_switch_to_fiber(outer_thread_state_, 0);
 #endif
 }
 

@@ -46,13 +46,11 @@ class Fiber {
   bool killed_ = false;
   bool ended_ = false;
 
-  // What the sanitizers know of both sides.
+  // What AddressSanitizer knows of both sides.
   [[maybe_unused]] void* own_fake_stack_ = nullptr;
   [[maybe_unused]] void* outer_fake_stack_ = nullptr;
   [[maybe_unused]] const void* outer_stack_ = nullptr;
   [[maybe_unused]] size_t outer_stack_bytes_ = 0;
-  [[maybe_unused]] void* own_thread_state_ = nullptr;
-  [[maybe_unused]] void* outer_thread_state_ = nullptr;
 };
 
 }  // namespace spillway::simulation
