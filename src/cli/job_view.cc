@@ -66,6 +66,33 @@ Json JobToJson(const engine::Job& job) {
   return json;
 }
 
+Json ProgressToJson(const engine::Progress& progress) {
+  const auto or_null = [](const auto& value) { return value.has_value() ? Json(*value) : Json(); };
+  return {{"rows_done", progress.rows_done},
+          {"rows_total", progress.rows_total},
+          {"bytes", progress.bytes},
+          {"chunks_done", progress.chunks_done},
+          {"chunks_total", progress.chunks_total},
+          {"queue_position", or_null(progress.queue_position)},
+          {"rows_per_second", or_null(progress.rows_per_second)},
+          {"seconds_left", progress.remaining ? Json(progress.remaining->count()) : Json()}};
+}
+
+std::string ProgressLine(const engine::Progress& progress) {
+  if (progress.queue_position == 1) return "next in line";
+  if (progress.queue_position.has_value()) {
+    return fmt::format("number {} in line", Grouped(*progress.queue_position));
+  }
+  std::string line = fmt::format("{} of {} chunks, {}", Grouped(progress.chunks_done),
+                                 Grouped(progress.chunks_total),
+                                 ShortBytes(static_cast<uint64_t>(progress.bytes)));
+  if (progress.rows_per_second) {
+    line += fmt::format(", {} rows/s", ShortCount(*progress.rows_per_second));
+  }
+  if (progress.remaining) line += fmt::format(", {} left", ShortDuration(*progress.remaining));
+  return line;
+}
+
 std::string Summary(const engine::Job& job) {
   if (job.state == engine::JobState::kCancelled) {
     const Result<engine::Receipt> receipt = engine::ReceiptFromJson(job.outcome);

@@ -5,11 +5,18 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/job.h"
+#include "engine/progress.h"
 
 namespace spillway::cli {
 
 /// A job as `--json` prints it.
 nlohmann::ordered_json JobToJson(const engine::Job& job);
+
+/// E7, as `--json` prints it; null for what is not known.
+nlohmann::ordered_json ProgressToJson(const engine::Progress& progress);
+
+/// E7 in a line: the place in the queue, or chunks, bytes, rate and time left.
+std::string ProgressLine(const engine::Progress& progress);
 
 /// A job in a few lines: how far it is; once it has succeeded, how it adds up, and where it is.
 std::string Summary(const engine::Job& job);

@@ -96,6 +96,8 @@ Outcome Show(const Invocation& invocation, const std::string& id) {
   Log log = ErrorLog();
   const auto deployment = TRY(OpenState(invocation, log));
   const engine::Job job = TRY(deployment->store().Get(id));
+  const engine::Progress progress =
+      TRY(engine::ProgressOf(deployment->store(), job, SystemClock().Now()));
   const std::vector<engine::Transition> history = TRY(deployment->store().History(id));
   const std::vector<engine::Chunk> dead =
       TRY(deployment->store().ListChunks(id, engine::ChunkState::kDead, -1, kDeadListed));
@@ -103,6 +105,7 @@ Outcome Show(const Invocation& invocation, const std::string& id) {
       std::max<int64_t>(job.chunks_dead - static_cast<int64_t>(dead.size()), 0);
   if (invocation.json) {
     Json json = JobToJson(job);
+    json["progress"] = ProgressToJson(progress);
     for (const engine::Transition& step : history)
       json["history"].push_back(TransitionToJson(step));
     json["dead_chunks_not_listed"] = dead_not_listed;
@@ -117,8 +120,9 @@ Outcome Show(const Invocation& invocation, const std::string& id) {
     return ExitCode::kSuccess;
   }
   PrintLine(Summary(job));
-  PrintLine(fmt::format("state {}, phase {}, chunks {} of {} done, {} dead", Name(job.state),
-                        Name(job.phase), job.chunks_succeeded, job.chunks_total, job.chunks_dead));
+  PrintLine(fmt::format("state {}, phase {}, {} dead chunks", Name(job.state), Name(job.phase),
+                        job.chunks_dead));
+  PrintLine(ProgressLine(progress));
   if (job.failure.has_value()) PrintLine(fmt::format("failure: {}", job.failure->message));
   for (const engine::Transition& step : history) {
     PrintLine(fmt::format("{}  {:<10}  {}  {}", FormatTimestamp(step.at), Name(step.to), step.actor,

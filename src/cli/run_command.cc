@@ -33,10 +33,10 @@ struct RunFlags {
   bool detach = false;
 };
 
-std::string Note(const engine::Job& job, bool interrupted) {
+Result<std::string> Note(Deployment& deployment, const engine::Job& job, bool interrupted) {
   if (interrupted) return "cancelling; Ctrl-C again leaves at once";
-  if (job.state == engine::JobState::kPending) return "waiting for its turn";
-  return std::string(Name(job.phase));
+  if (job.state != engine::JobState::kPending) return std::string(Name(job.phase));
+  return ProgressLine(TRY(engine::ProgressOf(deployment.store(), job, SystemClock().Now())));
 }
 
 /// The job that is waited for.
@@ -57,7 +57,7 @@ Result<engine::Job> Watch(Deployment& deployment, const Watched& watched,
     if (job.cancel_requested_at.has_value()) deployment.StopStreaming();
     if (!quiet) {
       bar.Show(job.counts.written + job.counts.excluded, job.counts.planned,
-               Note(job, interrupted));
+               TRY(Note(deployment, job, interrupted)));
     }
     std::this_thread::sleep_for(PauseAfter(std::chrono::steady_clock::now() - began));
   }

@@ -137,9 +137,24 @@ class CancelTest(unittest.TestCase):
         self.assertIn(id, job["outcome"]["remaining"])
         self.assertEqual(self.processing(), [])
 
+    def detached(self, count):
+        return [self.spillway.good("run", "messages", "-o", "acme", *RANGE, "--null", f"wait{i}", "--detach").out.strip()
+                for i in range(count)]
+
+    def test_waiting_job_knows_its_place(self):
+        ids = self.detached(5)
+        progress = [self.spillway.json("jobs", "show", id)["progress"] for id in ids]
+        self.assertEqual([one["queue_position"] for one in progress], [None] * 3 + [1, 2])  # Three run in parallel.
+        self.assertIn("number 2 in line", self.spillway.good("jobs", "show", ids[4]).out)
+        self.spillway.good("worker", "--until-idle")
+        job = self.spillway.json("jobs", "show", ids[4])
+        done = job["progress"]
+        self.assertEqual((done["rows_done"], done["rows_total"]), (job["counts"]["planned"],) * 2)
+        self.assertEqual((done["chunks_done"], done["queue_position"]), (job["chunks"]["total"], None))
+        self.assertGreater(done["rows_per_second"], 0)
+
     def test_waiting_job_is_cancelled_at_once(self):
-        ids = [self.spillway.good("run", "messages", "-o", "acme", *RANGE, "--null", f"wait{i}", "--detach").out.strip()
-               for i in range(5)]
+        ids = self.detached(5)
         states = [self.spillway.json("jobs", "show", id)["state"] for id in ids]
         self.assertEqual(states, ["processing"] * 3 + ["pending"] * 2)  # Three in parallel by default.
         for id in reversed(ids):
