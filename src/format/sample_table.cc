@@ -28,10 +28,10 @@ std::shared_ptr<arrow::Schema> SampleSchema() {
 }
 
 std::shared_ptr<arrow::Array> Channels(const std::vector<std::string>& names,
-                                       std::shared_ptr<arrow::Array> indices) {
+                                       const std::shared_ptr<arrow::Array>& indices) {
   arrow::StringBuilder builder;
   Check(builder.AppendValues(names));
-  return arrow::DictionaryArray::FromArrays(std::move(indices), Finished(builder)).ValueOrDie();
+  return arrow::DictionaryArray::FromArrays(indices, Finished(builder)).ValueOrDie();
 }
 
 }  // namespace

@@ -25,7 +25,8 @@ uint8_t* MutableInput(const std::byte* input) {
 
 class IsalDeflateStream final : public DeflateStream {
  public:
-  IsalDeflateStream(int level, Framing framing) : level_buffer_(LevelBufferBytes(level)) {
+  IsalDeflateStream(int level, Framing framing)
+      : level_buffer_(std::make_unique_for_overwrite<uint8_t[]>(LevelBufferBytes(level))) {
     isal_deflate_init(&stream_);
     stream_.level = static_cast<uint32_t>(level);
     stream_.level_buf = level_buffer_.get();
@@ -72,11 +73,7 @@ class IsalDeflateStream final : public DeflateStream {
     return {};
   }
 
-  struct LevelBuffer {
-    explicit LevelBuffer(size_t bytes) : bytes_(new uint8_t[bytes]) {}
-    uint8_t* get() { return bytes_.get(); }
-    std::unique_ptr<uint8_t[]> bytes_;  // isal initialises what it reads
-  } level_buffer_;
+  std::unique_ptr<uint8_t[]> level_buffer_;  ///< Isal initialises what it reads.
   isal_zstream stream_;
 };
 

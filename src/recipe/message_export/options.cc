@@ -43,7 +43,7 @@ class ObjectReader {
   ObjectReader(const Json& object, std::string where) : object_(object), where_(std::move(where)) {}
 
   template <class T>
-  Result<> Read(std::string name, T& into) {
+  Result<> Read(const std::string& name, T& into) {
     names_.push_back(name);
     const auto found = object_.find(name);
     if (found == object_.end()) return {};
@@ -65,7 +65,7 @@ class ObjectReader {
   }
 
   /// The member if it is there and an object.
-  Result<const Json*> Member(std::string name) {
+  Result<const Json*> Member(const std::string& name) {
     names_.push_back(name);
     const auto found = object_.find(name);
     if (found == object_.end()) return nullptr;
@@ -74,7 +74,7 @@ class ObjectReader {
     return &*found;
   }
 
-  const Json* Find(std::string name) {
+  const Json* Find(const std::string& name) {
     names_.push_back(name);
     const auto found = object_.find(name);
     return found == object_.end() ? nullptr : &*found;

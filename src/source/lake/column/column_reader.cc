@@ -31,10 +31,9 @@ Result<std::shared_ptr<arrow::Buffer>> ColumnReader::Allocate(int64_t bytes) con
   return std::shared_ptr<arrow::Buffer>(*std::move(buffer));
 }
 
-Result<std::unique_ptr<ColumnReader>> ColumnReader::Make(const parquet::ColumnDescriptor& stored,
-                                                         std::shared_ptr<arrow::DataType> type,
-                                                         bool dictionaries,
-                                                         const ColumnMemory& memory) {
+Result<std::unique_ptr<ColumnReader>> ColumnReader::Make(
+    const parquet::ColumnDescriptor& stored, const std::shared_ptr<arrow::DataType>& type,
+    bool dictionaries, const ColumnMemory& memory) {
   auto reader = type->id() == arrow::Type::STRING || type->id() == arrow::Type::BINARY
                     ? MakeTextColumn(stored, type, dictionaries, memory)
                     : MakeFixedColumn(stored, type, memory);

@@ -31,7 +31,7 @@ class ColumnReader {
   /// values; all arrays of a chunk then share the dictionary's data. kUnsupported for a type that
   /// no lake has.
   static Result<std::unique_ptr<ColumnReader>> Make(const parquet::ColumnDescriptor& stored,
-                                                    std::shared_ptr<arrow::DataType> type,
+                                                    const std::shared_ptr<arrow::DataType>& type,
                                                     bool dictionaries, const ColumnMemory& memory);
 
   /// Goes to the front of a chunk, which stays valid until the next Start.

@@ -70,6 +70,7 @@ struct BytesDecimal {
   }
   Value From(const parquet::FixedLenByteArray& value) const { return FromPlain(value.ptr); }
 
+ private:
   int width_;
 };
 

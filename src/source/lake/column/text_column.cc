@@ -149,7 +149,7 @@ class TextColumn final : public ColumnReader {
         arrow::ArrayData::Make(arrow::dictionary(arrow::int32(), type()), rows,
                                {std::move(validity.bitmap), std::move(offsets_)}, validity.nulls);
     indices->dictionary = dictionary_->data();
-    return arrow::MakeArray(std::move(indices));
+    return arrow::MakeArray(indices);
   }
 
   bool AppendPlain(int64_t values) {
