@@ -25,11 +25,11 @@ std::string DidYouMean(std::string_view name, std::span<const std::string> known
   return nearest.has_value() ? "; did you mean \"" + *nearest + "\"?" : "";
 }
 
-template <class Enum, size_t N>
-Result<Enum> FromName(const std::array<std::string_view, N>& names, std::string_view name,
+template <class Enum, size_t kSize>
+Result<Enum> FromName(const std::array<std::string_view, kSize>& names, std::string_view name,
                       std::string_view what) {
   std::string known;
-  for (size_t i = 0; i < N; ++i) {
+  for (size_t i = 0; i < kSize; ++i) {
     if (names[i] == name) return static_cast<Enum>(i);
     known += (i == 0 ? "" : ", ") + std::string(names[i]);
   }
