@@ -14,7 +14,7 @@
 #
 #   ARROW_PCH       take arrow/api.h and parquet's readers from a precompiled header (saves 2 s a file);
 #                   files must still include what they use
-#   LABELS kill     spillway_test only: ctest labels; `slow` and `kill` stay out of `make test`
+#   LABELS kill     spillway_test only: ctest labels; `slow`, `kill` and `s3` stay out of `make test`
 #   TIMEOUT 120     spillway_test only: seconds a case may take (default 120)
 #   WHOLE           spillway_test only: one ctest test for the program instead of one per case
 #
