@@ -113,11 +113,15 @@ Result<http::Response> Caller::SendOnce(const Call& call, const aws::Credentials
   if (response->ok() && !error_inside) return response;
   Failure failure = Classify(*response, Describe(call));
   failure_code = failure.code;
-  // The answer to a HEAD has no body to tell a skewed clock by.
-  const bool silent = call.method == "HEAD" && response->status == 403;
+  // The answer to a HEAD has no body to tell a skewed clock or expired credentials by.
+  const bool silent = call.method == "HEAD" && (response->status == 400 || response->status == 403);
   if (silent || failure.code == "RequestTimeTooSkewed") {
     const bool moved = AdoptTimeOf(*response) > kToleratedSkew;
-    if (silent && moved) failure_code = "RequestTimeTooSkewed";
+    if (silent && moved) {
+      failure_code = "RequestTimeTooSkewed";
+    } else if (silent && !credentials.session_token.empty()) {
+      failure_code = "ExpiredToken";
+    }
   }
   if (error_inside && failure.error.code == ErrorCode::kUnavailable) failure.error.retryable = true;
   return std::unexpected(std::move(failure.error));

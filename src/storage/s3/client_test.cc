@@ -9,6 +9,7 @@
 #include "http/curl_transport.h"
 #include "http/scripted_server.h"
 #include "storage/s3/s3_store.h"
+#include "storage/s3/s3_writer.h"
 
 namespace spillway::storage::s3 {
 namespace {
@@ -202,6 +203,19 @@ TEST_F(ClientTest, ExpiredCredentialsAreFetchedAnewOnce) {
   EXPECT_THAT(server_->seen(), SizeIs(2));
 }
 
+TEST_F(ClientTest, AHeadWithExpiredCredentialsIsTriedWithOthers) {
+  Script([](int n, const SeenRequest&) { return Answer{.status = n == 0 ? 400 : 200}; });
+  EXPECT_FALSE(client_->Head("k"));
+  requests_ = 0;
+  aws::CredentialsCache temporary(std::make_unique<aws::StaticCredentials>(
+                                      aws::Credentials{.access_key_id = "id",
+                                                       .secret_access_key = Redacted("secret"),
+                                                       .session_token = Redacted("token")}),
+                                  clock_);
+  Caller caller(caller_->options(), transport_, temporary, clock_, 1, {});
+  EXPECT_TRUE(Client(caller).Head("k").value().has_value());
+}
+
 TEST_F(ClientTest, ReadsAgainWhatWasCutShort) {
   Script([](int n, const SeenRequest&) {
     return Answer{.status = 206, .body = "0123456789", .cut_after = n < 2 ? n * 4 : -1};
@@ -270,6 +284,19 @@ TEST_F(ClientTest, PutsTheBucketWhereTheServerWantsIt) {
   EXPECT_EQ(link({.bucket = "b", .endpoint = "https://host:443/", .path_style = true}),
             "https://host/b/a%20b");
   EXPECT_EQ(link({.bucket = "b", .endpoint = "http://host:9000"}), "http://b.host:9000/a%20b");
+}
+
+TEST(PartBytes, TenThousandPartsHoldTheLargestObject) {
+  uint64_t bytes = 0;
+  uint64_t largest = 0;
+  for (int sent = 0; sent < kMaxParts; ++sent) {
+    largest = std::max(largest, PartBytes(uint64_t{8} << 20, sent));
+    bytes += PartBytes(uint64_t{8} << 20, sent);
+  }
+  EXPECT_GE(bytes, uint64_t{5} << 40);
+  EXPECT_LE(largest, kMaxPartBytes);
+  EXPECT_EQ(PartBytes(uint64_t{8} << 20, 999), uint64_t{8} << 20);
+  EXPECT_EQ(PartBytes(uint64_t{8} << 20, 1000), uint64_t{16} << 20);
 }
 
 TEST_F(ClientTest, AnUploadThatFailsIsAborted) {

@@ -10,8 +10,8 @@ constexpr int kPartsOfOneSize = 1000;
 
 }  // namespace
 
-uint64_t Writer::PartBytes() const {
-  return std::min(options_.part_bytes << (parts_sent_ / kPartsOfOneSize), kMaxPartBytes);
+uint64_t PartBytes(uint64_t first, int parts_sent) {
+  return std::min(first << (parts_sent / kPartsOfOneSize), kMaxPartBytes);
 }
 
 Writer::~Writer() {

@@ -10,6 +10,10 @@
 
 namespace spillway::storage::s3 {
 
+/// How large the next part is to be: each thousand are twice as large as those before, so that
+/// 10,000 that begin with 8 MiB hold S3's largest object.
+uint64_t PartBytes(uint64_t first, int parts_sent);
+
 /// An object being written: one Put where a part holds all of it, else a multipart upload.
 class Writer final : public ObjectWriter {
  public:
@@ -31,7 +35,7 @@ class Writer final : public ObjectWriter {
  private:
   Result<> SendPart();
   Result<> Upload();
-  uint64_t PartBytes() const;
+  uint64_t PartBytes() const { return s3::PartBytes(options_.part_bytes, parts_sent_); }
 
   Client& client_;
   const S3StoreOptions& options_;
