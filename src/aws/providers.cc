@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include <date/date.h>
+#include <fmt/format.h>
 
 namespace spillway::aws {
 namespace {
@@ -89,9 +90,9 @@ Result<std::optional<Credentials>> ProfileCredentials::Fetch(std::stop_token) {
   for (const std::string key : {"role_arn", "credential_process", "sso_session", "sso_start_url"}) {
     if (section.contains(key)) {
       return Fail(ErrorCode::kUnsupported,
-                  "profile '" + profile + "' has " + key +
-                      ", which Spillway does not follow; export its credentials to the "
-                      "environment (aws configure export-credentials)");
+                  fmt::format("profile '{}' has {}, which Spillway does not follow; export its "
+                              "credentials to the environment (aws configure export-credentials)",
+                              profile, key));
     }
   }
   if (chosen.has_value()) {

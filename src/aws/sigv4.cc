@@ -94,7 +94,7 @@ std::string CanonicalQuery(const Query& query) {
   std::string text;
   for (const auto& [name, value] : encoded) {
     if (!text.empty()) text += '&';
-    text += name + "=" + value;
+    text.append(name).append("=").append(value);
   }
   return text;
 }
@@ -104,7 +104,7 @@ std::string CanonicalRequest(const SignableRequest& request, std::string_view pa
                                  http::PercentEncode(request.path, http::Slash::kKeep),
                                  CanonicalQuery(request.query));
   for (const auto& [name, value] : CanonicalHeaders(request.headers))
-    text += name + ":" + value + "\n";
+    text.append(name).append(":").append(value).append("\n");
   return text + "\n" + SignedHeaders(request.headers) + "\n" + std::string(payload_sha256);
 }
 

@@ -19,8 +19,8 @@ constexpr int kPollMilliseconds = 1000;
 
 /// libcurl's process-wide set-up, before the first thread can need it twice.
 bool InitialiseCurl() {
-  static const bool initialised = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
-  return initialised;
+  static const bool kInitialised = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+  return kInitialised;
 }
 
 std::string_view Trim(std::string_view text) {
@@ -115,8 +115,7 @@ Result<HeaderList> ListHeaders(const Request& request) {
   const auto add = [&](const std::string& line) {
     curl_slist* longer = curl_slist_append(list.get(), line.c_str());
     if (longer == nullptr) return false;
-    static_cast<void>(list.release());
-    list.reset(longer);
+    if (list == nullptr) list.reset(longer);  // a longer list has the same head
     return true;
   };
   // No waiting for "100 Continue", and no header that would not be signed.
@@ -202,7 +201,7 @@ class CurlTransport::Connection {
   bool valid() const { return easy_ != nullptr && multi_ != nullptr; }
 
   Result<Response> Send(const CurlOptions& options, const Request& request, const BodySink& sink,
-                        std::stop_token stop) {
+                        const std::stop_token& stop) {
     const HeaderList headers = TRY(ListHeaders(request));
     Exchange exchange{.request = request, .sink = sink, .response = {}, .failure = {}};
     char why[CURL_ERROR_SIZE] = "";
@@ -230,7 +229,7 @@ class CurlTransport::Connection {
 
  private:
   /// Nothing when stopped.
-  std::optional<CURLcode> Perform(std::stop_token stop) {
+  std::optional<CURLcode> Perform(const std::stop_token& stop) {
     if (stop.stop_requested()) return std::nullopt;
     if (curl_multi_add_handle(multi_, easy_) != CURLM_OK) return CURLE_FAILED_INIT;
     std::optional<CURLcode> code;
@@ -287,7 +286,7 @@ void CurlTransport::Return(std::unique_ptr<Connection> connection) {
 Result<Response> CurlTransport::Send(const Request& request, const BodySink& sink,
                                      std::stop_token stop) {
   std::unique_ptr<Connection> connection = TRY(Take());
-  Result<Response> response = connection->Send(options_, request, sink, std::move(stop));
+  Result<Response> response = connection->Send(options_, request, sink, stop);
   Return(std::move(connection));
   return response;
 }

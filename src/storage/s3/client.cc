@@ -122,7 +122,7 @@ Result<bool> Client::HasMark(const std::string& key, const Metadata& mark) {
 }
 
 Result<> Client::Put(const std::string& key, const std::vector<Bytes>& pieces,
-                     Placement placement) {
+                     const Placement& placement) {
   Call call{.method = "PUT", .key = key, .headers = PlacementHeaders(placement), .body = pieces};
   call.headers.push_back({"x-amz-checksum-crc32c", Crc32cOf(pieces)});
   if (placement.if_absent) call.headers.push_back({"if-none-match", "*"});
@@ -137,7 +137,8 @@ Result<> Client::Put(const std::string& key, const std::vector<Bytes>& pieces,
   return std::unexpected(std::move(response).error());
 }
 
-Result<Upload> Client::CreateUpload(const std::string& key, Placement placement, bool checksums) {
+Result<Upload> Client::CreateUpload(const std::string& key, const Placement& placement,
+                                    bool checksums) {
   Call call{.method = "POST",
             .key = key,
             .query = {{"uploads", ""}},
@@ -221,7 +222,8 @@ Result<std::vector<Upload>> Client::ListUploads(const std::string& prefix) {
   }
 }
 
-Result<> Client::Copy(const std::string& source, const std::string& key, Placement placement) {
+Result<> Client::Copy(const std::string& source, const std::string& key,
+                      const Placement& placement) {
   Call call{.method = "PUT", .key = key, .headers = PlacementHeaders(placement)};
   call.headers.push_back({"x-amz-copy-source", SourceHeader(caller_.options().bucket, source)});
   call.headers.push_back({"x-amz-metadata-directive", "REPLACE"});

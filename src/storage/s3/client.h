@@ -70,9 +70,10 @@ class Client {
 
   /// Sends a CRC-32C, which the server checks and keeps. An answer that was lost is found again by
   /// a mark in the object's metadata.
-  Result<> Put(const std::string& key, const std::vector<Bytes>& pieces, Placement placement);
+  Result<> Put(const std::string& key, const std::vector<Bytes>& pieces,
+               const Placement& placement);
 
-  Result<Upload> CreateUpload(const std::string& key, Placement placement, bool checksums);
+  Result<Upload> CreateUpload(const std::string& key, const Placement& placement, bool checksums);
   Result<UploadedPart> UploadPart(const Upload& upload, int number,
                                   const std::vector<Bytes>& pieces);
   Result<UploadedPart> UploadPartCopy(const Upload& upload, int number, const ObjectRange& source,
@@ -85,7 +86,7 @@ class Client {
   Result<std::vector<Upload>> ListUploads(const std::string& prefix);
 
   /// Copies, up to 5 GB, giving the copy this metadata and these tags in place of its source's.
-  Result<> Copy(const std::string& source, const std::string& key, Placement placement);
+  Result<> Copy(const std::string& source, const std::string& key, const Placement& placement);
 
   Result<Tags> GetTags(const std::string& key);
   Result<> PutTags(const std::string& key, const Tags& tags);
