@@ -32,6 +32,10 @@ kill: setup-build setup-test ## SIGKILL the binary KILLS=20 times during ingest 
 	@$(call build,release,all)
 	@SPILLWAY_KILLS=$(KILLS) ctest --preset kill
 
+s3: setup-build setup-s3 ## run the S3 storage's tests against a real server
+	@$(call build,release,storage_s3_server_test)
+	@ctest --preset s3
+
 simulate: setup-build ## run the engine under SEEDS=1000 seeded schedules with faults, from SEED0=1
 	@$(call build,release,simulate)
 	@build/release/tests/simulation/simulate --seeds $(SEEDS) --first-seed $(SEED0)
@@ -71,7 +75,7 @@ clean: ## remove build/ (.deps stays)
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
-	  /^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	  /^[a-z0-9]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 # $(call build,<preset>,<target>)
 define build
@@ -93,5 +97,8 @@ setup-bench:
 setup-lint:
 	@setup/install.sh lint
 
-.PHONY: demo build install test kill simulate plant asan tsan fuzz bench lint format clean help \
-  setup-build setup-test setup-bench setup-lint
+setup-s3:
+	@setup/versitygw.sh
+
+.PHONY: demo build install test kill s3 simulate plant asan tsan fuzz bench lint format clean help \
+  setup-build setup-test setup-bench setup-lint setup-s3

@@ -14,7 +14,7 @@
 #
 #   ARROW_PCH       take arrow/api.h and parquet's readers from a precompiled header (saves 2 s a file);
 #                   files must still include what they use
-#   LABELS kill     spillway_test only: ctest labels; `slow` and `kill` stay out of `make test`
+#   LABELS kill     spillway_test only: ctest labels; `slow`, `kill` and `s3` stay out of `make test`
 #   TIMEOUT 120     spillway_test only: seconds a case may take (default 120)
 #   WHOLE           spillway_test only: one ctest test for the program instead of one per case
 #
@@ -26,7 +26,7 @@
 #   spillway_fuzzer(config_fuzzer SOURCES config_fuzzer.cc DEPS spillway_base)
 #                   tests/fuzz only: libFuzzer in `make fuzz`; elsewhere a test replaying corpus/config_fuzzer/
 #
-# Third-party targets: Arrow::arrow Arrow::parquet SQLite::SQLite3 OpenSSL::Crypto yaml-cpp::yaml-cpp
+# Third-party targets: CURL::libcurl pugixml::pugixml Arrow::arrow Arrow::parquet SQLite::SQLite3 OpenSSL::Crypto yaml-cpp::yaml-cpp
 # fmt::fmt CLI11::CLI11 simdjson::simdjson zstd::zstd isal::isal
 # ZLIB::ZLIB date::date-tz nlohmann_json::nlohmann_json Boost::context Threads::Threads
 include(GoogleTest)

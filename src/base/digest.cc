@@ -1,5 +1,7 @@
 #include "base/digest.h"
 
+#include <algorithm>
+
 #include <isa-l.h>
 #include <openssl/evp.h>
 
@@ -47,6 +49,18 @@ std::string ToHex(std::span<const uint8_t> bytes) {
 
 uint32_t Crc32(uint32_t crc, std::span<const std::byte> bytes) {
   return crc32_gzip_refl(crc, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+}
+
+uint32_t Crc32c(uint32_t crc, std::span<const std::byte> bytes) {
+  constexpr size_t kBlock = size_t{1} << 30;  // crc32_iscsi takes an int
+  while (!bytes.empty()) {
+    const auto block = bytes.first(std::min(bytes.size(), kBlock));
+    // It only reads, but its pointer is not const.
+    auto* data = const_cast<unsigned char*>(reinterpret_cast<const unsigned char*>(block.data()));
+    crc = ~crc32_iscsi(data, static_cast<int>(block.size()), ~crc);
+    bytes = bytes.subspan(block.size());
+  }
+  return crc;
 }
 
 }  // namespace spillway

@@ -39,4 +39,7 @@ std::string ToHex(std::span<const uint8_t> bytes);
 /// CRC-32 as gzip and zip use it (RFC 1952), continuing from `crc`; start with 0.
 uint32_t Crc32(uint32_t crc, std::span<const std::byte> bytes);
 
+/// CRC-32C (Castagnoli, RFC 3720), continuing from `crc`; start with 0.
+uint32_t Crc32c(uint32_t crc, std::span<const std::byte> bytes);
+
 }  // namespace spillway

@@ -53,5 +53,11 @@ TEST(Crc32, IsThatOfGzipAndContinues) {
   EXPECT_EQ(Crc32(Crc32(0, BytesOf("1234")), BytesOf("56789")), 0xcbf43926u);
 }
 
+TEST(Crc32c, IsCastagnolisAndContinues) {
+  EXPECT_EQ(Crc32c(0, BytesOf("123456789")), 0xe3069283u);
+  EXPECT_EQ(Crc32c(0, {}), 0u);
+  EXPECT_EQ(Crc32c(Crc32c(0, BytesOf("1234")), BytesOf("56789")), 0xe3069283u);
+}
+
 }  // namespace
 }  // namespace spillway

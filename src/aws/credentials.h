@@ -1,0 +1,84 @@
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/redacted.h"
+
+namespace spillway::aws {
+
+/// What requests are signed with.
+struct Credentials {
+  std::string access_key_id;
+  Redacted secret_access_key;
+  Redacted session_token = {};  ///< Empty for long-lived keys.
+  std::optional<Timestamp> expires_at = {};
+};
+
+/// One place where credentials may be found. Thread-safe.
+class CredentialsProvider {
+ public:
+  virtual ~CredentialsProvider() = default;
+
+  /// Nothing where this place is not set up; an error where it is, but gives none.
+  virtual Result<std::optional<Credentials>> Fetch(std::stop_token stop) = 0;
+
+  /// For messages: "the environment".
+  virtual std::string name() const = 0;
+};
+
+/// Credentials that are known already.
+class StaticCredentials final : public CredentialsProvider {
+ public:
+  explicit StaticCredentials(Credentials credentials) : credentials_(std::move(credentials)) {}
+  Result<std::optional<Credentials>> Fetch(std::stop_token) override { return credentials_; }
+  std::string name() const override { return "the configuration"; }
+
+ private:
+  const Credentials credentials_;
+};
+
+/// Asks one provider after the other until one has credentials. kPermissionDenied, naming all of
+/// them, where none has.
+class CredentialsChain final : public CredentialsProvider {
+ public:
+  explicit CredentialsChain(std::vector<std::unique_ptr<CredentialsProvider>> providers)
+      : providers_(std::move(providers)) {}
+  Result<std::optional<Credentials>> Fetch(std::stop_token stop) override;
+  std::string name() const override;
+
+ private:
+  const std::vector<std::unique_ptr<CredentialsProvider>> providers_;
+};
+
+/// Credentials kept until shortly before they expire. Thread-safe.
+class CredentialsCache {
+ public:
+  /// How long before their end credentials are fetched anew; while that fails, the old ones are
+  /// used to their end, and the provider is asked again after kAskAgain.
+  static constexpr std::chrono::minutes kEarly{5};
+  static constexpr std::chrono::seconds kAskAgain{30};
+
+  CredentialsCache(std::unique_ptr<CredentialsProvider> provider, Clock& clock)
+      : provider_(std::move(provider)), clock_(clock) {}
+
+  Result<Credentials> Get(std::stop_token stop);
+
+  /// Forgets credentials that the service refused as expired, if they are still these.
+  void Refuse(const std::string& access_key_id);
+
+ private:
+  const std::unique_ptr<CredentialsProvider> provider_;
+  Clock& clock_;
+  std::mutex mutex_;  // also keeps all but one thread from fetching
+  std::optional<Credentials> credentials_;
+  Timestamp ask_again_at_;
+};
+
+}  // namespace spillway::aws

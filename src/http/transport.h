@@ -1,0 +1,71 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+
+namespace spillway::http {
+
+using Bytes = std::span<const std::byte>;
+
+struct Header {
+  std::string name;
+  std::string value;
+
+  bool operator==(const Header&) const = default;
+};
+
+/// One request, sent once. The body is either the pieces, which outlive the call, or what `read`
+/// hands out.
+struct Request {
+  std::string method = "GET";
+  /// Percent-encoded; sent as it stands, `.` and `..` included.
+  std::string url;
+  std::vector<Header> headers = {};
+  std::vector<Bytes> body = {};
+  /// Fills the span and returns how much of it, 0 at the end; `read_bytes` in all.
+  std::function<Result<size_t>(std::span<std::byte>)> read = nullptr;
+  uint64_t read_bytes = 0;
+  /// For the whole exchange; zero for none but the transport's own limits.
+  std::chrono::milliseconds timeout{0};
+};
+
+struct Response {
+  int status = 0;
+  std::vector<Header> headers = {};
+  /// What no BodySink took, up to HttpTransport::kMaxBodyBytes.
+  std::string body = {};
+
+  /// The first header of this name, whatever its case.
+  std::optional<std::string_view> Find(std::string_view name) const;
+  bool ok() const { return status >= 200 && status < 300; }
+};
+
+/// Takes the body of a successful (2xx) answer as it arrives; an error ends the exchange.
+using BodySink = std::function<Result<>(Bytes)>;
+
+/// Sends requests. Thread-safe.
+class HttpTransport {
+ public:
+  static constexpr size_t kMaxBodyBytes = size_t{16} << 20;
+
+  virtual ~HttpTransport() = default;
+
+  /// Any answer of the server is a Response, whatever its status. Errors: kUnavailable (retryable)
+  /// where no whole answer came, kCancelled as soon as `stop` is requested, kPermissionDenied where
+  /// the server's certificate is not trusted, and what `sink` or `read` returned. Redirections are
+  /// not followed.
+  virtual Result<Response> Send(const Request& request, const BodySink& sink,
+                                std::stop_token stop) = 0;
+};
+
+}  // namespace spillway::http

@@ -1,0 +1,190 @@
+#include "storage/s3/caller.h"
+
+#include <algorithm>
+#include <sstream>
+#include <utility>
+
+#include <date/date.h>
+#include <fmt/format.h>
+
+#include "base/digest.h"
+#include "http/percent_encoding.h"
+#include "storage/s3/failure.h"
+
+namespace spillway::storage::s3 {
+namespace {
+
+/// Of AWS.
+constexpr std::chrono::minutes kToleratedSkew{15};
+
+/// How often one call may have a clock or credentials put right.
+constexpr int kRecoveriesMax = 3;
+
+/// How much of a key a message shows.
+constexpr size_t kShownBytes = 300;
+
+/// Without a `/` at its end and without the port that its scheme has anyway.
+std::string Normalise(std::string endpoint) {
+  while (endpoint.ends_with('/')) endpoint.pop_back();
+  for (const auto& [scheme, port] : {std::pair("https://", ":443"), std::pair("http://", ":80")}) {
+    if (endpoint.starts_with(scheme) && endpoint.ends_with(port))
+      endpoint.resize(endpoint.size() - std::string_view(port).size());
+  }
+  return endpoint;
+}
+
+std::string DigestOf(const std::vector<http::Bytes>& pieces) {
+  Sha256 hash;
+  for (const http::Bytes piece : pieces) hash.Update(piece);
+  return ToHex(hash.Finish());
+}
+
+bool IsMutation(const Call& call) { return call.method == "PUT" || call.method == "POST"; }
+
+}  // namespace
+
+Caller::Caller(ClientOptions options, http::HttpTransport& transport,
+               aws::CredentialsCache& credentials, Clock& clock, uint64_t seed,
+               std::stop_token stop)
+    : options_(std::move(options)),
+      transport_(transport),
+      credentials_(credentials),
+      clock_(clock),
+      stop_(std::move(stop)),
+      random_(seed) {
+  bucket_in_path_ = options_.path_style || options_.bucket.contains('.');
+  origin_ = options_.endpoint.empty() ? "https://s3." + options_.region + ".amazonaws.com"
+                                      : Normalise(options_.endpoint);
+  const size_t host = origin_.find("://") + 3;
+  if (!bucket_in_path_) origin_.insert(host, options_.bucket + ".");
+  host_ = origin_.substr(host);
+}
+
+std::string Caller::PathOf(const std::optional<std::string>& key) const {
+  const std::string root = bucket_in_path_ ? "/" + options_.bucket : "";
+  if (key.has_value()) return root + "/" + *key;
+  return root.empty() ? "/" : root;
+}
+
+std::string Caller::Describe(const Call& call) const {
+  const std::string key = call.key.value_or("");
+  return fmt::format("{} s3://{}/{}{}", call.method, options_.bucket, key.substr(0, kShownBytes),
+                     key.size() > kShownBytes ? "..." : "");
+}
+
+http::Request Caller::Sign(const Call& call, const aws::Credentials& credentials,
+                           const std::string& payload_digest) {
+  aws::SignableRequest signable{.method = call.method,
+                                .path = PathOf(call.key),
+                                .query = call.query,
+                                .headers = call.headers};
+  signable.headers.push_back({"x-amz-content-sha256", payload_digest});
+  http::Request request{.method = call.method, .headers = signable.headers, .body = call.body};
+  signable.headers.push_back({"host", host_});  // libcurl writes this one
+  for (http::Header& header :
+       aws::SignatureHeaders(signable, payload_digest, credentials, {options_.region, "s3"}, Now()))
+    request.headers.push_back(std::move(header));
+  request.url = origin_ + http::PercentEncode(signable.path, http::Slash::kKeep);
+  if (!call.query.empty()) request.url += "?" + aws::CanonicalQuery(call.query);
+  return request;
+}
+
+/// How far the clock was moved.
+std::chrono::microseconds Caller::AdoptTimeOf(const http::Response& response) {
+  std::istringstream text{std::string(response.Find("date").value_or(""))};
+  date::sys_seconds time;
+  text >> date::parse("%a, %d %b %Y %T GMT", time);
+  if (text.fail()) return {};
+  const int64_t skew = (Timestamp(time.time_since_epoch()) - clock_.Now()).count();
+  return std::chrono::abs(std::chrono::microseconds(skew - skew_.exchange(skew)));
+}
+
+Result<http::Response> Caller::SendOnce(const Call& call, const aws::Credentials& credentials,
+                                        const std::string& payload_digest,
+                                        std::string& failure_code) {
+  if (call.restart) call.restart();
+  Result<http::Response> response =
+      transport_.Send(Sign(call, credentials, payload_digest), call.sink, stop_);
+  if (!response.has_value()) {
+    failure_code = "no answer";
+    return std::unexpected(std::move(response).error().Within(Describe(call)));
+  }
+  const bool error_inside = IsMutation(call) && response->ok() && IsErrorDocument(response->body);
+  if (response->ok() && !error_inside) return response;
+  Failure failure = Classify(*response, Describe(call));
+  failure_code = failure.code;
+  // The answer to a HEAD has no body to tell a skewed clock or expired credentials by.
+  const bool silent = call.method == "HEAD" && (response->status == 400 || response->status == 403);
+  if (silent || failure.code == "RequestTimeTooSkewed") {
+    const bool moved = AdoptTimeOf(*response) > kToleratedSkew;
+    if (silent && moved) {
+      failure_code = "RequestTimeTooSkewed";
+    } else if (silent && !credentials.session_token.empty()) {
+      failure_code = "ExpiredToken";
+    }
+  }
+  if (error_inside && failure.error.code == ErrorCode::kUnavailable) failure.error.retryable = true;
+  return std::unexpected(std::move(failure.error));
+}
+
+/// Whether what was in the way is gone, and another attempt worth it at once.
+bool Caller::Recover(const std::string& failure_code, const aws::Credentials& credentials) {
+  if (failure_code == "RequestTimeTooSkewed") return true;  // SendOnce has adopted the time
+  if (failure_code != "ExpiredToken" && failure_code != "InvalidToken") return false;
+  credentials_.Refuse(credentials.access_key_id);
+  return true;
+}
+
+std::chrono::microseconds Caller::PauseBefore(int attempt, const Error& error) {
+  const auto full = std::min(options_.backoff_max, options_.backoff * (1 << std::min(attempt, 20)));
+  std::lock_guard lock(mutex_);
+  const auto jittered = std::chrono::microseconds(static_cast<int64_t>(
+      random_.Fraction() * static_cast<double>(std::chrono::microseconds(full).count())));
+  return std::max<std::chrono::microseconds>(
+      jittered, error.retry_after.value_or(std::chrono::milliseconds(0)));
+}
+
+Result<http::Response> Caller::Send(const Call& call, CallRecord* record) {
+  CallRecord own;
+  CallRecord& seen = record != nullptr ? *record : own;
+  // Over TLS the bytes are safe on their way, and their checksum header is signed.
+  const std::string digest =
+      origin_.starts_with("https://") ? std::string(aws::kUnsignedPayload) : DigestOf(call.body);
+  const Timestamp deadline = clock_.Now() + options_.retry_for;
+  int recoveries = 0;
+  while (true) {
+    const aws::Credentials credentials = TRY(credentials_.Get(stop_));
+    std::string failure_code;
+    Result<http::Response> response = SendOnce(call, credentials, digest, failure_code);
+    ++seen.attempts;
+    if (response.has_value()) {
+      seen.failure_code.clear();
+      return response;
+    }
+    const bool again = std::exchange(seen.failure_code, failure_code) == failure_code;
+    if (!again && recoveries < kRecoveriesMax && Recover(failure_code, credentials)) {
+      ++recoveries;
+      continue;
+    }
+    if (!response.error().retryable) return response;
+    const auto pause = PauseBefore(seen.attempts - 1, response.error());
+    if (clock_.Now() + pause > deadline) {
+      response.error().message += fmt::format("; gave up after {} attempts", seen.attempts);
+      return response;
+    }
+    clock_.SleepFor(pause, stop_);
+    if (stop_.stop_requested())
+      return Fail(ErrorCode::kCancelled, Describe(call) + ": stopped between two attempts");
+  }
+}
+
+Result<std::string> Caller::Presign(const std::string& method, const std::string& key,
+                                    const aws::Query& query, std::chrono::seconds lifetime) {
+  const aws::Credentials credentials = TRY(credentials_.Get(stop_));
+  const aws::SignableRequest request{
+      .method = method, .path = PathOf(key), .query = query, .headers = {{"host", host_}}};
+  return origin_ + http::PercentEncode(request.path, http::Slash::kKeep) + "?" +
+         aws::PresignedQuery(request, credentials, {options_.region, "s3"}, Now(), lifetime);
+}
+
+}  // namespace spillway::storage::s3

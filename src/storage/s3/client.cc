@@ -1,0 +1,302 @@
+#include "storage/s3/client.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <sstream>
+
+#include <date/date.h>
+#include <fmt/format.h>
+#include <openssl/evp.h>
+
+#include "base/digest.h"
+#include "http/percent_encoding.h"
+#include "storage/s3/xml.h"
+
+namespace spillway::storage::s3 {
+namespace {
+
+constexpr std::string_view kMetaPrefix = "x-amz-meta-";
+
+std::string Crc32cOf(const std::vector<Bytes>& pieces) {
+  uint32_t crc = 0;
+  for (const Bytes piece : pieces) crc = Crc32c(crc, piece);
+  const unsigned char big_endian[4] = {
+      static_cast<unsigned char>(crc >> 24), static_cast<unsigned char>(crc >> 16),
+      static_cast<unsigned char>(crc >> 8), static_cast<unsigned char>(crc)};
+  unsigned char base64[9];
+  EVP_EncodeBlock(base64, big_endian, sizeof big_endian);
+  return reinterpret_cast<const char*>(base64);
+}
+
+std::vector<Bytes> PiecesOf(const std::string& text) { return {std::as_bytes(std::span(text))}; }
+
+std::string FormOf(const Tags& tags) {
+  std::string form;
+  for (const auto& [name, value] : tags) {
+    if (!form.empty()) form += '&';
+    form += http::PercentEncode(name) + "=" + http::PercentEncode(value);
+  }
+  return form;
+}
+
+Object ObjectOf(const std::string& key, const http::Response& response) {
+  Object object{.key = key, .etag = std::string(response.Find("etag").value_or(""))};
+  const std::string_view length = response.Find("content-length").value_or("0");
+  std::from_chars(length.data(), length.data() + length.size(), object.bytes);
+  std::istringstream text{std::string(response.Find("last-modified").value_or(""))};
+  date::sys_seconds time;
+  text >> date::parse("%a, %d %b %Y %T GMT", time);
+  object.modified = Timestamp(time.time_since_epoch());
+  for (const http::Header& header : response.headers) {
+    std::string name = header.name;
+    std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::tolower(c); });
+    if (name.starts_with(kMetaPrefix))
+      object.metadata[name.substr(kMetaPrefix.size())] = header.value;
+  }
+  return object;
+}
+
+std::string SourceHeader(const std::string& bucket, const std::string& key) {
+  return "/" + http::PercentEncode(bucket + "/" + key, http::Slash::kKeep);
+}
+
+}  // namespace
+
+std::vector<http::Header> Client::PlacementHeaders(const Placement& placement) const {
+  std::vector<http::Header> headers = {{"content-type", placement.content_type}};
+  for (const auto& [name, value] : placement.metadata)
+    headers.push_back({std::string(kMetaPrefix) + name, value});
+  if (!placement.tags.empty()) headers.push_back({"x-amz-tagging", FormOf(placement.tags)});
+  const Encryption& encryption = caller_.options().encryption;
+  if (encryption.kind == Encryption::Kind::kS3)
+    headers.push_back({"x-amz-server-side-encryption", "AES256"});
+  if (encryption.kind == Encryption::Kind::kKms) {
+    headers.push_back({"x-amz-server-side-encryption", "aws:kms"});
+    if (!encryption.kms_key.empty())
+      headers.push_back({"x-amz-server-side-encryption-aws-kms-key-id", encryption.kms_key});
+    if (encryption.bucket_key)
+      headers.push_back({"x-amz-server-side-encryption-bucket-key-enabled", "true"});
+  }
+  return headers;
+}
+
+Result<std::optional<Object>> Client::Head(const std::string& key) {
+  Result<http::Response> response = caller_.Send({.method = "HEAD", .key = key});
+  if (response.has_value()) return ObjectOf(key, *response);
+  if (response.error().code == ErrorCode::kNotFound) return std::optional<Object>();
+  return std::unexpected(std::move(response).error());
+}
+
+Result<> Client::Get(const std::string& key, uint64_t offset, std::span<std::byte> into,
+                     const std::string& etag) {
+  if (into.empty()) return {};
+  size_t done = 0;
+  Call call{.method = "GET",
+            .key = key,
+            .headers = {{"range", fmt::format("bytes={}-{}", offset, offset + into.size() - 1)}}};
+  if (!etag.empty()) call.headers.push_back({"if-match", etag});
+  call.restart = [&] { done = 0; };
+  call.sink = [&](Bytes bytes) -> Result<> {
+    if (bytes.size() > into.size() - done)
+      return Fail(ErrorCode::kUnsupported, "the server does not keep to the range asked for");
+    std::memcpy(into.data() + done, bytes.data(), bytes.size());
+    done += bytes.size();
+    return {};
+  };
+  TRY(caller_.Send(call));
+  if (done == into.size()) return {};
+  return Fail(ErrorCode::kCorrupt,
+              fmt::format("s3://{}/{} holds {} bytes, but bytes up to {} were to be read",
+                          caller_.options().bucket, key, offset + done, offset + into.size()));
+}
+
+/// Whether the object has all of this metadata: then it is the one that was to be written.
+Result<bool> Client::HasMark(const std::string& key, const Metadata& mark) {
+  if (mark.empty()) return false;
+  const std::optional<Object> object = TRY(Head(key));
+  return object.has_value() && std::ranges::all_of(mark, [&](const auto& entry) {
+           const auto found = object->metadata.find(entry.first);
+           return found != object->metadata.end() && found->second == entry.second;
+         });
+}
+
+Result<> Client::Put(const std::string& key, const std::vector<Bytes>& pieces,
+                     const Placement& placement) {
+  Call call{.method = "PUT", .key = key, .headers = PlacementHeaders(placement), .body = pieces};
+  call.headers.push_back({"x-amz-checksum-crc32c", Crc32cOf(pieces)});
+  if (placement.if_absent) call.headers.push_back({"if-none-match", "*"});
+  Result<http::Response> response = caller_.Send(call);
+  if (response.has_value()) return {};
+  if (!placement.if_absent || response.error().code != ErrorCode::kConflict)
+    return std::unexpected(std::move(response).error());
+  // Even a first attempt may have been sent twice: libcurl repeats what a kept connection
+  // swallowed.
+  if (TRY(HasMark(key, placement.metadata))) return {};
+  response.error().code = ErrorCode::kAlreadyExists;
+  return std::unexpected(std::move(response).error());
+}
+
+Result<Upload> Client::CreateUpload(const std::string& key, const Placement& placement,
+                                    bool checksums) {
+  Call call{.method = "POST",
+            .key = key,
+            .query = {{"uploads", ""}},
+            .headers = PlacementHeaders(placement)};
+  if (checksums) call.headers.push_back({"x-amz-checksum-algorithm", "CRC32C"});
+  const http::Response response = TRY(caller_.Send(call));
+  return Upload{
+      .key = key, .id = TRY(ParseElement(response.body, "UploadId")), .checksums = checksums};
+}
+
+Result<UploadedPart> Client::UploadPart(const Upload& upload, int number,
+                                        const std::vector<Bytes>& pieces) {
+  Call call{.method = "PUT",
+            .key = upload.key,
+            .query = {{"partNumber", std::to_string(number)}, {"uploadId", upload.id}},
+            .body = pieces};
+  UploadedPart part{.number = number};
+  if (upload.checksums) {
+    part.crc32c = Crc32cOf(pieces);
+    call.headers.push_back({"x-amz-checksum-crc32c", part.crc32c});
+  }
+  const http::Response response = TRY(caller_.Send(call));
+  part.etag = response.Find("etag").value_or("");
+  return part;
+}
+
+Result<UploadedPart> Client::UploadPartCopy(const Upload& upload, int number,
+                                            const ObjectRange& source,
+                                            const std::string& source_etag) {
+  Call call{
+      .method = "PUT",
+      .key = upload.key,
+      .query = {{"partNumber", std::to_string(number)}, {"uploadId", upload.id}},
+      .headers = {{"x-amz-copy-source", SourceHeader(caller_.options().bucket, source.key)},
+                  {"x-amz-copy-source-range",
+                   fmt::format("bytes={}-{}", source.offset, source.offset + source.bytes - 1)}}};
+  if (!source_etag.empty()) call.headers.push_back({"x-amz-copy-source-if-match", source_etag});
+  const http::Response response = TRY(caller_.Send(call));
+  return UploadedPart{.number = number, .etag = TRY(ParseElement(response.body, "ETag"))};
+}
+
+Result<> Client::CompleteUpload(const Upload& upload, const std::vector<UploadedPart>& parts,
+                                bool if_absent, const Metadata& mark) {
+  const std::string document = CompleteDocument(parts);
+  Call call{.method = "POST",
+            .key = upload.key,
+            .query = {{"uploadId", upload.id}},
+            .headers = {{"content-type", "application/xml"}},
+            .body = PiecesOf(document)};
+  if (if_absent) call.headers.push_back({"if-none-match", "*"});
+  CallRecord record;
+  Result<http::Response> response = caller_.Send(call, &record);
+  if (response.has_value()) return {};
+  Error error = std::move(response).error();
+  const bool gone = record.failure_code == "NoSuchUpload";
+  const bool taken = if_absent && error.code == ErrorCode::kConflict;
+  if ((gone || taken) && TRY(HasMark(upload.key, mark))) return {};
+  if (taken) error.code = ErrorCode::kAlreadyExists;
+  return std::unexpected(std::move(error));
+}
+
+Result<> Client::AbortUpload(const Upload& upload) {
+  const Result<http::Response> response =
+      caller_.Send({.method = "DELETE", .key = upload.key, .query = {{"uploadId", upload.id}}});
+  if (response.has_value() || response.error().code == ErrorCode::kNotFound) return {};
+  return std::unexpected(response.error());
+}
+
+Result<std::vector<Upload>> Client::ListUploads(const std::string& prefix) {
+  std::vector<Upload> uploads;
+  aws::Query query = {{"uploads", ""}, {"prefix", prefix}};
+  while (true) {
+    const http::Response response = TRY(caller_.Send({.method = "GET", .query = query}));
+    UploadsPage page = TRY(ParseUploads(response.body));
+    std::ranges::move(page.uploads, std::back_inserter(uploads));
+    if (!page.truncated) return uploads;
+    query = {{"uploads", ""},
+             {"prefix", prefix},
+             {"key-marker", page.next_key},
+             {"upload-id-marker", page.next_upload}};
+  }
+}
+
+Result<> Client::Copy(const std::string& source, const std::string& key,
+                      const Placement& placement) {
+  Call call{.method = "PUT", .key = key, .headers = PlacementHeaders(placement)};
+  call.headers.push_back({"x-amz-copy-source", SourceHeader(caller_.options().bucket, source)});
+  call.headers.push_back({"x-amz-metadata-directive", "REPLACE"});
+  call.headers.push_back({"x-amz-tagging-directive", "REPLACE"});
+  TRY(caller_.Send(call));
+  return {};
+}
+
+Result<Tags> Client::GetTags(const std::string& key) {
+  const http::Response response =
+      TRY(caller_.Send({.method = "GET", .key = key, .query = {{"tagging", ""}}}));
+  return ParseTags(response.body);
+}
+
+Result<> Client::PutTags(const std::string& key, const Tags& tags) {
+  const std::string document = TagsDocument(tags);
+  const std::vector<Bytes> body = PiecesOf(document);
+  TRY(caller_.Send(
+      {.method = "PUT",
+       .key = key,
+       .query = {{"tagging", ""}},
+       .headers = {{"content-type", "application/xml"}, {"x-amz-checksum-crc32c", Crc32cOf(body)}},
+       .body = body}));
+  return {};
+}
+
+Result<std::vector<Object>> Client::List(const std::string& prefix, const std::string& start_after,
+                                         size_t limit) {
+  aws::Query query = {{"list-type", "2"},
+                      {"encoding-type", "url"},
+                      {"prefix", prefix},
+                      {"max-keys", std::to_string(std::min<size_t>(limit, 1000))}};
+  if (!start_after.empty()) query.emplace_back("start-after", start_after);
+  const http::Response response = TRY(caller_.Send({.method = "GET", .query = query}));
+  return TRY(ParseList(response.body)).objects;
+}
+
+Result<> Client::Delete(const std::string& key) {
+  const Result<http::Response> response = caller_.Send({.method = "DELETE", .key = key});
+  if (response.has_value() || response.error().code == ErrorCode::kNotFound) return {};
+  return std::unexpected(response.error());
+}
+
+Result<> Client::DeleteAll(std::span<const std::string> keys) {
+  while (!keys.empty()) {
+    const auto batch = keys.first(std::min(keys.size(), kMaxDeletes));
+    const std::string document = DeleteDocument(batch);
+    const std::vector<Bytes> body = PiecesOf(document);
+    const http::Response response =
+        TRY(caller_.Send({.method = "POST",
+                          .query = {{"delete", ""}},
+                          .headers = {{"content-type", "application/xml"},
+                                      {"x-amz-checksum-crc32c", Crc32cOf(body)}},
+                          .body = body}));
+    if (const auto error = FirstDeleteError(response.body))
+      return FailTransient(ErrorCode::kUnavailable, "not deleted: " + *error);
+    keys = keys.subspan(batch.size());
+  }
+  return {};
+}
+
+Result<std::string> Client::PresignGet(const std::string& key, std::chrono::seconds lifetime,
+                                       const std::string& download_name) {
+  aws::Query query;
+  if (!download_name.empty()) {
+    query.emplace_back("response-content-disposition",
+                       "attachment; filename*=UTF-8''" + http::PercentEncode(download_name));
+  }
+  return caller_.Presign("GET", key, query, lifetime);
+}
+
+Result<std::string> Client::PresignPut(const std::string& key, std::chrono::seconds lifetime) {
+  return caller_.Presign("PUT", key, {}, lifetime);
+}
+
+}  // namespace spillway::storage::s3

@@ -1,0 +1,116 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "storage/object_store.h"
+#include "storage/s3/caller.h"
+
+namespace spillway::storage::s3 {
+
+/// What S3 limits (docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html).
+inline constexpr uint64_t kMinPartBytes = uint64_t{5} << 20;  ///< Of all parts but the last.
+inline constexpr uint64_t kMaxPartBytes = uint64_t{5} << 30;
+inline constexpr int kMaxParts = 10'000;
+inline constexpr size_t kMaxDeletes = 1'000;
+
+/// User metadata: names without the `x-amz-meta-` before them, in lower case.
+using Metadata = std::map<std::string, std::string>;
+using Tags = std::map<std::string, std::string>;
+
+struct Object {
+  std::string key;
+  uint64_t bytes = 0;
+  Timestamp modified;
+  std::string etag;
+  Metadata metadata = {};  ///< From Head only.
+};
+
+/// How a new object is to be.
+struct Placement {
+  /// kAlreadyExists instead of taking the place of another object.
+  bool if_absent = false;
+  std::string content_type = "application/octet-stream";
+  Metadata metadata = {};
+  Tags tags = {};
+};
+
+struct UploadedPart {
+  int number = 0;
+  std::string etag;
+  std::string crc32c = {};  ///< Base64; empty for copied parts.
+};
+
+/// A multipart upload.
+struct Upload {
+  std::string key;
+  std::string id;
+  /// Whether it was begun with CRC-32C checksums, as uploads whose parts are copied are not.
+  bool checksums = false;
+  Timestamp begun_at = {};  ///< From ListUploads only.
+};
+
+/// The operations of S3's REST API that Spillway uses, on one bucket: docs.aws.amazon.com/AmazonS3/
+/// latest/API. Errors by their meaning (failure.h). Thread-safe.
+class Client {
+ public:
+  explicit Client(Caller& caller) : caller_(caller) {}
+
+  Result<std::optional<Object>> Head(const std::string& key);
+
+  /// Reads into the span from `offset`, all of it; kConflict when the object is no longer the one
+  /// with this etag (may be empty).
+  Result<> Get(const std::string& key, uint64_t offset, std::span<std::byte> into,
+               const std::string& etag);
+
+  /// Sends a CRC-32C, which the server checks and keeps. An answer that was lost is found again by
+  /// a mark in the object's metadata.
+  Result<> Put(const std::string& key, const std::vector<Bytes>& pieces,
+               const Placement& placement);
+
+  Result<Upload> CreateUpload(const std::string& key, const Placement& placement, bool checksums);
+  Result<UploadedPart> UploadPart(const Upload& upload, int number,
+                                  const std::vector<Bytes>& pieces);
+  Result<UploadedPart> UploadPartCopy(const Upload& upload, int number, const ObjectRange& source,
+                                      const std::string& source_etag);
+  /// `mark` is metadata the upload was created with: where an earlier attempt succeeded unheard,
+  /// the object has it.
+  Result<> CompleteUpload(const Upload& upload, const std::vector<UploadedPart>& parts,
+                          bool if_absent, const Metadata& mark);
+  Result<> AbortUpload(const Upload& upload);
+  Result<std::vector<Upload>> ListUploads(const std::string& prefix);
+
+  /// Copies, up to 5 GB, giving the copy this metadata and these tags in place of its source's.
+  Result<> Copy(const std::string& source, const std::string& key, const Placement& placement);
+
+  Result<Tags> GetTags(const std::string& key);
+  Result<> PutTags(const std::string& key, const Tags& tags);
+
+  /// Up to 1,000 objects in byte order of their keys.
+  Result<std::vector<Object>> List(const std::string& prefix, const std::string& start_after,
+                                   size_t limit);
+
+  Result<> Delete(const std::string& key);
+  /// Any number of keys, 1,000 a request.
+  Result<> DeleteAll(std::span<const std::string> keys);
+
+  Result<std::string> PresignGet(const std::string& key, std::chrono::seconds lifetime,
+                                 const std::string& download_name = "");
+  Result<std::string> PresignPut(const std::string& key, std::chrono::seconds lifetime);
+
+  /// A moment by the server's clock.
+  Timestamp Now() { return caller_.Now(); }
+
+ private:
+  std::vector<http::Header> PlacementHeaders(const Placement& placement) const;
+  Result<bool> HasMark(const std::string& key, const Metadata& mark);
+
+  Caller& caller_;
+};
+
+}  // namespace spillway::storage::s3

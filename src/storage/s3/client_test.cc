@@ -1,0 +1,321 @@
+#include "storage/s3/client.h"
+
+#include <atomic>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/manual_clock.h"
+#include "http/curl_transport.h"
+#include "http/scripted_server.h"
+#include "storage/s3/s3_store.h"
+#include "storage/s3/s3_writer.h"
+
+namespace spillway::storage::s3 {
+namespace {
+
+using http::Answer;
+using http::SeenRequest;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+using testing::SizeIs;
+
+const std::vector<Bytes> kText = {std::as_bytes(std::span(std::string_view("text")))};
+
+Answer Refuse(int status, const std::string& code, const std::string& headers = "") {
+  return {.status = status,
+          .headers = headers,
+          .body = "<?xml version=\"1.0\"?><Error><Code>" + code + "</Code><Message>no &amp;\nno" +
+                  "</Message><Region>eu-west-1</Region></Error>"};
+}
+
+/// A clock that jumps where others sleep.
+class JumpingClock final : public Clock {
+ public:
+  Timestamp Now() override { return now_; }
+  void SleepFor(std::chrono::microseconds duration, std::stop_token) override {
+    now_ = now_.load() + duration;
+  }
+
+ private:
+  std::atomic<Timestamp> now_ = Timestamp(std::chrono::seconds(1'800'000'000));
+};
+
+/// A client whose server answers the n-th request (from 0) as the script says.
+class ClientTest : public testing::Test {
+ protected:
+  void Script(std::function<Answer(int, const SeenRequest&)> script) {
+    server_.emplace([this, script = std::move(script)](const SeenRequest& request) {
+      return script(requests_++, request);
+    });
+    ClientOptions options{.bucket = "bucket", .endpoint = server_->url(), .path_style = true};
+    options.encryption = encryption_;
+    caller_.emplace(options, transport_, credentials_, clock_, 1, stop_.get_token());
+    client_.emplace(*caller_);
+  }
+
+  std::optional<http::ScriptedServer> server_;
+  std::atomic<int> requests_ = 0;
+  Encryption encryption_;
+  std::stop_source stop_;
+  JumpingClock clock_;
+  http::CurlTransport transport_{{}};
+  aws::CredentialsCache credentials_{
+      std::make_unique<aws::StaticCredentials>(
+          aws::Credentials{.access_key_id = "id", .secret_access_key = Redacted("secret")}),
+      clock_};
+  std::optional<Caller> caller_;
+  std::optional<Client> client_;
+};
+
+TEST_F(ClientTest, OutlastsAStormOfRefusals) {
+  Script([](int n, const SeenRequest&) {
+    return n < 6 ? Refuse(503, "SlowDown") : Answer{.body = ""};
+  });
+  const auto put = client_->Put("a b/+%ü", kText, {});
+  ASSERT_TRUE(put) << put.error().message;
+  EXPECT_THAT(server_->seen(), SizeIs(7));
+  EXPECT_EQ(server_->seen()[6].target, "/bucket/a%20b/%2B%25%C3%BC");
+  EXPECT_EQ(server_->seen()[6].body, "text");
+  // Signed anew, later.
+  EXPECT_NE(server_->seen()[0].Header("authorization"), server_->seen()[6].Header("authorization"));
+}
+
+TEST_F(ClientTest, RetriesEnd) {
+  Script([](int, const SeenRequest&) { return Refuse(503, "SlowDown"); });
+  const Timestamp begin = clock_.Now();
+  const auto put = client_->Put("k", kText, {});
+  ASSERT_FALSE(put);
+  EXPECT_TRUE(put.error().retryable);
+  EXPECT_EQ(put.error().code, ErrorCode::kUnavailable);
+  EXPECT_THAT(put.error().message, AllOf(HasSubstr("PUT s3://bucket/k: SlowDown (no & no)"),
+                                         HasSubstr("gave up after")));
+  EXPECT_LE(clock_.Now() - begin, std::chrono::seconds(60));
+}
+
+TEST_F(ClientTest, HeedsRetryAfter) {
+  Script([](int n, const SeenRequest&) {
+    return n == 0 ? Refuse(503, "SlowDown", "Retry-After: 7\r\n") : Answer{};
+  });
+  const Timestamp begin = clock_.Now();
+  ASSERT_TRUE(client_->Put("k", kText, {}));
+  EXPECT_GE(clock_.Now() - begin, std::chrono::seconds(7));
+}
+
+TEST_F(ClientTest, RefusalsThatLastAreNotRetried) {
+  struct Case {
+    int status;
+    std::string code;
+    ErrorCode means;
+    std::string says;
+  };
+  for (const Case& refused :
+       {Case{501, "NotImplemented", ErrorCode::kUnsupported, "NotImplemented"},
+        Case{403, "AccessDenied", ErrorCode::kPermissionDenied, "policy"},
+        Case{403, "SignatureDoesNotMatch", ErrorCode::kPermissionDenied, "credentials are wrong"},
+        Case{404, "NoSuchBucket", ErrorCode::kNotFound, "create the bucket"},
+        Case{400, "AuthorizationHeaderMalformed", ErrorCode::kInvalidArgument,
+             "set the region to eu-west-1"},
+        Case{507, "XMinioStorageFull", ErrorCode::kOutOfSpace, "XMinioStorageFull"}}) {
+    requests_ = 0;
+    Script([&](int, const SeenRequest&) { return Refuse(refused.status, refused.code); });
+    const auto put = client_->Put("k", kText, {});
+    ASSERT_FALSE(put);
+    EXPECT_EQ(put.error().code, refused.means) << refused.code;
+    EXPECT_FALSE(put.error().retryable);
+    EXPECT_THAT(put.error().message, AllOf(HasSubstr(refused.says), Not(HasSubstr("\n"))));
+    EXPECT_THAT(server_->seen(), SizeIs(1)) << refused.code;
+  }
+}
+
+TEST_F(ClientTest, AnErrorInsideASuccessIsAnError) {
+  Script([](int n, const SeenRequest&) {
+    Answer answer = n == 0 ? Refuse(200, "InternalError") : Refuse(200, "AccessDenied");
+    answer.body = "\n  " + answer.body.substr(answer.body.find("<Error>"));
+    return answer;
+  });
+  const auto copied = client_->Copy("a", "b", {});
+  ASSERT_FALSE(copied);
+  EXPECT_EQ(copied.error().code, ErrorCode::kPermissionDenied);
+  EXPECT_THAT(server_->seen(), SizeIs(2));
+}
+
+TEST_F(ClientTest, ACompletionThatWasNotHeardIsFound) {
+  Script([](int n, const SeenRequest& request) -> Answer {
+    if (n == 0) return {.cut_after = -3};
+    if (request.method == "HEAD") return {.headers = "X-Amz-Meta-Mark: mine\r\n"};
+    return Refuse(404, "NoSuchUpload");
+  });
+  const Upload upload{.key = "k", .id = "u"};
+  const auto completed = client_->CompleteUpload(upload, {{1, "\"e\""}}, false, {{"mark", "mine"}});
+  EXPECT_TRUE(completed) << completed.error().message;
+  requests_ = 0;
+  const auto others = client_->CompleteUpload(upload, {{1, "\"e\""}}, false, {{"mark", "other"}});
+  ASSERT_FALSE(others);
+  EXPECT_THAT(others.error().message, HasSubstr("NoSuchUpload"));
+}
+
+TEST_F(ClientTest, AConditionalPutThatWasNotHeardIsFound) {
+  Script([](int n, const SeenRequest& request) -> Answer {
+    if (request.method == "HEAD") return {.headers = "x-amz-meta-mark: mine\r\n"};
+    return n == 0 ? Answer{.cut_after = -3} : Refuse(412, "PreconditionFailed");
+  });
+  EXPECT_TRUE(client_->Put("k", kText, {.if_absent = true, .metadata = {{"mark", "mine"}}}));
+  requests_ = 0;
+  const auto taken = client_->Put("k", kText, {.if_absent = true, .metadata = {{"mark", "else"}}});
+  ASSERT_FALSE(taken);
+  EXPECT_EQ(taken.error().code, ErrorCode::kAlreadyExists);
+}
+
+TEST_F(ClientTest, ASkewedClockIsPutRight) {
+  for (const std::string method : {"PUT", "HEAD"}) {
+    requests_ = 0;
+    Script([](int n, const SeenRequest&) {
+      const std::string now = "Date: Fri, 24 May 2030 00:00:00 GMT\r\n";
+      return n == 0 ? Refuse(403, "RequestTimeTooSkewed", now) : Answer{.headers = now};
+    });
+    if (method == "PUT") {
+      EXPECT_TRUE(client_->Put("k", kText, {}));
+    } else {
+      EXPECT_TRUE(client_->Head("k"));
+    }
+    ASSERT_THAT(server_->seen(), SizeIs(2));
+    EXPECT_THAT(server_->seen()[1].Header("x-amz-date"), HasSubstr("20300524T0000"));
+    EXPECT_THAT(server_->seen()[0].Header("x-amz-date"), HasSubstr("20270115T"));
+  }
+}
+
+TEST_F(ClientTest, AClockThatStaysSkewedEnds) {
+  Script([](int, const SeenRequest&) {
+    return Refuse(403, "RequestTimeTooSkewed", "Date: Fri, 24 May 2030 00:00:00 GMT\r\n");
+  });
+  EXPECT_EQ(client_->Put("k", kText, {}).error().code, ErrorCode::kPermissionDenied);
+  EXPECT_THAT(server_->seen(), SizeIs(2));
+}
+
+TEST_F(ClientTest, ExpiredCredentialsAreFetchedAnewOnce) {
+  Script([](int n, const SeenRequest&) { return n == 0 ? Refuse(400, "ExpiredToken") : Answer{}; });
+  EXPECT_TRUE(client_->Put("k", kText, {}));
+  requests_ = 0;
+  Script([](int, const SeenRequest&) { return Refuse(400, "ExpiredToken"); });
+  EXPECT_FALSE(client_->Put("k", kText, {}));
+  EXPECT_THAT(server_->seen(), SizeIs(2));
+}
+
+TEST_F(ClientTest, AHeadWithExpiredCredentialsIsTriedWithOthers) {
+  Script([](int n, const SeenRequest&) { return Answer{.status = n == 0 ? 400 : 200}; });
+  EXPECT_FALSE(client_->Head("k"));
+  requests_ = 0;
+  aws::CredentialsCache temporary(std::make_unique<aws::StaticCredentials>(
+                                      aws::Credentials{.access_key_id = "id",
+                                                       .secret_access_key = Redacted("secret"),
+                                                       .session_token = Redacted("token")}),
+                                  clock_);
+  Caller caller(caller_->options(), transport_, temporary, clock_, 1, {});
+  EXPECT_TRUE(Client(caller).Head("k").value().has_value());
+}
+
+TEST_F(ClientTest, ReadsAgainWhatWasCutShort) {
+  Script([](int n, const SeenRequest&) {
+    return Answer{.status = 206, .body = "0123456789", .cut_after = n < 2 ? n * 4 : -1};
+  });
+  std::string text(10, ' ');
+  const auto got = client_->Get("k", 5, std::as_writable_bytes(std::span(text)), "\"e\"");
+  ASSERT_TRUE(got) << got.error().message;
+  EXPECT_EQ(text, "0123456789");
+  EXPECT_THAT(server_->seen(), SizeIs(3));
+  EXPECT_EQ(server_->seen()[0].Header("range"), "bytes=5-14");
+  EXPECT_EQ(server_->seen()[0].Header("if-match"), "\"e\"");
+}
+
+TEST_F(ClientTest, AServerThatIgnoresTheRangeIsNoticed) {
+  Script([](int, const SeenRequest&) { return Answer{.body = "0123456789"}; });
+  std::string text(4, ' ');
+  const auto got = client_->Get("k", 5, std::as_writable_bytes(std::span(text)), "");
+  ASSERT_FALSE(got);
+  EXPECT_EQ(got.error().code, ErrorCode::kUnsupported);
+}
+
+TEST_F(ClientTest, AsksForEncryptionTagsAndChecksums) {
+  encryption_ = {.kind = Encryption::Kind::kKms, .kms_key = "key", .bucket_key = true};
+  Script([](int, const SeenRequest&) { return Answer{}; });
+  ASSERT_TRUE(client_->Put("k", kText, {.metadata = {{"m", "1"}}, .tags = {{"a", "b c"}}}));
+  const SeenRequest seen = server_->seen()[0];
+  EXPECT_EQ(seen.Header("x-amz-server-side-encryption"), "aws:kms");
+  EXPECT_EQ(seen.Header("x-amz-server-side-encryption-aws-kms-key-id"), "key");
+  EXPECT_EQ(seen.Header("x-amz-server-side-encryption-bucket-key-enabled"), "true");
+  EXPECT_EQ(seen.Header("x-amz-tagging"), "a=b%20c");
+  EXPECT_EQ(seen.Header("x-amz-meta-m"), "1");
+  EXPECT_EQ(seen.Header("x-amz-checksum-crc32c").size(), 8u);
+  EXPECT_EQ(seen.Header("x-amz-content-sha256"),
+            "982d9e3eb996f559e633f4d194def3761d909f5a3b647d1a851fead67c32c9d1");
+}
+
+TEST_F(ClientTest, StopsBetweenAttempts) {
+  Script([this](int, const SeenRequest&) {
+    stop_.request_stop();
+    return Refuse(503, "SlowDown");
+  });
+  EXPECT_EQ(client_->Put("k", kText, {}).error().code, ErrorCode::kCancelled);
+}
+
+TEST_F(ClientTest, DeleteAllNamesWhatStayed) {
+  Script([](int, const SeenRequest&) {
+    return Answer{.body =
+                      "<DeleteResult><Error><Key>b</Key><Code>AccessDenied</Code>"
+                      "<Message>no</Message></Error></DeleteResult>"};
+  });
+  const auto deleted = client_->DeleteAll(std::vector<std::string>{"a", "b"});
+  ASSERT_FALSE(deleted);
+  EXPECT_THAT(deleted.error().message, HasSubstr("b: AccessDenied"));
+}
+
+TEST_F(ClientTest, PutsTheBucketWhereTheServerWantsIt) {
+  const auto link = [&](ClientOptions options) {
+    Caller caller(options, transport_, credentials_, clock_, 1, {});
+    const std::string url = Client(caller).PresignGet("a b", std::chrono::hours(1)).value();
+    return url.substr(0, url.find('?'));
+  };
+  EXPECT_EQ(link({.bucket = "b", .region = "eu-west-1"}),
+            "https://b.s3.eu-west-1.amazonaws.com/a%20b");
+  EXPECT_EQ(link({.bucket = "b.c", .region = "eu-west-1"}),
+            "https://s3.eu-west-1.amazonaws.com/b.c/a%20b");
+  EXPECT_EQ(link({.bucket = "b", .endpoint = "https://host:443/", .path_style = true}),
+            "https://host/b/a%20b");
+  EXPECT_EQ(link({.bucket = "b", .endpoint = "http://host:9000"}), "http://b.host:9000/a%20b");
+}
+
+TEST(PartBytes, TenThousandPartsHoldTheLargestObject) {
+  uint64_t bytes = 0;
+  uint64_t largest = 0;
+  for (int sent = 0; sent < kMaxParts; ++sent) {
+    largest = std::max(largest, PartBytes(uint64_t{8} << 20, sent));
+    bytes += PartBytes(uint64_t{8} << 20, sent);
+  }
+  EXPECT_GE(bytes, uint64_t{5} << 40);
+  EXPECT_LE(largest, kMaxPartBytes);
+  EXPECT_EQ(PartBytes(uint64_t{8} << 20, 999), uint64_t{8} << 20);
+  EXPECT_EQ(PartBytes(uint64_t{8} << 20, 1000), uint64_t{16} << 20);
+}
+
+TEST_F(ClientTest, AnUploadThatFailsIsAborted) {
+  Script([](int, const SeenRequest& request) {
+    if (request.method == "GET") return Answer{.body = "<ListBucketResult></ListBucketResult>"};
+    if (request.target.ends_with("?uploads="))
+      return Answer{.body = "<R><UploadId>u1</UploadId></R>"};
+    return request.method == "DELETE" ? Answer{.status = 204} : Refuse(403, "AccessDenied");
+  });
+  auto store = S3Store::OpenExisting(*caller_, {.part_bytes = 1000}, Random(1)).value();
+  {
+    auto writer = store->Create("k", Overwrite::kAllowed).value();
+    const std::string text(5000, 'x');
+    static_cast<void>(writer->Write(std::as_bytes(std::span(text))));
+    EXPECT_EQ(writer->Finish().error().code, ErrorCode::kPermissionDenied);
+  }
+  EXPECT_EQ(server_->seen().back().method, "DELETE");
+  EXPECT_EQ(server_->seen().back().target, "/bucket/k?uploadId=u1");
+}
+
+}  // namespace
+}  // namespace spillway::storage::s3

@@ -1,0 +1,244 @@
+#include "storage/s3/s3_store.h"
+
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "base/digest.h"
+#include "storage/key.h"
+#include "storage/s3/join.h"
+#include "storage/s3/s3_stage.h"
+#include "storage/s3/s3_writer.h"
+
+namespace spillway::storage {
+namespace {
+
+constexpr size_t kPage = 1000;  // S3's largest
+constexpr char kComposeMetadata[] = "spillway-compose";
+constexpr size_t kIdDigits = 16;
+
+/// Behind every key that starts with kPrivatePrefix: U+10FFFF is the last character of UTF-8.
+const std::string kBehindPrivate = std::string(kPrivatePrefix) + "\xF4\x8F\xBF\xBF";
+
+/// The length of the character that starts the text, 0 where that is not UTF-8.
+size_t CharacterBytes(std::string_view text) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+  if (byte(0) < 0x80) return 1;
+  const size_t bytes = byte(0) >= 0xF0 ? 4 : byte(0) >= 0xE0 ? 3 : byte(0) >= 0xC2 ? 2 : 0;
+  if (bytes == 0 || byte(0) > 0xF4 || text.size() < bytes) return 0;
+  for (size_t i = 1; i < bytes; ++i) {
+    if ((byte(i) & 0xC0) != 0x80) return 0;
+  }
+  return bytes;
+}
+
+bool IsUtf8(std::string_view text) {
+  while (!text.empty()) {
+    const size_t bytes = CharacterBytes(text);
+    if (bytes == 0) return false;
+    text.remove_prefix(bytes);
+  }
+  return true;
+}
+
+/// Reads an object, or a stage's appends, as it was when it was opened.
+class Reader final : public ObjectReader {
+ public:
+  Reader(s3::Client& client, s3::Source source) : client_(client), source_(std::move(source)) {}
+
+  uint64_t size() const override { return source_.bytes(); }
+
+  Result<size_t> ReadAt(uint64_t offset, std::span<std::byte> into) override {
+    if (offset >= size()) return 0;
+    const size_t bytes = std::min<uint64_t>(into.size(), size() - offset);
+    size_t done = 0;
+    for (const s3::Extent& extent : TRY(source_.Cut(offset, bytes))) {
+      TRY(client_.Get(extent.range.key, extent.range.offset, into.subspan(done, extent.range.bytes),
+                      extent.etag));
+      done += extent.range.bytes;
+    }
+    return done;
+  }
+
+ private:
+  s3::Client& client_;
+  const s3::Source source_;
+};
+
+/// Adds what a page of the bucket shows, appends as the stage they belong to.
+void Fold(const std::vector<s3::Object>& page, size_t prefix_bytes, bool with_private,
+          std::string_view start_after, std::vector<ObjectInfo>& infos) {
+  for (const s3::Object& object : page) {
+    std::string_view key = std::string_view(object.key).substr(prefix_bytes);
+    if (key.starts_with(kPrivatePrefix)) {
+      if (!with_private) continue;
+      key = s3::StageOfAppend(key).value_or(key);
+    }
+    if (key <= start_after) continue;  // a stage, of which only appends lie behind start_after
+    if (!infos.empty() && infos.back().key == key) {
+      infos.back().bytes += object.bytes;
+    } else {
+      infos.push_back({std::string(key), object.bytes, object.modified});
+    }
+  }
+}
+
+std::string DigestOf(std::span<const ObjectRange> ranges) {
+  std::string text;
+  for (const ObjectRange& range : ranges)
+    text += fmt::format("{}\n{} {}\n", range.key, range.offset, range.bytes);
+  return ToHex(Sha256Of(text));
+}
+
+}  // namespace
+
+S3Store::S3Store(s3::Caller& caller, S3StoreOptions options, Random random)
+    : client_(caller), options_(std::move(options)), random_(random) {}
+
+Result<std::unique_ptr<S3Store>> S3Store::OpenExisting(s3::Caller& caller, S3StoreOptions options,
+                                                       Random random) {
+  while (options.prefix.ends_with('/')) options.prefix.pop_back();
+  if (!options.prefix.empty()) {
+    TRY(ValidateKey(options.prefix));
+    options.prefix += '/';
+  }
+  std::unique_ptr<S3Store> store(new S3Store(caller, std::move(options), random));
+  TRY(store->client_.List(store->options_.prefix, "", 1));
+  return store;
+}
+
+Result<std::string> S3Store::NameOf(std::string_view key) const {
+  TRY(ValidateKey(key));
+  if (!IsUtf8(key))
+    return Fail(ErrorCode::kInvalidArgument, "a key that is not UTF-8 cannot be kept in S3");
+  std::string name = options_.prefix + std::string(key);
+  if (name.size() > kMaxKeyBytes) {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("'{}' is longer than {} bytes", name, kMaxKeyBytes));
+  }
+  return name;
+}
+
+std::string S3Store::NewId() {
+  std::lock_guard lock(mutex_);
+  return random_.Hex(kIdDigits);
+}
+
+Result<std::unique_ptr<ObjectWriter>> S3Store::Create(std::string_view key, Overwrite overwrite) {
+  return std::make_unique<s3::Writer>(client_, options_, std::string(key), TRY(NameOf(key)),
+                                      overwrite, NewId());
+}
+
+Result<std::unique_ptr<ObjectReader>> S3Store::Open(std::string_view key) {
+  const std::string name = TRY(NameOf(key));
+  return std::make_unique<Reader>(client_, TRY(s3::Source::Find(client_, name)));
+}
+
+Result<std::optional<ObjectInfo>> S3Store::Head(std::string_view key) {
+  const std::string name = TRY(NameOf(key));
+  const std::optional<s3::Object> object = TRY(client_.Head(name));
+  if (!object.has_value()) return std::optional<ObjectInfo>();
+  uint64_t bytes = object->bytes;
+  if (object->metadata.contains(s3::kStageMetadata))
+    bytes = TRY(s3::Source::Find(client_, name)).bytes();
+  return ObjectInfo{std::string(key), bytes, object->modified};
+}
+
+Result<std::vector<ObjectInfo>> S3Store::List(std::string_view prefix, std::string_view start_after,
+                                              size_t limit) {
+  if (!prefix.empty()) {
+    const std::string_view key =
+        prefix.ends_with('/') ? prefix.substr(0, prefix.size() - 1) : prefix;
+    if (key != kPrivatePrefix.substr(0, kPrivatePrefix.size() - 1)) TRY(ValidateKey(key));
+  }
+  const bool all = prefix.starts_with(kPrivatePrefix);
+  std::vector<ObjectInfo> infos;
+  std::string after(start_after);
+  while (infos.size() < limit) {
+    if (!all && after.starts_with(kPrivatePrefix)) after = kBehindPrivate;
+    const size_t asked = all ? kPage : std::min(kPage, limit - infos.size());
+    const std::vector<s3::Object> page =
+        TRY(client_.List(options_.prefix + std::string(prefix),
+                         after.empty() ? "" : options_.prefix + after, asked));
+    if (!page.empty()) after = page.back().key.substr(options_.prefix.size());
+    Fold(page, options_.prefix.size(), all, start_after, infos);
+    if (page.size() < asked) break;
+  }
+  if (infos.size() > limit) infos.resize(limit);
+  return infos;
+}
+
+Result<uint64_t> S3Store::Remove(std::string_view key) {
+  const std::string name = TRY(NameOf(key));
+  uint64_t bytes = 0;
+  if (key.starts_with(kPrivatePrefix)) {
+    std::vector<std::string> names;
+    for (const s3::Object& append : TRY(s3::ListAppends(client_, name))) {
+      bytes += append.bytes;
+      names.push_back(append.key);
+    }
+    TRY(client_.DeleteAll(names));
+  }
+  const std::optional<s3::Object> object = TRY(client_.Head(name));
+  if (!object.has_value()) return bytes;
+  TRY(client_.Delete(name));
+  return bytes + object->bytes;
+}
+
+Result<size_t> S3Store::AbortAbandonedUploads(std::chrono::seconds age) {
+  size_t aborted = 0;
+  for (const s3::Upload& upload : TRY(client_.ListUploads(options_.prefix))) {
+    if (upload.begun_at + age > client_.Now()) continue;
+    TRY(client_.AbortUpload(upload));
+    ++aborted;
+  }
+  return aborted;
+}
+
+Result<std::unique_ptr<Stage>> S3Store::CreateStage(std::string_view key) {
+  const std::string name = TRY(NameOf(key));
+  if (!key.starts_with(kPrivatePrefix)) {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("the key of a stage starts with {}, not '{}'", kPrivatePrefix, key));
+  }
+  const std::string id = NewId();
+  TRY(NameOf(s3::AppendName(std::string(key), id, 0)));
+  TRY(client_.Put(name, {}, {.if_absent = true, .metadata = {{s3::kStageMetadata, id}}}));
+  return std::make_unique<s3::S3Stage>(client_, std::string(key), name, id);
+}
+
+Result<> S3Store::Sync(std::string_view key) {
+  if (TRY(client_.Head(TRY(NameOf(key)))).has_value()) return {};
+  return Fail(ErrorCode::kNotFound, fmt::format("there is no stage {}", key));
+}
+
+Result<ObjectInfo> S3Store::Compose(std::string_view key, std::span<const ObjectRange> ranges) {
+  const std::string name = TRY(NameOf(key));
+  const s3::Metadata mark = {{kComposeMetadata, DigestOf(ranges)}};
+  std::map<std::string, s3::Source> sources;
+  std::vector<s3::Extent> extents;
+  uint64_t bytes = 0;
+  for (const ObjectRange& range : ranges) {
+    const std::string source = TRY(NameOf(range.key));
+    bytes += range.bytes;
+    if (!sources.contains(source)) {
+      Result<s3::Source> found = s3::Source::Find(client_, source);
+      if (!found.has_value() && found.error().code == ErrorCode::kNotFound) {
+        const std::optional<s3::Object> there = TRY(client_.Head(name));
+        const auto done = [&] { return there->metadata.find(kComposeMetadata); };
+        if (there.has_value() && done() != there->metadata.end() &&
+            done()->second == mark.at(kComposeMetadata))
+          return ObjectInfo{std::string(key), there->bytes, there->modified};
+      }
+      sources.emplace(source, TRY(std::move(found)));
+    }
+    std::ranges::move(TRY(sources.at(source).Cut(range.offset, range.bytes)),
+                      std::back_inserter(extents));
+  }
+  TRY(s3::Join(client_, options_, name, extents, mark,
+               [&] { return options_.prefix + std::string(kPrivatePrefix) + "tmp/" + NewId(); }));
+  return ObjectInfo{std::string(key), bytes, client_.Now()};
+}
+
+}  // namespace spillway::storage

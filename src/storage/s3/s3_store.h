@@ -1,0 +1,76 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "base/random.h"
+#include "storage/object_store.h"
+#include "storage/s3/client.h"
+
+namespace spillway::storage {
+
+struct S3StoreOptions {
+  /// Before every key, "exports/2026"; empty for the whole bucket.
+  std::string prefix = {};
+  /// The first thousand parts of an upload; each thousand after them are twice as large, so that
+  /// 10,000 parts hold S3's largest object.
+  uint64_t part_bytes = uint64_t{8} << 20;
+  /// Of one object being written or joined.
+  size_t parts_in_flight = 4;
+  uint64_t bytes_in_flight = uint64_t{64} << 20;
+  /// Of one join; above it, parts are joined in groups first. Lower in tests only.
+  size_t join_parts_max = s3::kMaxParts;
+};
+
+/// Objects of a bucket, below a prefix: how stages map to it is docs/adr/0007.
+///
+/// A writer keeps a part in memory and sends the others; nothing is seen before Finish, and an
+/// unfinished upload is aborted. Overwrite::kNever is `If-None-Match: *` on Put and Complete.
+///
+/// A stage is an empty object with a random id in its metadata, and one object for each Append,
+/// named after that id and the offset; so every append is durable when it returns, and epoch is
+/// empty. Compose has the server copy (UploadPartCopy) and reads only what is shorter than S3's
+/// smallest part. Composing again when the stages are gone succeeds if the object at `key` bears
+/// the mark of exactly these ranges. Keys must be UTF-8.
+///
+/// Thread-safe. Outlives its writers, readers and stages; the caller outlives it.
+class S3Store final : public ObjectStore {
+ public:
+  /// Checks that the bucket can be listed.
+  static Result<std::unique_ptr<S3Store>> OpenExisting(s3::Caller& caller, S3StoreOptions options,
+                                                       Random random);
+
+  Result<std::unique_ptr<ObjectWriter>> Create(std::string_view key, Overwrite overwrite) override;
+  Result<std::unique_ptr<ObjectReader>> Open(std::string_view key) override;
+  Result<std::optional<ObjectInfo>> Head(std::string_view key) override;
+  Result<std::vector<ObjectInfo>> List(std::string_view prefix, std::string_view start_after,
+                                       size_t limit) override;
+  Result<uint64_t> Remove(std::string_view key) override;
+  Result<std::unique_ptr<Stage>> CreateStage(std::string_view key) override;
+  Result<> Sync(std::string_view key) override;
+  std::string epoch() const override { return {}; }
+  Result<ObjectInfo> Compose(std::string_view key, std::span<const ObjectRange> ranges) override;
+
+  /// Aborts uploads below the prefix that were begun at least this long ago: those of processes
+  /// that died, and those whose beginning was never heard of. Returns how many. Longer than any
+  /// object takes to be written.
+  Result<size_t> AbortAbandonedUploads(std::chrono::seconds age);
+
+  s3::Client& client() { return client_; }
+
+ private:
+  S3Store(s3::Caller& caller, S3StoreOptions options, Random random);
+
+  Result<std::string> NameOf(std::string_view key) const;
+  std::string NewId();
+
+  s3::Client client_;
+  const S3StoreOptions options_;
+  std::mutex mutex_;
+  Random random_;  // guarded by mutex_
+};
+
+}  // namespace spillway::storage

@@ -1,0 +1,327 @@
+#include "storage/s3/s3_store.h"
+
+#include <cstdlib>
+#include <memory>
+
+#include "base/clock.h"
+#include "http/curl_transport.h"
+#include "storage/conformance.h"
+#include "storage/s3/s3_stage.h"
+#include "storage/s3/versity_gateway.h"
+
+namespace spillway::storage {
+namespace {
+
+using s3::VersityGateway;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+VersityGateway& Gateway() {
+  static VersityGateway gateway;
+  return gateway;
+}
+
+/// All that a store stands on.
+struct Footing {
+  explicit Footing(s3::ClientOptions options,
+                   const std::string& secret = VersityGateway::kSecretKey,
+                   const std::string& ca_file = "")
+      : transport({.ca_file = ca_file}),
+        credentials(std::make_unique<aws::StaticCredentials>(
+                        aws::Credentials{.access_key_id = VersityGateway::kAccessKey,
+                                         .secret_access_key = Redacted(secret)}),
+                    clock),
+        caller(std::move(options), transport, credentials, clock, 1, stop.get_token()) {}
+
+  SystemClock clock;
+  std::stop_source stop;
+  http::CurlTransport transport;
+  aws::CredentialsCache credentials;
+  s3::Caller caller;
+};
+
+s3::ClientOptions At(const std::string& bucket) {
+  return {.bucket = bucket, .endpoint = Gateway().url(), .path_style = true};
+}
+
+/// A store that keeps what it stands on.
+class OwningStore final : public ObjectStore {
+ public:
+  explicit OwningStore(const std::string& bucket, const S3StoreOptions& options)
+      : footing_(At(bucket)),
+        store_(S3Store::OpenExisting(footing_.caller, options, Random::FromEntropy()).value()) {}
+
+  Result<std::unique_ptr<ObjectWriter>> Create(std::string_view key, Overwrite over) override {
+    return store_->Create(key, over);
+  }
+  Result<std::unique_ptr<ObjectReader>> Open(std::string_view key) override {
+    return store_->Open(key);
+  }
+  Result<std::optional<ObjectInfo>> Head(std::string_view key) override {
+    return store_->Head(key);
+  }
+  Result<std::vector<ObjectInfo>> List(std::string_view prefix, std::string_view start_after,
+                                       size_t limit) override {
+    return store_->List(prefix, start_after, limit);
+  }
+  Result<uint64_t> Remove(std::string_view key) override { return store_->Remove(key); }
+  Result<std::unique_ptr<Stage>> CreateStage(std::string_view key) override {
+    return store_->CreateStage(key);
+  }
+  Result<> Sync(std::string_view key) override { return store_->Sync(key); }
+  std::string epoch() const override { return store_->epoch(); }
+  Result<ObjectInfo> Compose(std::string_view key, std::span<const ObjectRange> ranges) override {
+    return store_->Compose(key, ranges);
+  }
+
+  S3Store& store() { return *store_; }
+  s3::Client& client() { return store_->client(); }
+
+ private:
+  Footing footing_;
+  std::unique_ptr<S3Store> store_;
+};
+
+StoreUnderTest WithOptions(const std::string& name, const S3StoreOptions& options) {
+  return {.name = name, .make_place = [options] {
+            const std::string bucket = Gateway().NewBucket();
+            return [bucket, options]() -> std::unique_ptr<ObjectStore> {
+              return std::make_unique<OwningStore>(bucket, options);
+            };
+          }};
+}
+
+const auto kStores =
+    testing::Values(WithOptions("S3", {}), WithOptions("S3WithPrefix", {.prefix = "a b/ü"}));
+const auto kNameOf = [](const auto& info) { return info.param.name; };
+INSTANTIATE_TEST_SUITE_P(S3, ObjectStoreConformance, kStores, kNameOf);
+INSTANTIATE_TEST_SUITE_P(S3, ObjectStoreStageConformance, kStores, kNameOf);
+
+Bytes BytesOf(std::string_view text) { return std::as_bytes(std::span(text)); }
+
+std::string Letters(size_t bytes, unsigned seed) {
+  std::string text(bytes, ' ');
+  for (size_t i = 0; i < bytes; ++i)
+    text[i] = static_cast<char>('a' + (i * 7 + (i >> 9) + seed) % 26);
+  return text;
+}
+
+class S3StoreTest : public testing::Test {
+ protected:
+  std::string Get(const std::string& key) {
+    auto reader = store_.Open(key);
+    if (!reader) return reader.error().message;
+    std::string text((*reader)->size(), ' ');
+    const auto got = (*reader)->ReadAt(0, std::as_writable_bytes(std::span(text)));
+    return got ? text : got.error().message;
+  }
+  Result<ObjectInfo> Put(const std::string& key, const std::string& text) {
+    auto writer = TRY(store_.Create(key, Overwrite::kAllowed));
+    TRY(writer->Write(BytesOf(text)));
+    return writer->Finish();
+  }
+
+  static ObjectRange Append(Stage& stage, const std::string& text) {
+    const Bytes piece = BytesOf(text);
+    return stage.Append({&piece, 1}).value();
+  }
+
+  const std::string bucket_ = Gateway().NewBucket();
+  OwningStore store_{bucket_, {.part_bytes = uint64_t{5} << 20, .join_parts_max = 3}};
+};
+
+TEST_F(S3StoreTest, WritesInPartsAndLeavesNoUpload) {
+  const std::string text = Letters(17'000'000, 1);
+  auto writer = store_.Create("big", Overwrite::kNever).value();
+  for (size_t at = 0; at < text.size(); at += 999'983)
+    ASSERT_TRUE(
+        writer->Write(BytesOf(text).subspan(at, std::min(text.size() - at, size_t{999'983}))));
+  EXPECT_THAT(store_.client().ListUploads("").value(), SizeIs(1));
+  ASSERT_TRUE(writer->Finish());
+  EXPECT_TRUE(Get("big") == text);
+  EXPECT_THAT(store_.client().ListUploads("").value(), IsEmpty());
+  {
+    auto dropped = store_.Create("dropped", Overwrite::kNever).value();
+    ASSERT_TRUE(dropped->Write(BytesOf(text)));
+    EXPECT_THAT(store_.client().ListUploads("").value(), SizeIs(1));
+  }
+  EXPECT_THAT(store_.client().ListUploads("").value(), IsEmpty());
+}
+
+TEST_F(S3StoreTest, AbortsAbandonedUploads) {
+  ASSERT_TRUE(store_.client().CreateUpload("lost/1", {}, true));
+  ASSERT_TRUE(store_.client().CreateUpload("lost/2", {}, false));
+  EXPECT_EQ(store_.store().AbortAbandonedUploads(std::chrono::hours(1)).value(), 0u);
+  EXPECT_EQ(store_.store().AbortAbandonedUploads(std::chrono::seconds(-5)).value(), 2u);
+  EXPECT_THAT(store_.client().ListUploads("").value(), IsEmpty());
+}
+
+TEST_F(S3StoreTest, ALateUploadDoesNotTakeAPlace) {
+  auto writer = store_.Create("key", Overwrite::kNever).value();
+  ASSERT_TRUE(writer->Write(BytesOf(Letters(12'000'000, 1))));
+  ASSERT_TRUE(Put("key", "first"));
+  EXPECT_THAT(writer->Finish(), FailsWith(ErrorCode::kAlreadyExists));
+  writer.reset();
+  EXPECT_EQ(Get("key"), "first");
+  EXPECT_THAT(store_.client().ListUploads("").value(), IsEmpty());
+}
+
+TEST_F(S3StoreTest, JoinsStagesOfSeveralProcesses) {
+  auto first = store_.CreateStage(".spillway/jobs/j/a").value();
+  OwningStore other(bucket_, {});
+  auto second = other.CreateStage(".spillway/jobs/j/b").value();
+  std::vector<ObjectRange> ranges;
+  std::string expected;
+  for (unsigned i = 0; i < 4; ++i) {
+    // Long enough to be copied, and short enough to be read, in turns, with both in one join.
+    const std::string text = Letters(i % 2 == 0 ? 6'000'000 : 1'000'003, i);
+    ranges.push_back(Append(i == 2 ? *second : *first, text));
+    expected += text;
+  }
+  const auto composed = store_.Compose("out", ranges);
+  ASSERT_TRUE(composed) << composed.error().message;
+  EXPECT_TRUE(Get("out") == expected);
+  ASSERT_TRUE(store_.Remove(".spillway/jobs/j/a"));
+  ASSERT_TRUE(store_.Remove(".spillway/jobs/j/b"));
+  ASSERT_TRUE(other.Compose("out", ranges));
+  EXPECT_THAT(other.Compose("out", std::span(ranges).first(3)), FailsWith(ErrorCode::kNotFound));
+  EXPECT_THAT(store_.List(".spillway/", "", 100).value(), IsEmpty());
+  EXPECT_THAT(store_.client().ListUploads("").value(), IsEmpty());
+}
+
+TEST_F(S3StoreTest, JoinsMorePartsThanOneUploadTakes) {
+  auto stage = store_.CreateStage(".spillway/jobs/j/a").value();
+  std::vector<ObjectRange> ranges;
+  std::string expected;
+  for (unsigned i = 0; i < 5; ++i) {
+    const std::string text = Letters(5'300'000 + i, i);
+    ranges.push_back(Append(*stage, text));
+    expected += text;
+  }
+  const auto composed = store_.Compose("out", ranges);
+  ASSERT_TRUE(composed) << composed.error().message;
+  EXPECT_TRUE(Get("out") == expected);
+  ASSERT_TRUE(store_.Remove(".spillway/jobs/j/a"));
+  EXPECT_THAT(store_.List(".spillway/", "", 100).value(), IsEmpty());
+}
+
+TEST_F(S3StoreTest, AppendsWithoutTheirStageAreListedAndRemoved) {
+  auto stage = store_.CreateStage(".spillway/jobs/j/a").value();
+  Append(*stage, "one");
+  ASSERT_TRUE(store_.Remove(".spillway/jobs/j/a"));
+  Append(*stage, "late");
+  const auto listed = store_.List(".spillway/jobs/", "", 100).value();
+  ASSERT_THAT(listed, SizeIs(1));
+  EXPECT_EQ(listed[0].key, ".spillway/jobs/j/a");
+  EXPECT_EQ(listed[0].bytes, 4u);
+  EXPECT_EQ(store_.Remove(listed[0].key).value(), 4u);
+  EXPECT_THAT(store_.List(".spillway/", "", 100).value(), IsEmpty());
+}
+
+TEST_F(S3StoreTest, ListsPastWhatIsPrivate) {
+  for (const std::string key : {"!", ".a", ".spillway/x", ".spillway/y", ".spillwayz", "b"})
+    ASSERT_TRUE(Put(key, ""));
+  std::vector<std::string> keys;
+  while (true) {
+    const auto next = store_.List("", keys.empty() ? "" : keys.back(), 1).value();
+    if (next.empty()) break;
+    keys.push_back(next[0].key);
+  }
+  EXPECT_THAT(keys, ElementsAre("!", ".a", ".spillwayz", "b"));
+}
+
+TEST_F(S3StoreTest, KeysOfEveryKindAndLength) {
+  std::string long_key = std::string(200, 'a');
+  while (long_key.size() < 1000) long_key += "/" + std::string(200, 'b');
+  long_key += std::string(1024 - long_key.size(), 'c');
+  for (const std::string& key : {std::string("a b+c%2Fd&e=f?g#h"), std::string("~!*'()$;:@,[]{}"),
+                                 std::string("<x>&amp;"), long_key}) {
+    ASSERT_TRUE(Put(key, key)) << key;
+    EXPECT_EQ(Get(key), key);
+    EXPECT_EQ(store_.List(key, "", 10).value().size(), 1u) << key;
+    auto stage = store_.CreateStage(".spillway/" + key.substr(0, 200)).value();
+    const std::vector<ObjectRange> ranges = {Append(*stage, key)};
+    const auto composed = store_.Compose(key, ranges);
+    ASSERT_TRUE(composed) << composed.error().message;
+    EXPECT_EQ(Get(key), key);
+  }
+  EXPECT_THAT(store_.Create("\xff", Overwrite::kAllowed), FailsWith(ErrorCode::kInvalidArgument));
+}
+
+TEST_F(S3StoreTest, CopiesTagsAndLinks) {
+  s3::Client& client = store_.client();
+  const auto put_tagged =
+      client.Put("a", {BytesOf("text")}, {.metadata = {{"m", "1"}}, .tags = {{"t", "ü +/@"}}});
+  ASSERT_TRUE(put_tagged) << put_tagged.error().message;
+  EXPECT_EQ(client.GetTags("a").value(), (s3::Tags{{"t", "ü +/@"}}));
+  ASSERT_TRUE(client.PutTags("a", {{"u", "2"}}));
+  EXPECT_EQ(client.GetTags("a").value(), (s3::Tags{{"u", "2"}}));
+  ASSERT_TRUE(client.Copy("a", "b c", {.metadata = {{"n", "2"}}}));
+  EXPECT_EQ(client.Head("b c").value()->metadata, (s3::Metadata{{"n", "2"}}));
+  http::CurlTransport transport({});
+  const std::string get = client.PresignGet("b c", std::chrono::minutes(5), "ä.csv").value();
+  EXPECT_EQ(transport.Send({.url = get}, nullptr, {}).value().body, "text");
+  const std::string put = client.PresignPut("d", std::chrono::minutes(5)).value();
+  EXPECT_EQ(transport.Send({.method = "PUT", .url = put, .body = {BytesOf("new")}}, nullptr, {})
+                .value()
+                .status,
+            200);
+  EXPECT_EQ(Get("d"), "new");
+}
+
+TEST_F(S3StoreTest, DeletesManyAtOnce) {
+  std::vector<std::string> keys;
+  for (int i = 0; i < 1100; ++i) keys.push_back("k" + std::to_string(i));
+  for (const std::string& key : {keys.front(), keys.back()}) ASSERT_TRUE(Put(key, "x"));
+  ASSERT_TRUE(store_.client().DeleteAll(keys));
+  EXPECT_THAT(store_.List("", "", 10).value(), IsEmpty());
+}
+
+TEST(S3Store, SaysWhatIsWrongWhenItIsOpened) {
+  const auto open = [](s3::ClientOptions options, const std::string& secret) {
+    options.retry_for = std::chrono::milliseconds(0);
+    Footing footing(std::move(options), secret);
+    const auto opened = S3Store::OpenExisting(footing.caller, {}, Random(1));
+    return opened ? Error{} : opened.error();
+  };
+  const std::string bucket = Gateway().NewBucket();
+  const Error missing = open(At("nowhere"), VersityGateway::kSecretKey);
+  EXPECT_EQ(missing.code, ErrorCode::kNotFound);
+  EXPECT_THAT(missing.message, HasSubstr("create the bucket, or correct its name"));
+  const Error wrong = open(At(bucket), "wrong");
+  EXPECT_EQ(wrong.code, ErrorCode::kPermissionDenied);
+  EXPECT_THAT(wrong.message, HasSubstr("the credentials are wrong"));
+  s3::ClientOptions away = At(bucket);
+  away.endpoint = "http://127.0.0.1:1";
+  EXPECT_TRUE(open(away, "").retryable);
+}
+
+TEST(S3Store, TrustsTheGivenAuthorityOnly) {
+  const ScratchDirectory folder;
+  const std::string key = folder / "key.pem";
+  const std::string certificate = folder / "certificate.pem";
+  ASSERT_EQ(std::system(("openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=gateway "
+                         "-addext subjectAltName=IP:127.0.0.1 -keyout " +
+                         key + " -out " + certificate + " 2>/dev/null")
+                            .c_str()),
+            0);
+  VersityGateway gateway({"--cert", certificate, "--key", key});
+  const s3::ClientOptions options{
+      .bucket = gateway.NewBucket(), .endpoint = gateway.url(), .path_style = true};
+  Footing trusting(options, VersityGateway::kSecretKey, certificate);
+  const auto store = S3Store::OpenExisting(trusting.caller, {}, Random(1));
+  ASSERT_TRUE(store) << store.error().message;
+  // Over TLS the payload is not signed.
+  const auto put = (*store)->client().Put("a", {BytesOf("text")}, {});
+  EXPECT_TRUE(put) << put.error().message;
+  Footing strange(options);
+  const auto refused = S3Store::OpenExisting(strange.caller, {}, Random(1));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kPermissionDenied);
+  EXPECT_THAT(refused.error().message, HasSubstr("certificate"));
+}
+
+}  // namespace
+}  // namespace spillway::storage

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "storage/s3/client.h"
+
+/// The documents of S3's API. What does not read is kCorrupt.
+namespace spillway::storage::s3 {
+
+struct ListPage {
+  std::vector<Object> objects;
+  bool truncated = false;
+};
+
+/// Of ListObjectsV2 with encoding-type=url.
+Result<ListPage> ParseList(const std::string& body);
+
+struct UploadsPage {
+  std::vector<Upload> uploads;
+  bool truncated = false;
+  std::string next_key = {};
+  std::string next_upload = {};
+};
+Result<UploadsPage> ParseUploads(const std::string& body);
+
+/// The text of one element of a document's root, as of <UploadId> or <ETag>.
+Result<std::string> ParseElement(const std::string& body, const char* name);
+
+Result<Tags> ParseTags(const std::string& body);
+
+/// The first error of a DeleteObjects answer, as "key: Code (message)".
+std::optional<std::string> FirstDeleteError(const std::string& body);
+
+std::string CompleteDocument(const std::vector<UploadedPart>& parts);
+std::string DeleteDocument(std::span<const std::string> keys);
+std::string TagsDocument(const Tags& tags);
+
+}  // namespace spillway::storage::s3
