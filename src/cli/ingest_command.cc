@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -102,14 +103,21 @@ class Ingestion {
                                 .unknown_fields = settings.unknown_fields,
                                 .line_bytes_max = settings.line_bytes_max.bytes,
                                 .files = {}};
-    ProgressBar bar(std::filesystem::path(name).filename().string(), "bytes");
+    const std::string title = std::filesystem::path(name).filename().string();
+    ProgressBar reading(title, "bytes");
+    std::optional<ProgressBar> writing;
     const lake::IngestReport report = TRY(lake::Ingest(
         deployment_.lake(), deployment_.lake_log(), deployment_.lake_schema(), *input, rejects,
         options, random_, stop_.get_token(), [&](const lake::IngestProgress& progress) {
           if (invocation_.quiet) return;
-          bar.Show(static_cast<int64_t>(progress.input_bytes),
-                   static_cast<int64_t>(progress.input_bytes_total.value_or(0)),
-                   fmt::format("{} lines", ShortCount(static_cast<double>(progress.lines))));
+          if (progress.input_bytes != progress.input_bytes_total) {
+            reading.Show(static_cast<int64_t>(progress.input_bytes),
+                         static_cast<int64_t>(progress.input_bytes_total.value_or(0)),
+                         fmt::format("{} lines", ShortCount(static_cast<double>(progress.lines))));
+            return;
+          }
+          if (!writing) writing.emplace(title, "rows");
+          writing->Show(progress.rows_written, progress.rows, "writing files");
         }));
     return report;
   }

@@ -84,15 +84,14 @@ class Attempt {
     IngestPool pool(
         options_.threads, [&] { return MakeWorker(blocks); },
         [this] { return partitions_.TakeAll(); }, stop);
+    const auto report = [&] {
+      if (progress) progress(Progress(text, input, blocks));
+    };
     while (auto block = TRY(blocks.Next())) {
       if (!pool.Add(*std::move(block))) break;
-      if (progress) {
-        progress({.input_bytes = text.input_bytes(),
-                  .input_bytes_total = input.bytes(),
-                  .lines = blocks.lines()});
-      }
+      report();
     }
-    TRY(pool.Finish());
+    TRY(pool.Finish(report));
     files_ = TRY(publisher_.Finish());
     if (stop.stop_requested()) return Fail(ErrorCode::kCancelled, "the ingest was cancelled");
     lines_ = blocks.lines();
@@ -165,6 +164,16 @@ class Attempt {
     return partitions_.Take(rows_bytes_max_ / 2);
   }
 
+  IngestProgress Progress(const NdjsonText& text, const NdjsonInput& input,
+                          const LineBlocks& blocks) {
+    const std::lock_guard lock(mutex_);
+    return {.input_bytes = text.input_bytes(),
+            .input_bytes_total = input.bytes(),
+            .lines = blocks.lines(),
+            .rows = counts_.rows,
+            .rows_written = rows_written_};
+  }
+
   std::string NewKey(const PartitionRows& rows) {
     const std::lock_guard lock(mutex_);
     const auto number = static_cast<int64_t>(keys_.size());
@@ -197,6 +206,10 @@ class Attempt {
       rest = rest.subspan(part.size());
     }
     TRY(writer->Close());
+    {
+      const std::lock_guard lock(mutex_);
+      rows_written_ += rows.rows();
+    }
     return publisher_.Add(std::move(writer));
   }
 
@@ -225,8 +238,9 @@ class Attempt {
   PartitionBuffers partitions_;
   std::vector<std::unique_ptr<BlockParser>> parsers_;
   FilePublisher publisher_{kPublishers};
-  std::mutex mutex_;  ///< Of the next two while threads run.
+  std::mutex mutex_;  ///< Of the next three while threads run.
   LineCounts counts_;
+  int64_t rows_written_ = 0;
   std::vector<std::string> keys_;
   std::vector<DataFile> files_;
   int64_t lines_ = 0;

@@ -34,6 +34,8 @@ struct IngestProgress {
   uint64_t input_bytes = 0;
   std::optional<uint64_t> input_bytes_total;
   int64_t lines = 0;
+  int64_t rows = 0;          ///< Parsed, of a few blocks ago.
+  int64_t rows_written = 0;  ///< To files.
 };
 
 /// lines = rows + rejected + empty_lines, always.

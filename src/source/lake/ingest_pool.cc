@@ -1,14 +1,21 @@
 #include "source/lake/ingest_pool.h"
 
+#include <chrono>
 #include <exception>
 #include <new>
 #include <utility>
 
 namespace spillway::lake {
+namespace {
+
+constexpr std::chrono::milliseconds kMeanwhile{100};
+
+}  // namespace
 
 IngestPool::IngestPool(int threads, const std::function<Worker()>& make_worker,
                        std::function<std::vector<PartitionRows>()> take_all, std::stop_token stop)
     : blocks_max_(static_cast<size_t>(threads) + 2),
+      running_(threads),
       take_all_(std::move(take_all)),
       on_stop_(std::move(stop), [this] {
         Fail({.code = ErrorCode::kCancelled, .message = "the ingest was cancelled"});
@@ -31,14 +38,18 @@ bool IngestPool::Add(LineBlock block) {
   return true;
 }
 
-Result<> IngestPool::Finish() {
-  {
-    const std::lock_guard lock(mutex_);
-    input_ended_ = true;
-    changed_.notify_all();
+Result<> IngestPool::Finish(const std::function<void()>& meanwhile) {
+  std::unique_lock lock(mutex_);
+  input_ended_ = true;
+  changed_.notify_all();
+  while (!changed_.wait_for(lock, kMeanwhile, [&] { return running_ == 0; })) {
+    lock.unlock();
+    meanwhile();
+    lock.lock();
   }
+  lock.unlock();
   threads_.clear();
-  const std::lock_guard lock(mutex_);
+  lock.lock();
   if (failure_) return std::unexpected(*failure_);
   return {};
 }
@@ -102,8 +113,11 @@ void IngestPool::Run(const Worker& worker) {
   while (auto task = Next()) {
     auto done = Do(worker, *task);
     Done(*task);
-    if (!done) return Fail(std::move(done).error());
+    if (!done) Fail(std::move(done).error());
   }
+  const std::lock_guard lock(mutex_);
+  --running_;
+  changed_.notify_all();
 }
 
 void IngestPool::Fail(Error error) {

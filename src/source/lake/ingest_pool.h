@@ -37,8 +37,9 @@ class IngestPool {
   /// Waits for room. False when the work has failed or was stopped: Finish says how.
   bool Add(LineBlock block);
 
-  /// After the last block: waits until all is parsed and written. kCancelled after a stop.
-  Result<> Finish();
+  /// After the last block: waits until all is parsed and written, and calls `meanwhile` ten times a
+  /// second. kCancelled after a stop.
+  Result<> Finish(const std::function<void()>& meanwhile);
 
  private:
   using Task = std::variant<PartitionRows, LineBlock>;
@@ -51,6 +52,7 @@ class IngestPool {
   void Fail(Error error);
 
   const size_t blocks_max_;
+  int running_;
   const std::function<std::vector<PartitionRows>()> take_all_;
   std::mutex mutex_;
   std::condition_variable_any changed_;
