@@ -33,7 +33,7 @@ show "$spillway" run "${request[@]}" --fresh
 export_directory=$("$spillway" --json jobs list --limit 1 | python3 -c 'import json, sys; print(json.load(sys.stdin)["jobs"][0]["directory"])')
 
 say "4. Is it whole?"
-show "$spillway" verify "$export_directory" --key signing.pem
+show "$spillway" verify "$export_directory" --key signing.pub.pem
 python3 "$here/check.py" "$export_directory" "$organisation" "$from" "$to" "$here"
 
 say "Go on from here (in $work):"

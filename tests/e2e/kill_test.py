@@ -17,7 +17,7 @@ from deployment import Deployment, day, expected_rows, make_messages, write_ndjs
 KILLS = int(os.environ.get("SPILLWAY_KILLS", "20"))
 SEED = int(os.environ.get("SPILLWAY_SEED", str(time.time_ns())))
 CONFIG = """\
-engine: {lease: 1s, heartbeat: 100ms, backoff: {base: 100ms, max: 1s}}
+engine: {attempts: 10, lease: 1s, heartbeat: 100ms, backoff: {base: 100ms, max: 1s}}
 lake: {ingest_memory: 64 MiB}
 """
 RANGE = ("--from", "2025-01-01", "--to", "2025-02-01")
