@@ -71,10 +71,11 @@ Outcome Adopt(const Invocation& invocation, const lake::AdoptOptions& options) {
   if (report.unnamed_files.empty()) return ExitCode::kSuccess;
   if (!invocation.json) {
     for (const std::string& file : report.unnamed_files) PrintLine("not adopted: " + file);
-    PrintLine(fmt::format("{} files are Spillway's own, but its log has never named them: restore "
-                          "_log if it was lost; what a writer left that died, compact --vacuum "
-                          "removes",
-                          Grouped(static_cast<int64_t>(report.unnamed_files.size()))));
+    PrintLine(
+        fmt::format("{} files are Spillway's own, but its log has never named them: restore "
+                    "_log if it was lost; what a writer left that died, compact --vacuum "
+                    "removes",
+                    Grouped(static_cast<int64_t>(report.unnamed_files.size()))));
   }
   return ExitCode::kFailed;
 }

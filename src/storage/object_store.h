@@ -58,8 +58,8 @@ class ObjectReader {
 
 /// Bytes on their way into a published object. A stage has one owner, its process; what other
 /// processes of the same job have written stands in their own stages, so a writer that lost its
-/// lease can spoil nobody's bytes. Survives the process: Compose and Remove find it by its key. Until
-/// it is closed it may take up to 4 KiB more than was appended. Thread-safe.
+/// lease can spoil nobody's bytes. Survives the process: Compose and Remove find it by its key.
+/// Until it is closed it may take up to 4 KiB more than was appended. Thread-safe.
 class Stage {
  public:
   virtual ~Stage() = default;

@@ -64,8 +64,8 @@ Result<ReadUnit> ReadUnitFromJson(std::string_view json);
 
 /// Plans a read. Row groups that lie across an edge of the range or a midnight, or overlap more
 /// others than fit a unit, are counted exactly by reading their time column; all else comes from
-/// the log. An empty range plans nothing. kInvalidArgument for a reversed one or an unknown zone, kCancelled after
-/// `stop`, and Scan's errors for a file that does not hold what the log says.
+/// the log. An empty range plans nothing. kInvalidArgument for a reversed one or an unknown zone,
+/// kCancelled after `stop`, and Scan's errors for a file that does not hold what the log says.
 Result<ReadPlan> PlanRead(storage::ObjectStore& store, const LakeSchema& schema,
                           const Snapshot& snapshot, TimeRange range, const CutOptions& options,
                           std::stop_token stop);
