@@ -21,9 +21,9 @@ namespace {
 
 constexpr size_t kSignatureBytes = 64;
 
-template <auto Free>
+template <auto kFree>
 struct Freer {
-  void operator()(auto* object) const { Free(object); }
+  void operator()(auto* object) const { kFree(object); }
 };
 using Key = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>>;
 using Context = std::unique_ptr<EVP_MD_CTX, Freer<EVP_MD_CTX_free>>;

@@ -13,10 +13,10 @@ constexpr std::array<std::string_view, 5> kJobPhases = {"initializing", "discove
                                                         "finalizing", "completed"};
 constexpr std::array<std::string_view, 4> kChunkStates = {"pending", "leased", "succeeded", "dead"};
 
-template <class Enum, size_t N>
-Result<Enum> FromName(const std::array<std::string_view, N>& names, std::string_view name,
+template <class Enum, size_t kSize>
+Result<Enum> FromName(const std::array<std::string_view, kSize>& names, std::string_view name,
                       std::string_view what) {
-  for (size_t i = 0; i < N; ++i) {
+  for (size_t i = 0; i < kSize; ++i) {
     if (names[i] == name) return static_cast<Enum>(i);
   }
   return Fail(ErrorCode::kInvalidArgument,
