@@ -12,7 +12,7 @@
 #include "config/scalar.h"
 #include "config/section.h"
 #include "format/format.h"
-#include "recipe/message_export/options.h"
+#include "recipe/output/output_options.h"
 #include "source/lake/ndjson_row_parser.h"
 
 namespace spillway::cli {

@@ -1,7 +1,6 @@
 #include "recipe/message_export/file_names.h"
 
 #include <date/tz.h>
-#include <fmt/format.h>
 
 #include "base/time_zone.h"
 
@@ -25,12 +24,6 @@ Result<std::string> RangeName(lake::TimeRange range, std::string_view time_zone)
 Result<std::string> DayName(Timestamp instant, std::string_view time_zone) {
   const date::time_zone* zone = TRY(FindTimeZone(time_zone));
   return date::format("%F", date::floor<date::days>(zone->to_local(instant)));
-}
-
-std::string NumberedName(std::string_view stem, int64_t number, int64_t files,
-                         std::string_view extension) {
-  if (files == 1) return fmt::format("{}{}", stem, extension);
-  return fmt::format("{}_{:05}{}", stem, number, extension);
 }
 
 }  // namespace spillway::recipe

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -15,9 +14,5 @@ Result<std::string> RangeName(lake::TimeRange range, std::string_view time_zone)
 
 /// The zone's day that holds the instant: `2025-01-11`.
 Result<std::string> DayName(Timestamp instant, std::string_view time_zone);
-
-/// `stem.csv` for the only file, `stem_00007.csv` for the seventh of several.
-std::string NumberedName(std::string_view stem, int64_t number, int64_t files,
-                         std::string_view extension);
 
 }  // namespace spillway::recipe

@@ -8,9 +8,10 @@
 
 #include "engine/staging.h"
 #include "recipe/message_export/chunk_spec.h"
-#include "recipe/message_export/chunk_writer.h"
 #include "recipe/message_export/file_names.h"
-#include "recipe/message_export/part_encoder.h"
+#include "recipe/output/assemble.h"
+#include "recipe/output/chunk_writer.h"
+#include "recipe/output/part_encoder.h"
 #include "storage/key.h"
 
 namespace spillway::recipe {
@@ -22,30 +23,6 @@ constexpr int64_t kRowsPerZipMember = 1048576;
 
 Result<MessageExportParameters> ParametersOf(const engine::Job& job) {
   return ParametersFromJson(job.parameters, OutputOptions{});
-}
-
-Result<> CheckOptions(const OutputOptions& output) {
-  const auto refuse = [](std::string message) {
-    return Fail(ErrorCode::kInvalidArgument, std::move(message));
-  };
-  const FileKind kind = TRY(FileKind::Make(output));
-  if (output.format == FileFormat::kParquet) {
-    if (output.compression == Compression::kGzip || output.compression == Compression::kZstd) {
-      return refuse("parquet compresses inside; use compression none or zip");
-    }
-    if (output.limits.bytes_per_file > 0) {
-      return refuse("limits.bytes_per_file cannot be kept for parquet; use limits.rows_per_file");
-    }
-  }
-  const bool truncates =
-      output.limits.on_limit == OnLimit::kTruncate && output.limits.bytes_per_file > 0;
-  if (truncates && output.format == FileFormat::kJson) {
-    return refuse("a JSON array cannot be truncated by bytes; use ndjson, or limits.rows_per_file");
-  }
-  if (output.compression == Compression::kZip) {
-    TRY(envelope::NewZipMember("member", {}, output.compression_level));
-  }
-  return {};
 }
 
 lake::CutOptions CutFor(const OutputOptions& output) {
@@ -129,38 +106,11 @@ std::string SourceJson(const lake::ReadPlan& plan) {
       .dump();
 }
 
-/// Keeps the parts that fit under a limit of bytes; the rows of the others are cut off.
-void Truncate(const Limits& limits, std::vector<Part>& parts, Assembly& assembly) {
-  uint64_t bytes = 0;
-  size_t kept = 0;
-  while (kept < parts.size()) {
-    bytes += EncodedBytes(parts[kept]);
-    if (bytes > limits.bytes_per_file) break;
-    ++kept;
-  }
-  for (size_t i = kept; i < parts.size(); ++i) assembly.cut_off += parts[i].rows;
-  parts.resize(kept);
-  if (assembly.cut_off == 0) return;
-  assembly.errors.push_back(
-      {.key = std::to_string(assembly.cut_off) + " rows",
-       .classification = "excluded",
-       .message = "left out at limits.bytes_per_file " + std::to_string(limits.bytes_per_file)});
-}
-
-Result<OutputFile> Archive(std::string name, std::vector<Part> parts, Timestamp modified,
-                           engine::Staging& staging) {
-  std::vector<envelope::ZipEntry> entries;
-  for (const Part& part : parts) entries.push_back(TRY(ZipEntryFromJson(part.detail)));
-  Buffer directory;
-  TRY(envelope::AppendZipDirectory(entries, modified, directory));
-  parts.push_back(TRY(staging.Append(kArchive, directory.bytes())));
-  return OutputFile{.name = std::move(name), .parts = std::move(parts)};
-}
-
 }  // namespace
 
 lake::Projection MessageExport::ProjectionOf(const OutputOptions& output) const {
-  lake::Projection projection{output.columns};
+  lake::Projection projection;
+  for (const auto& [source, name] : output.columns) projection.columns.push_back({source, name});
   if (!projection.columns.empty()) return projection;
   for (const auto& field : schema_.columns->fields()) {
     projection.columns.push_back({.source = field->name(), .name = field->name()});
@@ -177,16 +127,13 @@ Result<CanonicalRequest> MessageExport::Canonicalise(const Request& request) con
   MessageExportParameters parameters =
       TRY(ParametersFromJson(request.parameters, defaults->second));
   OutputOptions& output = parameters.output;
-  TRY(CheckOptions(output));
+  TRY(CheckOutput(output));
   TRY(destinations_(output.destination));
-  output.columns = ProjectionOf(output).columns;
-  TRY(lake::ProjectedSchema(schema_, {output.columns}));
-  const auto columns = static_cast<int64_t>(output.columns.size());
-  if (output.limits.columns_max > 0 && columns > output.limits.columns_max) {
-    return Fail(ErrorCode::kInvalidArgument,
-                std::to_string(columns) + " columns are more than limits.columns_max " +
-                    std::to_string(output.limits.columns_max) + " allows");
-  }
+  const lake::Projection projection = ProjectionOf(output);
+  output.columns.clear();
+  for (const auto& [source, name] : projection.columns) output.columns.push_back({source, name});
+  TRY(lake::ProjectedSchema(schema_, projection));
+  TRY(CheckColumns(output.limits, static_cast<int64_t>(output.columns.size())));
   TRY(log_.Read(parameters.organisation));
   // Nobody else can work on an export to a process's own output, so it waits for nobody either.
   const bool streams = output.destination.starts_with('-');
@@ -236,8 +183,9 @@ Result<ChunkResult> MessageExport::Process(const engine::Job& job, const engine:
   const lake::Projection projection = ProjectionOf(parameters.output);
   const std::shared_ptr<arrow::Schema> schema = TRY(lake::ProjectedSchema(schema_, projection));
   const FileKind kind = TRY(FileKind::Make(parameters.output));
-  ChunkWriter writer(parameters.output, kind, *schema, spec, chunk.index, parameters.range.end,
-                     staging);
+  ChunkWriter writer(parameters.output, kind, *schema,
+                     {{.file = spec.file, .first = spec.first, .last = spec.last}}, chunk.index,
+                     parameters.range.end, staging);
   if (!spec.unit.slices.empty()) {
     TRY(lake::Scan(lake_, schema_, spec.unit, projection, stop,
                    [&](const arrow::RecordBatch& batch) { return writer.Append(batch, stop); }));
@@ -263,29 +211,9 @@ Result<Assembly> MessageExport::Assemble(const engine::Job& job, std::vector<Par
                                          engine::Staging& staging) const {
   const MessageExportParameters parameters = TRY(ParametersOf(job));
   const OutputOptions& output = parameters.output;
-  const FileKind kind = TRY(FileKind::Make(output));
   const std::string stem =
       job.export_name + "_" + TRY(RangeName(parameters.range, output.time_zone));
-  Assembly assembly;
-  if (output.limits.bytes_per_file > 0) {
-    if (output.limits.on_limit == OnLimit::kTruncate) Truncate(output.limits, parts, assembly);
-    if (output.limits.on_limit == OnLimit::kFail) TRY(CheckBytes(output, parts));
-  }
-  if (output.compression == Compression::kZip) {
-    assembly.files.push_back(
-        TRY(Archive(stem + ".zip", std::move(parts), parameters.range.end, staging)));
-    return assembly;
-  }
-  const bool alone = PartsAreFiles(output, kind);
-  const auto total = static_cast<int64_t>(parts.size());
-  for (int64_t i = 0; Part & part : parts) {
-    std::string name = alone ? NumberedName(stem, ++i, total, kind.extension()) : part.file;
-    if (assembly.files.empty() || assembly.files.back().name != name) {
-      assembly.files.push_back({.name = std::move(name), .parts = {}});
-    }
-    assembly.files.back().parts.push_back(std::move(part));
-  }
-  return assembly;
+  return AssembleFiles(output, stem, std::move(parts), parameters.range.end, staging);
 }
 
 }  // namespace spillway::recipe

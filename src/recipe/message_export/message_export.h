@@ -6,11 +6,12 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "recipe/message_export/options.h"
+#include "recipe/message_export/parameters.h"
 #include "recipe/recipe.h"
 #include "source/lake/commit_log.h"
 #include "source/lake/lake.h"
 #include "source/lake/read_plan.h"
+#include "source/lake/scan.h"
 #include "storage/object_store.h"
 
 namespace spillway::recipe {

@@ -1,15 +1,15 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "base/error.h"
 #include "format/format.h"
-#include "source/lake/lake.h"
-#include "source/lake/scan.h"
+#include "recipe/output/object_reader.h"
 
 namespace spillway::recipe {
 
@@ -26,34 +26,38 @@ struct Limits {
   bool operator==(const Limits&) const = default;
 };
 
-/// What the files of a message export look like. An export's configuration gives the defaults; a
+/// A column of an export: one of the source's, under a name of its own.
+struct OutputColumn {
+  std::string source;
+  std::string name;
+};
+
+/// What the files of an export look like. An export's configuration gives the defaults; a
 /// request may change each.
 struct OutputOptions {
   FileFormat format = FileFormat::kCsv;
   Compression compression = Compression::kNone;
   int compression_level = 1;
-  std::vector<lake::Projection::Column> columns;  ///< Empty: all of the lake's.
+  std::vector<OutputColumn> columns;  ///< Empty: all of the source's.
   std::string time_zone = "UTC";
   format::CsvOptions csv;
   Limits limits;
   std::string destination;  ///< A directory, or "-" for standard output.
 };
 
-/// A message export's canonical parameters.
-struct MessageExportParameters {
-  std::string organisation;
-  lake::TimeRange range;
-  OutputOptions output;
-};
+/// The fields of a request that say what its files look like, every one there.
+nlohmann::json ToJson(const OutputOptions& output);
 
-/// JSON with sorted keys and every field there.
-std::string ToJson(const MessageExportParameters& parameters);
+/// Reads them over the defaults that `output` holds: "format", "compression", "compression_level",
+/// "columns": ["a", {"source", "name"}], "time_zone", "csv": {…}, "limits": {…}, "destination".
+/// kInvalidArgument names a wrong field.
+Result<> ReadOutput(ObjectReader& reader, OutputOptions& output);
 
-/// Reads a request's JSON object over `defaults`: {"organisation", "from", "to" (RFC 3339,
-/// half-open), "format", "compression", "columns": ["a", {"source", "name"}], "time_zone", "csv":
-/// {…}, "limits": {…}, "destination"}. kInvalidArgument names an unknown or wrong field.
-Result<MessageExportParameters> ParametersFromJson(std::string_view json,
-                                                   const OutputOptions& defaults);
+/// kInvalidArgument for options that do not go together.
+Result<> CheckOutput(const OutputOptions& output);
+
+/// kInvalidArgument for more columns than limits.columns_max allows.
+Result<> CheckColumns(const Limits& limits, int64_t columns);
 
 std::string_view Name(FileFormat format);
 std::string_view Name(Compression compression);

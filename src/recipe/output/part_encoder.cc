@@ -1,4 +1,4 @@
-#include "recipe/message_export/part_encoder.h"
+#include "recipe/output/part_encoder.h"
 
 #include <arrow/record_batch.h>
 #include <nlohmann/json.hpp>

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <stop_token>
-#include <string_view>
+#include <string>
 #include <vector>
 
 #include <arrow/type_fwd.h>
@@ -11,9 +11,8 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "engine/staging.h"
-#include "recipe/message_export/chunk_spec.h"
-#include "recipe/message_export/options.h"
-#include "recipe/message_export/part_encoder.h"
+#include "recipe/output/output_options.h"
+#include "recipe/output/part_encoder.h"
 #include "recipe/recipe.h"
 
 namespace spillway::recipe {
@@ -25,23 +24,28 @@ inline constexpr std::string_view kArchive = "archive";
 /// bytes of a file, which only the encoder of the rows can keep.
 bool PartsAreFiles(const OutputOptions& output, const FileKind& kind);
 
-/// Bytes of a part before compression.
-uint64_t EncodedBytes(const Part& part);
+/// Rows of a chunk that stand in one file.
+struct FileRun {
+  std::string file;   ///< The output file, or the zip member.
+  bool first = true;  ///< They open it.
+  bool last = true;   ///< They close it.
+  int64_t rows = 0;   ///< Of a chunk's last run whatever comes, so that nothing is left over.
+};
 
-/// kOutOfSpace for files over limits.bytes_per_file.
-Result<> CheckBytes(const OutputOptions& output, const std::vector<Part>& parts);
-
-/// Writes the rows of one chunk, in as many parts as the limits ask for. One thread at a time.
+/// Writes the rows of one chunk, run by run, in as many parts as the limits ask for. One thread at
+/// a time.
 class ChunkWriter {
  public:
   ChunkWriter(const OutputOptions& output, const FileKind& kind, const arrow::Schema& schema,
-              const ChunkSpec& spec, int64_t chunk, Timestamp modified, engine::Staging& staging);
+              std::vector<FileRun> runs, int64_t chunk, Timestamp modified,
+              engine::Staging& staging);
 
   Result<> Append(const arrow::RecordBatch& batch, std::stop_token stop);
   /// All parts, in order; at least one.
   Result<std::vector<Part>> Finish(std::stop_token stop);
 
  private:
+  Result<> AppendToRun(const arrow::RecordBatch& batch, std::stop_token stop);
   Result<> Open(bool last);
   Result<> Close(std::stop_token stop);
   /// How many of the batch's first rows fit into what a part may still take; 0: none.
@@ -51,11 +55,14 @@ class ChunkWriter {
   const OutputOptions& output_;
   const FileKind& kind_;
   const arrow::Schema& schema_;
-  const ChunkSpec& spec_;
+  const std::vector<FileRun> runs_;
   const int64_t chunk_;
   const Timestamp modified_;
   engine::Staging& staging_;
   const uint64_t part_bytes_max_;  ///< 0: one part, however large.
+  size_t run_ = 0;
+  int64_t rows_of_run_ = 0;
+  size_t parts_of_run_ = 0;
   std::unique_ptr<PartEncoder> encoder_;
   std::vector<Part> parts_;
 };

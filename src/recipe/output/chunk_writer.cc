@@ -1,12 +1,9 @@
-#include "recipe/message_export/chunk_writer.h"
+#include "recipe/output/chunk_writer.h"
 
 #include <algorithm>
-#include <map>
 
 #include <arrow/api.h>
 #include <nlohmann/json.hpp>
-
-#include "recipe/message_export/file_names.h"
 
 namespace spillway::recipe {
 namespace {
@@ -37,33 +34,13 @@ bool PartsAreFiles(const OutputOptions& output, const FileKind& kind) {
   return !kind.format->joinable() || splits_by_bytes;
 }
 
-uint64_t EncodedBytes(const Part& part) {
-  const auto detail = nlohmann::json::parse(part.detail, nullptr, /*allow_exceptions=*/false);
-  if (!detail.is_object()) return part.bytes;
-  return detail.value("member_bytes", part.bytes);
-}
-
-Result<> CheckBytes(const OutputOptions& output, const std::vector<Part>& parts) {
-  std::map<std::string, uint64_t> bytes_of_file;
-  for (const Part& part : parts) bytes_of_file[part.file] += EncodedBytes(part);
-  for (const auto& [file, bytes] : bytes_of_file) {
-    if (bytes <= output.limits.bytes_per_file) continue;
-    return Fail(ErrorCode::kOutOfSpace,
-                file + " has " + std::to_string(bytes) +
-                    " bytes, more than limits.bytes_per_file " +
-                    std::to_string(output.limits.bytes_per_file) +
-                    " allows; ask for a shorter range, or set on_limit: split");
-  }
-  return {};
-}
-
 ChunkWriter::ChunkWriter(const OutputOptions& output, const FileKind& kind,
-                         const arrow::Schema& schema, const ChunkSpec& spec, int64_t chunk,
+                         const arrow::Schema& schema, std::vector<FileRun> runs, int64_t chunk,
                          Timestamp modified, engine::Staging& staging)
     : output_(output),
       kind_(kind),
       schema_(schema),
-      spec_(spec),
+      runs_(std::move(runs)),
       chunk_(chunk),
       modified_(modified),
       staging_(staging),
@@ -71,12 +48,13 @@ ChunkWriter::ChunkWriter(const OutputOptions& output, const FileKind& kind,
 
 Result<> ChunkWriter::Open(bool last) {
   using engine::PartOrder;
-  const bool opens_file = spec_.first && parts_.empty();
+  const FileRun& run = runs_[run_];
+  const bool opens_file = run.first && parts_of_run_ == 0;
   if (output_.compression == Compression::kZip) {
-    std::string member = spec_.file;
-    if (!parts_.empty()) {
+    std::string member = run.file;
+    if (parts_of_run_ > 0) {
       const size_t dot = member.find('.', member.rfind('/') + 1);
-      member.insert(dot, "_part" + std::to_string(parts_.size() + 1));
+      member.insert(dot, "_part" + std::to_string(parts_of_run_ + 1));
     }
     encoder_ =
         TRY(NewZipPart(kind_, schema_, std::move(member), modified_, output_.compression_level,
@@ -86,8 +64,8 @@ Result<> ChunkWriter::Open(bool last) {
     encoder_ = TRY(NewFilePart(kind_, schema_, {.first = true, .last = true},
                                staging_.NewPart(file, chunk_, PartOrder::kAlone)));
   } else {
-    encoder_ = TRY(NewFilePart(kind_, schema_, {.first = opens_file, .last = last && spec_.last},
-                               staging_.NewPart(spec_.file, chunk_, PartOrder::kInTurn)));
+    encoder_ = TRY(NewFilePart(kind_, schema_, {.first = opens_file, .last = last && run.last},
+                               staging_.NewPart(run.file, chunk_, PartOrder::kInTurn)));
   }
   return {};
 }
@@ -97,6 +75,7 @@ Result<> ChunkWriter::Close(std::stop_token stop) {
   if (part.detail.empty())
     part.detail = nlohmann::json{{"member_bytes", encoder_->encoded_bytes()}}.dump();
   parts_.push_back(std::move(part));
+  ++parts_of_run_;
   encoder_.reset();
   return {};
 }
@@ -120,6 +99,24 @@ Result<int64_t> ChunkWriter::Fitting(const arrow::RecordBatch& batch, uint64_t r
 }
 
 Result<> ChunkWriter::Append(const arrow::RecordBatch& batch, std::stop_token stop) {
+  int64_t done = 0;
+  while (run_ + 1 < runs_.size()) {
+    const int64_t fitting = std::min(runs_[run_].rows - rows_of_run_, batch.num_rows() - done);
+    if (fitting > 0) TRY(AppendToRun(*batch.Slice(done, fitting), stop));
+    done += fitting;
+    rows_of_run_ += fitting;
+    if (rows_of_run_ < runs_[run_].rows) return {};
+    if (encoder_ == nullptr) TRY(Open(/*last=*/true));
+    TRY(Close(stop));
+    ++run_;
+    rows_of_run_ = 0;
+    parts_of_run_ = 0;
+  }
+  if (done == 0) return AppendToRun(batch, stop);
+  return done == batch.num_rows() ? Result<>{} : AppendToRun(*batch.Slice(done), stop);
+}
+
+Result<> ChunkWriter::AppendToRun(const arrow::RecordBatch& batch, std::stop_token stop) {
   if (part_bytes_max_ == 0) {
     if (encoder_ == nullptr) TRY(Open(/*last=*/true));
     return encoder_->Append(batch, stop);

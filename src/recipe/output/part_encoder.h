@@ -13,7 +13,7 @@
 #include "envelope/envelope.h"
 #include "envelope/zip/zip.h"
 #include "format/format.h"
-#include "recipe/message_export/options.h"
+#include "recipe/output/output_options.h"
 #include "recipe/recipe.h"
 
 namespace spillway::recipe {

@@ -1,0 +1,171 @@
+#include "recipe/output/output_options.h"
+
+#include <array>
+
+#include <nlohmann/json.hpp>
+
+#include "envelope/zip/zip.h"
+#include "recipe/output/part_encoder.h"
+
+namespace spillway::recipe {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::array<std::string_view, 4> kFormats = {"csv", "json", "ndjson", "parquet"};
+constexpr std::array<std::string_view, 4> kCompressions = {"none", "gzip", "zstd", "zip"};
+constexpr std::array<std::string_view, 3> kOnLimits = {"split", "fail", "truncate"};
+constexpr std::array<std::string_view, 2> kQuotings = {"needed", "all"};
+
+template <class Enum, size_t kSize>
+Result<Enum> FromName(const std::array<std::string_view, kSize>& names, std::string_view name,
+                      std::string_view what) {
+  std::string known;
+  for (size_t i = 0; i < kSize; ++i) {
+    if (names[i] == name) return static_cast<Enum>(i);
+    known += (i == 0 ? "" : ", ") + std::string(names[i]);
+  }
+  return Fail(ErrorCode::kInvalidArgument, "unknown " + std::string(what) + " \"" +
+                                               std::string(name) + "\"; there are " + known);
+}
+
+Result<> ReadColumns(const Json& json, std::vector<OutputColumn>& columns) {
+  columns.clear();
+  for (const Json& column : json) {
+    if (column.is_string()) {
+      columns.push_back({.source = column.get<std::string>(), .name = column.get<std::string>()});
+      continue;
+    }
+    if (!column.is_object())
+      return Fail(ErrorCode::kInvalidArgument, "columns: each is a name or {source, name}");
+    ObjectReader reader(column, "columns.");
+    OutputColumn& read = columns.emplace_back();
+    TRY(reader.Read("source", read.source));
+    read.name = read.source;
+    TRY(reader.Read("name", read.name));
+    TRY(reader.RefuseOthers());
+  }
+  return {};
+}
+
+Result<> ReadCsv(const Json& json, format::CsvOptions& csv) {
+  ObjectReader reader(json, "csv.");
+  std::string delimiter(1, csv.delimiter);
+  TRY(reader.Read("delimiter", delimiter));
+  if (delimiter.size() != 1)
+    return Fail(ErrorCode::kInvalidArgument, "csv.delimiter: must be one character");
+  csv.delimiter = delimiter.front();
+  TRY(reader.Read("line_end", csv.line_end));
+  if (csv.line_end != "\n" && csv.line_end != "\r\n") {
+    return Fail(ErrorCode::kInvalidArgument, "csv.line_end: must be \\n or \\r\\n");
+  }
+  TRY(reader.Read("null_marker", csv.null_marker));
+  TRY(reader.ReadName("quoting", csv.quoting, [](std::string_view name) {
+    return FromName<format::Quoting>(kQuotings, name, "quoting");
+  }));
+  TRY(reader.Read("header", csv.header));
+  TRY(reader.Read("byte_order_mark", csv.byte_order_mark));
+  TRY(reader.Read("escape_formulas", csv.escape_formulas));
+  return reader.RefuseOthers();
+}
+
+Result<> ReadLimits(const Json& json, Limits& limits) {
+  ObjectReader reader(json, "limits.");
+  TRY(reader.Read("rows_per_file", limits.rows_per_file));
+  int64_t bytes = static_cast<int64_t>(limits.bytes_per_file);
+  TRY(reader.Read("bytes_per_file", bytes));
+  TRY(reader.Read("columns_max", limits.columns_max));
+  if (limits.rows_per_file < 0 || bytes < 0 || limits.columns_max < 0) {
+    return Fail(ErrorCode::kInvalidArgument, "limits: must not be negative; 0 means none");
+  }
+  limits.bytes_per_file = static_cast<uint64_t>(bytes);
+  TRY(reader.ReadName("on_limit", limits.on_limit, OnLimitFromName));
+  return reader.RefuseOthers();
+}
+
+}  // namespace
+
+std::string_view Name(FileFormat format) { return kFormats[static_cast<size_t>(format)]; }
+std::string_view Name(Compression compression) {
+  return kCompressions[static_cast<size_t>(compression)];
+}
+std::string_view Name(OnLimit on_limit) { return kOnLimits[static_cast<size_t>(on_limit)]; }
+
+Result<FileFormat> FileFormatFromName(std::string_view name) {
+  return FromName<FileFormat>(kFormats, name, "format");
+}
+Result<Compression> CompressionFromName(std::string_view name) {
+  return FromName<Compression>(kCompressions, name, "compression");
+}
+Result<OnLimit> OnLimitFromName(std::string_view name) {
+  return FromName<OnLimit>(kOnLimits, name, "on_limit");
+}
+
+Json ToJson(const OutputOptions& output) {
+  Json columns = Json::array();
+  for (const auto& [source, name] : output.columns)
+    columns.push_back({{"source", source}, {"name", name}});
+  return {{"format", Name(output.format)},
+          {"compression", Name(output.compression)},
+          {"compression_level", output.compression_level},
+          {"columns", std::move(columns)},
+          {"time_zone", output.time_zone},
+          {"csv",
+           {{"delimiter", std::string(1, output.csv.delimiter)},
+            {"line_end", output.csv.line_end},
+            {"null_marker", output.csv.null_marker},
+            {"quoting", kQuotings[static_cast<size_t>(output.csv.quoting)]},
+            {"header", output.csv.header},
+            {"byte_order_mark", output.csv.byte_order_mark},
+            {"escape_formulas", output.csv.escape_formulas}}},
+          {"limits",
+           {{"rows_per_file", output.limits.rows_per_file},
+            {"bytes_per_file", output.limits.bytes_per_file},
+            {"columns_max", output.limits.columns_max},
+            {"on_limit", Name(output.limits.on_limit)}}},
+          {"destination", output.destination}};
+}
+
+Result<> ReadOutput(ObjectReader& reader, OutputOptions& output) {
+  TRY(reader.ReadName("format", output.format, FileFormatFromName));
+  TRY(reader.ReadName("compression", output.compression, CompressionFromName));
+  TRY(reader.Read("compression_level", output.compression_level));
+  if (const Json* columns = reader.Find("columns")) TRY(ReadColumns(*columns, output.columns));
+  TRY(reader.Read("time_zone", output.time_zone));
+  if (const Json* csv = TRY(reader.Member("csv"))) TRY(ReadCsv(*csv, output.csv));
+  if (const Json* limits = TRY(reader.Member("limits"))) TRY(ReadLimits(*limits, output.limits));
+  return reader.Read("destination", output.destination);
+}
+
+Result<> CheckOutput(const OutputOptions& output) {
+  const auto refuse = [](std::string message) {
+    return Fail(ErrorCode::kInvalidArgument, std::move(message));
+  };
+  TRY(FileKind::Make(output));
+  if (output.format == FileFormat::kParquet) {
+    if (output.compression == Compression::kGzip || output.compression == Compression::kZstd) {
+      return refuse("parquet compresses inside; use compression none or zip");
+    }
+    if (output.limits.bytes_per_file > 0) {
+      return refuse("limits.bytes_per_file cannot be kept for parquet; use limits.rows_per_file");
+    }
+  }
+  const bool truncates =
+      output.limits.on_limit == OnLimit::kTruncate && output.limits.bytes_per_file > 0;
+  if (truncates && output.format == FileFormat::kJson) {
+    return refuse("a JSON array cannot be truncated by bytes; use ndjson, or limits.rows_per_file");
+  }
+  if (output.compression == Compression::kZip) {
+    TRY(envelope::NewZipMember("member", {}, output.compression_level));
+  }
+  return {};
+}
+
+Result<> CheckColumns(const Limits& limits, int64_t columns) {
+  if (limits.columns_max == 0 || columns <= limits.columns_max) return {};
+  return Fail(ErrorCode::kInvalidArgument, std::to_string(columns) +
+                                               " columns are more than limits.columns_max " +
+                                               std::to_string(limits.columns_max) + " allows");
+}
+
+}  // namespace spillway::recipe
