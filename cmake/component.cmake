@@ -26,7 +26,7 @@
 #   spillway_fuzzer(config_fuzzer SOURCES config_fuzzer.cc DEPS spillway_base)
 #                   tests/fuzz only: libFuzzer in `make fuzz`; elsewhere a test replaying corpus/config_fuzzer/
 #
-# Third-party targets: CURL::libcurl pugixml::pugixml Arrow::arrow Arrow::parquet SQLite::SQLite3 OpenSSL::Crypto yaml-cpp::yaml-cpp
+# Third-party targets: CURL::libcurl pugixml::pugixml Arrow::arrow Arrow::parquet SQLite::SQLite3 PostgreSQL::libpq OpenSSL::Crypto yaml-cpp::yaml-cpp
 # fmt::fmt CLI11::CLI11 simdjson::simdjson zstd::zstd isal::isal
 # ZLIB::ZLIB date::date-tz nlohmann_json::nlohmann_json Boost::context Threads::Threads
 include(GoogleTest)

@@ -20,7 +20,9 @@ find_package(benchmark QUIET)
 
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(isal REQUIRED IMPORTED_TARGET libisal)
+pkg_check_modules(libpq REQUIRED IMPORTED_TARGET libpq)
 
 add_library(yaml-cpp::yaml-cpp ALIAS yaml-cpp)
 add_library(zstd::zstd ALIAS zstd::libzstd_shared)
 add_library(isal::isal ALIAS PkgConfig::isal)
+add_library(PostgreSQL::libpq ALIAS PkgConfig::libpq)

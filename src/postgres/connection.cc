@@ -1,0 +1,359 @@
+#include "postgres/connection.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "postgres/failure.h"
+
+namespace spillway::postgres {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+/// How long a cancelled statement may take to end before its connection is given up.
+constexpr milliseconds kCancelPatience{2'000};
+
+struct Clear {
+  void operator()(PGresult* result) const { PQclear(result); }
+};
+struct Forget {
+  void operator()(PQconninfoOption* options) const { PQconninfoFree(options); }
+};
+
+milliseconds Until(steady_clock::time_point deadline) {
+  return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(deadline - steady_clock::now()));
+}
+
+std::string FirstLine(std::string_view text) {
+  return std::string(text.substr(0, text.find('\n')));
+}
+
+bool IsSqlstate(std::string_view text) {
+  return text.size() == 5 && std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z');
+         });
+}
+
+/// What follows the severity of a verbose message, "…: FATAL:  28P01: password …": the line from
+/// its SQLSTATE on. Empty when no server has spoken.
+std::string_view ServerLine(std::string_view text) {
+  static constexpr std::string_view kSeverityEnd = ":  ";
+  for (size_t at = text.rfind(kSeverityEnd); at != std::string_view::npos && at > 0;
+       at = text.rfind(kSeverityEnd, at - 1)) {
+    const std::string_view line = text.substr(at + kSeverityEnd.size());
+    if (IsSqlstate(line.substr(0, 5)) && line.substr(5).starts_with(": "))
+      return line.substr(0, line.find('\n'));
+  }
+  return {};
+}
+
+bool IsError(const PGresult* result) {
+  const ExecStatusType status = PQresultStatus(result);
+  return status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE;
+}
+
+bool IsCopy(const PGresult* result) {
+  const ExecStatusType status = PQresultStatus(result);
+  return status == PGRES_COPY_OUT || status == PGRES_COPY_IN || status == PGRES_COPY_BOTH;
+}
+
+/// False while more may come.
+bool DropCopyData(PGconn* handle) {
+  char* row = nullptr;
+  int size = 0;
+  while ((size = PQgetCopyData(handle, &row, 1)) > 0) PQfreemem(row);
+  return size != 0;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Connection>> Connection::Open(const std::string& address,
+                                                     const ConnectOptions& options,
+                                                     std::stop_token stop) {
+  // libpq's own words on an address that does not parse quote parts of it: perhaps the password.
+  const std::unique_ptr<PQconninfoOption, Forget> parsed(PQconninfoParse(address.c_str(), nullptr));
+  if (parsed == nullptr) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "the PostgreSQL address does not read: write "
+                "postgres://user@host:port/database, with special characters percent-encoded");
+  }
+  // Later ones win: the address may overrule what stands before it.
+  static constexpr std::array<const char*, 8> kKeywords = {
+      "keepalives_idle", "keepalives_interval",       "keepalives_count", "tcp_user_timeout",
+      "client_encoding", "fallback_application_name", "dbname",           nullptr};
+  const std::array<const char*, 8> values = {
+      "10", "10", "3", "40000", "UTF8", options.application_name.c_str(), address.c_str(), nullptr};
+  PGconn* handle = PQconnectStartParams(kKeywords.data(), values.data(), 1);
+  if (handle == nullptr) throw std::bad_alloc();
+  std::unique_ptr<Connection> connection(
+      new Connection(handle, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)));
+  if (connection->wake_ < 0) return std::unexpected(FromErrno(errno, "eventfd"));
+  TRY(connection->Connect(options.connect_timeout, std::move(stop)));
+  if (options.answer_timeout.count() > 0) connection->answer_timeout_ = options.answer_timeout;
+  return connection;
+}
+
+Connection::~Connection() {
+  if (wake_ >= 0) close(wake_);
+}
+
+Result<> Connection::Connect(milliseconds timeout, std::stop_token stop) {
+  PQsetErrorVerbosity(handle_.get(), PQERRORS_VERBOSE);  // the SQLSTATE stands nowhere else
+  PQsetNoticeProcessor(handle_.get(), [](void*, const char*) {}, nullptr);
+  const steady_clock::time_point deadline = steady_clock::now() + timeout;
+  PostgresPollingStatusType status = PGRES_POLLING_WRITING;
+  if (PQstatus(handle_.get()) == CONNECTION_BAD) return std::unexpected(ConnectFailure());
+  while (status != PGRES_POLLING_OK) {
+    const Woken woken =
+        Wait(status == PGRES_POLLING_READING ? POLLIN : POLLOUT, Until(deadline), stop);
+    if (woken == Woken::kStopped) return std::unexpected(Stopped());
+    if (woken == Woken::kTimedOut) {
+      return FailTransient(
+          ErrorCode::kUnavailable,
+          fmt::format("PostgreSQL at {}:{} did not answer within {} s", PQhost(handle_.get()),
+                      PQport(handle_.get()), std::chrono::duration<double>(timeout).count()));
+    }
+    status = PQconnectPoll(handle_.get());
+    if (status == PGRES_POLLING_FAILED) return std::unexpected(ConnectFailure());
+  }
+  server_ = fmt::format("PostgreSQL at {}:{}/{}", PQhost(handle_.get()), PQport(handle_.get()),
+                        PQdb(handle_.get()));
+  PQsetErrorVerbosity(handle_.get(), PQERRORS_DEFAULT);
+  PQsetnonblocking(handle_.get(), 1);
+  return {};
+}
+
+Error Connection::ConnectFailure() const {
+  const std::string_view text = PQerrorMessage(handle_.get());
+  const std::string server =
+      fmt::format("PostgreSQL at {}:{}", PQhost(handle_.get()), PQport(handle_.get()));
+  if (const std::string_view line = ServerLine(text); !line.empty()) {
+    return ClassifyRefusal({.sqlstate = line.substr(0, 5),
+                            .message = line.substr(7),
+                            .server = server,
+                            .user = user(),
+                            .sql = {}});
+  }
+  if (PQconnectionNeedsPassword(handle_.get()) != 0) {
+    return Error{.code = ErrorCode::kPermissionDenied,
+                 .message = server +
+                            ": asks for a password: set PGPASSWORD or PGPASSFILE, or "
+                            "write it in the address"};
+  }
+  return Error{.code = ErrorCode::kUnavailable, .message = FirstLine(text), .retryable = true};
+}
+
+Connection::Woken Connection::Wait(short events, milliseconds timeout,
+                                   const std::stop_token& stop) {
+  const std::stop_callback wake(stop, [this] { eventfd_write(wake_, 1); });
+  if (PQsocket(handle_.get()) < 0) return Woken::kReady;  // libpq will say why
+  const bool endless = timeout.count() < 0;
+  const steady_clock::time_point deadline = steady_clock::now() + timeout;
+  while (!stop.stop_requested()) {
+    std::array<pollfd, 2> wanted = {pollfd{PQsocket(handle_.get()), events, 0},
+                                    pollfd{wake_, POLLIN, 0}};
+    const milliseconds left = endless ? timeout : Until(deadline);
+    const int ready = poll(wanted.data(), wanted.size(), static_cast<int>(left.count()));
+    if (ready == 0) return Woken::kTimedOut;
+    if (wanted[0].revents != 0) return Woken::kReady;
+    eventfd_t drained = 0;
+    if (ready > 0) eventfd_read(wake_, &drained);  // perhaps of an earlier stop
+  }
+  return Woken::kStopped;
+}
+
+Result<> Connection::AwaitReadiness(short events, const std::stop_token& stop) {
+  const Woken woken = Wait(events, answer_timeout_, stop);
+  if (woken == Woken::kStopped) return std::unexpected(Stopped());
+  if (woken == Woken::kTimedOut) {
+    return std::unexpected(Lost(fmt::format(
+        "no answer within {} s", std::chrono::duration<double>(answer_timeout_).count())));
+  }
+  if (PQconsumeInput(handle_.get()) == 0) return std::unexpected(Lost());
+  return {};
+}
+
+Result<> Connection::AwaitInput(const std::stop_token& stop) {
+  while (true) {
+    const int unsent = PQflush(handle_.get());
+    if (unsent < 0) return std::unexpected(Lost());
+    TRY(AwaitReadiness(unsent > 0 ? POLLIN | POLLOUT : POLLIN, stop));
+    if (unsent == 0) return {};
+  }
+}
+
+Result<> Connection::Flush(const std::stop_token& stop) {
+  while (true) {
+    const int unsent = PQflush(handle_.get());
+    if (unsent < 0) return std::unexpected(Lost());
+    if (unsent == 0) return {};
+    TRY(AwaitReadiness(POLLIN | POLLOUT, stop));
+  }
+}
+
+Result<std::optional<Rows>> Connection::Finished(const std::string& sql,
+                                                 const std::stop_token& stop) {
+  std::optional<Rows> last;
+  std::optional<Error> failure;
+  while (true) {
+    while (PQisBusy(handle_.get()) != 0) {
+      if (Result<> input = AwaitInput(stop); !input.has_value()) {
+        if (stop.stop_requested()) Abandon();
+        return std::unexpected(failure ? std::move(*failure) : std::move(input).error());
+      }
+    }
+    std::unique_ptr<PGresult, Clear> result(PQgetResult(handle_.get()));
+    if (result == nullptr) break;
+    if (IsError(result.get())) {
+      if (!failure) failure = Refused(result.get(), sql);
+    } else if (IsCopy(result.get())) {
+      Abandon();
+      return Fail(ErrorCode::kInternal, server_ + ": COPY needs CopyOut or CopyIn");
+    } else {
+      last.emplace(result.release());
+    }
+    if (PQstatus(handle_.get()) == CONNECTION_BAD) break;
+  }
+  if (failure) return std::unexpected(std::move(*failure));
+  sqlstate_.clear();
+  return last;
+}
+
+Result<> Connection::Sent(int sent, const std::string& sql) {
+  if (sent == 1) return {};
+  if (PQstatus(handle_.get()) == CONNECTION_BAD) return std::unexpected(Lost());
+  return Fail(ErrorCode::kInternal, fmt::format("{}: {} ({:.40})", server_,
+                                                FirstLine(PQerrorMessage(handle_.get())), sql));
+}
+
+Result<Rows> Connection::Execute(const std::string& sql, std::span<const Parameter> parameters,
+                                 std::stop_token stop, Format format) {
+  std::vector<const char*> values;
+  std::vector<int> lengths;
+  std::vector<int> formats;
+  for (const Parameter& parameter : parameters) {
+    values.push_back(parameter.data());
+    lengths.push_back(parameter.size());
+    formats.push_back(parameter.binary() ? 1 : 0);
+  }
+  TRY(Sent(PQsendQueryParams(handle_.get(), sql.c_str(), static_cast<int>(values.size()), nullptr,
+                             values.data(), lengths.data(), formats.data(),
+                             format == Format::kBinary ? 1 : 0),
+           sql));
+  std::optional<Rows> rows = TRY(Finished(sql, stop));
+  if (!rows) return std::unexpected(Lost());
+  return std::move(*rows);
+}
+
+Result<> Connection::ExecuteScript(const std::string& sql, std::stop_token stop) {
+  TRY(Sent(PQsendQuery(handle_.get(), sql.c_str()), sql));
+  TRY(Finished(sql, stop));
+  return {};
+}
+
+void Connection::Abandon() {
+  struct FreeCancel {
+    void operator()(PGcancel* cancel) const { PQfreeCancel(cancel); }
+  };
+  const std::unique_ptr<PGcancel, FreeCancel> cancel(PQgetCancel(handle_.get()));
+  std::array<char, 256> ignored;
+  if (cancel != nullptr) PQcancel(cancel.get(), ignored.data(), ignored.size());
+  const steady_clock::time_point deadline = steady_clock::now() + kCancelPatience;
+  while (PQstatus(handle_.get()) == CONNECTION_OK) {
+    if (PQisBusy(handle_.get()) == 0) {
+      const std::unique_ptr<PGresult, Clear> result(PQgetResult(handle_.get()));
+      if (result == nullptr) return;
+      if (PQresultStatus(result.get()) == PGRES_COPY_IN) {
+        PQputCopyEnd(handle_.get(), "cancelled");
+      }
+      if (PQresultStatus(result.get()) != PGRES_COPY_OUT || DropCopyData(handle_.get())) continue;
+    }
+    PQflush(handle_.get());
+    if (Wait(POLLIN, Until(deadline), {}) != Woken::kReady) break;
+    if (PQconsumeInput(handle_.get()) == 0) break;
+  }
+  handle_.reset();  // it may still be sending: nothing can be asked of it any more
+}
+
+Result<std::optional<Notification>> Connection::WaitForNotification(milliseconds timeout,
+                                                                    std::stop_token stop) {
+  struct FreeNotify {
+    void operator()(PGnotify* notify) const { PQfreemem(notify); }
+  };
+  const steady_clock::time_point deadline = steady_clock::now() + timeout;
+  while (true) {
+    const std::unique_ptr<PGnotify, FreeNotify> notify(PQnotifies(handle_.get()));
+    if (notify != nullptr) return Notification{notify->relname, notify->extra};
+    if (Wait(POLLIN, Until(deadline), stop) != Woken::kReady) return std::nullopt;
+    if (PQconsumeInput(handle_.get()) == 0) return std::unexpected(Lost());
+  }
+}
+
+bool Connection::usable() const {
+  return PQstatus(handle_.get()) == CONNECTION_OK &&
+         PQtransactionStatus(handle_.get()) == PQTRANS_IDLE;
+}
+
+bool Connection::InTransaction() const {
+  const PGTransactionStatusType status = PQtransactionStatus(handle_.get());
+  return status == PQTRANS_INTRANS || status == PQTRANS_INERROR;
+}
+
+std::string Connection::user() const {
+  const char* name = PQuser(handle_.get());
+  return name == nullptr ? std::string() : name;
+}
+
+Result<std::string> Connection::QuoteIdentifier(std::string_view name) const {
+  char* quoted = PQescapeIdentifier(handle_.get(), name.data(), name.size());
+  if (quoted == nullptr) return Fail(ErrorCode::kInvalidArgument, "a name that is not UTF-8");
+  std::string copy(quoted);
+  PQfreemem(quoted);
+  return copy;
+}
+
+Result<std::string> Connection::QuoteLiteral(std::string_view text) const {
+  char* quoted = PQescapeLiteral(handle_.get(), text.data(), text.size());
+  if (quoted == nullptr) return Fail(ErrorCode::kInvalidArgument, "a text that is not UTF-8");
+  std::string copy(quoted);
+  PQfreemem(quoted);
+  return copy;
+}
+
+Error Connection::Refused(const PGresult* result, const std::string& sql) {
+  const char* sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+  const char* message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+  if (sqlstate == nullptr) return Lost(FirstLine(PQresultErrorMessage(result)));
+  sqlstate_ = sqlstate;
+  return ClassifyRefusal({.sqlstate = sqlstate_,
+                          .message = message == nullptr ? "" : message,
+                          .server = server_,
+                          .user = user(),
+                          .sql = sql});
+}
+
+Error Connection::Lost(std::string_view what) {
+  sqlstate_.clear();
+  const std::string reason = !what.empty()        ? std::string(what)
+                             : handle_ == nullptr ? "the connection was given up"
+                                                  : FirstLine(PQerrorMessage(handle_.get()));
+  handle_.reset();
+  return Error{.code = ErrorCode::kUnavailable,
+               .message = fmt::format("{}: connection lost: {}", server_, reason),
+               .retryable = true};
+}
+
+Error Connection::Stopped() const {
+  return Error{.code = ErrorCode::kCancelled, .message = server_ + ": stopped on request"};
+}
+
+}  // namespace spillway::postgres

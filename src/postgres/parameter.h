@@ -1,0 +1,45 @@
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace spillway::postgres {
+
+/// A value for `$n` of a statement. Text goes without a type: the server takes it for what the
+/// place needs, so write `$1::bigint[]` where that is not plain. A copy of what it was made from.
+class Parameter {
+ public:
+  Parameter(std::nullopt_t) {}
+  Parameter(std::string_view text) : value_(text) {}
+  Parameter(const char* text) : value_(text) {}
+  Parameter(const std::string& text) : value_(text) {}
+  Parameter(bool value) : value_(value ? "t" : "f") {}
+  Parameter(std::integral auto value) : value_(std::to_string(value)) {}
+  /// bytea.
+  Parameter(std::span<const std::byte> bytes)
+      : value_(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size())),
+        binary_(true) {}
+  template <class T>
+  Parameter(const std::optional<T>& value) {
+    if (value) *this = Parameter(*value);
+  }
+  /// An array, `{1,2,3}`.
+  Parameter(std::span<const int64_t> values);
+  /// An array of text, quoted as PostgreSQL reads it.
+  Parameter(std::span<const std::string> values);
+
+  const char* data() const { return value_ ? value_->c_str() : nullptr; }
+  int size() const { return value_ ? static_cast<int>(value_->size()) : 0; }
+  bool binary() const { return binary_; }
+
+ private:
+  std::optional<std::string> value_;
+  bool binary_ = false;
+};
+
+}  // namespace spillway::postgres

@@ -1,0 +1,31 @@
+#include "postgres/transaction.h"
+
+#include <utility>
+
+namespace spillway::postgres {
+
+Result<Transaction> Transaction::Begin(Connection& connection, const std::string& modes) {
+  TRY(connection.Execute("BEGIN " + modes));
+  return Transaction(connection);
+}
+
+Transaction::Transaction(Transaction&& other) noexcept
+    : connection_(std::exchange(other.connection_, nullptr)) {}
+
+Transaction::~Transaction() {
+  if (connection_ == nullptr || !connection_->InTransaction()) return;
+  // A failure leaves the connection in its transaction, and so not usable().
+  static_cast<void>(connection_->Execute("ROLLBACK").has_value());
+}
+
+Result<> Transaction::Commit() {
+  Connection& connection = *std::exchange(connection_, nullptr);
+  const Rows committed = TRY(connection.Execute("COMMIT"));
+  if (committed.command() != "COMMIT") {
+    return Fail(ErrorCode::kInternal,
+                connection.server() + ": committed a transaction in which a statement had failed");
+  }
+  return {};
+}
+
+}  // namespace spillway::postgres

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+
+#include "postgres/connection.h"
+
+namespace spillway::postgres {
+
+/// A transaction of a connection, which must outlive it. Rolls back unless committed.
+class Transaction {
+ public:
+  /// `modes` as after BEGIN: "ISOLATION LEVEL REPEATABLE READ READ ONLY".
+  static Result<Transaction> Begin(Connection& connection, const std::string& modes = "");
+
+  Transaction(Transaction&& other) noexcept;
+  Transaction& operator=(Transaction&&) = delete;
+  ~Transaction();
+
+  /// kUnavailable when the connection went before the answer: then it may be committed or not.
+  Result<> Commit();
+
+ private:
+  explicit Transaction(Connection& connection) : connection_(&connection) {}
+
+  Connection* connection_;  // null once over
+};
+
+}  // namespace spillway::postgres
