@@ -105,6 +105,19 @@ class TimedStore final : public store::JobStore {
   Result<std::vector<std::string>> WaitingGroups(Timestamp before) override {
     return store_.WaitingGroups(before);
   }
+  Result<store::Fired> Fire(const store::Firing& firing) override { return store_.Fire(firing); }
+  Result<std::vector<store::ScheduleRecord>> Schedules() override { return store_.Schedules(); }
+  Result<std::vector<engine::Job>> Expirable(const store::ExpiryFilter& filter,
+                                             size_t limit) override {
+    return store_.Expirable(filter, limit);
+  }
+  Result<engine::Job> BeginExpiry(const engine::Job& seen, int64_t objects,
+                                  int64_t bytes) override {
+    return store_.BeginExpiry(seen, objects, bytes);
+  }
+  Result<engine::Job> EndExpiry(std::string_view job_id) override {
+    return store_.EndExpiry(job_id);
+  }
 
  private:
   store::JobStore& store_;

@@ -60,6 +60,15 @@ struct Lease {
   static constexpr int64_t kJob = -1;
 };
 
+/// E11. What an expired job loses: the files it published, and whatever it still has staged. The
+/// record stays. Begun, it is only carried through, and the job cannot be redriven any more.
+struct Expiry {
+  Timestamp begun_at;                 ///< By whoever took it over last.
+  int64_t objects = 0;                ///< To be removed, as counted before anything was.
+  int64_t bytes = 0;                  ///< Of these objects.
+  std::optional<Timestamp> ended_at;  ///< Set when everything is removed.
+};
+
 /// One run of an export.
 struct Job {
   std::string id;       ///< `<task_id>-<run>`.
@@ -89,6 +98,7 @@ struct Job {
   std::string plan;  ///< The recipe's JSON: source snapshot, expectations. Empty before discovery.
   std::string outcome;  ///< JSON: manifest key and digest, or the receipt of a cancellation.
   std::optional<Error> failure;
+  std::optional<Expiry> expiry;  ///< In final states only.
 
   std::string lease_owner;  ///< Of the job-level act under way; empty when free.
   int64_t lease_token = 0;

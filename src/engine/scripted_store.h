@@ -111,6 +111,26 @@ class ScriptedStore final : public store::JobStore {
     if (away_) return Away();
     return store_.WaitingGroups(before);
   }
+  Result<store::Fired> Fire(const store::Firing& firing) override {
+    if (away_) return Away();
+    return store_.Fire(firing);
+  }
+  Result<std::vector<store::ScheduleRecord>> Schedules() override {
+    if (away_) return Away();
+    return store_.Schedules();
+  }
+  Result<std::vector<Job>> Expirable(const store::ExpiryFilter& filter, size_t limit) override {
+    if (away_) return Away();
+    return store_.Expirable(filter, limit);
+  }
+  Result<Job> BeginExpiry(const Job& seen, int64_t objects, int64_t bytes) override {
+    if (away_) return Away();
+    return store_.BeginExpiry(seen, objects, bytes);
+  }
+  Result<Job> EndExpiry(std::string_view job_id) override {
+    if (away_) return Away();
+    return store_.EndExpiry(job_id);
+  }
 
  private:
   static std::unexpected<Error> Away() {

@@ -107,6 +107,39 @@ struct Renewed {
   bool cancel_requested = false;  ///< The job shall stop.
 };
 
+/// E10. A step of a schedule along its ticks.
+struct Firing {
+  std::string schedule;
+  /// Up to where the caller knows it settled; none: it has no record yet.
+  std::optional<Timestamp> after;
+  Timestamp until;  ///< Later than `after`: up to here it is settled from now on.
+  /// Put as a new run of its task, whose tick is `until`. None: no tick fires, those up to `until`
+  /// are passed over.
+  std::optional<engine::Job> job;
+};
+
+/// What became of a firing.
+struct Fired {
+  bool applied = false;            ///< False: somebody else settled the schedule; nothing changed.
+  std::optional<engine::Job> job;  ///< The run that was put.
+};
+
+/// What is kept of a schedule.
+struct ScheduleRecord {
+  std::string name;
+  Timestamp settled_until;             ///< Ticks up to here were fired or passed over.
+  std::optional<Timestamp> last_tick;  ///< The last that fired, and its job; none: none has.
+  std::string last_job_id;
+};
+
+/// Which jobs are to expire.
+struct ExpiryFilter {
+  std::string export_name;
+  engine::JobState state = engine::JobState::kSucceeded;  ///< A final one.
+  Timestamp ended_before;                                 ///< Job::finished_at is earlier.
+  Timestamp begun_before;  ///< Nobody has begun, or taken over, their expiry since.
+};
+
 /// The source of truth for jobs and chunks. Every write is conditional on a state or a fencing
 /// token and touches at most 100 items (docs/adr/0003), so that SQL databases and DynamoDB can both
 /// carry it. A lease whose time has passed is still held while nobody has taken it over: the newest
@@ -181,6 +214,7 @@ class JobStore {
   ///   kProcessing, when its plan stands: dead chunks (all of them) are pending with no attempts,
   ///     succeeded ones stay; none may be open, then finalizing is what is left;
   ///   kInitializing, when it has no chunks: planning starts over.
+  /// kConflict too once its expiry was begun: what it had staged is gone, or going.
   virtual Result<engine::Job> Redrive(std::string_view job_id, std::string_view actor) = 0;
 
   /// E7. How many jobs of its group stand before this one; 0 for one that is not pending.
@@ -194,6 +228,27 @@ class JobStore {
   /// Groups that have jobs pending that nothing has touched since `before`, in order of their
   /// names.
   virtual Result<std::vector<std::string>> WaitingGroups(Timestamp before) = 0;
+
+  /// E10. Settles a schedule up to `firing.until` and puts its job, both or neither, provided that
+  /// its record says `firing.after`: of any number of processes that saw a tick come, one fires it.
+  /// Durable on return. kInvalidArgument unless `until` is later than `after`.
+  virtual Result<Fired> Fire(const Firing& firing) = 0;
+
+  /// All schedules that were ever settled, in order of their names.
+  virtual Result<std::vector<ScheduleRecord>> Schedules() = 0;
+
+  /// E11. Jobs whose expiry has not ended, those that ended longest ago first.
+  virtual Result<std::vector<engine::Job>> Expirable(const ExpiryFilter& filter, size_t limit) = 0;
+
+  /// Begins the expiry of a final job, or takes it over; `objects` and `bytes` of the first
+  /// beginning stand. kConflict unless the job is as `seen` (state, finished_at, expiry), or when
+  /// its expiry has ended. Durable on return.
+  virtual Result<engine::Job> BeginExpiry(const engine::Job& seen, int64_t objects,
+                                          int64_t bytes) = 0;
+
+  /// Everything that was to be removed is. Repeatable: the first end stands. kConflict unless
+  /// begun.
+  virtual Result<engine::Job> EndExpiry(std::string_view job_id) = 0;
 };
 
 }  // namespace spillway::store

@@ -176,4 +176,32 @@ Result<std::vector<std::string>> FaultyStore::WaitingGroups(Timestamp before) {
   return process_.Call("", "", [&] { return store_.WaitingGroups(before); });
 }
 
+Result<store::Fired> FaultyStore::Fire(const store::Firing& firing) {
+  return process_.Call("fire", firing.schedule, [&] { return store_.Fire(firing); });
+}
+
+Result<std::vector<store::ScheduleRecord>> FaultyStore::Schedules() {
+  return process_.Call("", "", [&] { return store_.Schedules(); });
+}
+
+Result<std::vector<Job>> FaultyStore::Expirable(const store::ExpiryFilter& filter, size_t limit) {
+  return process_.Call("", "", [&] { return store_.Expirable(filter, limit); });
+}
+
+Result<Job> FaultyStore::BeginExpiry(const Job& seen, int64_t objects, int64_t bytes) {
+  return process_.Call("begin expiry", seen.id, [&] {
+    auto job = store_.BeginExpiry(seen, objects, bytes);
+    if (job.has_value()) invariants_.JobChanged(seen.id);
+    return job;
+  });
+}
+
+Result<Job> FaultyStore::EndExpiry(std::string_view job_id) {
+  return process_.Call("end expiry", job_id, [&] {
+    auto job = store_.EndExpiry(job_id);
+    if (job.has_value()) invariants_.JobChanged(job_id);
+    return job;
+  });
+}
+
 }  // namespace spillway::simulation

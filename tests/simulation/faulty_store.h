@@ -38,6 +38,12 @@ class FaultyStore final : public store::JobStore {
   Result<int64_t> CountAhead(std::string_view job_id) override;
   Result<std::vector<engine::Job>> Stalled(Timestamp before, size_t limit) override;
   Result<std::vector<std::string>> WaitingGroups(Timestamp before) override;
+  Result<store::Fired> Fire(const store::Firing& firing) override;
+  Result<std::vector<store::ScheduleRecord>> Schedules() override;
+  Result<std::vector<engine::Job>> Expirable(const store::ExpiryFilter& filter,
+                                             size_t limit) override;
+  Result<engine::Job> BeginExpiry(const engine::Job& seen, int64_t objects, int64_t bytes) override;
+  Result<engine::Job> EndExpiry(std::string_view job_id) override;
 
  private:
   JobStore& store_;

@@ -76,6 +76,15 @@ class ForwardingStore : public store::JobStore {
   Result<std::vector<std::string>> WaitingGroups(Timestamp before) override {
     return store_.WaitingGroups(before);
   }
+  Result<store::Fired> Fire(const store::Firing& firing) override { return store_.Fire(firing); }
+  Result<std::vector<store::ScheduleRecord>> Schedules() override { return store_.Schedules(); }
+  Result<std::vector<Job>> Expirable(const store::ExpiryFilter& filter, size_t limit) override {
+    return store_.Expirable(filter, limit);
+  }
+  Result<Job> BeginExpiry(const Job& seen, int64_t objects, int64_t bytes) override {
+    return store_.BeginExpiry(seen, objects, bytes);
+  }
+  Result<Job> EndExpiry(std::string_view job_id) override { return store_.EndExpiry(job_id); }
 
  protected:
   JobStore& store_;

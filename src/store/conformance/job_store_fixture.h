@@ -194,6 +194,29 @@ class JobStoreConformance : public testing::TestWithParam<StoreUnderTest> {
             .cause = "the disk is full"};
   }
 
+  engine::Job Succeeded(std::string task) {
+    return Must(store_->Update(Decided(std::move(task)), {.state = engine::JobState::kSucceeded}));
+  }
+
+  engine::Job Failed(std::string task) {
+    const engine::Job job = Processing(std::move(task));
+    return Must(store_->Update(Hold(job.id), ToFailed()));
+  }
+
+  std::vector<std::string> Expirable(Timestamp ended_before, Timestamp begun_before,
+                                     engine::JobState state = engine::JobState::kSucceeded,
+                                     size_t limit = 10) {
+    std::vector<std::string> ids;
+    for (const engine::Job& job : Must(Another()->Expirable({.export_name = "messages",
+                                                             .state = state,
+                                                             .ended_before = ended_before,
+                                                             .begun_before = begun_before},
+                                                            limit))) {
+      ids.push_back(job.id);
+    }
+    return ids;
+  }
+
   ManualClock clock_;
   StoreOpener open_ = GetParam().make_state();
   std::shared_ptr<JobStore> store_ = open_(clock_);

@@ -247,6 +247,53 @@ TEST_P(JobStoreConformance, OneOfManyRacingRedrivesWins) {
   EXPECT_EQ(Must(store_->History(job.id)).size(), 4U);
 }
 
+TEST_P(JobStoreConformance, RacingFiringsFireEachTickOnce) {
+  constexpr int kTicks = 5;
+  for (const bool shared : kSharedAndOwn) {
+    const std::string schedule = shared ? "shared" : "own";
+    const Timestamp start = clock_.Now();
+    Must(store_->Fire({.schedule = schedule, .until = start}));
+    std::atomic<int> fired = 0;
+    Race(6).Run(SPILLWAY_OPEN(shared), [&](int, JobStore& store) {
+      for (int tick = 0; tick < kTicks; ++tick) {
+        const Timestamp after = start + std::chrono::seconds(tick);
+        const Fired answer = Must(store.Fire({.schedule = schedule,
+                                              .after = after,
+                                              .until = after + std::chrono::seconds(1),
+                                              .job = Request(schedule)}));
+        fired += answer.applied ? 1 : 0;
+        EXPECT_EQ(answer.applied, answer.job.has_value());
+      }
+    });
+    EXPECT_EQ(fired, kTicks);
+    EXPECT_EQ(Must(store_->Get(schedule + "-5")).run, kTicks);
+    EXPECT_EQ(CodeOf(store_->Get(schedule + "-6")), "not_found");
+  }
+}
+
+TEST_P(JobStoreConformance, RacingFirstLooksBeginAScheduleOnce) {
+  std::atomic<int> begun = 0;
+  Race(6).Run(SPILLWAY_OPEN(false), [&](int, JobStore& store) {
+    begun += Must(store.Fire({.schedule = "nightly", .until = clock_.Now()})).applied ? 1 : 0;
+  });
+  EXPECT_EQ(begun, 1);
+}
+
+TEST_P(JobStoreConformance, ARedriveRacesAnExpiry) {
+  for (int round = 0; round < 20; ++round) {
+    const Job job = Failed("task" + std::to_string(round));
+    std::atomic<int> won = 0;
+    Race(4).Run(SPILLWAY_OPEN(false), [&](int thread, JobStore& store) {
+      const bool redrives = thread % 2 == 0;
+      won += redrives ? store.Redrive(job.id, "ada").has_value()
+                      : store.BeginExpiry(job, 1, 10).has_value();
+    });
+    EXPECT_EQ(won, 1);
+    const Job after = Must(store_->Get(job.id));
+    EXPECT_EQ(after.state == engine::JobState::kPending, !after.expiry.has_value());
+  }
+}
+
 #undef SPILLWAY_OPEN
 
 }  // namespace spillway::store

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,7 +36,14 @@ class MemoryDatabase {
     int64_t receive_count = 0;
   };
 
+  struct ScheduleEntry {
+    Timestamp settled_until;
+    std::optional<Timestamp> last_tick;
+    std::string last_job_id;
+  };
+
   std::mutex mutex_;
+  std::map<std::string, ScheduleEntry, std::less<>> schedules_;
   std::deque<JobEntry> jobs_;  ///< In the order of their creation.
   std::map<std::string, JobEntry*, std::less<>> jobs_by_id_;
   std::map<int64_t, MessageEntry> messages_;

@@ -25,6 +25,11 @@ class MemoryStore final : public JobStore {
   Result<int64_t> CountAhead(std::string_view job_id) override;
   Result<std::vector<engine::Job>> Stalled(Timestamp before, size_t limit) override;
   Result<std::vector<std::string>> WaitingGroups(Timestamp before) override;
+  Result<Fired> Fire(const Firing& firing) override;
+  Result<std::vector<ScheduleRecord>> Schedules() override;
+  Result<std::vector<engine::Job>> Expirable(const ExpiryFilter& filter, size_t limit) override;
+  Result<engine::Job> BeginExpiry(const engine::Job& seen, int64_t objects, int64_t bytes) override;
+  Result<engine::Job> EndExpiry(std::string_view job_id) override;
 
   Result<> AddChunks(const engine::Lease& lease, std::span<const NewChunk> chunks) override;
   Result<std::vector<Claim>> ClaimChunks(std::span<const ChunkRef> refs, std::string_view owner,
@@ -40,6 +45,8 @@ class MemoryStore final : public JobStore {
   using Entry = MemoryDatabase::JobEntry;
 
   Result<Entry*> Find(std::string_view job_id);
+  const engine::Job* Latest(std::string_view task_id);
+  engine::Job PutRun(const engine::Job& job);
   Result<> Move(Entry& entry, engine::Job& job, engine::JobState to, std::string_view actor,
                 std::string_view cause);
   Claim ClaimChunk(const ChunkRef& ref, std::string_view owner, std::chrono::milliseconds duration);

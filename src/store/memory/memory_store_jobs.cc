@@ -18,6 +18,8 @@ using engine::JobState;
 /// The actor of what no person asked for.
 constexpr std::string_view kEngine = "spillway";
 
+constexpr std::string_view kExpired = "what it had staged has expired; run the export anew";
+
 Result<> Require(bool holds, const Job& job, std::string_view refusal) {
   if (holds) return {};
   return Fail(ErrorCode::kConflict, "job " + job.id + ": " + std::string(refusal));
@@ -114,15 +116,24 @@ Result<> MemoryStore::Move(Entry& entry, Job& job, JobState to, std::string_view
   return {};
 }
 
-Result<Created> MemoryStore::Create(const Job& job, bool fresh) {
-  std::lock_guard lock(database_.mutex_);
+const Job* MemoryStore::Latest(std::string_view task_id) {
   const Job* latest = nullptr;
   for (const Entry& entry : database_.jobs_) {
-    if (entry.job.task_id == job.task_id) latest = &entry.job;
+    if (entry.job.task_id == task_id) latest = &entry.job;
   }
+  return latest;
+}
+
+Result<Created> MemoryStore::Create(const Job& job, bool fresh) {
+  std::lock_guard lock(database_.mutex_);
+  const Job* latest = Latest(job.task_id);
   if (latest != nullptr && latest->stands() && !fresh)
     return Created{.job = *latest, .created = false};
+  return Created{.job = PutRun(job), .created = true};
+}
 
+Job MemoryStore::PutRun(const Job& job) {
+  const Job* latest = Latest(job.task_id);
   Job made{.task_id = job.task_id,
            .run = latest == nullptr ? 1 : latest->run + 1,
            .export_name = job.export_name,
@@ -142,7 +153,7 @@ Result<Created> MemoryStore::Create(const Job& job, bool fresh) {
                            .actor = made.requested_by,
                            .cause = "requested"});
   database_.jobs_by_id_[made.id] = &entry;
-  return Created{.job = std::move(made), .created = true};
+  return made;
 }
 
 Result<Job> MemoryStore::Get(std::string_view job_id) {
@@ -271,6 +282,7 @@ Result<Job> MemoryStore::Redrive(std::string_view job_id, std::string_view actor
   Job& job = entry.job;
   TRY(Require(job.state == JobState::kFailed, job,
               "is " + std::string(Name(job.state)) + "; only failed jobs can be redriven"));
+  TRY(Require(!job.expiry, job, kExpired));
   TRY(Move(entry, job, JobState::kPending, actor, "redrive"));
   job.started_at = job.finished_at = job.cancel_requested_at = std::nullopt;
   job.failure.reset();

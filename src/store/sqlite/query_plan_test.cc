@@ -57,6 +57,10 @@ class QueryPlanTest : public testing::Test {
                                                  .kind = fails ? Kind::kDead : Kind::kSucceeded,
                                                  .failure = Error{.message = "broken"}}}));
     }
+    const Timestamp now = clock_.Now();
+    ASSERT_TRUE(store_.Fire({.schedule = task, .until = now}));
+    ASSERT_TRUE(store_.Fire(
+        {.schedule = task, .after = now, .until = now + std::chrono::seconds(1), .job = request}));
     if (!fails) return;
     ASSERT_TRUE(store_.Update(
         lease, {.state = engine::JobState::kFailed, .failure = Error{.message = "broken"}}));
@@ -74,6 +78,16 @@ class QueryPlanTest : public testing::Test {
     ASSERT_TRUE(store_.Stalled(clock_.Now(), 10));
     ASSERT_TRUE(store_.WaitingGroups(clock_.Now()));
     ASSERT_TRUE(store_.CountAhead(id));
+    const Timestamp later = clock_.Now() + std::chrono::seconds(1);
+    for (const auto state : {engine::JobState::kFailed, engine::JobState::kCancelled}) {
+      const auto jobs =
+          store_.Expirable({.state = state, .ended_before = later, .begun_before = later}, 10);
+      ASSERT_TRUE(jobs);
+      for (const engine::Job& job : *jobs) {
+        ASSERT_TRUE(store_.BeginExpiry(job, 1, 1));
+        ASSERT_TRUE(store_.EndExpiry(job.id));
+      }
+    }
     ASSERT_TRUE(store_.List({}, "", 10));
     ASSERT_TRUE(store_.List({.export_name = "e"}, "", 10));
     ASSERT_TRUE(store_.List({.tenant = "t"}, "", 10));

@@ -23,6 +23,15 @@ std::optional<Error> ReadFailure(Query& row) {
   return failure;
 }
 
+std::optional<engine::Expiry> ReadExpiry(Query& row) {
+  const std::optional<Timestamp> begun_at = row.TimeOrNull();
+  engine::Expiry expiry{.objects = row.Integer(), .bytes = row.Integer()};
+  expiry.ended_at = row.TimeOrNull();
+  if (!begun_at) return std::nullopt;
+  expiry.begun_at = *begun_at;
+  return expiry;
+}
+
 }  // namespace
 
 Result<JobRow> ReadJob(Query& row) {
@@ -59,6 +68,7 @@ Result<JobRow> ReadJob(Query& row) {
   job.lease_owner = row.Text();
   job.lease_token = row.Integer();
   job.lease_expires_at = row.Time();
+  job.expiry = ReadExpiry(row);
   read.number = row.Integer();
   return read;
 }
@@ -87,6 +97,32 @@ Result<JobRow> FindJob(Connection& connection, std::string_view job_id) {
                 fmt::format("no job {}; `spillway jobs list` shows those there are", job_id));
   }
   return ReadJob(row);
+}
+
+Result<std::optional<engine::Job>> LatestRun(Connection& connection, std::string_view task_id) {
+  Query latest(connection, SPILLWAY_SELECT_JOB "WHERE task_id = ? ORDER BY run DESC LIMIT 1",
+               task_id);
+  if (!TRY(latest.Next())) return std::nullopt;
+  return TRY(ReadJob(latest)).job;
+}
+
+Result<JobRow> PutRun(Connection& connection, const engine::Job& job, int64_t run, Timestamp now) {
+  const std::string id = fmt::format("{}-{}", job.task_id, run);
+  TRY(Query(connection,
+            "INSERT INTO jobs (id, task_id, run, export_name, recipe, tenant, job_group, "
+            "requested_by, state, phase, "
+            "created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'pending', "
+            "'initializing', ?9, ?9)",
+            id, job.task_id, run, job.export_name, job.recipe, job.tenant, job.group,
+            job.requested_by, now)
+          .Run());
+  const int64_t number = sqlite3_last_insert_rowid(connection.handle());
+  TRY(Query(connection, "INSERT INTO job_documents (job, parameters) VALUES (?, ?)", number,
+            job.parameters)
+          .Run());
+  TRY(Record(connection, number, std::nullopt, engine::JobState::kPending, now, job.requested_by,
+             "requested"));
+  return FindJob(connection, id);
 }
 
 Result<> Save(Connection& connection, const JobRow& row) {

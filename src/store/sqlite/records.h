@@ -19,7 +19,8 @@ namespace spillway::store {
   "chunks_succeeded, chunks_dead, planned, written, excluded, failed, bytes, attempts, plan, "  \
   "outcome, "                                                                                   \
   "failure_code, failure_message, failure_retryable, failure_retry_after_ms, lease_owner, "     \
-  "lease_token, lease_expires_at, number FROM jobs JOIN job_documents ON job = number "
+  "lease_token, lease_expires_at, expiry_begun_at, expiry_objects, expiry_bytes, "              \
+  "expiry_ended_at, number FROM jobs JOIN job_documents ON job = number "
 
 /// Begins a SELECT whose rows ReadChunk reads, of one job.
 #define SPILLWAY_SELECT_CHUNK                                                              \
@@ -39,7 +40,12 @@ Result<engine::Chunk> ReadChunk(Query& row, std::string_view job_id);
 /// kNotFound, in one clear line, when there is none.
 Result<JobRow> FindJob(Connection& connection, std::string_view job_id);
 
-/// Writes everything about a job that may change, except its documents.
+Result<std::optional<engine::Job>> LatestRun(Connection& connection, std::string_view task_id);
+
+/// Puts a pending job, the given run of its task.
+Result<JobRow> PutRun(Connection& connection, const engine::Job& job, int64_t run, Timestamp now);
+
+/// Writes everything about a job that may change, except its documents and its expiry.
 Result<> Save(Connection& connection, const JobRow& row);
 
 /// Moves the job in memory, and records the step. kConflict for an illegal one.

@@ -15,19 +15,23 @@ using engine::JobState;
 constexpr std::array kStates = {JobState::kPending, JobState::kProcessing, JobState::kSucceeded,
                                 JobState::kFailed, JobState::kCancelled};
 
-/// A legal row in each state; the chunks of the one in processing are 0 pending, 1 leased, 2
-/// succeeded, 3 dead.
+/// A legal row in each state, and two failed jobs in expiry; the chunks of the one in processing
+/// are 0 pending, 1 leased, 2 succeeded, 3 dead.
 constexpr std::string_view kRows = R"sql(
   INSERT INTO jobs (id, task_id, run, export_name, recipe, tenant, job_group, requested_by, state, phase, created_at,
     updated_at)
   SELECT value, value, 1, 'e', 'r', 't', 'g', 'ada', 'pending', 'initializing', 1, 1
-  FROM json_each('["pending", "processing", "succeeded", "failed", "cancelled"]');
+  FROM json_each('["pending", "processing", "succeeded", "failed", "cancelled", "expiring", "expired"]');
   INSERT INTO job_documents (job, parameters) SELECT number, '{}' FROM jobs;
   INSERT INTO transitions SELECT number, 1, NULL, 'pending', 1, 'ada', 'requested' FROM jobs;
   UPDATE jobs SET state = 'processing', started_at = 2, lease_token = 3
-    WHERE id IN ('processing', 'succeeded', 'failed');
+    WHERE id IN ('processing', 'succeeded', 'failed', 'expiring', 'expired');
   UPDATE jobs SET state = 'cancelled', cancel_requested_at = 2, finished_at = 2 WHERE id = 'cancelled';
-  UPDATE jobs SET state = 'failed', finished_at = 3, failure_code = 'internal' WHERE id = 'failed';
+  UPDATE jobs SET state = 'failed', finished_at = 3, failure_code = 'internal'
+    WHERE id IN ('failed', 'expiring', 'expired');
+  UPDATE jobs SET expiry_begun_at = 4, expiry_objects = 2, expiry_bytes = 20 WHERE id IN ('expiring', 'expired');
+  UPDATE jobs SET expiry_ended_at = 5 WHERE id = 'expired';
+  INSERT INTO schedules VALUES ('nightly', 7, NULL, NULL);
   UPDATE jobs SET phase = 'completed', planned = 7, written = 7 WHERE id = 'succeeded';
   UPDATE jobs SET state = 'succeeded', finished_at = 3 WHERE id = 'succeeded';
   UPDATE jobs SET phase = 'processing', chunks_total = 4 WHERE id = 'processing';
@@ -151,14 +155,30 @@ TEST_F(SchemaTest, RefusesWhatMayNotHappen) {
        "requested_by, state, phase, "
        "created_at, updated_at, started_at, finished_at, cancel_requested_at, '', '', 0, 0, 0, 0, "
        "0, 0, 0, 0, 0, NULL, '', "
-       "0, NULL, '', 0, 0 FROM jobs WHERE id = 'pending'",
+       "0, NULL, '', 0, 0, NULL, 0, 0, NULL FROM jobs WHERE id = 'pending'",
        "invalid_argument"},
       {"INSERT INTO jobs SELECT 99, 'x', 'x', 1, export_name, recipe, tenant, job_group, "
        "requested_by, state, phase, "
        "created_at, updated_at, started_at, finished_at, cancel_requested_at, '', '', 0, 0, 0, 0, "
        "0, 0, 0, 0, 0, NULL, '', "
-       "0, NULL, '', 0, 0 FROM jobs WHERE id = 'processing'",
+       "0, NULL, '', 0, 0, NULL, 0, 0, NULL FROM jobs WHERE id = 'processing'",
        "conflict"},
+
+      {"INSERT INTO schedules VALUES ('weekly', 1, 1, NULL)", "invalid_argument"},
+      {"UPDATE schedules SET settled_until = 7", "conflict"},
+      {"UPDATE schedules SET settled_until = 6", "conflict"},
+      {"DELETE FROM schedules", "conflict"},
+      {"UPDATE jobs SET expiry_begun_at = 9 WHERE id = 'processing'", "invalid_argument"},
+      {"UPDATE jobs SET expiry_ended_at = 9 WHERE id = 'succeeded'", "invalid_argument"},
+      {"UPDATE jobs SET expiry_begun_at = 9, expiry_objects = -1 WHERE id = 'failed'",
+       "invalid_argument"},
+      {"UPDATE jobs SET expiry_begun_at = 9, written = 8 WHERE id = 'succeeded'", "conflict"},
+      {"UPDATE jobs SET expiry_begun_at = NULL WHERE id = 'expiring'", "conflict"},
+      {"UPDATE jobs SET expiry_bytes = 9 WHERE id = 'expiring'", "conflict"},
+      {"UPDATE jobs SET expiry_begun_at = 9 WHERE id = 'expired'", "conflict"},
+      {"UPDATE jobs SET state = 'pending', phase = 'initializing', finished_at = NULL, "
+       "started_at = NULL, failure_code = NULL WHERE id = 'expiring'",
+       "invalid_argument"},
   };
   for (const auto& [sql, code] : refusals) EXPECT_EQ(Try(sql), code) << sql;
 }
@@ -171,6 +191,10 @@ TEST_F(SchemaTest, AllowsWhatMay) {
            "UPDATE jobs SET state = 'pending', phase = 'initializing', finished_at = NULL, "
            "started_at = NULL, "
            "failure_code = NULL WHERE id = 'failed'",
+           "UPDATE jobs SET expiry_begun_at = 9, expiry_objects = 1 WHERE id = 'succeeded'",
+           "UPDATE jobs SET expiry_begun_at = 9 WHERE id = 'expiring'",
+           "UPDATE jobs SET expiry_ended_at = 9 WHERE id = 'expiring'",
+           "UPDATE schedules SET settled_until = 8",
            "UPDATE job_documents SET plan = 'x' WHERE job = 2",
            "UPDATE chunks SET state = 'leased', lease_owner = 'w', lease_token = 1 WHERE "
            "chunk_index = 0",

@@ -25,6 +25,11 @@ class SqliteStore final : public JobStore {
   Result<int64_t> CountAhead(std::string_view job_id) override;
   Result<std::vector<engine::Job>> Stalled(Timestamp before, size_t limit) override;
   Result<std::vector<std::string>> WaitingGroups(Timestamp before) override;
+  Result<Fired> Fire(const Firing& firing) override;
+  Result<std::vector<ScheduleRecord>> Schedules() override;
+  Result<std::vector<engine::Job>> Expirable(const ExpiryFilter& filter, size_t limit) override;
+  Result<engine::Job> BeginExpiry(const engine::Job& seen, int64_t objects, int64_t bytes) override;
+  Result<engine::Job> EndExpiry(std::string_view job_id) override;
 
   Result<> AddChunks(const engine::Lease& lease, std::span<const NewChunk> chunks) override;
   Result<std::vector<Claim>> ClaimChunks(std::span<const ChunkRef> refs, std::string_view owner,

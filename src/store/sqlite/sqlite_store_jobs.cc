@@ -179,6 +179,7 @@ Result<Job> SqliteStore::Redrive(std::string_view job_id, std::string_view actor
     Job& job = row.job;
     TRY(Require(job.state == JobState::kFailed, job,
                 fmt::format("is {}; only failed jobs can be redriven", engine::Name(job.state))));
+    TRY(Require(!job.expiry, job, "what it had staged has expired; run the export anew"));
     TRY(Move(connection, row, JobState::kPending, clock_.Now(), actor, "redrive"));
     job.started_at = job.finished_at = std::nullopt;
     job.failure.reset();

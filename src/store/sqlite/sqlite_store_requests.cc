@@ -38,33 +38,12 @@ Result<Cursor> ReadCursor(std::string_view text) {
 
 Result<Created> SqliteStore::Create(const Job& job, bool fresh) {
   return database_.Write(Durability::kDisk, [&](Connection& connection) -> Result<Created> {
-    int64_t run = 1;
-    {
-      Query latest(connection, SPILLWAY_SELECT_JOB "WHERE task_id = ? ORDER BY run DESC LIMIT 1",
-                   job.task_id);
-      if (TRY(latest.Next())) {
-        JobRow row = TRY(ReadJob(latest));
-        if (row.job.stands() && !fresh) return Created{.job = std::move(row.job), .created = false};
-        run = row.job.run + 1;
-      }
+    std::optional<Job> latest = TRY(LatestRun(connection, job.task_id));
+    if (latest && latest->stands() && !fresh) {
+      return Created{.job = *std::move(latest), .created = false};
     }
-    const std::string id = fmt::format("{}-{}", job.task_id, run);
-    const Timestamp now = clock_.Now();
-    TRY(Query(connection,
-              "INSERT INTO jobs (id, task_id, run, export_name, recipe, tenant, job_group, "
-              "requested_by, state, phase, "
-              "created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'pending', "
-              "'initializing', ?9, ?9)",
-              id, job.task_id, run, job.export_name, job.recipe, job.tenant, job.group,
-              job.requested_by, now)
-            .Run());
-    const int64_t number = sqlite3_last_insert_rowid(connection.handle());
-    TRY(Query(connection, "INSERT INTO job_documents (job, parameters) VALUES (?, ?)", number,
-              job.parameters)
-            .Run());
-    TRY(Record(connection, number, std::nullopt, JobState::kPending, now, job.requested_by,
-               "requested"));
-    return Created{.job = TRY(FindJob(connection, id)).job, .created = true};
+    const int64_t run = latest ? latest->run + 1 : 1;
+    return Created{.job = TRY(PutRun(connection, job, run, clock_.Now())).job, .created = true};
   });
 }
 
