@@ -26,20 +26,43 @@ std::string SignatureOf(const engine::Verification& found) {
          " as its signer, which was not checked (--key with that key's public file does)";
 }
 
+/// A store that holds an export's files, and where in it the manifest's directory is.
+struct Delivered {
+  std::unique_ptr<storage::ObjectStore> store;
+  std::string directory;
+};
+
+Result<Delivered> Open(std::filesystem::path directory) {
+  Delivered delivered{.store = TRY(storage::LocalStore::OpenExisting(directory.string()))};
+  const engine::Manifest manifest = TRY(engine::ReadManifest(*delivered.store, ""));
+  if (manifest.levels_up == 0) return delivered;
+  directory = std::filesystem::absolute(directory).lexically_normal();
+  if (!directory.has_filename()) directory = directory.parent_path();
+  std::filesystem::path below;
+  for (int level = 0; level < manifest.levels_up && directory.has_relative_path(); ++level) {
+    below = below.empty() ? directory.filename() : directory.filename() / below;
+    directory = directory.parent_path();
+  }
+  delivered.store = TRY(storage::LocalStore::OpenExisting(directory.string()));
+  delivered.directory = below.string();
+  return delivered;
+}
+
 Outcome VerifyExport(const Invocation& invocation, const VerifyFlags& flags) {
   std::filesystem::path directory = flags.export_directory;
   if (directory.filename() == engine::Manifest::kName) directory = directory.parent_path();
   std::optional<VerifyingKey> key;
   if (!flags.key.empty()) key = TRY(VerifyingKey::Load(flags.key));
-  const auto store =
-      TRY(storage::LocalStore::OpenExisting(directory.empty() ? "." : directory.string()));
+  const Delivered delivered = TRY(Open(directory.empty() ? "." : directory));
   ProgressBar bar("verifying", "bytes");
   int64_t checked = 0;
-  const engine::Verification found = TRY(engine::Verify(
-      *store, "", key.has_value() ? &*key : nullptr, [&](uint64_t bytes, uint64_t total) {
-        checked += static_cast<int64_t>(bytes);
-        if (!invocation.quiet) bar.Show(checked, static_cast<int64_t>(total), "");
-      }));
+  const engine::Verification found =
+      TRY(engine::Verify(*delivered.store, delivered.directory, key.has_value() ? &*key : nullptr,
+                         [&](uint64_t bytes, uint64_t total) {
+                           checked += static_cast<int64_t>(bytes);
+                           if (!invocation.quiet)
+                             bar.Show(checked, static_cast<int64_t>(total), "");
+                         }));
   bar.Clear();
   const engine::Counts& counts = found.manifest.counts;
   const bool good = found.problems.empty();

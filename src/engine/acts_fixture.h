@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/digest.h"
 #include "base/log.h"
 #include "base/manual_clock.h"
 #include "engine/engine.h"
@@ -26,8 +27,9 @@ class LinesRecipe final : public recipe::Recipe {
 
   int chunks = 3;
   int64_t rows = 2;
-  int64_t planned_more = 0;   ///< By the plan than by its chunks.
-  bool drops_a_part = false;  ///< On assembling.
+  int64_t planned_more = 0;        ///< By the plan than by its chunks.
+  bool drops_a_part = false;       ///< On assembling.
+  bool publishes_at_once = false;  ///< An item of one file a chunk, instead of parts.
   std::optional<Error> no_destination;
   std::function<Result<>(const Chunk&)> before_chunk = [](const Chunk&) { return Result<>(); };
   std::function<Result<>()> before_plan = [] { return Result<>(); };
@@ -51,6 +53,7 @@ class LinesRecipe final : public recipe::Recipe {
   Result<recipe::ChunkResult> Process(const Job& /*job*/, const Chunk& chunk, Staging& staging,
                                       std::stop_token stop) const override {
     TRY(before_chunk(chunk));
+    if (publishes_at_once) return PublishItem(chunk);
     PartWriter part = staging.NewPart("lines.txt", chunk.index, PartOrder::kInTurn);
     for (int64_t row = 0; row < rows; ++row) {
       part.buffer().Append("chunk " + std::to_string(chunk.index) + "\n");
@@ -64,11 +67,26 @@ class LinesRecipe final : public recipe::Recipe {
     TRY(before_assembly());
     if (drops_a_part) parts.pop_back();
     recipe::Assembly assembly;
+    if (publishes_at_once) return assembly;
     assembly.files.push_back({.name = "lines.txt", .parts = std::move(parts)});
     return assembly;
   }
 
  private:
+  Result<recipe::ChunkResult> PublishItem(const Chunk& chunk) const {
+    const std::string key = "items/" + std::to_string(chunk.index) + ".txt";
+    const std::string text = "item\nof two lines\n";
+    const storage::NewObject object{key, std::as_bytes(std::span(text))};
+    TRY(store_.PutMany({&object, 1})[0]);
+    recipe::ChunkResult result{.counts = {.planned = rows, .written = 1, .excluded = rows - 1}};
+    result.published.push_back({.item = std::to_string(chunk.index),
+                                .key = key,
+                                .rows = 2,
+                                .bytes = text.size(),
+                                .sha256 = ToHex(Sha256Of(text))});
+    return result;
+  }
+
   storage::ObjectStore& store_;
 };
 

@@ -34,6 +34,27 @@ TEST_F(ActsTest, AJobIsCarriedFromRequestToManifest) {
   EXPECT_EQ(*queue_.Depth(), 0);
 }
 
+TEST_F(ActsTest, FilesThatChunksPutInPlaceAreListedByItem) {
+  lines_->publishes_at_once = true;
+  const std::string job_id = Submit();
+  WorkOff();
+  const auto job = store_.Get(job_id);
+  ASSERT_EQ(job->state, JobState::kSucceeded) << job->failure.value_or(Error{}).message;
+  EXPECT_EQ(job->counts,
+            (Counts{.planned = 6, .written = 3, .excluded = 3, .failed = 0, .bytes = 54}));
+  EXPECT_THAT(Keys("items/"), ElementsAre("items/0.txt", "items/1.txt", "items/2.txt"));
+  const auto found = Verify(objects_, "out/" + job_id, nullptr, {});
+  ASSERT_TRUE(found.has_value()) << found.error().message;
+  EXPECT_THAT(found->problems, IsEmpty());
+  EXPECT_EQ(found->manifest.levels_up, 2);
+  ASSERT_EQ(found->manifest.files.size(), 3U);
+  EXPECT_EQ(found->manifest.files[1].name, "items/1.txt");
+  EXPECT_EQ(found->manifest.files[1].item, "1");
+  ASSERT_TRUE(objects_.Remove("items/1.txt"));
+  EXPECT_THAT(Verify(objects_, "out/" + job_id, nullptr, {})->problems,
+              ElementsAre("items/1.txt: is missing"));
+}
+
 TEST_F(ActsTest, AJobWithoutChunksSucceedsToo) {
   lines_->chunks = 0;
   const std::string job_id = Submit();

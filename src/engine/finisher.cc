@@ -23,6 +23,7 @@ constexpr size_t kDeadListed = 10;
 struct Harvest {
   Counts counts;
   std::vector<recipe::Part> parts;
+  std::vector<recipe::PublishedFile> published;
   std::vector<recipe::ErrorRecord> errors;
 };
 
@@ -46,6 +47,7 @@ Result<Harvest> Gather(Context& context, const HeldJob& held) {
       recipe::ChunkResult result = TRY(recipe::ChunkResultFromJson(chunk.result));
       harvest.counts += result.counts;
       std::ranges::move(result.parts, std::back_inserter(harvest.parts));
+      std::ranges::move(result.published, std::back_inserter(harvest.published));
       std::ranges::move(result.errors, std::back_inserter(harvest.errors));
     }
   }
@@ -138,7 +140,8 @@ Result<> Reconcile(const Job& job, const Counts& counts) {
 
 Manifest Describe(Context& context, const Job& job, const Counts& counts,
                   std::vector<recipe::ErrorRecord> errors,
-                  const std::vector<recipe::OutputFile>& files) {
+                  const std::vector<recipe::OutputFile>& files,
+                  std::vector<recipe::PublishedFile> published, std::string_view directory) {
   Manifest manifest{.job_id = job.id,
                     .export_name = job.export_name,
                     .recipe = job.recipe,
@@ -162,6 +165,18 @@ Manifest Describe(Context& context, const Job& job, const Counts& counts,
       described.bytes += part.bytes;
       described.rows += part.rows;
     }
+  }
+  if (published.empty()) return manifest;
+  // Their names start at the root of the store.
+  manifest.levels_up = 1 + static_cast<int>(std::ranges::count(directory, '/'));
+  for (recipe::PublishedFile& file : published) {
+    ManifestFile& described = manifest.files.emplace_back();
+    described.name = std::move(file.key);
+    described.item = std::move(file.item);
+    described.bytes = file.bytes;
+    described.rows = file.rows;
+    described.parts.push_back(
+        {.bytes = file.bytes, .rows = file.rows, .sha256 = std::move(file.sha256)});
   }
   return manifest;
 }
@@ -190,6 +205,9 @@ Result<Job> Decide(Context& context, const HeldJob& held, const recipe::Recipe& 
       std::ranges::copy(part.ranges, std::back_inserter(published.ranges));
     }
   }
+  for (const recipe::PublishedFile& file : harvest.published) {
+    counts.bytes += static_cast<int64_t>(file.bytes);
+  }
   TRY(Reconcile(held.job, counts));
   TRY(CheckRows(assembly, counts));
   TRY(GoesOn(held.stop()));
@@ -197,7 +215,8 @@ Result<Job> Decide(Context& context, const HeldJob& held, const recipe::Recipe& 
 
   std::ranges::move(assembly.errors, std::back_inserter(harvest.errors));
   outcome.manifest =
-      ToJson(Describe(context, held.job, counts, std::move(harvest.errors), assembly.files));
+      ToJson(Describe(context, held.job, counts, std::move(harvest.errors), assembly.files,
+                      std::move(harvest.published), destination.directory));
   if (context.signing_key != nullptr)
     outcome.signature = context.signing_key->Sign(outcome.manifest);
   const std::string outcome_key =

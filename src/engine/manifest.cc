@@ -1,6 +1,7 @@
 #include "engine/manifest.h"
 
 #include <algorithm>
+#include <set>
 
 #include <nlohmann/json.hpp>
 
@@ -27,8 +28,10 @@ Json FileToJson(const ManifestFile& file) {
                      {"rows", part.rows},
                      {"sha256", part.sha256}});
   }
-  return {
+  Json json = {
       {"name", file.name}, {"bytes", file.bytes}, {"rows", file.rows}, {"parts", std::move(parts)}};
+  if (!file.item.empty()) json["item"] = file.item;
+  return json;
 }
 
 Json ErrorsToJson(const std::vector<recipe::ErrorRecord>& errors) {
@@ -58,6 +61,7 @@ Integer Count(const Json& json, const char* name) {
 
 ManifestFile FileFromJson(const Json& json) {
   ManifestFile file{.name = json.at("name").get<std::string>(),
+                    .item = json.value("item", ""),
                     .bytes = Count<uint64_t>(json, "bytes"),
                     .rows = Count<int64_t>(json, "rows"),
                     .parts = {}};
@@ -93,6 +97,7 @@ Manifest Parse(std::string_view text) {
                      .excluded = Count<int64_t>(counts, "excluded"),
                      .failed = Count<int64_t>(counts, "failed"),
                      .bytes = Count<int64_t>(counts, "bytes")};
+  if (json.contains("levels_up")) manifest.levels_up = Count<int>(json, "levels_up");
   for (const Json& file : json.at("files")) manifest.files.push_back(FileFromJson(file));
   for (const Json& error : json.at("errors")) {
     manifest.errors.push_back({.key = error.at("key").get<std::string>(),
@@ -119,7 +124,12 @@ Result<> CheckSums(const Manifest& manifest) {
   if (!manifest.counts.Reconciled()) return Corrupt("does not reconcile");
   int64_t rows = 0;
   uint64_t bytes = 0;
+  std::set<std::string_view> items;
   for (const ManifestFile& file : manifest.files) {
+    if (file.item.empty() != manifest.files.front().item.empty()) {
+      return Corrupt("counts items in some files and rows in others");
+    }
+    items.insert(file.item);
     if (!IsInside(file.name)) return Corrupt("names a file outside its directory");
     uint64_t offset = 0;
     int64_t part_rows = 0;
@@ -139,8 +149,10 @@ Result<> CheckSums(const Manifest& manifest) {
     if (rows > kCountMax || bytes > kCountMax) return Corrupt("counts more than there can be");
   }
   // Without files, what was written were actions.
-  const bool rows_fit = manifest.files.empty() || rows == manifest.counts.written;
-  if (!rows_fit || static_cast<int64_t>(bytes) != manifest.counts.bytes) {
+  const bool counts_items = !manifest.files.empty() && !manifest.files.front().item.empty();
+  const int64_t written = counts_items ? static_cast<int64_t>(items.size()) : rows;
+  const bool fits = manifest.files.empty() || written == manifest.counts.written;
+  if (!fits || static_cast<int64_t>(bytes) != manifest.counts.bytes) {
     return Corrupt("has files that do not add up to its counts");
   }
   return {};
@@ -194,25 +206,26 @@ std::string ToJson(const Manifest& manifest) {
   Json files = Json::array();
   for (const ManifestFile& file : manifest.files) files.push_back(FileToJson(file));
   const Counts& counts = manifest.counts;
-  const Json json = {{"spillway_manifest", Manifest::kVersion},
-                     {"job",
-                      {{"id", manifest.job_id},
-                       {"export", manifest.export_name},
-                       {"recipe", manifest.recipe},
-                       {"tenant", manifest.tenant},
-                       {"requested_by", manifest.requested_by},
-                       {"created_at", FormatTimestamp(manifest.created_at)},
-                       {"finished_at", FormatTimestamp(manifest.finished_at)},
-                       {"parameters", embedded(manifest.parameters)}}},
-                     {"counts",
-                      {{"planned", counts.planned},
-                       {"written", counts.written},
-                       {"excluded", counts.excluded},
-                       {"failed", counts.failed},
-                       {"bytes", counts.bytes}}},
-                     {"source", embedded(manifest.source)},
-                     {"files", std::move(files)},
-                     {"errors", ErrorsToJson(manifest.errors)}};
+  Json json = {{"spillway_manifest", Manifest::kVersion},
+               {"job",
+                {{"id", manifest.job_id},
+                 {"export", manifest.export_name},
+                 {"recipe", manifest.recipe},
+                 {"tenant", manifest.tenant},
+                 {"requested_by", manifest.requested_by},
+                 {"created_at", FormatTimestamp(manifest.created_at)},
+                 {"finished_at", FormatTimestamp(manifest.finished_at)},
+                 {"parameters", embedded(manifest.parameters)}}},
+               {"counts",
+                {{"planned", counts.planned},
+                 {"written", counts.written},
+                 {"excluded", counts.excluded},
+                 {"failed", counts.failed},
+                 {"bytes", counts.bytes}}},
+               {"source", embedded(manifest.source)},
+               {"files", std::move(files)},
+               {"errors", ErrorsToJson(manifest.errors)}};
+  if (manifest.levels_up > 0) json["levels_up"] = manifest.levels_up;
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -224,6 +237,24 @@ Result<Manifest> ManifestFromJson(std::string_view json) {
   } catch (const std::exception& broken) {
     return Corrupt(std::string("does not read: ") + broken.what());
   }
+}
+
+Result<Manifest> ReadManifest(storage::ObjectStore& store, std::string_view directory) {
+  const std::string base = directory.empty() ? "" : std::string(directory) + "/";
+  return ManifestFromJson(TRY(ReadWhole(store, base + std::string(Manifest::kName))));
+}
+
+Result<std::string> BaseOf(const Manifest& manifest, std::string_view directory) {
+  for (int level = 0; level < manifest.levels_up; ++level) {
+    if (directory.empty()) {
+      return Fail(ErrorCode::kInvalidArgument,
+                  "the files of this manifest start " + std::to_string(manifest.levels_up) +
+                      " directories above it; verify it where it was delivered");
+    }
+    const size_t slash = directory.rfind('/');
+    directory = directory.substr(0, slash == std::string_view::npos ? 0 : slash);
+  }
+  return std::string(directory);
 }
 
 Result<Verification> Verify(storage::ObjectStore& store, std::string_view directory,
@@ -251,8 +282,9 @@ Result<Verification> Verify(storage::ObjectStore& store, std::string_view direct
   const auto checked = [&](uint64_t bytes) {
     if (progress) progress(bytes, total);
   };
+  const std::string files_base = TRY(BaseOf(found.manifest, directory));
   for (const ManifestFile& file : found.manifest.files) {
-    TRY(CheckFile(store, directory, file, checked, found.problems));
+    TRY(CheckFile(store, files_base, file, checked, found.problems));
   }
   return found;
 }

@@ -30,7 +30,8 @@ struct ManifestPart {
 
 /// A published file. Its parts cover it, one behind the other.
 struct ManifestFile {
-  std::string name;  ///< Relative to the manifest.
+  std::string name;  ///< Relative to the manifest's directory, or above it: see levels_up.
+  std::string item;  ///< Of the job's counts, where it counts items; else empty.
   uint64_t bytes = 0;
   int64_t rows = 0;
   std::vector<ManifestPart> parts;
@@ -51,7 +52,9 @@ struct Manifest {
   std::string source;      ///< JSON: snapshot and plan, as the recipe recorded them.
   Timestamp created_at;
   Timestamp finished_at;
+  /// Of rows; or of items, where every file says which it belongs to.
   Counts counts;
+  int levels_up = 0;  ///< From the manifest's directory to the one where the files' names start.
   std::vector<ManifestFile> files;
   std::vector<recipe::ErrorRecord> errors;  ///< What was excluded or failed, and why.
 };
@@ -73,7 +76,14 @@ struct Verification {
 
 using Progress = std::function<void(uint64_t bytes, uint64_t total)>;
 
-/// Checks a delivered export without anything but its directory: signature (with `key`, where
+/// The manifest that a directory of a store has.
+Result<Manifest> ReadManifest(storage::ObjectStore& store, std::string_view directory);
+
+/// The directory where the names of a manifest's files start; kInvalidArgument where there are not
+/// so many levels.
+Result<std::string> BaseOf(const Manifest& manifest, std::string_view directory);
+
+/// Checks a delivered export without anything but its files: signature (with `key`, where
 /// given; a signature is then required), sizes and every digest. Errors are those of reading;
 /// `progress` hears of bytes just checked, and of how many there are.
 Result<Verification> Verify(storage::ObjectStore& store, std::string_view directory,

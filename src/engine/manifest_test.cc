@@ -104,6 +104,29 @@ TEST(Manifest, WhatDoesNotAddUpIsRefused) {
   }
 }
 
+TEST(Manifest, CountsItemsWhereItsFilesNameThem) {
+  Manifest manifest = MakeManifest();
+  manifest.files[0].item = "a";
+  manifest.files.push_back(manifest.files[0]);
+  manifest.files[1].name = "messages.csv.gz";
+  manifest.counts = {.planned = 1, .written = 1, .bytes = 28};
+  manifest.errors.clear();
+  manifest.levels_up = 1;
+  const Result<Manifest> read = ManifestFromJson(ToJson(manifest));
+  ASSERT_TRUE(read.has_value()) << read.error().message;
+  EXPECT_EQ(read->files[1].item, "a");
+  EXPECT_EQ(BaseOf(*read, "manifests/task-1").value(), "manifests");
+  EXPECT_EQ(BaseOf(*read, "task-1").value(), "");
+  EXPECT_FALSE(BaseOf(*read, "").has_value());
+
+  manifest.files[1].item = "b";
+  EXPECT_FALSE(ManifestFromJson(ToJson(manifest)).has_value()) << "two items, but one counted";
+  manifest.counts = {.planned = 2, .written = 2, .bytes = 28};
+  EXPECT_TRUE(ManifestFromJson(ToJson(manifest)).has_value());
+  manifest.files[1].item = "";
+  EXPECT_FALSE(ManifestFromJson(ToJson(manifest)).has_value()) << "rows and items mixed";
+}
+
 TEST(Manifest, NamesStayBelowItsDirectory) {
   for (const char* name : {"", "/etc/passwd", "..", "../x", "a/../../x", "a//b", "a/./b", "a/"}) {
     ordered_json json = ordered_json::parse(ToJson(MakeManifest()));

@@ -40,10 +40,23 @@ struct ErrorRecord {
   std::string message;
 };
 
-/// What a chunk came to: files in the making, actions counted, or both.
+/// A file that the chunk has put in its place itself, because each stands for its own: the job's
+/// end publishes nothing more than the manifest that lists it. Several files may belong to one of
+/// the items that the job counts.
+struct PublishedFile {
+  std::string item;
+  std::string key;  ///< In the destination's store; not relative to the job's directory.
+  int64_t rows = 0;
+  uint64_t bytes = 0;
+  std::string sha256;  ///< Hexadecimal, over the whole file.
+};
+
+/// What a chunk came to: files in the making or in their place, actions counted, or both. Where
+/// files are published by chunks, all of the job's are, and it counts items instead of rows.
 struct ChunkResult {
   engine::Counts counts;
   std::vector<Part> parts;
+  std::vector<PublishedFile> published;
   std::vector<ErrorRecord> errors;
 };
 

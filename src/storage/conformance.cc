@@ -130,6 +130,36 @@ TEST_P(ObjectStoreConformance, CreatesAndRemovesInOneFolderAtOnce) {
   EXPECT_THAT(Keys(*store_), testing::IsEmpty());
 }
 
+TEST_P(ObjectStoreConformance, PutsManyAtOnce) {
+  Put(*store_, "days/3/file", "an older one");
+  std::vector<std::string> texts;
+  for (int i = 0; i < 300; ++i) texts.push_back("text " + std::to_string(i * i));
+  std::vector<NewObject> objects;
+  for (int i = 0; i < 300; ++i) {
+    objects.push_back({"days/" + std::to_string(i) + "/file", BytesOf(texts[i])});
+  }
+  const auto put = store_->PutMany(objects);
+  ASSERT_EQ(put.size(), objects.size());
+  for (int i = 0; i < 300; ++i) {
+    ASSERT_TRUE(put[i]) << put[i].error().message;
+    EXPECT_EQ(put[i]->key, objects[i].key);
+    EXPECT_EQ(put[i]->bytes, texts[i].size());
+    EXPECT_EQ(Get(*store_, objects[i].key), texts[i]);
+  }
+  EXPECT_EQ(Keys(*store_, ".spillway/"), std::vector<std::string>{});
+}
+
+TEST_P(ObjectStoreConformance, OneOfManyThatCannotBePutHindersNoOther) {
+  std::vector<NewObject> objects;
+  for (const char* key : {"a", "b/../c", "d", "e", "f", "g"})
+    objects.push_back({key, BytesOf("x")});
+  const auto put = store_->PutMany(objects);
+  ASSERT_EQ(put.size(), objects.size());
+  EXPECT_THAT(put[1], FailsWith(ErrorCode::kInvalidArgument));
+  EXPECT_EQ(Keys(*store_), (std::vector<std::string>{"a", "d", "e", "f", "g"}));
+  EXPECT_TRUE(store_->PutMany({}).empty());
+}
+
 TEST_P(ObjectStoreConformance, ReadsAnyPart) {
   Put(*store_, "digits", "0123456789");
   auto reader = store_->Open("digits");

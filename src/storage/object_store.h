@@ -33,6 +33,12 @@ struct ObjectRange {
   bool operator==(const ObjectRange&) const = default;
 };
 
+/// A small object, whole in memory.
+struct NewObject {
+  std::string key;
+  Bytes bytes;
+};
+
 /// Whether Create may take the place of an object that is there.
 enum class Overwrite { kNever, kAllowed };
 
@@ -76,6 +82,11 @@ class ObjectStore {
 
   virtual Result<std::unique_ptr<ObjectWriter>> Create(std::string_view key,
                                                        Overwrite overwrite) = 0;
+
+  /// Puts small objects, each durable and visible at once and whole, in the place of what is there.
+  /// Answers in order: what happens to one is no matter to the others. This one puts one after the
+  /// other; stores override it that are quicker with many at once.
+  virtual std::vector<Result<ObjectInfo>> PutMany(std::span<const NewObject> objects);
 
   /// kNotFound when there is none.
   virtual Result<std::unique_ptr<ObjectReader>> Open(std::string_view key) = 0;

@@ -59,7 +59,7 @@ Result<bool> MoveStage(const DirectoryTree& tree, AppendFile& file,
   TRY(RequireHeld(whole, std::min(bytes, appended.value_or(bytes)), tree));
   TRY(file.Truncate(whole.bytes));
   TRY(file.Sync());
-  if (auto moved = MoveDurably(tree, whole.key, key, Overwrite::kAllowed); !moved) {
+  if (auto moved = Move(tree, whole.key, key, Overwrite::kAllowed, Durably::kNow); !moved) {
     if (moved.error() == ENOENT) return false;
     return std::unexpected(PathError(moved.error(), "write", tree.Show(key)));
   }

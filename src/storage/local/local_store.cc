@@ -14,6 +14,7 @@
 #include "storage/local/compose.h"
 #include "storage/local/directory_listing.h"
 #include "storage/local/path_error.h"
+#include "storage/local/put_many.h"
 #include "storage/local/temporary_file.h"
 
 namespace spillway::storage {
@@ -130,6 +131,10 @@ Result<std::unique_ptr<ObjectWriter>> LocalStore::Create(std::string_view key,
   }
   return std::make_unique<LocalWriter>(TRY(TemporaryFile::Create(tree_, key)), std::string(key),
                                        overwrite);
+}
+
+std::vector<Result<ObjectInfo>> LocalStore::PutMany(std::span<const NewObject> objects) {
+  return PutManyFiles(tree_, objects);
 }
 
 Result<std::unique_ptr<ObjectReader>> LocalStore::Open(std::string_view key) {

@@ -37,6 +37,7 @@ class LocalStore final : public ObjectStore {
   static Result<std::unique_ptr<LocalStore>> OpenOrCreate(const std::string& root);
 
   Result<std::unique_ptr<ObjectWriter>> Create(std::string_view key, Overwrite overwrite) override;
+  std::vector<Result<ObjectInfo>> PutMany(std::span<const NewObject> objects) override;
   Result<std::unique_ptr<ObjectReader>> Open(std::string_view key) override;
   Result<std::optional<ObjectInfo>> Head(std::string_view key) override;
   Result<std::vector<ObjectInfo>> List(std::string_view prefix, std::string_view start_after,

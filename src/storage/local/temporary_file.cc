@@ -68,26 +68,28 @@ TemporaryFile::~TemporaryFile() {
   tree_->Prune(path_);
 }
 
-Result<ObjectInfo> TemporaryFile::Publish(std::string_view key, Overwrite overwrite) {
-  TRY(file_.Sync());
+Result<ObjectInfo> TemporaryFile::Publish(std::string_view key, Overwrite overwrite,
+                                          Durably durably) {
+  if (durably == Durably::kNow) TRY(file_.Sync());
   struct stat status;
   if (fstat(file_.fd(), &status) != 0)
     return std::unexpected(PathError(errno, "read", file_.shown()));
-  if (auto moved = MoveDurably(*tree_, path_, key, overwrite); !moved) {
+  if (auto moved = Move(*tree_, path_, key, overwrite, durably); !moved) {
     return std::unexpected(PathError(moved.error(), "write", file_.shown()));
   }
   return ObjectInfo{std::string(key), file_.size(), ModifiedOf(status)};
 }
 
-DirectoryTree::Outcome<void> MoveDurably(const DirectoryTree& tree, std::string_view from,
-                                         std::string_view key, Overwrite overwrite) {
+DirectoryTree::Outcome<void> Move(const DirectoryTree& tree, std::string_view from,
+                                  std::string_view key, Overwrite overwrite, Durably durably) {
+  const bool now = durably == Durably::kNow;
   for (int attempt = 0;; ++attempt) {
     const auto source = tree.Locate(from, Missing::kFail);
     if (!source) return std::unexpected(source.error());
-    const auto target = tree.Locate(key, Missing::kCreateDurable);
+    const auto target = tree.Locate(key, now ? Missing::kCreateDurable : Missing::kCreate);
     if (!target) return std::unexpected(target.error());
     if (Rename(*source, *target, overwrite) == 0) {
-      if (fsync(target->directory.get()) != 0) return std::unexpected(errno);
+      if (now && fsync(target->directory.get()) != 0) return std::unexpected(errno);
       return {};
     }
     const int reason = errno;

@@ -13,6 +13,10 @@ namespace spillway::storage {
 /// Where unfinished objects stand in a local store.
 inline constexpr std::string_view kTemporaryPrefix = ".spillway/tmp/";
 
+/// Who makes a published file survive a loss of power: Publish itself, or its caller for many files
+/// together.
+enum class Durably { kNow, kLater };
+
 /// A file on its way under its final name; without Publish it goes with its owner. It is locked
 /// (flock) while its owner lives, so that RemoveAbandonedFiles can tell what a killed process left.
 class TemporaryFile {
@@ -26,8 +30,10 @@ class TemporaryFile {
   /// Its errors name the final key.
   AppendFile& file() { return file_; }
 
-  /// Makes the bytes and the name durable and puts them under `key`, atomically.
-  Result<ObjectInfo> Publish(std::string_view key, Overwrite overwrite);
+  /// Puts the bytes under `key`, atomically, and makes both durable, unless somebody has made the
+  /// bytes durable and sees to the name.
+  Result<ObjectInfo> Publish(std::string_view key, Overwrite overwrite,
+                             Durably durably = Durably::kNow);
 
  private:
   TemporaryFile(const DirectoryTree& tree, std::string path, AppendFile file)
@@ -38,10 +44,9 @@ class TemporaryFile {
   AppendFile file_;
 };
 
-/// Moves `from` to `key` and makes that durable; ENOENT when `from` is gone, EEXIST for a taken
-/// key.
-DirectoryTree::Outcome<void> MoveDurably(const DirectoryTree& tree, std::string_view from,
-                                         std::string_view key, Overwrite overwrite);
+/// Moves `from` to `key`; ENOENT when `from` is gone, EEXIST for a taken key.
+DirectoryTree::Outcome<void> Move(const DirectoryTree& tree, std::string_view from,
+                                  std::string_view key, Overwrite overwrite, Durably durably);
 
 /// Removes temporary files whose owners died. What cannot be removed stays for the next time.
 void RemoveAbandonedFiles(const DirectoryTree& tree);
