@@ -77,7 +77,8 @@ class LinesRecipe final : public recipe::Recipe {
     const std::string key = "items/" + std::to_string(chunk.index) + ".txt";
     const std::string text = "item\nof two lines\n";
     const storage::NewObject object{key, std::as_bytes(std::span(text))};
-    TRY(store_.PutMany({&object, 1})[0]);
+    const auto put = store_.PutMany({&object, 1});
+    if (!put[0].has_value()) return std::unexpected(put[0].error());
     recipe::ChunkResult result{.counts = {.planned = rows, .written = 1, .excluded = rows - 1}};
     result.published.push_back({.item = std::to_string(chunk.index),
                                 .key = key,
