@@ -1,0 +1,151 @@
+#include "source/postgres/query_reader.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace spillway::postgres_source {
+namespace {
+
+using postgres::Connection;
+using postgres::Rows;
+using postgres::Transaction;
+
+constexpr std::string_view kQueryCanceled = "57014";
+constexpr uint32_t kInet = 869;
+constexpr std::string_view kReadOnlyTransaction = "25006";
+
+/// A column as PostgreSQL's output of its type would spell it.
+std::string AsText(const Column& column, const std::string& name) {
+  // The cast of inet appends "/32", which its output does not.
+  return column.type == kInet ? "abbrev(" + name + ")" : name + "::text";
+}
+
+/// The statement that COPY runs: with what has no encoding here as text.
+std::string WithText(const std::string& select, const std::vector<Column>& columns) {
+  bool any = false;
+  std::string list;
+  std::string names;
+  for (size_t i = 0; i < columns.size(); ++i) {
+    const std::string_view separator = i == 0 ? "" : ", ";
+    const std::string name = fmt::format("c{}", i);
+    any |= columns[i].cast_to_text;
+    names += fmt::format("{}{}", separator, name);
+    list +=
+        fmt::format("{}{}", separator, columns[i].cast_to_text ? AsText(columns[i], name) : name);
+  }
+  if (!any) return select;
+  return fmt::format("SELECT {} FROM (\n{}\n) AS q({})", list, select, names);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<QueryReader>> QueryReader::Open(const ReadOptions& options,
+                                                       std::stop_token stop) {
+  auto connection = TRY(Connection::Open(options.address, {}, stop));
+  auto transaction =
+      TRY(Transaction::Begin(*connection, "ISOLATION LEVEL REPEATABLE READ READ ONLY"));
+  if (!options.snapshot.empty()) {
+    const std::string snapshot = TRY(connection->QuoteLiteral(options.snapshot));
+    auto taken = connection->Execute("SET TRANSACTION SNAPSHOT " + snapshot, {}, stop);
+    if (!taken.has_value() && !connection->sqlstate().empty()) {
+      return Fail(ErrorCode::kConflict,
+                  connection->server() +
+                      ": the snapshot that the export was planned with is gone, because the "
+                      "process or the connection that held it ended; run the export anew");
+    }
+    TRY(std::move(taken));
+  }
+  std::unique_ptr<QueryReader> reader(
+      new QueryReader(std::move(connection), std::move(transaction)));
+  TRY(reader->Set(options, std::move(stop)));
+  return reader;
+}
+
+Result<> QueryReader::Set(const ReadOptions& options, std::stop_token stop) {
+  // Locally to the transaction, as the session may be PgBouncer's.
+  const Rows set = TRY(Execute(
+      "SELECT set_config('statement_timeout', $1, true), set_config('TimeZone', $2, true),"
+      " set_config('IntervalStyle', 'iso_8601', true), set_config('DateStyle', 'ISO, YMD', true),"
+      " set_config('extra_float_digits', '1', true), set_config('bytea_output', 'hex', true),"
+      " set_config('client_encoding', 'UTF8', true),"
+      " set_config('idle_in_transaction_session_timeout', '0', true),"
+      " current_setting('server_encoding')",
+      {options.statement_timeout.count(), options.time_zone}, stop));
+  ascii_ = set.Text(0, 8) == "SQL_ASCII";
+  return {};
+}
+
+std::unexpected<Error> QueryReader::Failed(Error error) {
+  usable_ = false;
+  if (error.code == ErrorCode::kCancelled) return std::unexpected(std::move(error));
+  const std::string& sqlstate = connection_->sqlstate();
+  if (sqlstate == kQueryCanceled) {
+    return Fail(ErrorCode::kOutOfSpace,
+                connection_->server() +
+                    ": a statement took longer than statement_timeout allows, or an administrator "
+                    "cancelled it; raise statement_timeout, or let the export read less");
+  }
+  if (sqlstate == kReadOnlyTransaction) {
+    return Fail(ErrorCode::kInvalidArgument,
+                connection_->server() + ": the query writes, and exports only read");
+  }
+  return std::unexpected(std::move(error));
+}
+
+Result<Rows> QueryReader::Execute(const std::string& sql,
+                                  std::initializer_list<postgres::Parameter> parameters,
+                                  std::stop_token stop) {
+  Result<Rows> rows = connection_->Execute(sql, parameters, std::move(stop));
+  if (!rows.has_value()) return Failed(std::move(rows).error());
+  return rows;
+}
+
+Result<std::vector<Column>> QueryReader::Describe(const std::string& select, std::stop_token stop) {
+  const Rows shape =
+      TRY(Execute(fmt::format("SELECT * FROM (\n{}\n) AS q LIMIT 0", select), {}, stop));
+  std::vector<int64_t> types;
+  std::vector<int64_t> modifiers;
+  for (int i = 0; i < shape.columns(); ++i) {
+    types.push_back(shape.ColumnType(i));
+    modifiers.push_back(shape.ColumnModifier(i));
+  }
+  const Rows names = TRY(Execute(
+      "SELECT format_type(type, modifier), (SELECT typtype = 'e' FROM pg_type WHERE oid = type)"
+      " FROM unnest($1::oid[], $2::int4[]) WITH ORDINALITY AS u(type, modifier, position)"
+      " ORDER BY position",
+      {std::span<const int64_t>(types), std::span<const int64_t>(modifiers)}, stop));
+  std::vector<Column> columns;
+  for (int i = 0; i < shape.columns(); ++i) {
+    columns.push_back(ColumnOf(std::string(shape.ColumnName(i)), shape.ColumnType(i),
+                               shape.ColumnModifier(i), std::string(names.Text(i, 0)),
+                               names.Boolean(i, 1)));
+  }
+  if (columns.empty()) return Fail(ErrorCode::kInvalidArgument, "the query has no columns");
+  return columns;
+}
+
+Result<int64_t> QueryReader::Read(const std::string& select, const std::vector<Column>& columns,
+                                  const CopyDecoder::Consume& consume, std::stop_token stop) {
+  CopyDecoder decoder(columns, {.check_text = ascii_}, consume);
+  const auto decode = [&](std::span<const std::byte> bytes) {
+    return decoder.Append({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  };
+  Result<int64_t> copied = connection_->CopyOut(
+      fmt::format("COPY (\n{}\n) TO STDOUT (FORMAT binary)", WithText(select, columns)), decode,
+      std::move(stop));
+  if (!copied.has_value()) return Failed(std::move(copied).error());
+  TRY(decoder.Finish());
+  if (*copied != decoder.rows()) {
+    return Fail(ErrorCode::kCorrupt, fmt::format("{}: sent {} rows, of which {} arrived",
+                                                 connection_->server(), *copied, decoder.rows()));
+  }
+  return copied;
+}
+
+Result<std::string> QueryReader::ExportSnapshot() {
+  const Rows name = TRY(Execute("SELECT pg_export_snapshot()"));
+  return std::string(name.Text(0, 0));
+}
+
+}  // namespace spillway::postgres_source

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "postgres/connection.h"
+#include "postgres/transaction.h"
+#include "source/postgres/column.h"
+#include "source/postgres/copy_decoder.h"
+
+namespace spillway::postgres_source {
+
+struct ReadOptions {
+  std::string address;                             ///< As postgres::Connection::Open takes it.
+  std::chrono::milliseconds statement_timeout{0};  ///< For each statement; 0: none.
+  std::string time_zone = "UTC";  ///< The session's, for what a query itself makes of times.
+  std::string snapshot;           ///< Another reader's ExportSnapshot(); empty: a new one.
+};
+
+/// A session that reads: one read-only transaction with one snapshot, for as long as the reader
+/// lives. Whatever is read through it, and through others opened with its exported snapshot, is the
+/// database at one instant. Works on replicas, and behind PgBouncer in transaction mode. Used by
+/// one thread at a time.
+///
+/// Errors are those of postgres::Connection, except: kConflict when the snapshot is gone;
+/// kInvalidArgument for statements that write; kOutOfSpace when statement_timeout ends a statement.
+/// After an error that a server sent, only opening another reader helps. A stop ends any call
+/// within a tenth of a second with kCancelled.
+class QueryReader {
+ public:
+  static Result<std::unique_ptr<QueryReader>> Open(const ReadOptions& options,
+                                                   std::stop_token stop = {});
+
+  /// The columns of a SELECT, without running it.
+  Result<std::vector<Column>> Describe(const std::string& select, std::stop_token stop = {});
+
+  /// Runs a SELECT whose columns are those, and hands its rows out in order as record batches, as
+  /// DecodeOptions says. Returns how many the server counted, which is how many were handed out.
+  /// Errors also as CopyDecoder's, and of `consume`.
+  Result<int64_t> Read(const std::string& select, const std::vector<Column>& columns,
+                       const CopyDecoder::Consume& consume, std::stop_token stop = {});
+
+  /// Runs another statement within the snapshot.
+  Result<postgres::Rows> Execute(const std::string& sql,
+                                 std::initializer_list<postgres::Parameter> parameters = {},
+                                 std::stop_token stop = {});
+
+  /// The snapshot's name for ReadOptions. It ends with this reader, or its connection.
+  Result<std::string> ExportSnapshot();
+
+  const postgres::Connection& connection() const { return *connection_; }
+
+  /// Whether the transaction goes on: nothing failed so far.
+  bool usable() const { return usable_; }
+
+ private:
+  QueryReader(std::unique_ptr<postgres::Connection> connection, postgres::Transaction transaction)
+      : connection_(std::move(connection)), transaction_(std::move(transaction)) {}
+
+  Result<> Set(const ReadOptions& options, std::stop_token stop);
+  /// The error as users of a read should see it.
+  std::unexpected<Error> Failed(Error error);
+
+  std::unique_ptr<postgres::Connection> connection_;
+  postgres::Transaction transaction_;
+  bool ascii_ = false;  ///< The database's encoding is SQL_ASCII.
+  bool usable_ = true;
+};
+
+}  // namespace spillway::postgres_source
