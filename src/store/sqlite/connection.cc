@@ -125,6 +125,24 @@ Error Connection::LastError() const {
                  sqlite3_errmsg(handle_.get()), path_.string(), busy_timeout_);
 }
 
+std::unique_ptr<sql::Cursor> Connection::Begin(std::string_view sql,
+                                               std::span<const sql::Value> values) {
+  return std::make_unique<Query>(*this, sql, values);
+}
+
+Query::Query(Connection& connection, std::string_view sql, std::span<const sql::Value> values)
+    : connection_(connection), statement_(connection.Prepare(sql)) {
+  for (const sql::Value& value : values) {
+    if (value.is_null()) {
+      Bind(std::nullopt);
+    } else if (value.is_text()) {
+      Bind(value.text());
+    } else {
+      Bind(value.integer());
+    }
+  }
+}
+
 Query::~Query() {
   if (statement_ != nullptr) sqlite3_reset(statement_);
 }
@@ -170,12 +188,6 @@ std::string_view Query::Text() {
   const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column_));
   const int bytes = sqlite3_column_bytes(statement_, column_++);
   return text == nullptr ? std::string_view() : std::string_view(text, bytes);
-}
-
-std::optional<Timestamp> Query::TimeOrNull() {
-  if (!IsNull()) return Time();
-  ++column_;
-  return std::nullopt;
 }
 
 std::optional<int64_t> Query::IntegerOrNull() {

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "store/sql/session.h"
 
 namespace spillway::store {
 
@@ -21,7 +22,7 @@ namespace spillway::store {
 /// SQLite's codes become: BUSY kUnavailable (retryable), after waiting for other processes; FULL
 /// kOutOfSpace; CORRUPT and NOTADB kCorrupt; a trigger's refusal kConflict; a CHECK's
 /// kInvalidArgument.
-class Connection {
+class Connection final : public sql::Session {
  public:
   enum class Mode { kReadWrite, kReadOnly };
 
@@ -35,6 +36,11 @@ class Connection {
 
   /// False once SQLite itself has rolled a transaction back, as it does after some errors.
   bool InTransaction() const { return sqlite3_get_autocommit(handle_.get()) == 0; }
+
+  std::unique_ptr<sql::Cursor> Begin(std::string_view sql,
+                                     std::span<const sql::Value> values) override;
+  /// A write transaction has the whole file.
+  Result<> Take(sql::Turn, std::string_view) override { return {}; }
 
   sqlite3* handle() { return handle_.get(); }
 
@@ -68,7 +74,7 @@ class Connection {
 
 /// One run of a statement of a connection, which keeps it prepared. Two runs of the same text must
 /// not overlap. Binding errors wait until Next or Run.
-class Query {
+class Query final : public sql::Cursor {
  public:
   /// `sql` must live as long as the connection (a literal); `values` are bound in order: integers,
   /// text, Timestamp, or an optional of them.
@@ -77,23 +83,19 @@ class Query {
       : connection_(connection), statement_(connection.Prepare(sql)) {
     (Bind(values), ...);
   }
-  ~Query();
+  Query(Connection& connection, std::string_view sql, std::span<const sql::Value> values);
+  ~Query() override;
   Query(const Query&) = delete;
   Query& operator=(const Query&) = delete;
 
-  /// Steps to the next row; false after the last.
-  Result<bool> Next();
+  Result<bool> Next() override;
 
-  /// Steps to the end; returns how many rows the statement inserted, updated or deleted.
-  Result<int64_t> Run();
+  Result<int64_t> Run() override;
 
-  /// The next column of the row. Text lives until the next step.
-  int64_t Integer() { return sqlite3_column_int64(statement_, column_++); }
-  std::string_view Text();
-  Timestamp Time() { return Timestamp(std::chrono::microseconds(Integer())); }
-  std::optional<Timestamp> TimeOrNull();
-  std::optional<int64_t> IntegerOrNull();
-  std::optional<std::string_view> TextOrNull();
+  int64_t Integer() override { return sqlite3_column_int64(statement_, column_++); }
+  std::string_view Text() override;
+  std::optional<int64_t> IntegerOrNull() override;
+  std::optional<std::string_view> TextOrNull() override;
 
  private:
   void Bind(int64_t value);

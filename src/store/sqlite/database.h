@@ -17,12 +17,7 @@
 
 namespace spillway::store {
 
-/// What a transaction must survive once its call has returned. Either way transactions are atomic,
-/// and a lost one takes all later ones with it, never an earlier one.
-enum class Durability {
-  kProcess,  ///< The end of this process; a loss of power may undo it.
-  kDisk,     ///< Loss of power.
-};
+using sql::Durability;
 
 /// One SQLite file (WAL), shared by any number of threads and processes. Writes that come together
 /// are committed together: whoever finds nobody committing runs all waiting ones in one

@@ -1,49 +1,30 @@
 #pragma once
 
 #include "base/clock.h"
-#include "store/job_store.h"
+#include "store/sql/sql_store.h"
 #include "store/sqlite/database.h"
 
 namespace spillway::store {
 
 /// Jobs and chunks in one SQLite file. `database` and `clock` outlive the store.
-class SqliteStore final : public JobStore {
+class SqliteStore final : public sql::SqlStore {
  public:
-  SqliteStore(Database& database, Clock& clock) : database_(database), clock_(clock) {}
+  SqliteStore(Database& database, Clock& clock) : SqlStore(clock), database_(database) {}
 
-  Result<Created> Create(const engine::Job& job, bool fresh) override;
-  Result<engine::Job> Get(std::string_view job_id) override;
-  Result<JobPage> List(const JobFilter& filter, std::string_view cursor, size_t limit) override;
-  Result<std::vector<engine::Transition>> History(std::string_view job_id) override;
-  Result<std::optional<engine::Job>> Admit(std::string_view group, int64_t parallel_max) override;
-  Result<engine::Job> AcquireJob(std::string_view job_id, std::string_view owner,
-                                 std::chrono::milliseconds duration) override;
-  Result<engine::Job> Update(const engine::Lease& lease, const JobUpdate& update) override;
-  Result<engine::Job> RequestCancel(std::string_view job_id, std::string_view actor,
-                                    std::string_view cause) override;
-  Result<engine::Job> Redrive(std::string_view job_id, std::string_view actor) override;
-  Result<int64_t> CountAhead(std::string_view job_id) override;
-  Result<std::vector<engine::Job>> Stalled(Timestamp before, size_t limit) override;
-  Result<std::vector<std::string>> WaitingGroups(Timestamp before) override;
-  Result<Fired> Fire(const Firing& firing) override;
-  Result<std::vector<ScheduleRecord>> Schedules() override;
-  Result<std::vector<engine::Job>> Expirable(const ExpiryFilter& filter, size_t limit) override;
-  Result<engine::Job> BeginExpiry(const engine::Job& seen, int64_t objects, int64_t bytes) override;
-  Result<engine::Job> EndExpiry(std::string_view job_id) override;
-
-  Result<> AddChunks(const engine::Lease& lease, std::span<const NewChunk> chunks) override;
   Result<std::vector<Claim>> ClaimChunks(std::span<const ChunkRef> refs, std::string_view owner,
                                          std::chrono::milliseconds duration) override;
   Result<std::vector<Settled>> Settle(std::span<const Settlement> settlements) override;
   Result<std::vector<Renewed>> Renew(std::span<const engine::Lease> leases,
                                      std::chrono::milliseconds duration) override;
-  Result<std::vector<engine::Chunk>> ListChunks(std::string_view job_id,
-                                                std::optional<engine::ChunkState> state,
-                                                int64_t after, size_t limit) override;
 
  private:
+  Result<> Transact(sql::Durability durability, const Act& act) override {
+    return database_.Write(durability, act);
+  }
+  Result<> Look(const Act& act) override { return database_.Read(act); }
+  Result<> PutChunks(sql::Session& session, int64_t job, std::span<const NewChunk> chunks) override;
+
   Database& database_;
-  Clock& clock_;
 };
 
 }  // namespace spillway::store

@@ -4,7 +4,8 @@
 
 #include <fmt/format.h>
 
-#include "store/sqlite/records.h"
+#include "store/sql/job_head.h"
+#include "store/sql/records.h"
 #include "store/sqlite/sqlite_store.h"
 
 namespace spillway::store {
@@ -16,70 +17,30 @@ using engine::JobPhase;
 using engine::JobState;
 using engine::Lease;
 
-/// What a call on chunks needs of their job: read once, and its sums written once.
-struct JobHead {
-  int64_t number = 0;
-  JobState state = JobState::kPending;
-  JobPhase phase = JobPhase::kInitializing;
-  bool cancel_requested = false;
-  int64_t chunks_total = 0;
-  int64_t chunks_succeeded = 0;
-  int64_t chunks_dead = 0;
-  std::string lease_owner;
-  int64_t lease_token = 0;
-
-  int64_t chunks_open() const { return chunks_total - chunks_succeeded - chunks_dead; }
-  bool Holds(const Lease& lease) const {
-    return lease.chunk == Lease::kJob && !lease.owner.empty() && lease_owner == lease.owner &&
-           lease_token == lease.token;
-  }
-  bool Processing() const { return state == JobState::kProcessing; }
-};
-
-Result<std::optional<JobHead>> FindHead(Connection& connection, std::string_view job_id) {
-  Query row(connection,
-            "SELECT number, state, phase, cancel_requested_at IS NOT NULL, chunks_total, "
-            "chunks_succeeded, "
-            "chunks_dead, lease_owner, lease_token FROM jobs WHERE id = ?",
-            job_id);
-  if (!TRY(row.Next())) return std::nullopt;
-  JobHead head;
-  head.number = row.Integer();
-  head.state = TRY(engine::JobStateFromName(row.Text()));
-  head.phase = TRY(engine::JobPhaseFromName(row.Text()));
-  head.cancel_requested = row.Integer() != 0;
-  head.chunks_total = row.Integer();
-  head.chunks_succeeded = row.Integer();
-  head.chunks_dead = row.Integer();
-  head.lease_owner = row.Text();
-  head.lease_token = row.Integer();
-  return head;
-}
-
 /// The heads of one call's jobs.
 class JobHeads {
  public:
   explicit JobHeads(Connection& connection) : connection_(connection) {}
 
   /// Null for an unknown job.
-  Result<JobHead*> Find(const std::string& job_id) {
+  Result<sql::JobHead*> Find(const std::string& job_id) {
     auto found = heads_.find(job_id);
     if (found == heads_.end())
-      found = heads_.emplace(job_id, TRY(FindHead(connection_, job_id))).first;
+      found = heads_.emplace(job_id, TRY(sql::FindHead(connection_, job_id))).first;
     return found->second ? &*found->second : nullptr;
   }
 
  private:
   Connection& connection_;
-  std::map<std::string, std::optional<JobHead>, std::less<>> heads_;
+  std::map<std::string, std::optional<sql::JobHead>, std::less<>> heads_;
 };
 
-Result<std::optional<Chunk>> FindChunk(Connection& connection, const JobHead& head,
+Result<std::optional<Chunk>> FindChunk(Connection& connection, const sql::JobHead& head,
                                        const ChunkRef& ref) {
   Query row(connection, SPILLWAY_SELECT_CHUNK "WHERE job = ? AND chunk_index = ?", head.number,
             ref.index);
   if (!TRY(row.Next())) return std::nullopt;
-  return ReadChunk(row, ref.job_id);
+  return sql::ReadChunk(row, ref.job_id);
 }
 
 std::optional<ClaimRefusal> Refuse(const Chunk& chunk, Timestamp now) {
@@ -91,7 +52,7 @@ std::optional<ClaimRefusal> Refuse(const Chunk& chunk, Timestamp now) {
   return std::nullopt;
 }
 
-Result<Claim> ClaimChunk(Connection& connection, const JobHead* head, const ChunkRef& ref,
+Result<Claim> ClaimChunk(Connection& connection, const sql::JobHead* head, const ChunkRef& ref,
                          std::string_view owner, Timestamp now,
                          std::chrono::milliseconds duration) {
   if (head == nullptr || engine::IsFinal(head->state)) return ClaimRefusal::kGone;
@@ -124,7 +85,7 @@ Result<Claim> ClaimChunk(Connection& connection, const JobHead* head, const Chun
 
 Result<bool> SettleChunk(Connection& connection, int64_t job, const Settlement& settlement) {
   const Lease& lease = settlement.lease;
-  const FailureColumns failure(settlement.failure);
+  const sql::FailureColumns failure(settlement.failure);
   switch (settlement.kind) {
     case Settlement::Kind::kSucceeded:
       return TRY(Query(connection,
@@ -173,30 +134,7 @@ Result<> AddSums(Connection& connection, int64_t job, const JobSums& sums, Times
   return {};
 }
 
-Result<> Touch(Connection& connection, int64_t job, Timestamp now) {
-  TRY(Query(connection, "UPDATE jobs SET updated_at = ? WHERE number = ?", now, job).Run());
-  return {};
-}
-
-Result<> CheckSettlements(std::span<const Settlement> settlements) {
-  constexpr size_t kSettlementsMax = 90;
-  std::map<std::string_view, size_t> of_job;
-  for (const Settlement& settlement : settlements) {
-    if (++of_job[settlement.lease.job_id] > kSettlementsMax) {
-      return Fail(ErrorCode::kInvalidArgument,
-                  fmt::format("more than {} settlements of job {} in one call", kSettlementsMax,
-                              settlement.lease.job_id));
-    }
-    if (settlement.kind == Settlement::Kind::kDead && !settlement.failure) {
-      return Fail(ErrorCode::kInvalidArgument,
-                  fmt::format("job {}, chunk {}: dead without a cause", settlement.lease.job_id,
-                              settlement.lease.chunk));
-    }
-  }
-  return {};
-}
-
-Result<bool> RenewLease(Connection& connection, const JobHead& head, const Lease& lease,
+Result<bool> RenewLease(Connection& connection, const sql::JobHead& head, const Lease& lease,
                         Timestamp expires_at) {
   if (!head.Processing()) return false;
   if (lease.chunk == Lease::kJob) {
@@ -215,34 +153,18 @@ Result<bool> RenewLease(Connection& connection, const JobHead& head, const Lease
 
 }  // namespace
 
-Result<> SqliteStore::AddChunks(const Lease& lease, std::span<const NewChunk> chunks) {
-  constexpr size_t kChunksMax = 90;
-  if (chunks.size() > kChunksMax) {
-    return Fail(
-        ErrorCode::kInvalidArgument,
-        fmt::format("{} chunks in one call; at most {} are allowed", chunks.size(), kChunksMax));
+Result<> SqliteStore::PutChunks(sql::Session& session, int64_t job,
+                                std::span<const NewChunk> chunks) {
+  for (const NewChunk& chunk : chunks) {
+    TRY(sql::Query(session,
+                   "INSERT INTO chunks (job, chunk_index, state, spec, planned) VALUES (?, ?, "
+                   "'pending', ?, ?) "
+                   "ON CONFLICT (job, chunk_index) DO UPDATE SET spec = excluded.spec, planned = "
+                   "excluded.planned",
+                   job, chunk.index, chunk.spec, chunk.planned)
+            .Run());
   }
-  return database_.Write(Durability::kProcess, [&](Connection& connection) -> Result<> {
-    const std::optional<JobHead> head = TRY(FindHead(connection, lease.job_id));
-    if (!head) return Fail(ErrorCode::kNotFound, fmt::format("no job {}", lease.job_id));
-    if (!head->Processing() || !head->Holds(lease)) {
-      return Fail(ErrorCode::kConflict, fmt::format("job {}: its lease was lost", lease.job_id));
-    }
-    if (head->phase >= JobPhase::kProcessing) {
-      return Fail(ErrorCode::kConflict,
-                  fmt::format("job {}: its plan stands already", lease.job_id));
-    }
-    for (const NewChunk& chunk : chunks) {
-      TRY(Query(connection,
-                "INSERT INTO chunks (job, chunk_index, state, spec, planned) VALUES (?, ?, "
-                "'pending', ?, ?) "
-                "ON CONFLICT (job, chunk_index) DO UPDATE SET spec = excluded.spec, planned = "
-                "excluded.planned",
-                head->number, chunk.index, chunk.spec, chunk.planned)
-              .Run());
-    }
-    return Touch(connection, head->number, clock_.Now());
-  });
+  return {};
 }
 
 Result<std::vector<Claim>> SqliteStore::ClaimChunks(std::span<const ChunkRef> refs,
@@ -251,13 +173,13 @@ Result<std::vector<Claim>> SqliteStore::ClaimChunks(std::span<const ChunkRef> re
   if (owner.empty()) return Fail(ErrorCode::kInvalidArgument, "a lease needs an owner");
   if (refs.empty()) return std::vector<Claim>();
   return database_.Write(
-      Durability::kProcess, [&](Connection& connection) -> Result<std::vector<Claim>> {
+      sql::Durability::kProcess, [&](Connection& connection) -> Result<std::vector<Claim>> {
         JobHeads heads(connection);
         const Timestamp now = clock_.Now();
         std::vector<Claim> claims;
         claims.reserve(refs.size());
         for (const ChunkRef& ref : refs) {
-          const JobHead* head = TRY(heads.Find(ref.job_id));
+          const sql::JobHead* head = TRY(heads.Find(ref.job_id));
           claims.push_back(TRY(ClaimChunk(connection, head, ref, owner, now, duration)));
         }
         return claims;
@@ -265,17 +187,17 @@ Result<std::vector<Claim>> SqliteStore::ClaimChunks(std::span<const ChunkRef> re
 }
 
 Result<std::vector<Settled>> SqliteStore::Settle(std::span<const Settlement> settlements) {
-  TRY(CheckSettlements(settlements));
+  TRY(sql::CheckSettlements(settlements));
   if (settlements.empty()) return std::vector<Settled>();
   return database_.Write(
-      Durability::kDisk, [&](Connection& connection) -> Result<std::vector<Settled>> {
+      sql::Durability::kDisk, [&](Connection& connection) -> Result<std::vector<Settled>> {
         JobHeads heads(connection);
         std::map<int64_t, JobSums> sums;
         std::vector<Settled> answers;
         answers.reserve(settlements.size());
         for (const Settlement& settlement : settlements) {
           Settled& answer = answers.emplace_back();
-          JobHead* head = TRY(heads.Find(settlement.lease.job_id));
+          sql::JobHead* head = TRY(heads.Find(settlement.lease.job_id));
           if (head == nullptr || !head->Processing()) continue;
           answer.applied = TRY(SettleChunk(connection, head->number, settlement));
           if (!answer.applied) continue;
@@ -300,7 +222,7 @@ Result<std::vector<Renewed>> SqliteStore::Renew(std::span<const Lease> leases,
                                                 std::chrono::milliseconds duration) {
   if (leases.empty()) return std::vector<Renewed>();
   return database_.Write(
-      Durability::kProcess, [&](Connection& connection) -> Result<std::vector<Renewed>> {
+      sql::Durability::kProcess, [&](Connection& connection) -> Result<std::vector<Renewed>> {
         JobHeads heads(connection);
         const Timestamp now = clock_.Now();
         std::set<int64_t> touched;
@@ -308,42 +230,15 @@ Result<std::vector<Renewed>> SqliteStore::Renew(std::span<const Lease> leases,
         answers.reserve(leases.size());
         for (const Lease& lease : leases) {
           Renewed& answer = answers.emplace_back();
-          const JobHead* head = TRY(heads.Find(lease.job_id));
+          const sql::JobHead* head = TRY(heads.Find(lease.job_id));
           if (head == nullptr) continue;
           answer.held = TRY(RenewLease(connection, *head, lease, now + duration));
           if (answer.held && touched.insert(head->number).second)
-            TRY(Touch(connection, head->number, now));
+            TRY(sql::Touch(connection, head->number, now));
           answer.cancel_requested = head->cancel_requested;
         }
         return answers;
       });
-}
-
-Result<std::vector<Chunk>> SqliteStore::ListChunks(std::string_view job_id,
-                                                   std::optional<ChunkState> state, int64_t after,
-                                                   size_t limit) {
-  return database_.Read([&](Connection& connection) -> Result<std::vector<Chunk>> {
-    const std::optional<JobHead> head = TRY(FindHead(connection, job_id));
-    if (!head) return Fail(ErrorCode::kNotFound, fmt::format("no job {}", job_id));
-    // The filters are worded for the indices: only what has not succeeded stands in the partial
-    // one.
-    const std::string_view sql = !state ? SPILLWAY_SELECT_CHUNK
-                                     "WHERE job = ?1 AND chunk_index > ?2 AND chunk_index < ?5 AND "
-                                     "?3 IS NULL ORDER BY chunk_index LIMIT ?4"
-                                 : *state == ChunkState::kSucceeded ? SPILLWAY_SELECT_CHUNK
-                                     "WHERE job = ?1 AND chunk_index > ?2 AND chunk_index < ?5 AND "
-                                     "state = ?3 ORDER BY chunk_index LIMIT ?4"
-                                                                    : SPILLWAY_SELECT_CHUNK
-                                     "WHERE job = ?1 AND chunk_index > ?2 AND chunk_index < ?5 AND "
-                                     "state = ?3 AND state <> 'succeeded' "
-                                     "ORDER BY chunk_index LIMIT ?4";
-    std::vector<Chunk> chunks;
-    const auto state_name = state ? std::optional(engine::Name(*state)) : std::nullopt;
-    Query rows(connection, sql, head->number, after, state_name, static_cast<int64_t>(limit),
-               head->chunks_total);
-    while (TRY(rows.Next())) chunks.push_back(TRY(ReadChunk(rows, job_id)));
-    return chunks;
-  });
 }
 
 }  // namespace spillway::store

@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 
-#include "store/sqlite/records.h"
-#include "store/sqlite/sqlite_store.h"
+#include "store/sql/records.h"
+#include "store/sql/sql_store.h"
 
-namespace spillway::store {
+namespace spillway::store::sql {
 namespace {
 
 using engine::Job;
@@ -15,13 +15,13 @@ using engine::JobState;
 constexpr std::string_view kEngine = "spillway";
 
 /// `<created_at>.<id>` of the last job of a page.
-struct Cursor {
+struct PageCursor {
   Timestamp created_at = Timestamp::max();
   std::string id;
 };
 
-Result<Cursor> ReadCursor(std::string_view text) {
-  Cursor cursor;
+Result<PageCursor> ReadCursor(std::string_view text) {
+  PageCursor cursor;
   if (text.empty()) return cursor;
   int64_t created_at = 0;
   const auto [dot, error] = std::from_chars(text.data(), text.data() + text.size(), created_at);
@@ -36,24 +36,23 @@ Result<Cursor> ReadCursor(std::string_view text) {
 
 }  // namespace
 
-Result<Created> SqliteStore::Create(const Job& job, bool fresh) {
-  return database_.Write(Durability::kDisk, [&](Connection& connection) -> Result<Created> {
-    std::optional<Job> latest = TRY(LatestRun(connection, job.task_id));
+Result<Created> SqlStore::Create(const Job& job, bool fresh) {
+  return Write(Durability::kDisk, [&](Session& session) -> Result<Created> {
+    std::optional<Job> latest = TRY(LatestRun(session, job.task_id));
     if (latest && latest->stands() && !fresh) {
       return Created{.job = *std::move(latest), .created = false};
     }
     const int64_t run = latest ? latest->run + 1 : 1;
-    return Created{.job = TRY(PutRun(connection, job, run, clock_.Now())).job, .created = true};
+    return Created{.job = TRY(PutRun(session, job, run, clock_.Now())).job, .created = true};
   });
 }
 
-Result<Job> SqliteStore::Get(std::string_view job_id) {
-  return database_.Read(
-      [&](Connection& connection) -> Result<Job> { return TRY(FindJob(connection, job_id)).job; });
+Result<Job> SqlStore::Get(std::string_view job_id) {
+  return Read([&](Session& session) -> Result<Job> { return TRY(FindJob(session, job_id)).job; });
 }
 
-Result<JobPage> SqliteStore::List(const JobFilter& filter, std::string_view cursor, size_t limit) {
-  const Cursor behind = TRY(ReadCursor(cursor));
+Result<JobPage> SqlStore::List(const JobFilter& filter, std::string_view cursor, size_t limit) {
+  const PageCursor behind = TRY(ReadCursor(cursor));
   const auto state = filter.state ? std::optional(engine::Name(*filter.state)) : std::nullopt;
 #define SPILLWAY_LIST(filters)                                                                \
   SPILLWAY_SELECT_JOB "WHERE (created_at, id) < (?1, ?2) " filters                            \
@@ -65,10 +64,10 @@ Result<JobPage> SqliteStore::List(const JobFilter& filter, std::string_view curs
                                : state              ? SPILLWAY_LIST("AND state = ?5 ")
                                                     : SPILLWAY_LIST("");
 #undef SPILLWAY_LIST
-  return database_.Read([&](Connection& connection) -> Result<JobPage> {
+  return Read([&](Session& session) -> Result<JobPage> {
     JobPage page;
-    Query rows(connection, sql, behind.created_at, behind.id, filter.export_name, filter.tenant,
-               state, static_cast<int64_t>(limit) + 1);
+    Query rows(session, sql, behind.created_at, behind.id, filter.export_name, filter.tenant, state,
+               static_cast<int64_t>(limit) + 1);
     while (TRY(rows.Next())) {
       if (page.jobs.size() == limit) {
         if (limit == 0) break;
@@ -83,12 +82,12 @@ Result<JobPage> SqliteStore::List(const JobFilter& filter, std::string_view curs
   });
 }
 
-Result<std::vector<engine::Transition>> SqliteStore::History(std::string_view job_id) {
-  return database_.Read([&](Connection& connection) -> Result<std::vector<engine::Transition>> {
-    const int64_t number = TRY(FindJob(connection, job_id)).number;
+Result<std::vector<engine::Transition>> SqlStore::History(std::string_view job_id) {
+  return Read([&](Session& session) -> Result<std::vector<engine::Transition>> {
+    const int64_t number = TRY(FindJob(session, job_id)).number;
     std::vector<engine::Transition> history;
     Query rows(
-        connection,
+        session,
         "SELECT sequence, from_state, to_state, at, actor, cause FROM transitions WHERE job = ? "
         "ORDER BY sequence",
         number);
@@ -106,35 +105,35 @@ Result<std::vector<engine::Transition>> SqliteStore::History(std::string_view jo
   });
 }
 
-Result<std::optional<Job>> SqliteStore::Admit(std::string_view group, int64_t parallel_max) {
-  return database_.Write(
-      Durability::kProcess, [&](Connection& connection) -> Result<std::optional<Job>> {
-        JobRow row;
-        {
-          Query oldest(
-              connection,
-              SPILLWAY_SELECT_JOB
-              "WHERE number = (SELECT min(number) FROM jobs WHERE job_group = ?1 AND state = "
-              "'pending') "
-              "AND (SELECT count(*) FROM jobs WHERE job_group = ?1 AND state = 'processing') < ?2",
-              group, parallel_max);
-          if (!TRY(oldest.Next())) return std::nullopt;
-          row = TRY(ReadJob(oldest));
-        }
-        const Timestamp now = clock_.Now();
-        TRY(Move(connection, row, JobState::kProcessing, now, kEngine, "admitted"));
-        row.job.started_at = now;
-        TRY(Save(connection, row));
-        return std::move(row.job);
-      });
+Result<std::optional<Job>> SqlStore::Admit(std::string_view group, int64_t parallel_max) {
+  return Write(Durability::kProcess, [&](Session& session) -> Result<std::optional<Job>> {
+    TRY(session.Take(Turn::kGroup, group));
+    JobRow row;
+    {
+      Query oldest(
+          session,
+          SPILLWAY_SELECT_JOB
+          "WHERE number = (SELECT min(number) FROM jobs WHERE job_group = ?1 AND state = "
+          "'pending') "
+          "AND (SELECT count(*) FROM jobs WHERE job_group = ?1 AND state = 'processing') < ?2",
+          group, parallel_max);
+      if (!TRY(oldest.Next())) return std::nullopt;
+      row = TRY(ReadJob(oldest));
+    }
+    const Timestamp now = clock_.Now();
+    TRY(Move(session, row, JobState::kProcessing, now, kEngine, "admitted"));
+    row.job.started_at = now;
+    TRY(Save(session, row));
+    return std::move(row.job);
+  });
 }
 
-Result<int64_t> SqliteStore::CountAhead(std::string_view job_id) {
-  return database_.Read([&](Connection& connection) -> Result<int64_t> {
-    const JobRow row = TRY(FindJob(connection, job_id));
+Result<int64_t> SqlStore::CountAhead(std::string_view job_id) {
+  return Read([&](Session& session) -> Result<int64_t> {
+    const JobRow row = TRY(FindJob(session, job_id));
     if (row.job.state != JobState::kPending) return 0;
     Query ahead(
-        connection,
+        session,
         "SELECT count(*) FROM jobs WHERE job_group = ? AND state = 'pending' AND number < ?",
         row.job.group, row.number);
     TRY(ahead.Next());
@@ -142,10 +141,10 @@ Result<int64_t> SqliteStore::CountAhead(std::string_view job_id) {
   });
 }
 
-Result<std::vector<Job>> SqliteStore::Stalled(Timestamp before, size_t limit) {
-  return database_.Read([&](Connection& connection) -> Result<std::vector<Job>> {
+Result<std::vector<Job>> SqlStore::Stalled(Timestamp before, size_t limit) {
+  return Read([&](Session& session) -> Result<std::vector<Job>> {
     std::vector<Job> jobs;
-    Query rows(connection,
+    Query rows(session,
                SPILLWAY_SELECT_JOB
                "WHERE state = 'processing' AND updated_at < ? AND (lease_owner = '' OR "
                "lease_expires_at <= ?) "
@@ -156,10 +155,10 @@ Result<std::vector<Job>> SqliteStore::Stalled(Timestamp before, size_t limit) {
   });
 }
 
-Result<std::vector<std::string>> SqliteStore::WaitingGroups(Timestamp before) {
-  return database_.Read([&](Connection& connection) -> Result<std::vector<std::string>> {
+Result<std::vector<std::string>> SqlStore::WaitingGroups(Timestamp before) {
+  return Read([&](Session& session) -> Result<std::vector<std::string>> {
     std::vector<std::string> groups;
-    Query rows(connection,
+    Query rows(session,
                "SELECT DISTINCT job_group FROM jobs WHERE state = 'pending' AND updated_at < ? "
                "ORDER BY job_group",
                before);
@@ -168,4 +167,4 @@ Result<std::vector<std::string>> SqliteStore::WaitingGroups(Timestamp before) {
   });
 }
 
-}  // namespace spillway::store
+}  // namespace spillway::store::sql

@@ -1,4 +1,4 @@
-#include "store/sqlite/records.h"
+#include "store/sql/records.h"
 
 #include <chrono>
 
@@ -6,10 +6,10 @@
 
 #include "engine/state_machine.h"
 
-namespace spillway::store {
+namespace spillway::store::sql {
 namespace {
 
-std::optional<Error> ReadFailure(Query& row) {
+std::optional<Error> ReadFailure(Cursor& row) {
   const std::optional<std::string_view> code = row.TextOrNull();
   std::optional<Error> failure;
   if (code) failure.emplace().code = ErrorCodeFromName(*code);
@@ -23,7 +23,7 @@ std::optional<Error> ReadFailure(Query& row) {
   return failure;
 }
 
-std::optional<engine::Expiry> ReadExpiry(Query& row) {
+std::optional<engine::Expiry> ReadExpiry(Cursor& row) {
   const std::optional<Timestamp> begun_at = row.TimeOrNull();
   engine::Expiry expiry{.objects = row.Integer(), .bytes = row.Integer()};
   expiry.ended_at = row.TimeOrNull();
@@ -34,7 +34,7 @@ std::optional<engine::Expiry> ReadExpiry(Query& row) {
 
 }  // namespace
 
-Result<JobRow> ReadJob(Query& row) {
+Result<JobRow> ReadJob(Cursor& row) {
   JobRow read;
   engine::Job& job = read.job;
   job.id = row.Text();
@@ -73,7 +73,7 @@ Result<JobRow> ReadJob(Query& row) {
   return read;
 }
 
-Result<engine::Chunk> ReadChunk(Query& row, std::string_view job_id) {
+Result<engine::Chunk> ReadChunk(Cursor& row, std::string_view job_id) {
   engine::Chunk chunk;
   chunk.job_id = job_id;
   chunk.index = row.Integer();
@@ -90,8 +90,8 @@ Result<engine::Chunk> ReadChunk(Query& row, std::string_view job_id) {
   return chunk;
 }
 
-Result<JobRow> FindJob(Connection& connection, std::string_view job_id) {
-  Query row(connection, SPILLWAY_SELECT_JOB "WHERE id = ?", job_id);
+Result<JobRow> FindJob(Session& session, std::string_view job_id) {
+  Query row(session, SPILLWAY_SELECT_JOB "WHERE id = ?", job_id);
   if (!TRY(row.Next())) {
     return Fail(ErrorCode::kNotFound,
                 fmt::format("no job {}; `spillway jobs list` shows those there are", job_id));
@@ -99,37 +99,43 @@ Result<JobRow> FindJob(Connection& connection, std::string_view job_id) {
   return ReadJob(row);
 }
 
-Result<std::optional<engine::Job>> LatestRun(Connection& connection, std::string_view task_id) {
-  Query latest(connection, SPILLWAY_SELECT_JOB "WHERE task_id = ? ORDER BY run DESC LIMIT 1",
-               task_id);
+Result<JobRow> HoldJob(Session& session, std::string_view job_id) {
+  TRY(session.Take(Turn::kJob, job_id));
+  return FindJob(session, job_id);
+}
+
+Result<std::optional<engine::Job>> LatestRun(Session& session, std::string_view task_id) {
+  TRY(session.Take(Turn::kTask, task_id));
+  Query latest(session, SPILLWAY_SELECT_JOB "WHERE task_id = ? ORDER BY run DESC LIMIT 1", task_id);
   if (!TRY(latest.Next())) return std::nullopt;
   return TRY(ReadJob(latest)).job;
 }
 
-Result<JobRow> PutRun(Connection& connection, const engine::Job& job, int64_t run, Timestamp now) {
+Result<JobRow> PutRun(Session& session, const engine::Job& job, int64_t run, Timestamp now) {
   const std::string id = fmt::format("{}-{}", job.task_id, run);
-  TRY(Query(connection,
+  TRY(session.Take(Turn::kGroup, job.group));  // numbers of a group are visible in their order
+  Query put(session,
             "INSERT INTO jobs (id, task_id, run, export_name, recipe, tenant, job_group, "
             "requested_by, state, phase, "
             "created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'pending', "
-            "'initializing', ?9, ?9)",
+            "'initializing', ?9, ?9) RETURNING number",
             id, job.task_id, run, job.export_name, job.recipe, job.tenant, job.group,
-            job.requested_by, now)
-          .Run());
-  const int64_t number = sqlite3_last_insert_rowid(connection.handle());
-  TRY(Query(connection, "INSERT INTO job_documents (job, parameters) VALUES (?, ?)", number,
+            job.requested_by, now);
+  TRY(put.Next());
+  const int64_t number = put.Integer();
+  TRY(Query(session, "INSERT INTO job_documents (job, parameters) VALUES (?, ?)", number,
             job.parameters)
           .Run());
-  TRY(Record(connection, number, std::nullopt, engine::JobState::kPending, now, job.requested_by,
+  TRY(Record(session, number, std::nullopt, engine::JobState::kPending, now, job.requested_by,
              "requested"));
-  return FindJob(connection, id);
+  return FindJob(session, id);
 }
 
-Result<> Save(Connection& connection, const JobRow& row) {
+Result<> Save(Session& session, const JobRow& row) {
   const engine::Job& job = row.job;
   const FailureColumns failure(job.failure);
   TRY(Query(
-          connection,
+          session,
           "UPDATE jobs SET state = ?, phase = ?, updated_at = ?, started_at = ?, finished_at = ?, "
           "cancel_requested_at = ?, chunks_total = ?, chunks_succeeded = ?, chunks_dead = ?, "
           "planned = ?, "
@@ -147,14 +153,14 @@ Result<> Save(Connection& connection, const JobRow& row) {
   return {};
 }
 
-Result<> Move(Connection& connection, JobRow& row, engine::JobState to, Timestamp now,
+Result<> Move(Session& session, JobRow& row, engine::JobState to, Timestamp now,
               std::string_view actor, std::string_view cause) {
   engine::Job& job = row.job;
   if (!engine::IsLegal(job.state, to)) {
     return Fail(ErrorCode::kConflict, fmt::format("job {} is {} and cannot become {}", job.id,
                                                   engine::Name(job.state), engine::Name(to)));
   }
-  TRY(Record(connection, row.number, job.state, to, now, actor, cause));
+  TRY(Record(session, row.number, job.state, to, now, actor, cause));
   job.state = to;
   job.updated_at = now;
   if (engine::IsFinal(to)) {
@@ -170,10 +176,10 @@ Result<> Require(bool holds, const engine::Job& job, std::string_view refusal) {
   return Fail(ErrorCode::kConflict, fmt::format("job {}: {}", job.id, refusal));
 }
 
-Result<> Record(Connection& connection, int64_t job_number, std::optional<engine::JobState> from,
+Result<> Record(Session& session, int64_t job_number, std::optional<engine::JobState> from,
                 engine::JobState to, Timestamp at, std::string_view actor, std::string_view cause) {
   const auto from_name = from ? std::optional(engine::Name(*from)) : std::nullopt;
-  TRY(Query(connection,
+  TRY(Query(session,
             "INSERT INTO transitions (job, sequence, from_state, to_state, at, actor, cause) "
             "SELECT ?1, 1 + coalesce((SELECT max(sequence) FROM transitions WHERE job = ?1), 0), "
             "?2, ?3, ?4, ?5, ?6",
@@ -190,4 +196,4 @@ FailureColumns::FailureColumns(const std::optional<Error>& failure) {
   if (failure->retry_after) retry_after_ms = failure->retry_after->count();
 }
 
-}  // namespace spillway::store
+}  // namespace spillway::store::sql

@@ -1,10 +1,10 @@
 #include <fmt/format.h>
 
 #include "engine/state_machine.h"
-#include "store/sqlite/records.h"
-#include "store/sqlite/sqlite_store.h"
+#include "store/sql/records.h"
+#include "store/sql/sql_store.h"
 
-namespace spillway::store {
+namespace spillway::store::sql {
 namespace {
 
 using engine::Job;
@@ -45,47 +45,47 @@ Result<> RequireFinal(const Job& job, JobState to) {
   }
 }
 
-Result<> SaveDocuments(Connection& connection, JobRow& row, const JobUpdate& update) {
+Result<> SaveDocuments(Session& session, JobRow& row, const JobUpdate& update) {
   if (!update.plan && !update.outcome) return {};
   if (update.plan) row.job.plan = *update.plan;
   if (update.outcome) row.job.outcome = *update.outcome;
-  TRY(Query(connection, "UPDATE job_documents SET plan = ?, outcome = ? WHERE job = ?",
-            row.job.plan, row.job.outcome, row.number)
+  TRY(Query(session, "UPDATE job_documents SET plan = ?, outcome = ? WHERE job = ?", row.job.plan,
+            row.job.outcome, row.number)
           .Run());
   return {};
 }
 
 /// Who asked for the cancellation stands in the history, not who carried it out.
-Result<> MoveToCancelled(Connection& connection, JobRow& row, Timestamp now) {
+Result<> MoveToCancelled(Session& session, JobRow& row, Timestamp now) {
   std::string actor;
   std::string cause;
   {
-    Query request(connection, "SELECT cancel_actor, cancel_cause FROM jobs WHERE number = ?",
+    Query request(session, "SELECT cancel_actor, cancel_cause FROM jobs WHERE number = ?",
                   row.number);
     TRY(request.Next());
     actor = request.Text();
     cause = request.Text();
   }
-  return Move(connection, row, JobState::kCancelled, now, actor, cause);
+  return Move(session, row, JobState::kCancelled, now, actor, cause);
 }
 
-Result<> ApplyState(Connection& connection, JobRow& row, JobState to, const JobUpdate& update,
+Result<> ApplyState(Session& session, JobRow& row, JobState to, const JobUpdate& update,
                     Timestamp now) {
   TRY(RequireFinal(row.job, to));
   if (to == JobState::kSucceeded) row.job.failure.reset();
   if (to == JobState::kCancelled) {
     if (!update.failure) row.job.failure.reset();
-    return MoveToCancelled(connection, row, now);
+    return MoveToCancelled(session, row, now);
   }
-  return Move(connection, row, to, now, update.actor, update.cause);
+  return Move(session, row, to, now, update.actor, update.cause);
 }
 
 /// The plan is whole: what an earlier, longer one left behind goes away.
-Result<> CloseThePlan(Connection& connection, const JobRow& row) {
-  TRY(Query(connection, "DELETE FROM chunks WHERE job = ? AND chunk_index >= ?", row.number,
+Result<> CloseThePlan(Session& session, const JobRow& row) {
+  TRY(Query(session, "DELETE FROM chunks WHERE job = ? AND chunk_index >= ?", row.number,
             row.job.chunks_total)
           .Run());
-  Query chunks(connection, "SELECT count(*) FROM chunks WHERE job = ?", row.number);
+  Query chunks(session, "SELECT count(*) FROM chunks WHERE job = ?", row.number);
   TRY(chunks.Next());
   const int64_t there = chunks.Integer();
   return Require(
@@ -95,11 +95,11 @@ Result<> CloseThePlan(Connection& connection, const JobRow& row) {
 
 }  // namespace
 
-Result<Job> SqliteStore::AcquireJob(std::string_view job_id, std::string_view owner,
-                                    std::chrono::milliseconds duration) {
+Result<Job> SqlStore::AcquireJob(std::string_view job_id, std::string_view owner,
+                                 std::chrono::milliseconds duration) {
   if (owner.empty()) return Fail(ErrorCode::kInvalidArgument, "a lease needs an owner");
-  return database_.Write(Durability::kProcess, [&](Connection& connection) -> Result<Job> {
-    JobRow row = TRY(FindJob(connection, job_id));
+  return Write(Durability::kProcess, [&](Session& session) -> Result<Job> {
+    JobRow row = TRY(HoldJob(session, job_id));
     Job& job = row.job;
     const Timestamp now = clock_.Now();
     TRY(Require(job.state == JobState::kProcessing, job,
@@ -111,46 +111,46 @@ Result<Job> SqliteStore::AcquireJob(std::string_view job_id, std::string_view ow
     ++job.lease_token;
     ++job.attempts;
     job.updated_at = now;
-    TRY(Save(connection, row));
+    TRY(Save(session, row));
     return std::move(job);
   });
 }
 
-Result<Job> SqliteStore::Update(const engine::Lease& lease, const JobUpdate& update) {
+Result<Job> SqlStore::Update(const engine::Lease& lease, const JobUpdate& update) {
   const bool decides = update.state || update.phase == JobPhase::kCompleted;
-  return database_.Write(
-      decides ? Durability::kDisk : Durability::kProcess,
-      [&](Connection& connection) -> Result<Job> {
-        JobRow row = TRY(FindJob(connection, lease.job_id));
-        Job& job = row.job;
-        TRY(Require(lease.chunk == engine::Lease::kJob && !lease.owner.empty() &&
-                        job.lease_owner == lease.owner && job.lease_token == lease.token,
-                    job, "its lease was lost"));
-        const Timestamp now = clock_.Now();
-        job.updated_at = now;
-        if (update.counts) job.counts = *update.counts;
-        if (update.planned) job.counts.planned = *update.planned;
-        if (update.chunks_total) job.chunks_total = *update.chunks_total;
-        if (update.failure) job.failure = update.failure;
-        const bool was_planned = job.phase >= JobPhase::kProcessing;
-        if (update.phase) TRY(ApplyPhase(job, *update.phase));
-        if (!was_planned && job.phase >= JobPhase::kProcessing) TRY(CloseThePlan(connection, row));
-        if (update.release) {
-          if (update.phase) job.attempts = 0;
-          job.lease_owner.clear();
-          job.lease_expires_at = Timestamp();
-        }
-        TRY(SaveDocuments(connection, row, update));
-        if (update.state) TRY(ApplyState(connection, row, *update.state, update, now));
-        TRY(Save(connection, row));
-        return std::move(job);
-      });
+  return Write(decides ? Durability::kDisk : Durability::kProcess,
+               [&](Session& session) -> Result<Job> {
+                 JobRow row = TRY(HoldJob(session, lease.job_id));
+                 Job& job = row.job;
+                 TRY(Require(lease.chunk == engine::Lease::kJob && !lease.owner.empty() &&
+                                 job.lease_owner == lease.owner && job.lease_token == lease.token,
+                             job, "its lease was lost"));
+                 const Timestamp now = clock_.Now();
+                 job.updated_at = now;
+                 if (update.counts) job.counts = *update.counts;
+                 if (update.planned) job.counts.planned = *update.planned;
+                 if (update.chunks_total) job.chunks_total = *update.chunks_total;
+                 if (update.failure) job.failure = update.failure;
+                 const bool was_planned = job.phase >= JobPhase::kProcessing;
+                 if (update.phase) TRY(ApplyPhase(job, *update.phase));
+                 if (!was_planned && job.phase >= JobPhase::kProcessing)
+                   TRY(CloseThePlan(session, row));
+                 if (update.release) {
+                   if (update.phase) job.attempts = 0;
+                   job.lease_owner.clear();
+                   job.lease_expires_at = Timestamp();
+                 }
+                 TRY(SaveDocuments(session, row, update));
+                 if (update.state) TRY(ApplyState(session, row, *update.state, update, now));
+                 TRY(Save(session, row));
+                 return std::move(job);
+               });
 }
 
-Result<Job> SqliteStore::RequestCancel(std::string_view job_id, std::string_view actor,
-                                       std::string_view cause) {
-  return database_.Write(Durability::kDisk, [&](Connection& connection) -> Result<Job> {
-    JobRow row = TRY(FindJob(connection, job_id));
+Result<Job> SqlStore::RequestCancel(std::string_view job_id, std::string_view actor,
+                                    std::string_view cause) {
+  return Write(Durability::kDisk, [&](Session& session) -> Result<Job> {
+    JobRow row = TRY(HoldJob(session, job_id));
     Job& job = row.job;
     TRY(Require(!engine::IsFinal(job.state), job,
                 fmt::format("is {} already", engine::Name(job.state))));
@@ -160,37 +160,37 @@ Result<Job> SqliteStore::RequestCancel(std::string_view job_id, std::string_view
     const Timestamp now = clock_.Now();
     job.cancel_requested_at = job.updated_at = now;
     job.attempts = 0;
-    TRY(Query(connection,
+    TRY(Query(session,
               "UPDATE jobs SET cancel_requested_at = ?, cancel_actor = ?, cancel_cause = ? WHERE "
               "number = ?",
               now, actor, cause, row.number)
             .Run());
     if (job.state == JobState::kPending && job.phase < JobPhase::kProcessing) {
-      TRY(Move(connection, row, JobState::kCancelled, now, actor, cause));
+      TRY(Move(session, row, JobState::kCancelled, now, actor, cause));
     }
-    TRY(Save(connection, row));
+    TRY(Save(session, row));
     return std::move(job);
   });
 }
 
-Result<Job> SqliteStore::Redrive(std::string_view job_id, std::string_view actor) {
-  return database_.Write(Durability::kDisk, [&](Connection& connection) -> Result<Job> {
-    JobRow row = TRY(FindJob(connection, job_id));
+Result<Job> SqlStore::Redrive(std::string_view job_id, std::string_view actor) {
+  return Write(Durability::kDisk, [&](Session& session) -> Result<Job> {
+    JobRow row = TRY(HoldJob(session, job_id));
     Job& job = row.job;
     TRY(Require(job.state == JobState::kFailed, job,
                 fmt::format("is {}; only failed jobs can be redriven", engine::Name(job.state))));
     TRY(Require(!job.expiry, job, "what it had staged has expired; run the export anew"));
-    TRY(Move(connection, row, JobState::kPending, clock_.Now(), actor, "redrive"));
+    TRY(Move(session, row, JobState::kPending, clock_.Now(), actor, "redrive"));
     job.started_at = job.finished_at = std::nullopt;
     job.failure.reset();
     job.attempts = 0;
     if (job.phase != JobPhase::kCompleted) {
       if (job.chunks_total == 0) {
-        TRY(Query(connection, "DELETE FROM chunks WHERE job = ?", row.number).Run());
+        TRY(Query(session, "DELETE FROM chunks WHERE job = ?", row.number).Run());
         job.phase = JobPhase::kInitializing;
         job.counts = {};
       } else {
-        TRY(Query(connection,
+        TRY(Query(session,
                   "UPDATE chunks SET state = 'pending', attempts = 0, not_before = 0 WHERE job = ? "
                   "AND state = 'dead' "
                   "AND state <> 'succeeded'",
@@ -200,12 +200,12 @@ Result<Job> SqliteStore::Redrive(std::string_view job_id, std::string_view actor
         job.chunks_dead = 0;
       }
     }
-    TRY(Save(connection, row));
+    TRY(Save(session, row));
     if (job.phase == JobPhase::kInitializing) {
-      TRY(SaveDocuments(connection, row, {.plan = "", .outcome = ""}));
+      TRY(SaveDocuments(session, row, {.plan = "", .outcome = ""}));
     }
     return std::move(job);
   });
 }
 
-}  // namespace spillway::store
+}  // namespace spillway::store::sql

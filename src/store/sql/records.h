@@ -6,10 +6,10 @@
 
 #include "base/error.h"
 #include "engine/job.h"
-#include "store/sqlite/connection.h"
+#include "store/sql/session.h"
 
 /// How the engine's records lie in the tables.
-namespace spillway::store {
+namespace spillway::store::sql {
 
 /// Begins a SELECT whose rows ReadJob reads; `jobs.number` comes last.
 #define SPILLWAY_SELECT_JOB                                                                     \
@@ -34,29 +34,33 @@ struct JobRow {
   int64_t number = 0;
 };
 
-Result<JobRow> ReadJob(Query& row);
-Result<engine::Chunk> ReadChunk(Query& row, std::string_view job_id);
+Result<JobRow> ReadJob(Cursor& row);
+Result<engine::Chunk> ReadChunk(Cursor& row, std::string_view job_id);
 
 /// kNotFound, in one clear line, when there is none.
-Result<JobRow> FindJob(Connection& connection, std::string_view job_id);
+Result<JobRow> FindJob(Session& session, std::string_view job_id);
 
-Result<std::optional<engine::Job>> LatestRun(Connection& connection, std::string_view task_id);
+/// As FindJob, for a transaction that changes the job: nobody else does, to its end.
+Result<JobRow> HoldJob(Session& session, std::string_view job_id);
+
+/// For a transaction that puts the next run: nobody else does, to its end.
+Result<std::optional<engine::Job>> LatestRun(Session& session, std::string_view task_id);
 
 /// Puts a pending job, the given run of its task.
-Result<JobRow> PutRun(Connection& connection, const engine::Job& job, int64_t run, Timestamp now);
+Result<JobRow> PutRun(Session& session, const engine::Job& job, int64_t run, Timestamp now);
 
 /// Writes everything about a job that may change, except its documents and its expiry.
-Result<> Save(Connection& connection, const JobRow& row);
+Result<> Save(Session& session, const JobRow& row);
 
 /// Moves the job in memory, and records the step. kConflict for an illegal one.
-Result<> Move(Connection& connection, JobRow& row, engine::JobState to, Timestamp now,
+Result<> Move(Session& session, JobRow& row, engine::JobState to, Timestamp now,
               std::string_view actor, std::string_view cause);
 
 /// kConflict with `refusal` unless the condition holds.
 Result<> Require(bool holds, const engine::Job& job, std::string_view refusal);
 
 /// Adds a step to a job's history.
-Result<> Record(Connection& connection, int64_t job_number, std::optional<engine::JobState> from,
+Result<> Record(Session& session, int64_t job_number, std::optional<engine::JobState> from,
                 engine::JobState to, Timestamp at, std::string_view actor, std::string_view cause);
 
 /// An optional error's columns, to be bound.
@@ -69,4 +73,4 @@ struct FailureColumns {
   std::optional<int64_t> retry_after_ms;
 };
 
-}  // namespace spillway::store
+}  // namespace spillway::store::sql

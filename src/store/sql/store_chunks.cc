@@ -1,0 +1,109 @@
+#include <map>
+
+#include <fmt/format.h>
+
+#include "store/sql/job_head.h"
+#include "store/sql/records.h"
+#include "store/sql/sql_store.h"
+
+namespace spillway::store::sql {
+
+using engine::Chunk;
+using engine::ChunkState;
+using engine::JobPhase;
+using engine::Lease;
+
+Result<std::optional<JobHead>> FindHead(Session& session, std::string_view job_id) {
+  Query row(session,
+            "SELECT number, state, phase, cancel_requested_at IS NOT NULL, chunks_total, "
+            "chunks_succeeded, "
+            "chunks_dead, lease_owner, lease_token FROM jobs WHERE id = ?",
+            job_id);
+  if (!TRY(row.Next())) return std::nullopt;
+  JobHead head;
+  head.number = row.Integer();
+  head.state = TRY(engine::JobStateFromName(row.Text()));
+  head.phase = TRY(engine::JobPhaseFromName(row.Text()));
+  head.cancel_requested = row.Integer() != 0;
+  head.chunks_total = row.Integer();
+  head.chunks_succeeded = row.Integer();
+  head.chunks_dead = row.Integer();
+  head.lease_owner = row.Text();
+  head.lease_token = row.Integer();
+  return head;
+}
+
+Result<> Touch(Session& session, int64_t job, Timestamp now) {
+  TRY(Query(session, "UPDATE jobs SET updated_at = ? WHERE number = ?", now, job).Run());
+  return {};
+}
+
+Result<> CheckSettlements(std::span<const Settlement> settlements) {
+  constexpr size_t kSettlementsMax = 90;
+  std::map<std::string_view, size_t> of_job;
+  for (const Settlement& settlement : settlements) {
+    if (++of_job[settlement.lease.job_id] > kSettlementsMax) {
+      return Fail(ErrorCode::kInvalidArgument,
+                  fmt::format("more than {} settlements of job {} in one call", kSettlementsMax,
+                              settlement.lease.job_id));
+    }
+    if (settlement.kind == Settlement::Kind::kDead && !settlement.failure) {
+      return Fail(ErrorCode::kInvalidArgument,
+                  fmt::format("job {}, chunk {}: dead without a cause", settlement.lease.job_id,
+                              settlement.lease.chunk));
+    }
+  }
+  return {};
+}
+
+Result<> SqlStore::AddChunks(const Lease& lease, std::span<const NewChunk> chunks) {
+  constexpr size_t kChunksMax = 90;
+  if (chunks.size() > kChunksMax) {
+    return Fail(
+        ErrorCode::kInvalidArgument,
+        fmt::format("{} chunks in one call; at most {} are allowed", chunks.size(), kChunksMax));
+  }
+  return Write(Durability::kProcess, [&](Session& session) -> Result<> {
+    TRY(session.Take(Turn::kJob, lease.job_id));
+    const std::optional<JobHead> head = TRY(FindHead(session, lease.job_id));
+    if (!head) return Fail(ErrorCode::kNotFound, fmt::format("no job {}", lease.job_id));
+    if (!head->Processing() || !head->Holds(lease)) {
+      return Fail(ErrorCode::kConflict, fmt::format("job {}: its lease was lost", lease.job_id));
+    }
+    if (head->phase >= JobPhase::kProcessing) {
+      return Fail(ErrorCode::kConflict,
+                  fmt::format("job {}: its plan stands already", lease.job_id));
+    }
+    TRY(PutChunks(session, head->number, chunks));
+    return Touch(session, head->number, clock_.Now());
+  });
+}
+
+Result<std::vector<Chunk>> SqlStore::ListChunks(std::string_view job_id,
+                                                std::optional<ChunkState> state, int64_t after,
+                                                size_t limit) {
+  return Read([&](Session& session) -> Result<std::vector<Chunk>> {
+    const std::optional<JobHead> head = TRY(FindHead(session, job_id));
+    if (!head) return Fail(ErrorCode::kNotFound, fmt::format("no job {}", job_id));
+    // The filters are worded for the indices: only what has not succeeded stands in the partial
+    // one.
+    const std::string_view sql = !state ? SPILLWAY_SELECT_CHUNK
+                                     "WHERE job = ?1 AND chunk_index > ?2 AND chunk_index < ?5 AND "
+                                     "?3 IS NULL ORDER BY chunk_index LIMIT ?4"
+                                 : *state == ChunkState::kSucceeded ? SPILLWAY_SELECT_CHUNK
+                                     "WHERE job = ?1 AND chunk_index > ?2 AND chunk_index < ?5 AND "
+                                     "state = ?3 ORDER BY chunk_index LIMIT ?4"
+                                                                    : SPILLWAY_SELECT_CHUNK
+                                     "WHERE job = ?1 AND chunk_index > ?2 AND chunk_index < ?5 AND "
+                                     "state = ?3 AND state <> 'succeeded' "
+                                     "ORDER BY chunk_index LIMIT ?4";
+    std::vector<Chunk> chunks;
+    const auto state_name = state ? std::optional(engine::Name(*state)) : std::nullopt;
+    Query rows(session, sql, head->number, after, state_name, static_cast<int64_t>(limit),
+               head->chunks_total);
+    while (TRY(rows.Next())) chunks.push_back(TRY(ReadChunk(rows, job_id)));
+    return chunks;
+  });
+}
+
+}  // namespace spillway::store::sql
