@@ -63,16 +63,19 @@ Result<std::unique_ptr<QueryReader>> QueryReader::Open(const ReadOptions& option
 }
 
 Result<> QueryReader::Set(const ReadOptions& options, std::stop_token stop) {
-  // Locally to the transaction, as the session may be PgBouncer's.
+  // Locally to the transaction, as the session may be PgBouncer's. A database in SQL_ASCII hands
+  // out its bytes as they are: the server would check them, too, but names no column.
   const Rows set = TRY(Execute(
       "SELECT set_config('statement_timeout', $1, true), set_config('TimeZone', $2, true),"
       " set_config('IntervalStyle', 'iso_8601', true), set_config('DateStyle', 'ISO, YMD', true),"
       " set_config('extra_float_digits', '1', true), set_config('bytea_output', 'hex', true),"
-      " set_config('client_encoding', 'UTF8', true),"
+      " set_config('client_encoding', CASE current_setting('server_encoding')"
+      "  WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END, true),"
+      " set_config('standard_conforming_strings', 'on', true),"
       " set_config('idle_in_transaction_session_timeout', '0', true),"
       " current_setting('server_encoding')",
       {options.statement_timeout.count(), options.time_zone}, stop));
-  ascii_ = set.Text(0, 8) == "SQL_ASCII";
+  ascii_ = set.Text(0, 9) == "SQL_ASCII";
   return {};
 }
 

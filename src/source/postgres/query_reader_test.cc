@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "postgres/server_fixture.h"
+#include "source/postgres/read_table.h"
 
 namespace spillway::postgres_source {
 namespace {
@@ -21,16 +22,7 @@ class QueryReaderTest : public postgres::ServerTest {
 
   static std::shared_ptr<arrow::Table> Table(QueryReader& reader, const std::string& select) {
     const auto columns = Must(reader.Describe(select));
-    std::vector<std::shared_ptr<arrow::RecordBatch>> batches;
-    const int64_t rows =
-        Must(reader.Read(select, columns, [&](const arrow::RecordBatch& batch) -> Result<> {
-          EXPECT_TRUE(batch.ValidateFull().ok()) << batch.ValidateFull().ToString();
-          batches.push_back(batch.Slice(0));
-          return {};
-        }));
-    const auto table = arrow::Table::FromRecordBatches(SchemaOf(columns), batches).ValueOrDie();
-    EXPECT_EQ(table->num_rows(), rows);
-    return table;
+    return ReadTable(reader, select, columns);
   }
   void Run(const std::string& script) const { Must(Open()->ExecuteScript(script)); }
   std::shared_ptr<arrow::Table> Table(const std::string& select) const {
@@ -70,15 +62,12 @@ TEST_F(QueryReaderTest, TypesBecomeArrows) {
             "json: string\njsonb: string\nmood: string\nage: int32\ntexts: string\ninet: string\n"
             "cidr: string\nmacaddr: string\nrange: string\nrecord: string\ntimetz: string\n"
             "nothing: string");
-  std::string row;
-  for (int i = 0; i < table->num_columns(); ++i)
-    row += table->column(i)->GetScalar(0).ValueOrDie()->ToString() + "|";
-  EXPECT_EQ(row,
+  EXPECT_EQ(RowsAsText(*table),
             "true|1|2|3|4|1.5|2.5|1.10|-1.5000000000|1000000000000000000000000000000000000000000000"
             "000000000000000.00000|1.25|a|b|c  |n|x|ABC|2024-02-29|12:34:56.789000|"
             "2024-02-29 12:00:00.000000|2024-02-29 10:00:00.000000Z|P1Y2M3DT4H5M6S|"
             "00112233-4455-6677-8899-aabbccddeeff|{\"a\": 1}|{\"a\": 1}|sad|7|{\"a b\",c}|10.0.0.1|"
-            "10.0.0.0/8|08:00:2b:01:02:03|[1,5)|(1,a)|12:00:00+02|null|");
+            "10.0.0.0/8|08:00:2b:01:02:03|[1,5)|(1,a)|12:00:00+02|null\n");
 }
 
 TEST_F(QueryReaderTest, ReadersOfOneSnapshotSeeTheSame) {

@@ -1,0 +1,137 @@
+#include "source/postgres/selection.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/nearest_name.h"
+#include "source/postgres/named_query.h"
+
+namespace spillway::postgres_source {
+namespace {
+
+using postgres::Rows;
+
+std::string DidYouMean(std::string_view name, std::span<const std::string> known) {
+  const std::optional<std::string> nearest = NearestName(name, known);
+  return nearest.has_value() ? "; did you mean \"" + *nearest + "\"?" : "";
+}
+
+Result<> CheckNames(const Wanted& wanted, const std::vector<std::string>& names) {
+  for (const auto& [name, value] : wanted.parameters) {
+    if (std::ranges::find(names, name) != names.end()) continue;
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("the query has no parameter :{}{}", name, DidYouMean(name, names)));
+  }
+  for (const std::string& name : names) {
+    const bool given = std::ranges::any_of(wanted.parameters,
+                                           [&](const auto& given) { return given.first == name; });
+    if (given) continue;
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("the query's parameter :{0} has no value; give --param {0}=…", name));
+  }
+  return {};
+}
+
+/// The query, which is one statement by itself, with literals of the types that the server infers
+/// for its parameters.
+Result<std::string> Bind(QueryReader& reader, const Wanted& wanted, std::stop_token stop) {
+  const NamedQuery query = TRY(NamedQuery::Parse(wanted.query));
+  TRY(CheckNames(wanted, query.names()));
+  TRY(reader.Execute("PREPARE spillway_query AS " + query.WithPlaceholders(), {}, stop));
+  const Rows types =
+      TRY(reader.Execute("SELECT type::text FROM pg_prepared_statements,"
+                         " unnest(parameter_types) WITH ORDINALITY AS u(type, position)"
+                         " WHERE name = 'spillway_query' ORDER BY position",
+                         {}, stop));
+  TRY(reader.Execute("DEALLOCATE spillway_query", {}, stop));
+  if (types.size() != static_cast<int>(query.names().size())) {
+    return Fail(
+        ErrorCode::kInvalidArgument,
+        "the query's parameters are not read as the server reads them; write each as :name");
+  }
+  std::vector<std::string> literals;
+  for (int i = 0; const std::string& name : query.names()) {
+    const auto given =
+        std::ranges::find(wanted.parameters, name, [](const auto& p) { return p.first; });
+    if (given->second.has_value() && given->second->find('\0') != std::string::npos) {
+      return Fail(ErrorCode::kInvalidArgument,
+                  fmt::format("parameter :{} holds a NUL character", name));
+    }
+    const std::string value =
+        given->second.has_value() ? TRY(reader.connection().QuoteLiteral(*given->second)) : "NULL";
+    literals.push_back(fmt::format("CAST({} AS {})", value, types.Text(i++, 0)));
+  }
+  return query.With(literals);
+}
+
+/// The quoted name of a table, and its OID.
+Result<std::pair<std::string, uint32_t>> Find(QueryReader& reader, const std::string& table,
+                                              std::stop_token stop) {
+  const Rows found = TRY(
+      reader.Execute("SELECT c.oid::int8, format('%I.%I', n.nspname, c.relname) FROM pg_class AS c"
+                     " JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+                     " WHERE c.oid = to_regclass($1) AND c.relkind IN ('r', 'p', 'm', 'v', 'f')",
+                     {table}, stop));
+  if (found.empty()) {
+    return Fail(ErrorCode::kNotFound,
+                fmt::format("{}: there is no table \"{}\"; name it as schema.table, with double "
+                            "quotes around names that have capitals",
+                            reader.connection().server(), table));
+  }
+  return std::pair(std::string(found.Text(0, 1)), static_cast<uint32_t>(found.Integer(0, 0)));
+}
+
+Result<std::vector<Column>> Choose(const std::vector<Column>& columns, const Wanted& wanted) {
+  std::vector<Column> chosen;
+  for (const auto& [source, name] : wanted.columns) {
+    const auto found = std::ranges::find(columns, source, &Column::name);
+    if (found == columns.end()) {
+      std::vector<std::string> known;
+      for (const Column& column : columns) known.push_back(column.name);
+      return Fail(ErrorCode::kInvalidArgument,
+                  fmt::format("there is no column \"{}\"{}", source, DidYouMean(source, known)));
+    }
+    chosen.push_back(*found);
+  }
+  return chosen;
+}
+
+}  // namespace
+
+std::string Selection::Select(std::string_view condition) const {
+  if (condition.empty()) return fmt::format("SELECT {} FROM {}", list, from);
+  return fmt::format("SELECT {} FROM {} WHERE {}", list, from, condition);
+}
+
+Result<> CheckParameters(const Wanted& wanted) {
+  return CheckNames(wanted, TRY(NamedQuery::Parse(wanted.query)).names());
+}
+
+Result<Selection> Resolve(QueryReader& reader, const Wanted& wanted, std::stop_token stop) {
+  Selection selection;
+  if (!wanted.table.empty()) {
+    const auto [name, oid] = TRY(Find(reader, wanted.table, stop));
+    selection.from = name;
+    selection.table = oid;
+  } else {
+    selection.from = fmt::format("(\n{}\n) AS q", TRY(Bind(reader, wanted, stop)));
+  }
+  selection.columns = TRY(reader.Describe(fmt::format("SELECT * FROM {}", selection.from), stop));
+  for (const Column& column : selection.columns) selection.keys.push_back(column.name);
+  if (wanted.columns.empty()) {
+    // Names may come twice, or not be unique as columns of a subquery.
+    selection.list = "*";
+    return selection;
+  }
+  selection.columns = TRY(Choose(selection.columns, wanted));
+  for (size_t i = 0; i < selection.columns.size(); ++i) {
+    Column& column = selection.columns[i];
+    selection.list += fmt::format("{}{}", i == 0 ? "" : ", ",
+                                  TRY(reader.connection().QuoteIdentifier(column.name)));
+    column.name = wanted.columns[i].second;
+  }
+  return selection;
+}
+
+}  // namespace spillway::postgres_source

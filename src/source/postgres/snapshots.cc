@@ -1,0 +1,97 @@
+#include "source/postgres/snapshots.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+#include <vector>
+
+namespace spillway::postgres_source {
+namespace {
+
+constexpr std::chrono::seconds kLook{1};
+constexpr std::chrono::seconds kIdleMax{5};
+
+std::string KeyOf(const ReadOptions& options) {
+  return options.snapshot + "\n" + options.time_zone + "\n" +
+         std::to_string(options.statement_timeout.count()) + "\n" + options.address;
+}
+
+}  // namespace
+
+Snapshots::Snapshots(IsOver is_over) : is_over_(std::move(is_over)) {}
+
+Snapshots::~Snapshots() = default;
+
+Snapshots::Borrowed::~Borrowed() {
+  if (reader_ != nullptr && reader_->usable())
+    snapshots_->Return(std::move(key_), std::move(reader_));
+}
+
+void Snapshots::Keep(std::string job_id, std::unique_ptr<QueryReader> holder) {
+  const std::lock_guard lock(mutex_);
+  held_.push_back({.job_id = std::move(job_id), .reader = std::move(holder)});
+  if (!sweeper_.joinable())
+    sweeper_ = std::jthread([this](const std::stop_token& stop) { Run(stop); });
+}
+
+Result<Snapshots::Borrowed> Snapshots::Borrow(const ReadOptions& options, std::stop_token stop) {
+  std::string key = KeyOf(options);
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = std::ranges::find(idle_, key, &Idle::key);
+    if (found != idle_.end()) {
+      std::unique_ptr<QueryReader> reader = std::move(found->reader);
+      idle_.erase(found);
+      return Borrowed(*this, std::move(key), std::move(reader));
+    }
+  }
+  auto reader = TRY(QueryReader::Open(options, std::move(stop)));
+  return Borrowed(*this, std::move(key), std::move(reader));
+}
+
+void Snapshots::Return(std::string key, std::unique_ptr<QueryReader> reader) {
+  const std::lock_guard lock(mutex_);
+  idle_.push_back({.key = std::move(key),
+                   .reader = std::move(reader),
+                   .since = std::chrono::steady_clock::now()});
+  if (!sweeper_.joinable())
+    sweeper_ = std::jthread([this](const std::stop_token& stop) { Run(stop); });
+}
+
+void Snapshots::Run(const std::stop_token& stop) {
+  while (!stop.stop_requested()) {
+    {
+      std::unique_lock lock(mutex_);
+      wake_.wait_for(lock, stop, kLook, [] { return false; });
+    }
+    if (!stop.stop_requested()) DropWhatIsOver();
+  }
+}
+
+void Snapshots::DropWhatIsOver() {
+  std::list<Idle> idle;
+  std::list<Held> held;
+  std::vector<std::string> jobs;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto oldest = std::chrono::steady_clock::now() - kIdleMax;
+    for (auto it = idle_.begin(); it != idle_.end();) {
+      const auto next = std::next(it);
+      if (it->since < oldest) idle.splice(idle.end(), idle_, it);
+      it = next;
+    }
+    for (const Held& one : held_) jobs.push_back(one.job_id);
+  }
+  for (const std::string& job_id : jobs) {
+    if (!is_over_(job_id)) continue;
+    const std::lock_guard lock(mutex_);
+    for (auto it = held_.begin(); it != held_.end();) {
+      const auto next = std::next(it);
+      if (it->job_id == job_id) held.splice(held.end(), held_, it);
+      it = next;
+    }
+  }
+  // Their sessions end here, without the lock.
+}
+
+}  // namespace spillway::postgres_source

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include "base/error.h"
+#include "source/postgres/query_reader.h"
+
+namespace spillway::postgres_source {
+
+/// Keeps the snapshots that this process planned jobs with, each until its job is over: a snapshot
+/// ends with the session that exported it, and nothing brings it back. Also keeps sessions that
+/// read for the next chunk of the same job. Looks once a second for what is over; all of it ends
+/// with the process. Thread-safe.
+class Snapshots {
+ public:
+  using IsOver = std::function<bool(std::string_view job_id)>;
+
+  /// `is_over` is called in a thread of its own.
+  explicit Snapshots(IsOver is_over);
+  ~Snapshots();
+
+  void Keep(std::string job_id, std::unique_ptr<QueryReader> holder);
+
+  /// A reader that goes back when it is done with.
+  class Borrowed {
+   public:
+    Borrowed(Snapshots& snapshots, std::string key, std::unique_ptr<QueryReader> reader)
+        : snapshots_(&snapshots), key_(std::move(key)), reader_(std::move(reader)) {}
+    Borrowed(Borrowed&&) = default;
+    Borrowed& operator=(Borrowed&&) = delete;
+    ~Borrowed();
+
+    QueryReader& operator*() const { return *reader_; }
+    QueryReader* operator->() const { return reader_.get(); }
+
+   private:
+    Snapshots* snapshots_;
+    std::string key_;
+    std::unique_ptr<QueryReader> reader_;
+  };
+
+  /// A reader of `options.snapshot`. Errors as QueryReader::Open's.
+  Result<Borrowed> Borrow(const ReadOptions& options, std::stop_token stop);
+
+ private:
+  struct Held {
+    std::string job_id;
+    std::unique_ptr<QueryReader> reader;
+  };
+  struct Idle {
+    std::string key;
+    std::unique_ptr<QueryReader> reader;
+    std::chrono::steady_clock::time_point since;
+  };
+
+  void Return(std::string key, std::unique_ptr<QueryReader> reader);
+  void Run(const std::stop_token& stop);
+  void DropWhatIsOver();
+
+  const IsOver is_over_;
+  std::mutex mutex_;
+  std::condition_variable_any wake_;
+  std::list<Held> held_;
+  std::list<Idle> idle_;
+  std::jthread sweeper_;
+};
+
+}  // namespace spillway::postgres_source

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "source/postgres/query_reader.h"
+#include "source/postgres/selection.h"
+
+namespace spillway::postgres_source {
+
+/// Some rows of a selection. The splits of one selection hold each of its rows once, whatever its
+/// values are.
+struct Split {
+  std::string condition;  ///< For Selection::Select; empty: all rows.
+  int64_t rows = -1;      ///< As the server counts them in the reader's snapshot; -1: not counted.
+};
+
+/// Splits a table by the place of its rows (ranges of blocks, which TID range scans read without
+/// passing over others), so that a split has about `bytes` on disk. One split for what has no such
+/// places: views, foreign tables, servers before 14. Order: as rows lie on disk.
+Result<std::vector<Split>> SplitByPlace(QueryReader& reader, const Selection& selection,
+                                        int64_t bytes, std::stop_token stop = {});
+
+/// Splits by ranges of a column of about equal numbers of rows, found from a sample; nulls are in
+/// the first. Unless an index serves the ranges, every split reads everything, so there are at most
+/// `splits_max`. Order: by range. kInvalidArgument for an unknown column.
+Result<std::vector<Split>> SplitByKey(QueryReader& reader, const Selection& selection,
+                                      const std::string& column, int64_t splits_max,
+                                      std::stop_token stop = {});
+
+/// Opens another reader of the same snapshot.
+using OpenReader = std::function<Result<std::unique_ptr<QueryReader>>()>;
+
+/// Lets the server count the splits' rows, in up to `parallel` sessions.
+Result<> CountRows(const Selection& selection, const OpenReader& open, int parallel,
+                   std::vector<Split>& splits, std::stop_token stop);
+
+}  // namespace spillway::postgres_source
