@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "batch/column_type.h"
 #include "cli/foreign_stream.h"
+#include "cli/open_data_database.h"
 #include "engine/cleaner.h"
 #include "storage/local/local_store.h"
 #include "storage/stream/stream_store.h"
@@ -35,6 +36,7 @@ engine::Options OptionsOf(const Settings& settings) {
                           .backoff_max = settings.engine.backoff.max,
                           .attempts_max = settings.engine.attempts,
                           .pending_bytes_max = settings.engine.worker_memory.bytes};
+  options.parallel_max_of_group[std::string(kOpenData)] = 1;
   for (const auto& [name, settings_of_export] : settings.exports) {
     options.parallel_max_of_group[name] = settings_of_export.parallel;
   }
@@ -78,7 +80,7 @@ Result<std::unique_ptr<Deployment>> Deployment::Open(const Settings& settings, L
   TRY(deployment->OpenState(sharing));
   TRY(deployment->OpenLake());
   TRY(deployment->OpenSigningKey());
-  deployment->AssembleEngine();
+  TRY(deployment->AssembleEngine());
   return deployment;
 }
 
@@ -86,7 +88,7 @@ Result<std::unique_ptr<Deployment>> Deployment::OpenExisting(const Settings& set
   std::unique_ptr<Deployment> deployment(new Deployment(settings, log, Missing::kIsEmpty));
   TRY(deployment->OpenState(Sharing::kShared));
   TRY(deployment->OpenLake());
-  deployment->AssembleEngine();
+  TRY(deployment->AssembleEngine());
   return deployment;
 }
 
@@ -149,7 +151,7 @@ Result<storage::ObjectStore*> Deployment::DestinationStore(std::string_view dest
   return destinations_.emplace(destination, std::move(store)).first->second.get();
 }
 
-void Deployment::AssembleEngine() {
+Result<> Deployment::AssembleEngine() {
   std::map<std::string, recipe::OutputOptions, std::less<>> defaults;
   for (const auto& [name, settings_of_export] : settings_.exports) {
     defaults.emplace(name, OutputOptionsOf(settings_of_export));
@@ -159,9 +161,15 @@ void Deployment::AssembleEngine() {
       [this](std::string_view destination) { return DestinationStore(destination); });
   message_export_ = message_export.get();
   recipes_.Add(std::move(message_export));
+  if (settings_.open_data.configured()) {
+    recipes_.Add(TRY(recipe::OpenData::Make(
+        OptionsOf(settings_.open_data),
+        [this](std::string_view destination) { return DestinationStore(destination); }, clock_)));
+  }
   engine_ = std::make_unique<engine::Engine>(*store_, *queue_, recipes_, clock_, options_);
   heartbeat_ = std::make_unique<engine::Heartbeat>(*store_, clock_, options_);
   stagings_ = std::make_unique<engine::Stagings>(owner_, options_);
+  return {};
 }
 
 engine::Context Deployment::ContextForWorkers() {

@@ -19,6 +19,7 @@
 #include "engine/heartbeat.h"
 #include "engine/worker.h"
 #include "recipe/message_export/message_export.h"
+#include "recipe/open_data/open_data.h"
 #include "recipe/recipe.h"
 #include "source/lake/commit_log.h"
 #include "storage/memory/memory_store.h"
@@ -98,7 +99,7 @@ class Deployment {
   Result<> OpenState(Sharing sharing);
   Result<> OpenLake();
   Result<> OpenSigningKey();
-  void AssembleEngine();
+  Result<> AssembleEngine();
   engine::Context ContextForWorkers();
 
   const Settings settings_;

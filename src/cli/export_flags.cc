@@ -12,6 +12,8 @@
 #include "base/nearest_name.h"
 #include "cli/time_range.h"
 #include "config/scalar.h"
+#include "recipe/message_export/message_export.h"
+#include "recipe/open_data/open_data.h"
 
 namespace spillway::cli {
 namespace {
@@ -65,11 +67,9 @@ Result<std::string> ToText(const Json& json) {
 
 void ExportFlags::AddTo(CLI::App& command) {
   command.add_option("export", export_name, "the configured export to run")->capture_default_str();
-  command.add_option("-o,--organisation", organisation, "whose messages")->required();
-  command
-      .add_option("--from", from,
-                  "first day (2025-01-31), local time (2025-01-31T06:00) or instant (…Z)")
-      ->required();
+  command.add_option("-o,--organisation", organisation, "whose messages");
+  command.add_option("--from", from,
+                     "first day (2025-01-31), local time (2025-01-31T06:00) or instant (…Z)");
   auto* to_option = command.add_option("--to", to, "end of the range, not included");
   command.add_option("--through", through, "last day, included")->excludes(to_option);
   command.add_option("-z,--time-zone", time_zone,
@@ -85,11 +85,41 @@ void ExportFlags::AddTo(CLI::App& command) {
   command.add_option("--bytes-per-file", bytes_per_file,
                      "limit of bytes a file, before compression (64 MiB)");
   command.add_option("--on-limit", on_limit, "split, fail or truncate");
+  command.add_option("--limit", limit, "of open-data: location-days at most");
+  command.add_option("--time-limit", time_limit,
+                     "of open-data: claim nothing more when this time nears its end (14m)");
   command.add_option("-O,--output", output, "directory for the files, or - for standard output");
+}
+
+std::string_view ExportFlags::RecipeOf(const Settings& settings) const {
+  const bool open_data = export_name == kOpenData && settings.open_data.configured();
+  return open_data ? recipe::OpenData::kName : recipe::MessageExport::kName;
+}
+
+Result<recipe::Request> ExportFlags::OpenDataRequest() const {
+  Json json = Json::object();
+  if (!limit.empty()) json["limit"] = TRY(ParseCount("--limit", limit));
+  if (!time_limit.empty()) {
+    const auto duration = config::ParseDuration(time_limit);
+    if (!duration.has_value()) {
+      return Fail(ErrorCode::kInvalidArgument,
+                  "--time-limit: \"" + time_limit + "\" is no duration like 14m");
+    }
+    json["time_limit_ms"] = duration->count();
+  }
+  return recipe::Request{
+      .export_name = export_name, .parameters = json.dump(), .requested_by = CurrentUser()};
 }
 
 Result<recipe::Request> ExportFlags::ToRequest(const Settings& settings,
                                                std::string_view standard_output) const {
+  if (RecipeOf(settings) == recipe::OpenData::kName) return OpenDataRequest();
+  if (organisation.empty()) {
+    return Fail(ErrorCode::kInvalidArgument, "--organisation is required: whose messages");
+  }
+  if (from.empty()) {
+    return Fail(ErrorCode::kInvalidArgument, "--from is required: the first day");
+  }
   const ExportSettings* defaults = TRY(FindExport(settings, export_name));
   const std::string zone = time_zone.empty() ? defaults->time_zone : time_zone;
   const auto given = [](const std::string& text) {

@@ -35,11 +35,20 @@ struct ExportFlags {
 
   void AddTo(CLI::App& command);
 
+  std::string limit;       ///< Of open data: location-days.
+  std::string time_limit;  ///< Of open data: "14m".
+
+  /// The recipe that runs the export.
+  std::string_view RecipeOf(const Settings& settings) const;
+
   bool to_standard_output() const { return output == "-"; }
 
   /// The request; `standard_output` is the destination that "-" stands for.
   Result<recipe::Request> ToRequest(const Settings& settings,
                                     std::string_view standard_output) const;
+
+ private:
+  Result<recipe::Request> OpenDataRequest() const;
 };
 
 /// Who runs this program, for the records.

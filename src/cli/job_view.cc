@@ -18,6 +18,11 @@ Json Embedded(const std::string& json) {
   return parsed.is_discarded() ? Json() : parsed;
 }
 
+/// "acme", or nothing for exports that belong to nobody.
+std::string OfTenant(const engine::Job& job) {
+  return job.tenant.empty() ? "" : " of " + job.tenant;
+}
+
 std::string Directory(const engine::Job& job) {
   const Json parameters = Embedded(job.parameters);
   const Json outcome = Embedded(job.outcome);
@@ -28,6 +33,11 @@ std::string Directory(const engine::Job& job) {
 }
 
 }  // namespace
+
+std::string CountedBy(const std::string& plan) {
+  const Json json = Embedded(plan);
+  return json.is_object() ? json.value("counts", "rows") : "rows";
+}
 
 Json JobToJson(const engine::Job& job) {
   const auto time = [](const std::optional<Timestamp>& at) {
@@ -109,17 +119,16 @@ std::string Summary(const engine::Job& job) {
   }
   const engine::Counts& counts = job.counts;
   if (job.state != engine::JobState::kSucceeded) {
-    return fmt::format("{} of {}: {} of {} rows written so far", job.export_name, job.tenant,
-                       Grouped(counts.written), Grouped(counts.planned));
+    return fmt::format("{}{}: {} of {} {} written so far", job.export_name, OfTenant(job),
+                       Grouped(counts.written), Grouped(counts.planned), CountedBy(job.plan));
   }
   const auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(
       job.finished_at.value_or(job.updated_at) - job.started_at.value_or(job.created_at));
-  return fmt::format(
-      "{} of {}: {} rows, {} in {}\nplanned {} = written {} + excluded {} + failed {}\n{}",
-      job.export_name, job.tenant, Grouped(counts.written),
-      ShortBytes(static_cast<uint64_t>(counts.bytes)), ShortDuration(elapsed),
-      Grouped(counts.planned), Grouped(counts.written), Grouped(counts.excluded),
-      Grouped(counts.failed), Directory(job));
+  return fmt::format("{}{}: {} {}, {} in {}\nplanned {} = written {} + excluded {} + failed {}\n{}",
+                     job.export_name, OfTenant(job), Grouped(counts.written), CountedBy(job.plan),
+                     ShortBytes(static_cast<uint64_t>(counts.bytes)), ShortDuration(elapsed),
+                     Grouped(counts.planned), Grouped(counts.written), Grouped(counts.excluded),
+                     Grouped(counts.failed), Directory(job));
 }
 
 }  // namespace spillway::cli

@@ -12,6 +12,9 @@ namespace spillway::cli {
 /// A job as `--json` prints it.
 nlohmann::ordered_json JobToJson(const engine::Job& job);
 
+/// What a job with that plan counts: "rows", unless the plan says otherwise.
+std::string CountedBy(const std::string& plan);
+
 /// E7, as `--json` prints it; null for what is not known.
 nlohmann::ordered_json ProgressToJson(const engine::Progress& progress);
 

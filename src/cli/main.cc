@@ -33,6 +33,7 @@ void AddCommands(CLI::App& program, const Invocation& invocation, Action& action
   AddRun(program, invocation, action);
   AddWorker(program, invocation, action);
   AddJobs(program, invocation, action);
+  AddOpenData(program, invocation, action);
   AddVerify(program, invocation, action);
   AddConfig(program, invocation, action);
   AddDoctor(program, invocation, action);

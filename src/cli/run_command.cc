@@ -106,7 +106,7 @@ Outcome Run(const Invocation& invocation, const RunFlags& flags) {
   const recipe::Request request =
       TRY(flags.request.ToRequest(settings, deployment->StandardOutput()));
   store::Created created =
-      TRY(deployment->engine().Submit(recipe::MessageExport::kName, request, flags.fresh));
+      TRY(deployment->engine().Submit(flags.request.RecipeOf(settings), request, flags.fresh));
   if (flags.detach) {
     invocation.json ? PrintJson(Json(created)) : PrintLine(created.job.id);
     return ExitCode::kSuccess;

@@ -292,6 +292,15 @@ Section<LogSettings> DeclareLog() {
   return section;
 }
 
+void CheckExportNames(const Settings& settings, Complaints& complaints) {
+  if (settings.open_data.configured() && settings.exports.contains(std::string(kOpenData))) {
+    complaints.About("exports",
+                     "has one named open-data, which is what the section open_data runs under; "
+                     "name it otherwise",
+                     {"open_data"});
+  }
+}
+
 void CheckExportColumns(const Settings& settings, Complaints& complaints) {
   std::vector<std::string> known;
   known.reserve(settings.lake.columns.size());
@@ -333,9 +342,12 @@ config::Section<Settings> DeclareSettings() {
   section.Field("lake", &Settings::lake, DeclareLake()).Help("Where messages are kept.");
   section.Field("exports", &Settings::exports, DeclareExport())
       .Help("What can be exported, by name.");
+  section.Field("open_data", &Settings::open_data, DeclareOpenData())
+      .Help("Daily files of readings, by location: docs/open-data.md.");
   section.Field("engine", &Settings::engine, DeclareEngine()).Help("How jobs are run.");
   section.Field("log", &Settings::log, DeclareLog()).Help("What is logged, and how.");
   section.Rule(CheckExportColumns);
+  section.Rule(CheckExportNames);
   return section;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "cli/open_data_settings.h"
 #include "config/scalar.h"
 #include "config/section.h"
 #include "format/format.h"
@@ -113,6 +114,7 @@ struct Settings {
   std::filesystem::path signing_key = "signing.pem";
   LakeSettings lake;
   std::map<std::string, ExportSettings> exports = {{"messages", {}}};
+  OpenDataSettings open_data;
   EngineSettings engine;
   LogSettings log;
   bool operator==(const Settings&) const = default;

@@ -6,6 +6,7 @@
 
 #include "base/signing.h"
 #include "cli/command.h"
+#include "cli/job_view.h"
 #include "cli/messages.h"
 #include "cli/progress_bar.h"
 #include "engine/manifest.h"
@@ -78,8 +79,9 @@ Outcome VerifyExport(const Invocation& invocation, const VerifyFlags& flags) {
   } else if (!invocation.quiet) {
     for (const std::string& problem : found.problems) PrintLine(problem);
     if (good) {
-      PrintLine(fmt::format("whole and unchanged: {} rows in {} file{}, {}; {}",
-                            Grouped(counts.written), found.manifest.files.size(),
+      PrintLine(fmt::format("whole and unchanged: {} {} in {} file{}, {}; {}",
+                            Grouped(counts.written), CountedBy(found.manifest.source),
+                            found.manifest.files.size(),
                             found.manifest.files.size() == 1 ? "" : "s",
                             ShortBytes(static_cast<uint64_t>(counts.bytes)), SignatureOf(found)));
     }

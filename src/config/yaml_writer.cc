@@ -125,6 +125,7 @@ class Writer {
         outline.IsScalar() ? !outline.value : outline.items.empty() && outline.entries.empty();
     if (!field.secret || (empty && !commented_)) return FlowYaml(outline);
     if (!commented_) return std::string(kConcealed);
+    if (!field.variables.empty()) return "\"${" + field.variables.front() + "}\"";
     std::string variable = field.name;
     std::ranges::transform(variable, variable.begin(),
                            [](unsigned char c) { return std::toupper(c); });

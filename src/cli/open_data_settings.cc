@@ -1,0 +1,122 @@
+#include "cli/open_data_settings.h"
+
+#include <fmt/format.h>
+
+#include "config/scalar.h"
+
+namespace spillway::cli {
+namespace {
+
+using config::Complaint;
+using config::Complaints;
+using config::Section;
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+Section<DatabaseLogin> DeclareLogin(const std::string& prefix) {
+  Section<DatabaseLogin> section;
+  section.Field("user", &DatabaseLogin::user).Help("The role.").Variable(prefix + "_USER");
+  section.Field("password", &DatabaseLogin::password)
+      .Help("Its password; without one, PGPASSFILE has it or none is needed.")
+      .Secret()
+      .Variable(prefix + "_PASSWORD");
+  return section;
+}
+
+Section<OpenDataDatabase> DeclareDatabase() {
+  Section<OpenDataDatabase> section;
+  section.Field("host", &OpenDataDatabase::host)
+      .Help("Host name, address or directory of the socket; empty: there is no open data.")
+      .Variable("DATABASE_HOST");
+  section.Field("port", &OpenDataDatabase::port)
+      .Help("Its port.")
+      .Between(1, 65'535)
+      .Variable("DATABASE_PORT");
+  section.Field("name", &OpenDataDatabase::name)
+      .Help("The database with the readings.")
+      .Variable("DATABASE_DB");
+  section.Field("ssl_mode", &OpenDataDatabase::ssl_mode)
+      .Help("Whether and how the connection is encrypted, as libpq's sslmode.")
+      .OneOf({{"disable", "disable"},
+              {"prefer", "prefer"},
+              {"require", "require"},
+              {"verify-ca", "verify-ca"},
+              {"verify-full", "verify-full"}});
+  section.Field("read", &OpenDataDatabase::read, DeclareLogin("DATABASE_READ"))
+      .Help("Who reads the readings and the log.");
+  section.Field("write", &OpenDataDatabase::write, DeclareLogin("DATABASE_WRITE"))
+      .Help("Who claims and settles days in the log, by its functions.");
+  return section;
+}
+
+/// One format, or several between commas.
+Complaint CheckFormats(const std::string& formats) {
+  for (size_t at = 0; at <= formats.size();) {
+    const size_t end = std::min(formats.find(',', at), formats.size());
+    std::string_view name = std::string_view(formats).substr(at, end - at);
+    while (name.starts_with(' ')) name.remove_prefix(1);
+    while (name.ends_with(' ')) name.remove_suffix(1);
+    if (name != "csv" && name != "csv.gz" && name != "parquet") {
+      return fmt::format("has {}; use csv, csv.gz or parquet, or several of them with commas",
+                         config::Quoted(std::string(name)));
+    }
+    at = end + 1;
+  }
+  return std::nullopt;
+}
+
+void CheckPlace(const OpenDataSettings& settings, Complaints& complaints) {
+  if (settings.location == FileLocation::kS3 && settings.bucket.empty()) {
+    complaints.About("bucket", "is missing, but location is s3; name the bucket", {"location"});
+  }
+}
+
+}  // namespace
+
+Section<OpenDataSettings> DeclareOpenData() {
+  Section<OpenDataSettings> section;
+  section.Field("database", &OpenDataSettings::database, DeclareDatabase())
+      .Help("PostgreSQL with readings, whose days are exported when they change.");
+  section.Field("location", &OpenDataSettings::location)
+      .Help("Where the files go.")
+      .OneOf({{"local", FileLocation::kLocal}, {"s3", FileLocation::kS3}})
+      .Variable("WRITE_FILE_LOCATION");
+  section.Field("directory", &OpenDataSettings::directory)
+      .Help("The directory for location local.")
+      .Variable("LOCAL_SAVE_DIRECTORY");
+  section.Field("bucket", &OpenDataSettings::bucket)
+      .Help("The bucket for location s3, or bucket/prefix.")
+      .Variable("OPEN_DATA_BUCKET");
+  section.Field("format", &OpenDataSettings::format)
+      .Help("csv, csv.gz or parquet; several at once with commas between.")
+      .Check(CheckFormats)
+      .Variable("WRITE_FILE_FORMAT");
+  section.Field("limit", &OpenDataSettings::limit)
+      .Help("How many location-days a run exports at most; 0: whatever is pending.")
+      .AtLeast(0)
+      .Variable("LIMIT");
+  section.Field("time_limit", &OpenDataSettings::time_limit)
+      .Help("A run claims nothing more when this time nears its end; 0s: no limit.")
+      .Between(seconds(0), hours(24 * 7));
+  section.Field("claim_timeout", &OpenDataSettings::claim_timeout)
+      .Help("Days that an exporter claimed so long ago, and never settled, are claimed by others.")
+      .Between(minutes(1), hours(24 * 7));
+  section.Field("attempts", &OpenDataSettings::attempts)
+      .Help("How often a day that fails is tried; then it rests until its readings change.")
+      .Between(1, 1000);
+  section.Field("retry_pause", &OpenDataSettings::retry_pause)
+      .Help("The pause before a day that failed is tried again.")
+      .Between(milliseconds(0), hours(24 * 7));
+  section.Field("day", &OpenDataSettings::day)
+      .Help(
+          "Whether a reading at midnight ends the day before it (time_ending) or begins the next "
+          "(time_beginning). `spillway open-data migrate` puts it into force.")
+      .OneOf(
+          {{"time_ending", DayBound::kTimeEnding}, {"time_beginning", DayBound::kTimeBeginning}});
+  section.Rule(CheckPlace);
+  return section;
+}
+
+}  // namespace spillway::cli

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "config/section.h"
+
+namespace spillway::cli {
+
+struct DatabaseLogin {
+  std::string user;
+  std::optional<std::string> password;
+  bool operator==(const DatabaseLogin&) const = default;
+};
+
+/// The database whose changes are exported. Without a host, there is none.
+struct OpenDataDatabase {
+  std::string host;
+  int port = 5432;
+  std::string name = "postgres";
+  std::string ssl_mode = "prefer";
+  DatabaseLogin read;
+  DatabaseLogin write;
+  bool operator==(const OpenDataDatabase&) const = default;
+};
+
+enum class FileLocation { kLocal, kS3 };
+enum class DayBound { kTimeEnding, kTimeBeginning };
+
+/// D5: every setting of the exporter has the environment variable that it always had, too.
+struct OpenDataSettings {
+  OpenDataDatabase database;
+  FileLocation location = FileLocation::kLocal;
+  std::filesystem::path directory = "data";
+  std::string bucket;
+  std::string format = "csv.gz";
+  int64_t limit = 0;
+  std::chrono::milliseconds time_limit{0};
+  std::chrono::milliseconds claim_timeout{3'600'000};
+  int64_t attempts = 3;
+  std::chrono::milliseconds retry_pause{300'000};
+  DayBound day = DayBound::kTimeEnding;
+  bool operator==(const OpenDataSettings&) const = default;
+
+  /// Whether there is something to export.
+  bool configured() const { return !database.host.empty(); }
+};
+
+/// The name under which it is run: `spillway run open-data`.
+inline constexpr std::string_view kOpenData = "open-data";
+
+config::Section<OpenDataSettings> DeclareOpenData();
+
+}  // namespace spillway::cli

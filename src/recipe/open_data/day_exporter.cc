@@ -1,0 +1,256 @@
+#include "recipe/open_data/day_exporter.h"
+
+#include <algorithm>
+#include <iterator>
+#include <set>
+
+#include <arrow/api.h>
+#include <fmt/format.h>
+
+namespace spillway::recipe::open_data {
+namespace {
+
+constexpr size_t kFlushBytes = 16 << 20;
+constexpr size_t kFlushDays = 250;
+
+/// Whether the fault is in the data, so that some days may be readable without the others.
+bool IsOfData(const Error& error) {
+  return !error.retryable &&
+         (error.code == ErrorCode::kInvalidArgument || error.code == ErrorCode::kCorrupt ||
+          error.code == ErrorCode::kUnsupported);
+}
+
+Error WhyUnreadable(const DaySource& day) {
+  std::string why = "its location is not in open_data_locations; add it there";
+  if (day.has_location) {
+    why = fmt::format("\"{}\" is no time zone; correct it in open_data_locations, then recount",
+                      day.time_zone);
+  }
+  return {.code = ErrorCode::kInvalidArgument, .message = std::move(why)};
+}
+
+}  // namespace
+
+Result<> DayExporter::Export(std::span<const LocationDay> days, const std::stop_token& stop) {
+  for (const LocationDay& day : days) settled_[day] = false;
+  Result<> done = ReadAndPublish(days, stop);
+  open_.reset();
+  read_days_.clear();
+  read_bytes_ = 0;
+  if (done.has_value() || !IsOfData(done.error())) return done;
+  std::vector<LocationDay> left;
+  std::ranges::copy_if(days, std::back_inserter(left),
+                       [this](const LocationDay& day) { return !settled_[day]; });
+  if (left.size() == 1) return FailDay(left.front(), done.error());
+  const std::span<const LocationDay> rest(left);
+  TRY(Export(rest.first(rest.size() / 2), stop));
+  return Export(rest.subspan(rest.size() / 2), stop);
+}
+
+Result<> DayExporter::ReadAndPublish(std::span<const LocationDay> days,
+                                     const std::stop_token& stop) {
+  next_ = 0;
+  DayReader reader(read_);
+  TRY(reader.Read(
+      days, [&](const arrow::RecordBatch& readings) { return TakeRows(readings, reader, stop); },
+      stop));
+  TRY(CloseDay(reader.days().size(), reader, stop));
+  return Flush(stop);
+}
+
+Result<> DayExporter::TakeRows(const arrow::RecordBatch& readings, const DayReader& reader,
+                               const std::stop_token& stop) {
+  const std::shared_ptr<arrow::RecordBatch> rows = TRY(rows_.Dress(readings, reader));
+  const auto& day = static_cast<const arrow::Int32Array&>(*readings.column(0));
+  const auto& sensors = static_cast<const arrow::Int64Array&>(*readings.column(1));
+  for (int64_t begin = 0; begin < day.length();) {
+    int64_t end = begin + 1;
+    while (end < day.length() && day.Value(end) == day.Value(begin)) ++end;
+    const auto index = static_cast<size_t>(day.Value(begin));
+    if (!open_.has_value() || open_->index != index) TRY(CloseDay(index, reader, stop));
+    TRY(TakeDay(*rows->Slice(begin, end - begin), index, reader));
+    for (int64_t row = begin; row < end; ++row) {
+      if (open_->sensors.empty() || open_->sensors.back() != sensors.Value(row)) {
+        open_->sensors.push_back(sensors.Value(row));
+      }
+    }
+    begin = end;
+  }
+  return {};
+}
+
+Result<> DayExporter::TakeDay(const arrow::RecordBatch& rows, size_t index,
+                              const DayReader& reader) {
+  if (!open_.has_value()) {
+    open_.emplace().index = index;
+    for (const DayFormat& format : formats_) {
+      open_->writers.push_back(TRY(DayFileWriter::Open(format, reader.days()[index].id, store_)));
+    }
+  }
+  open_->rows += rows.num_rows();
+  for (DayFileWriter& writer : open_->writers) {
+    if (open_->failure.has_value()) break;
+    Result<> appended = writer.Append(rows);
+    if (appended.has_value()) continue;
+    if (!IsOfData(appended.error())) return appended;
+    open_->failure = std::move(appended).error();
+  }
+  return {};
+}
+
+Result<> DayExporter::CloseDay(size_t next, const DayReader& reader, const std::stop_token& stop) {
+  for (; next_ < next; ++next_) {
+    OpenDay day{.index = next_};
+    if (open_.has_value() && open_->index == next_) {
+      day = *std::move(open_);
+      open_.reset();
+    }
+    const DaySource& source = reader.days()[next_];
+    if (!source.logged) {
+      List(source.id, "excluded", "is not yet in the log that is read; it stays pending");
+      continue;
+    }
+    if (!source.readable() && source.records > 0) {
+      TRY(FailDay(source.id, WhyUnreadable(source)));
+    } else if (day.rows != source.records) {
+      TRY(FailDay(source.id,
+                  {.code = ErrorCode::kCorrupt,
+                   .message = fmt::format("the log counts {} readings, but there are {}; "
+                                          "`spillway open-data recount` mends the log",
+                                          source.records, day.rows)}));
+    } else if (day.failure.has_value()) {
+      TRY(FailDay(source.id, *day.failure));
+    } else {
+      TRY(CloseRead(std::move(day), source, reader));
+    }
+    if (read_days_.size() >= kFlushDays || read_bytes_ >= kFlushBytes) TRY(Flush(stop));
+  }
+  return {};
+}
+
+Result<> DayExporter::CloseRead(OpenDay day, const DaySource& source, const DayReader& reader) {
+  ReadDay read{.exported = {.id = source.id, .seen = source.modified_on, .rows = day.rows}};
+  std::set<std::string_view> parameters;
+  for (const int64_t sensor : day.sensors) parameters.insert(reader.sensors().at(sensor).parameter);
+  read.exported.parameters = static_cast<int64_t>(parameters.size());
+  for (DayFileWriter& writer : day.writers) {
+    TRY(writer.Finish());
+    read.exported.files.push_back(writer.file());
+    read_bytes_ += writer.bytes().size();
+  }
+  for (const DayFile& file : source.files_before) read.keys_before.push_back(file.key);
+  if (day.rows == 0) {
+    for (const DayFormat& format : formats_) read.keys_before.push_back(format.KeyOf(source.id));
+  }
+  read.writers = std::move(day.writers);
+  read_days_.push_back(std::move(read));
+  return {};
+}
+
+/// Only what is still claimed is put in its place: a claim that was lost is somebody else's work.
+Result<> DayExporter::Flush(const std::stop_token& stop) {
+  if (stop.stop_requested()) {
+    return Fail(ErrorCode::kCancelled, "stopped before publishing days");
+  }
+  std::vector<ReadDay> days = std::exchange(read_days_, {});
+  read_bytes_ = 0;
+  if (days.empty()) return {};
+  std::vector<LocationDay> ids;
+  for (const ReadDay& day : days) ids.push_back(day.exported.id);
+  const std::set<LocationDay> held = TRY(log_.Hold(ids));
+  std::vector<ReadDay> ours;
+  for (ReadDay& day : days) {
+    if (held.contains(day.exported.id)) {
+      ours.push_back(std::move(day));
+    } else {
+      List(day.exported.id, "excluded", "was taken over by another export meanwhile");
+    }
+  }
+  return Put(std::move(ours));
+}
+
+Result<> DayExporter::Put(std::vector<ReadDay> days) {
+  std::vector<storage::NewObject> objects;
+  for (ReadDay& day : days) {
+    for (DayFileWriter& writer : day.writers) {
+      if (writer.writer() == nullptr) objects.push_back({writer.file().key, writer.bytes()});
+    }
+  }
+  std::vector<Result<storage::ObjectInfo>> put = store_.PutMany(objects);
+  // What happened to every file is the store's fault, not the days'.
+  const bool all_failed =
+      !put.empty() && std::ranges::none_of(put, &Result<storage::ObjectInfo>::has_value);
+  if (all_failed) return std::unexpected(put.front().error());
+  std::vector<ExportedDay> exported;
+  size_t next = 0;
+  for (ReadDay& day : days) {
+    std::optional<Error> failure;
+    for (DayFileWriter& writer : day.writers) {
+      const Result<storage::ObjectInfo> info =
+          writer.writer() == nullptr ? std::move(put[next++]) : writer.writer()->Finish();
+      if (!info.has_value()) failure = info.error();
+    }
+    if (!failure.has_value()) {
+      if (const Result<> removed = RemoveStale(day); !removed.has_value()) {
+        failure = removed.error();
+      }
+    }
+    if (failure.has_value()) {
+      TRY(FailDay(day.exported.id, *failure));
+    } else {
+      exported.push_back(std::move(day.exported));
+    }
+  }
+  const std::set<LocationDay> applied = TRY(log_.RecordExported(exported));
+  for (const ExportedDay& day : exported) {
+    if (applied.contains(day.id)) {
+      CountExported(day);
+    } else {
+      List(day.id, "excluded", "was taken over by another export meanwhile; it is exported again");
+    }
+  }
+  return {};
+}
+
+Result<> DayExporter::RemoveStale(const ReadDay& day) {
+  for (const std::string& key : day.keys_before) {
+    const bool is_current = std::ranges::any_of(
+        day.exported.files, [&key](const DayFile& file) { return file.key == key; });
+    if (!is_current) TRY(store_.Remove(key));
+  }
+  return {};
+}
+
+void DayExporter::CountExported(const ExportedDay& day) {
+  if (day.files.empty()) {
+    List(day.id, "excluded", "has no readings; there is no file of it");
+    return;
+  }
+  settled_[day.id] = true;
+  ++result_.counts.written;
+  for (const DayFile& file : day.files) {
+    result_.counts.bytes += static_cast<int64_t>(file.bytes);
+    result_.published.push_back({.item = day.id.item(),
+                                 .key = file.key,
+                                 .rows = file.rows,
+                                 .bytes = file.bytes,
+                                 .sha256 = file.sha256});
+  }
+}
+
+Result<> DayExporter::FailDay(const LocationDay& day, const Error& error) {
+  const FailedDay failed{.id = day, .error = error.message};
+  TRY(log_.RecordFailed({&failed, 1}));
+  List(day, std::string(Name(error.code)), error.message);
+  return {};
+}
+
+void DayExporter::List(const LocationDay& day, std::string classification, std::string message) {
+  settled_[day] = true;
+  ++(classification == "excluded" ? result_.counts.excluded : result_.counts.failed);
+  result_.errors.push_back({.key = day.name(),
+                            .classification = std::move(classification),
+                            .message = std::move(message)});
+}
+
+}  // namespace spillway::recipe::open_data

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "postgres/connection.h"
+#include "recipe/open_data/change_log.h"
+#include "recipe/open_data/day_format.h"
+#include "recipe/open_data/day_reader.h"
+#include "recipe/open_data/reading_rows.h"
+#include "recipe/recipe.h"
+#include "storage/object_store.h"
+
+namespace spillway::recipe::open_data {
+
+/// Exports claimed days: reads many by one statement, writes each one's files, puts them in place,
+/// and settles the day in the log. A day that cannot be exported hinders no other; it is listed.
+/// One thread at a time.
+class DayExporter {
+ public:
+  /// All outlive it.
+  DayExporter(ChangeLog& log, postgres::Connection& read, storage::ObjectStore& store,
+              std::span<const DayFormat> formats)
+      : log_(log), read_(read), store_(store), formats_(formats) {}
+
+  /// Every day is settled on success. Errors are those of the databases or the store as a whole:
+  /// what is not settled is still claimed, and may be exported again.
+  Result<> Export(std::span<const LocationDay> days, const std::stop_token& stop);
+
+  /// Counts a day that an earlier attempt of the same chunk has exported.
+  void CountBefore(const ExportedDay& day) { CountExported(day); }
+
+  /// What came of all days so far.
+  ChunkResult& result() { return result_; }
+
+ private:
+  /// A day whose rows were all seen.
+  struct ReadDay {
+    ExportedDay exported;
+    std::vector<DayFileWriter> writers;
+    std::vector<std::string> keys_before;
+  };
+
+  /// A day whose rows are being read.
+  struct OpenDay {
+    size_t index = 0;
+    int64_t rows = 0;
+    std::vector<DayFileWriter> writers;
+    std::vector<int64_t> sensors;
+    std::optional<Error> failure;
+  };
+
+  Result<> ReadAndPublish(std::span<const LocationDay> days, const std::stop_token& stop);
+  Result<> TakeRows(const arrow::RecordBatch& readings, const DayReader& reader,
+                    const std::stop_token& stop);
+  Result<> TakeDay(const arrow::RecordBatch& rows, size_t index, const DayReader& reader);
+  /// Ends the day under way, and settles days without rows up to `next`.
+  Result<> CloseDay(size_t next, const DayReader& reader, const std::stop_token& stop);
+  Result<> CloseRead(OpenDay day, const DaySource& source, const DayReader& reader);
+  Result<> Flush(const std::stop_token& stop);
+  Result<> Put(std::vector<ReadDay> days);
+  /// Removes what stands where an empty day's files, or files of a form no longer written, were.
+  Result<> RemoveStale(const ReadDay& day);
+
+  void CountExported(const ExportedDay& day);
+  Result<> FailDay(const LocationDay& day, const Error& error);
+  void List(const LocationDay& day, std::string classification, std::string message);
+
+  ChangeLog& log_;
+  postgres::Connection& read_;
+  storage::ObjectStore& store_;
+  const std::span<const DayFormat> formats_;
+  ReadingRows rows_;
+  ChunkResult result_;
+  std::map<LocationDay, bool> settled_;  ///< Of the days under way.
+
+  std::optional<OpenDay> open_;
+  size_t next_ = 0;  ///< Days before it were seen by the read under way.
+  std::vector<ReadDay> read_days_;
+  size_t read_bytes_ = 0;
+};
+
+}  // namespace spillway::recipe::open_data

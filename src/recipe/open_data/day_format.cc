@@ -1,0 +1,90 @@
+#include "recipe/open_data/day_format.h"
+
+#include <arrow/api.h>
+#include <fmt/format.h>
+
+#include "recipe/open_data/reading_rows.h"
+
+namespace spillway::recipe::open_data {
+namespace {
+
+constexpr size_t kInMemoryMax = 8 << 20;
+constexpr int kGzipLevel = 1;
+
+std::string WithoutDashes(std::string day) {
+  std::erase(day, '-');
+  return day;
+}
+
+}  // namespace
+
+Result<DayFormat> DayFormat::Make(std::string_view name) {
+  DayFormat made;
+  made.name_ = name;
+  made.envelope_ = envelope::NewPlainEnvelope();
+  if (name == "csv" || name == "csv.gz") {
+    made.format_ = TRY(format::NewCsvFormat({}));
+    if (name == "csv.gz") made.envelope_ = TRY(envelope::NewGzipEnvelope(kGzipLevel));
+  } else if (name == "parquet") {
+    made.format_ = TRY(format::NewParquetFormat({}));
+  } else {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("\"{}\" is no format; use csv, csv.gz or parquet", name));
+  }
+  return made;
+}
+
+std::string DayFormat::KeyOf(const LocationDay& day) const {
+  return fmt::format("records/{0}/locationid={1}/year={2}/month={3}/location-{1}-{4}.{0}", name_,
+                     day.location, day.day.substr(0, 4), day.day.substr(5, 2),
+                     WithoutDashes(day.day));
+}
+
+Result<DayFileWriter> DayFileWriter::Open(const DayFormat& format, const LocationDay& day,
+                                          storage::ObjectStore& store) {
+  DayFileWriter opened(store);
+  opened.file_.key = format.KeyOf(day);
+  opened.encoder_ = TRY(format.format().NewEncoder(*ReadingSchema(), {}));
+  opened.wrapper_ = TRY(format.envelope().NewWrapper());
+  return opened;
+}
+
+Result<> DayFileWriter::Append(const arrow::RecordBatch& rows) {
+  TRY(encoder_->Append(rows, encoded_));
+  file_.rows += rows.num_rows();
+  TRY(Wrap());
+  if (wrapped_.size() < kInMemoryMax) return {};
+  if (writer_ == nullptr) {
+    writer_ = TRY(store_->Create(file_.key, storage::Overwrite::kAllowed));
+  }
+  TRY(writer_->Write(wrapped_.bytes()));
+  wrapped_.Clear();
+  return {};
+}
+
+Result<> DayFileWriter::Wrap() {
+  const size_t before = wrapped_.size();
+  TRY(wrapper_->Append(encoded_.bytes(), wrapped_));
+  encoded_.Clear();
+  hash_.Update(wrapped_.bytes().subspan(before));
+  file_.bytes += wrapped_.size() - before;
+  return {};
+}
+
+Result<> DayFileWriter::Finish() {
+  TRY(encoder_->Finish(encoded_));
+  TRY(Wrap());
+  const size_t before = wrapped_.size();
+  TRY(wrapper_->Finish(wrapped_));
+  hash_.Update(wrapped_.bytes().subspan(before));
+  file_.bytes += wrapped_.size() - before;
+  file_.sha256 = ToHex(hash_.Finish());
+  encoder_.reset();
+  wrapper_.reset();
+  if (writer_ == nullptr) return {};
+  TRY(writer_->Write(wrapped_.bytes()));
+  wrapped_.Clear();
+  return {};
+}
+
+}  // namespace spillway::recipe::open_data

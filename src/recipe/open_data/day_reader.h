@@ -1,0 +1,72 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include <arrow/type_fwd.h>
+
+#include "base/error.h"
+#include "postgres/connection.h"
+#include "recipe/open_data/location_day.h"
+
+namespace spillway::recipe::open_data {
+
+/// What the database knows of a day before its readings.
+struct DaySource {
+  LocationDay id;
+  bool logged = false;      ///< Not on a standby that is behind.
+  std::string modified_on;  ///< As PostgreSQL wrote it.
+  int64_t records = 0;      ///< What the log counts.
+  std::vector<DayFile> files_before;
+  bool has_location = false;
+  std::string location;
+  std::optional<double> lat;
+  std::optional<double> lon;
+  std::string time_zone;
+  bool zone_known = false;
+
+  /// Readings can be told apart from those of other days.
+  bool readable() const { return logged && has_location && zone_known; }
+};
+
+struct Sensor {
+  std::string parameter;
+  std::string units;
+};
+
+/// One consistent look at many days: their log rows, locations and sensors first, then all their
+/// readings by one statement, in one snapshot (REPEATABLE READ, READ ONLY). Since whoever changes
+/// readings changes their log row in the same transaction, `modified_on` and `records` are those of
+/// the readings that are read.
+class DayReader {
+ public:
+  /// Rows of the readings: day (int32, index of a DaySource), sensors_id (int64), datetime
+  /// (timestamp[us, UTC]), value, lat, lon (double, the latter two null where the location's
+  /// hold); in the order of day, sensor and time.
+  using Consume = std::function<Result<>(const arrow::RecordBatch&)>;
+
+  explicit DayReader(postgres::Connection& connection) : connection_(connection) {}
+
+  /// days() and sensors() are there when `consume` is called first; an error of it ends the read.
+  Result<> Read(std::span<const LocationDay> days, const Consume& consume,
+                const std::stop_token& stop);
+
+  const std::vector<DaySource>& days() const { return days_; }
+  const std::map<int64_t, Sensor>& sensors() const { return sensors_; }
+
+ private:
+  Result<> Look(std::span<const LocationDay> days, const std::stop_token& stop);
+  Result<std::string> CopyStatement() const;
+
+  postgres::Connection& connection_;
+  std::vector<DaySource> days_;
+  std::map<int64_t, Sensor> sensors_;
+};
+
+}  // namespace spillway::recipe::open_data

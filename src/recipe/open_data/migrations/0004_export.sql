@@ -1,0 +1,170 @@
+-- The side of the exporter. Every function is one short transaction; rows that another exporter or an
+-- ingest has locked are passed over, or waited for in one order (location, day).
+
+-- Whether a day is over where its location is. Fifteen hours behind its end in UTC it is over
+-- everywhere. Where the zone is none, it counts as over, so that its export says what is wrong.
+CREATE FUNCTION open_data_is_over(node bigint, of_day date) RETURNS boolean
+LANGUAGE sql STABLE AS $$
+  SELECT CASE WHEN of_day < (clock_timestamp() AT TIME ZONE 'UTC' - interval '15 hours')::date
+    THEN true
+    ELSE coalesce((
+      SELECT open_data_is_complete(of_day, open_data_zone(l.time_zone),
+                                   (SELECT day_bound = 'time_ending' FROM open_data_settings),
+                                   clock_timestamp())
+      FROM open_data_locations l WHERE l.sensor_nodes_id = node), true) END
+$$;
+
+-- D2. Marks up to `wanted` pending days as queued and returns them: days that are over in their
+-- location's zone, oldest first. A claim that is older than `abandoned` is taken over, and so are the
+-- caller's own. A day that failed is tried again after `pause`, `attempts_max` times in all.
+CREATE FUNCTION get_pending(wanted integer DEFAULT 500, claimed_by text DEFAULT session_user,
+                            abandoned interval DEFAULT '1 hour', attempts_max integer DEFAULT 3,
+                            pause interval DEFAULT '5 minutes')
+RETURNS TABLE (sensor_nodes_id bigint, day date)
+LANGUAGE sql SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
+  WITH candidate AS (
+    SELECT log.sensor_nodes_id, log.day
+    FROM open_data_export_logs log
+    WHERE (log.exported_on IS NULL OR log.modified_on > log.exported_on)
+      AND (log.queued_on IS NULL OR log.queued_on < clock_timestamp() - abandoned
+           OR log.claim = claimed_by)
+      AND (log.attempts = 0 OR log.claim = claimed_by AND log.queued_on IS NOT NULL
+           OR log.attempts < attempts_max AND log.checked_on < clock_timestamp() - pause)
+      -- No zone is further ahead; spares looking at each of today's.
+      AND log.day < (clock_timestamp() AT TIME ZONE 'UTC' + interval '15 hours')::date
+      AND open_data_is_over(log.sensor_nodes_id, log.day)
+    ORDER BY log.day, log.sensor_nodes_id
+    LIMIT wanted
+    FOR UPDATE SKIP LOCKED
+  )
+  UPDATE open_data_export_logs log
+  SET queued_on = clock_timestamp(), claim = claimed_by
+  FROM candidate
+  WHERE log.sensor_nodes_id = candidate.sensor_nodes_id AND log.day = candidate.day
+  RETURNING log.sensor_nodes_id, log.day
+$$;
+
+-- How many days get_pending would find, up to a limit.
+CREATE FUNCTION open_data_count_pending(wanted bigint, abandoned interval DEFAULT '1 hour',
+                                        attempts_max integer DEFAULT 3,
+                                        pause interval DEFAULT '5 minutes')
+RETURNS bigint
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
+  SELECT count(*) FROM (
+    SELECT FROM open_data_export_logs log
+    WHERE (log.exported_on IS NULL OR log.modified_on > log.exported_on)
+      AND (log.queued_on IS NULL OR log.queued_on < clock_timestamp() - abandoned)
+      AND (log.attempts = 0
+           OR log.attempts < attempts_max AND log.checked_on < clock_timestamp() - pause)
+      AND log.day < (clock_timestamp() AT TIME ZONE 'UTC' + interval '15 hours')::date
+      AND open_data_is_over(log.sensor_nodes_id, log.day)
+    LIMIT wanted) AS pending
+$$;
+
+-- Which of these days the caller still has queued, just before their files are put in place. Their
+-- claims are young again.
+CREATE FUNCTION open_data_hold(claimed_by text, nodes bigint[], days date[])
+RETURNS TABLE (sensor_nodes_id bigint, day date)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+  PERFORM open_data_lock(nodes, days);
+  RETURN QUERY
+    UPDATE open_data_export_logs log SET queued_on = clock_timestamp()
+    FROM unnest(nodes, days) AS held (node, held_day)
+    WHERE log.sensor_nodes_id = held.node AND log.day = held.held_day
+      AND log.claim = claimed_by AND log.queued_on IS NOT NULL
+    RETURNING log.sensor_nodes_id, log.day;
+END $$;
+
+CREATE FUNCTION open_data_lock(nodes bigint[], days date[]) RETURNS void
+LANGUAGE sql AS $$
+  SELECT FROM open_data_export_logs log
+  JOIN unnest(nodes, days) AS wanted (node, wanted_day)
+    ON log.sensor_nodes_id = wanted.node AND log.day = wanted.wanted_day
+  ORDER BY log.sensor_nodes_id, log.day
+  FOR UPDATE OF log
+$$;
+
+-- The files of these days are in place. `seen` is the modified_on that the export read: where it is no
+-- longer the row's, readings came meanwhile and the day stays pending (D3). Where the claim was lost
+-- meanwhile, another export may have been overwritten, so the day is marked as modified: it is
+-- exported once more. Returns the days that were still the caller's.
+CREATE FUNCTION open_data_exported(claimed_by text, nodes bigint[], days date[], seen timestamptz[],
+                                   keys text[], measurands_exported bigint[], described jsonb[])
+RETURNS TABLE (sensor_nodes_id bigint, day date)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+  PERFORM open_data_lock(nodes, days);
+  UPDATE open_data_export_logs log
+  SET modified_on = greatest(clock_timestamp(), log.modified_on + interval '1 microsecond',
+                             log.exported_on + interval '1 microsecond')
+  FROM unnest(nodes, days) AS done (node, done_day)
+  WHERE log.sensor_nodes_id = done.node AND log.day = done.done_day
+    AND (log.claim IS DISTINCT FROM claimed_by OR log.queued_on IS NULL);
+  RETURN QUERY
+    UPDATE open_data_export_logs log
+    SET exported_on = CASE WHEN log.modified_on = done.seen
+                           THEN greatest(clock_timestamp(), log.modified_on) ELSE done.seen END,
+        queued_on = NULL, checked_on = clock_timestamp(), has_error = false, attempts = 0,
+        version = log.version + 1, key = done.key, measurands = done.measurands,
+        metadata = done.described
+    FROM unnest(nodes, days, seen, keys, measurands_exported, described)
+      AS done (node, done_day, seen, key, measurands, described)
+    WHERE log.sensor_nodes_id = done.node AND log.day = done.done_day
+      AND log.claim = claimed_by AND log.queued_on IS NOT NULL
+    RETURNING log.sensor_nodes_id, log.day;
+END $$;
+
+-- These days could not be exported. What was exported before stays described.
+CREATE FUNCTION open_data_failed(claimed_by text, nodes bigint[], days date[], errors text[])
+RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
+BEGIN
+  PERFORM open_data_lock(nodes, days);
+  UPDATE open_data_export_logs log
+  SET queued_on = NULL, checked_on = clock_timestamp(), has_error = true,
+      attempts = log.attempts + 1, metadata = log.metadata || jsonb_build_object('error', failed.error)
+  FROM unnest(nodes, days, errors) AS failed (node, failed_day, error)
+  WHERE log.sensor_nodes_id = failed.node AND log.day = failed.failed_day
+    AND log.claim = claimed_by AND log.queued_on IS NOT NULL;
+END $$;
+
+-- Gives up what the caller has queued still.
+CREATE FUNCTION open_data_release(claimed_by text) RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
+  WITH released AS (
+    UPDATE open_data_export_logs SET queued_on = NULL
+    WHERE claim = claimed_by AND queued_on IS NOT NULL RETURNING 1)
+  SELECT count(*) FROM released
+$$;
+
+-- What the caller has exported since then, for an export that goes on after its process died.
+CREATE FUNCTION open_data_done(claimed_by text, since timestamptz)
+RETURNS TABLE (sensor_nodes_id bigint, day date, key text, described jsonb)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
+  SELECT log.sensor_nodes_id, log.day, log.key, log.metadata FROM open_data_export_logs log
+  WHERE log.claim = claimed_by AND log.queued_on IS NULL AND log.exported_on >= since
+$$;
+
+-- What state every location and day is in.
+CREATE VIEW open_data_states AS
+  SELECT log.*,
+    CASE WHEN queued_on IS NOT NULL THEN 'queued'
+         WHEN exported_on >= modified_on THEN 'exported'
+         WHEN has_error THEN 'failed'
+         WHEN open_data_is_over(sensor_nodes_id, day) THEN 'pending'
+         ELSE 'open' END AS state
+  FROM open_data_export_logs log;
+
+-- How many there are of each, and how long the oldest has waited.
+CREATE VIEW open_data_summary AS
+  SELECT state, count(*) AS days, sum(records) AS records,
+         min(coalesce(queued_on, modified_on)) FILTER (WHERE state <> 'exported') AS since
+  FROM open_data_states GROUP BY state;
+
+REVOKE EXECUTE ON FUNCTION
+  open_data_upsert, open_data_recount, get_pending, open_data_count_pending, open_data_hold,
+  open_data_exported, open_data_failed, open_data_release, open_data_done, open_data_track
+FROM PUBLIC;

@@ -1,0 +1,202 @@
+#include "recipe/open_data/open_data.h"
+
+#include <algorithm>
+#include <limits>
+#include <optional>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "recipe/open_data/day_exporter.h"
+#include "recipe/output/object_reader.h"
+
+namespace spillway::recipe {
+namespace {
+
+using open_data::LocationDay;
+using std::chrono::milliseconds;
+
+/// Enough that one statement pays for many days, few enough that every thread has a share.
+constexpr int64_t kDaysPerChunkMin = 100;
+constexpr int64_t kDaysPerChunkMax = 1000;
+constexpr int64_t kShares = 8;
+/// What is claimed and read at once, and so the most that is done behind the end of a time limit.
+constexpr int64_t kDaysPerRead = 500;
+
+struct Parameters {
+  int64_t limit = 0;
+  int64_t time_limit_ms = 0;
+  std::string destination;
+};
+
+Result<Parameters> ParametersFromJson(std::string_view text, Parameters parameters) {
+  const nlohmann::json json = nlohmann::json::parse(text.empty() ? "{}" : text, nullptr, false);
+  if (!json.is_object()) return Fail(ErrorCode::kInvalidArgument, "parameters: no JSON object");
+  ObjectReader reader(json, "parameters.");
+  TRY(reader.Read("limit", parameters.limit));
+  TRY(reader.Read("time_limit_ms", parameters.time_limit_ms));
+  TRY(reader.Read("destination", parameters.destination));
+  TRY(reader.RefuseOthers());
+  if (parameters.limit < 0 || parameters.time_limit_ms < 0) {
+    return Fail(ErrorCode::kInvalidArgument, "parameters: a limit is below zero");
+  }
+  return parameters;
+}
+
+std::string ToJson(const Parameters& parameters) {
+  return nlohmann::json{{"limit", parameters.limit},
+                        {"time_limit_ms", parameters.time_limit_ms},
+                        {"destination", parameters.destination}}
+      .dump();
+}
+
+/// When a run stops claiming.
+class TimeLimit {
+ public:
+  TimeLimit(const engine::Job& job, const Parameters& parameters, Clock& clock)
+      : clock_(clock), limit_(parameters.time_limit_ms) {
+    if (limit_.count() > 0) end_ = job.started_at.value_or(job.created_at) + limit_;
+  }
+
+  /// Whether there is time for another read: twice what the slowest took, and a tenth of the limit
+  /// at least, so that its end finds nothing under way.
+  bool Allows() const {
+    return !end_.has_value() ||
+           clock_.Now() + std::max<Timestamp::duration>(2 * slowest_, limit_ / 10) < *end_;
+  }
+
+  void Took(Timestamp::duration read) { slowest_ = std::max(slowest_, read); }
+
+ private:
+  Clock& clock_;
+  const milliseconds limit_;
+  std::optional<Timestamp> end_;
+  Timestamp::duration slowest_{0};
+};
+
+void Exclude(ChunkResult& result, int64_t days, std::string why) {
+  if (days == 0) return;
+  result.counts.excluded += days;
+  result.errors.push_back({.key = fmt::format("{} location-days", days),
+                           .classification = "excluded",
+                           .message = std::move(why)});
+}
+
+/// Gives claims back whatever happens; what cannot be given back returns after its time.
+class Claims {
+ public:
+  explicit Claims(open_data::ChangeLog& log) : log_(log) {}
+  ~Claims() { static_cast<void>(log_.Release()); }
+  Claims(const Claims&) = delete;
+  Claims& operator=(const Claims&) = delete;
+
+ private:
+  open_data::ChangeLog& log_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<OpenData>> OpenData::Make(OpenDataOptions options, Destinations destinations,
+                                                 Clock& clock) {
+  std::vector<open_data::DayFormat> formats;
+  for (const std::string& name : options.formats) {
+    formats.push_back(TRY(open_data::DayFormat::Make(name)));
+  }
+  return std::unique_ptr<OpenData>(
+      new OpenData(std::move(options), std::move(formats), std::move(destinations), clock));
+}
+
+OpenData::OpenData(OpenDataOptions options, std::vector<open_data::DayFormat> formats,
+                   Destinations destinations, Clock& clock)
+    : options_(std::move(options)),
+      formats_(std::move(formats)),
+      destinations_(std::move(destinations)),
+      clock_(clock),
+      read_(options_.read_address, {.application_name = "spillway open data, reading"}),
+      write_(options_.write_address, {.application_name = "spillway open data, log"}) {}
+
+Result<CanonicalRequest> OpenData::Canonicalise(const Request& request) const {
+  Parameters parameters = TRY(
+      ParametersFromJson(request.parameters, {options_.limit, options_.time_limit.count(), ""}));
+  // The log says what is in which file there, so no request may ask for another place.
+  if (!parameters.destination.empty()) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "open data goes to where the configuration says; leave the destination out");
+  }
+  parameters.destination = options_.destination;
+  TRY(destinations_(parameters.destination));
+  return CanonicalRequest{
+      .tenant = "", .group = request.export_name, .parameters = ToJson(parameters)};
+}
+
+Result<Destination> OpenData::DestinationOf(const engine::Job& job) const {
+  const Parameters parameters = TRY(ParametersFromJson(job.parameters, {}));
+  return Destination{.store = TRY(destinations_(parameters.destination)),
+                     .directory = "manifests/" + job.id};
+}
+
+Result<Plan> OpenData::MakePlan(const engine::Job& job, std::stop_token stop) const {
+  const Parameters parameters = TRY(ParametersFromJson(job.parameters, {}));
+  postgres::Pool::Lent write = TRY(write_.Lend(stop));
+  open_data::ChangeLog log(*write, options_.claims, job.id);
+  const int64_t limit =
+      parameters.limit > 0 ? parameters.limit : std::numeric_limits<int64_t>::max();
+  const int64_t pending = TRY(log.CountPending(limit, stop));
+  nlohmann::json formats = options_.formats;
+  Plan plan{.source = nlohmann::json{{"database", write->server()},
+                                     {"counts", "location-days"},
+                                     {"formats", std::move(formats)}}
+                          .dump(),
+            .planned = pending,
+            .chunks = {}};
+  const int64_t share = std::clamp(pending / kShares, kDaysPerChunkMin, kDaysPerChunkMax);
+  for (int64_t left = pending; left > 0; left -= share) {
+    plan.chunks.push_back({.spec = "{}", .planned = std::min(left, share)});
+  }
+  return plan;
+}
+
+Result<ChunkResult> OpenData::Process(const engine::Job& job, const engine::Chunk& chunk,
+                                      engine::Staging& /*staging*/, std::stop_token stop) const {
+  const Parameters parameters = TRY(ParametersFromJson(job.parameters, {}));
+  storage::ObjectStore* store = TRY(destinations_(parameters.destination));
+  postgres::Pool::Lent write = TRY(write_.Lend(stop));
+  postgres::Pool::Lent read = TRY(read_.Lend(stop));
+  open_data::ChangeLog log(*write, options_.claims, fmt::format("{}/{}", job.id, chunk.index));
+  open_data::DayExporter exporter(log, *read, *store, formats_);
+  if (chunk.attempts > 1) {
+    const auto before = TRY(log.ExportedSince(job.created_at, stop));
+    for (const open_data::ExportedDay& day : before) exporter.CountBefore(day);
+  }
+  ChunkResult& result = exporter.result();
+  TimeLimit time_limit(job, parameters, clock_);
+  const Claims claims(log);
+  std::string left_out = "were no longer pending";
+  while (true) {
+    const int64_t wanted =
+        chunk.planned - result.counts.written - result.counts.excluded - result.counts.failed;
+    if (wanted <= 0) break;
+    if (!time_limit.Allows()) {
+      left_out = fmt::format("the time limit of {} s came near; they stay pending",
+                             parameters.time_limit_ms / 1000);
+      break;
+    }
+    const Timestamp began = clock_.Now();
+    const std::vector<LocationDay> days = TRY(log.Claim(std::min(wanted, kDaysPerRead), stop));
+    if (days.empty()) break;
+    TRY(exporter.Export(days, stop));
+    time_limit.Took(clock_.Now() - began);
+  }
+  result.counts.planned = chunk.planned;
+  Exclude(result,
+          chunk.planned - result.counts.written - result.counts.excluded - result.counts.failed,
+          std::move(left_out));
+  return std::move(result);
+}
+
+Result<Assembly> OpenData::Assemble(const engine::Job& /*job*/, std::vector<Part> /*parts*/,
+                                    engine::Staging& /*staging*/) const {
+  return Assembly{};
+}
+
+}  // namespace spillway::recipe
