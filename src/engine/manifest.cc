@@ -258,7 +258,7 @@ Result<std::string> BaseOf(const Manifest& manifest, std::string_view directory)
 }
 
 Result<Verification> Verify(storage::ObjectStore& store, std::string_view directory,
-                            const VerifyingKey* key, const Progress& progress) {
+                            const VerifyingKey* key, const VerifyProgress& progress) {
   const std::string base = directory.empty() ? "" : std::string(directory) + "/";
   const std::string text = TRY(ReadWhole(store, base + std::string(Manifest::kName)));
   Verification found{.manifest = TRY(ManifestFromJson(text))};

@@ -74,7 +74,7 @@ struct Verification {
   std::vector<std::string> problems;  ///< One line each; empty: the export is whole and unchanged.
 };
 
-using Progress = std::function<void(uint64_t bytes, uint64_t total)>;
+using VerifyProgress = std::function<void(uint64_t bytes, uint64_t total)>;
 
 /// The manifest that a directory of a store has.
 Result<Manifest> ReadManifest(storage::ObjectStore& store, std::string_view directory);
@@ -87,6 +87,6 @@ Result<std::string> BaseOf(const Manifest& manifest, std::string_view directory)
 /// given; a signature is then required), sizes and every digest. Errors are those of reading;
 /// `progress` hears of bytes just checked, and of how many there are.
 Result<Verification> Verify(storage::ObjectStore& store, std::string_view directory,
-                            const VerifyingKey* key, const Progress& progress);
+                            const VerifyingKey* key, const VerifyProgress& progress);
 
 }  // namespace spillway::engine
