@@ -73,7 +73,9 @@ Column ColumnOf(std::string name, uint32_t type, int32_t modifier, std::string t
                 bool is_enum) {
   Column column{.name = std::move(name),
                 .type = type,
+                .modifier = modifier,
                 .type_name = std::move(type_name),
+                .is_enum = is_enum,
                 .encoding = Encoding::kText,
                 .cast_to_text = false,
                 .arrow_type = arrow::utf8()};

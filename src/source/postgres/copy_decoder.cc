@@ -33,7 +33,9 @@ std::unexpected<Error> CopyDecoder::Corrupt(std::string_view what) const {
 }
 
 std::unexpected<Error> CopyDecoder::Refuse(size_t column, Problem problem, size_t bytes) const {
-  const auto& [name, type, type_name, encoding, cast, arrow_type] = columns_[column];
+  const std::string& name = columns_[column].name;
+  const std::string& type_name = columns_[column].type_name;
+  const std::string arrow_type = columns_[column].arrow_type->ToString();
   const std::string where = fmt::format("column \"{}\", row {}", name, rows() + 1);
   const std::string remedy = fmt::format(
       "; leave such rows out, or write the column as text: \"{}\"::text in a query", name);
@@ -42,11 +44,11 @@ std::unexpected<Error> CopyDecoder::Refuse(size_t column, Problem problem, size_
   };
   switch (problem) {
     case Problem::kNan:
-      return refuse(fmt::format("NaN has no place in {}", arrow_type->ToString()));
+      return refuse(fmt::format("NaN has no place in {}", arrow_type));
     case Problem::kInfinity:
-      return refuse(fmt::format("infinity has no place in {}", arrow_type->ToString()));
+      return refuse(fmt::format("infinity has no place in {}", arrow_type));
     case Problem::kRange:
-      return refuse(fmt::format("a {} that {} cannot hold", type_name, arrow_type->ToString()));
+      return refuse(fmt::format("a {} that {} cannot hold", type_name, arrow_type));
     case Problem::kLength:
       return Corrupt(
           fmt::format("column \"{}\" has {} bytes, which no {} has", name, bytes, type_name));

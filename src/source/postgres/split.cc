@@ -107,7 +107,7 @@ Result<std::vector<Split>> SplitByKey(QueryReader& reader, const Selection& sele
   return splits;
 }
 
-Result<> CountRows(const Selection& selection, const OpenReader& open, int parallel,
+Result<> CountRows(const Selection& selection, const BorrowReader& borrow, int parallel,
                    std::vector<Split>& splits, std::stop_token stop) {
   std::atomic<size_t> next = 0;
   std::mutex mutex;
@@ -115,7 +115,7 @@ Result<> CountRows(const Selection& selection, const OpenReader& open, int paral
   std::stop_source ended;
   const std::stop_callback passed_on(stop, [&] { ended.request_stop(); });
   const auto count = [&]() -> Result<> {
-    const auto reader = TRY(open());
+    const auto reader = TRY(borrow());
     for (size_t i = next++; i < splits.size(); i = next++)
       splits[i].rows = TRY(Count(*reader, selection, splits[i], ended.get_token()));
     return {};

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "source/postgres/query_reader.h"
 #include "source/postgres/selection.h"
+#include "source/postgres/snapshots.h"
 
 namespace spillway::postgres_source {
 
@@ -33,11 +34,11 @@ Result<std::vector<Split>> SplitByKey(QueryReader& reader, const Selection& sele
                                       const std::string& column, int64_t splits_max,
                                       std::stop_token stop = {});
 
-/// Opens another reader of the same snapshot.
-using OpenReader = std::function<Result<std::unique_ptr<QueryReader>>()>;
+/// Another reader of the same snapshot.
+using BorrowReader = std::function<Result<Snapshots::Borrowed>()>;
 
 /// Lets the server count the splits' rows, in up to `parallel` sessions.
-Result<> CountRows(const Selection& selection, const OpenReader& open, int parallel,
+Result<> CountRows(const Selection& selection, const BorrowReader& borrow, int parallel,
                    std::vector<Split>& splits, std::stop_token stop);
 
 }  // namespace spillway::postgres_source

@@ -20,11 +20,13 @@ class SplitTest : public postgres::ServerTest {
     return Must(QueryReader::Open({.address = Url()}));
   }
 
+  mutable Snapshots snapshots_{[](std::string_view) { return false; }};
+
   /// Reads every split; each row must come once, and as often as was counted.
   void ExpectEachRowOnce(QueryReader& reader, const Selection& selection,
                          std::vector<Split>& splits) const {
     ReadOptions options{.address = Url(), .snapshot = Must(reader.ExportSnapshot())};
-    Must(CountRows(selection, [&] { return QueryReader::Open(options); }, 3, splits, {}));
+    Must(CountRows(selection, [&] { return snapshots_.Borrow(options, {}); }, 3, splits, {}));
     std::multiset<std::string> whole, parts;
     const auto add = [](const std::string& rows, std::multiset<std::string>& to) {
       for (size_t at = 0; at < rows.size(); at = rows.find('\n', at) + 1)
@@ -118,7 +120,7 @@ TEST_F(SplitTest, KeysCoverEveryRowOnce) {
     EXPECT_GT(splits.size(), 1U) << column;
     EXPECT_LE(splits.size(), 5U) << column;
     ReadOptions options{.address = Url(), .snapshot = Must(reader->ExportSnapshot())};
-    Must(CountRows(selection, [&] { return QueryReader::Open(options); }, 2, splits, {}));
+    Must(CountRows(selection, [&] { return snapshots_.Borrow(options, {}); }, 2, splits, {}));
     int64_t rows = 0;
     for (const Split& split : splits) rows += split.rows;
     EXPECT_EQ(rows, 1'000'000) << column;

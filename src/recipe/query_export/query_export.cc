@@ -1,0 +1,201 @@
+#include "recipe/query_export/query_export.h"
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include <arrow/api.h>
+
+#include "engine/staging.h"
+#include "recipe/output/assemble.h"
+#include "recipe/output/chunk_writer.h"
+#include "recipe/output/part_encoder.h"
+#include "recipe/query_export/layout.h"
+#include "source/postgres/selection.h"
+#include "storage/key.h"
+
+namespace spillway::recipe {
+namespace {
+
+using postgres_source::QueryReader;
+using postgres_source::ReadOptions;
+using postgres_source::Selection;
+using postgres_source::Split;
+using postgres_source::Wanted;
+
+/// What a split takes in the table. Parts of a joined file wait for their turn in memory, so they
+/// are small; files of their own are not.
+constexpr int64_t kBytesPerPart = 16 << 20;
+constexpr int64_t kBytesPerFile = 128 << 20;
+/// Every split by a key may read everything.
+constexpr int64_t kKeySplitsMax = 16;
+
+Result<QueryExportParameters> ParametersOf(const engine::Job& job) {
+  return QueryExportParametersFromJson(job.parameters, OutputOptions{});
+}
+
+Wanted WantedBy(const QueryExportOptions& options, const QueryExportParameters& parameters) {
+  Wanted wanted{.table = options.table, .query = options.query};
+  for (const auto& [name, value] : parameters.values) wanted.parameters.emplace_back(name, value);
+  for (const auto& [source, name] : parameters.output.columns)
+    wanted.columns.emplace_back(source, name);
+  return wanted;
+}
+
+ReadOptions Reading(const QueryExportOptions& options, const OutputOptions& output,
+                    std::string snapshot) {
+  return {.address = options.address,
+          .statement_timeout = options.statement_timeout,
+          .time_zone = output.time_zone,
+          .snapshot = std::move(snapshot)};
+}
+
+/// Refuses what the format could not write, before anything is read.
+Result<> CheckColumns(const OutputOptions& output,
+                      const std::vector<postgres_source::Column>& columns) {
+  TRY(CheckColumns(output.limits, static_cast<int64_t>(columns.size())));
+  const FileKind kind = TRY(FileKind::Make(output));
+  TRY(kind.format->NewEncoder(*SchemaOf(columns), {}));
+  return {};
+}
+
+Result<std::vector<Split>> Cut(QueryReader& reader, const Selection& selection,
+                               const QueryExportOptions& options, const OutputOptions& output,
+                               std::stop_token stop) {
+  if (!options.split_column.empty())
+    return SplitByKey(reader, selection, options.split_column, kKeySplitsMax, std::move(stop));
+  if (!options.split_by_place) return std::vector<Split>(1);
+  const FileKind kind = TRY(FileKind::Make(output));
+  const bool joined = kind.format->joinable() && output.compression != Compression::kZip;
+  return SplitByPlace(reader, selection, joined ? kBytesPerPart : kBytesPerFile, std::move(stop));
+}
+
+std::vector<QueryChunk> ChunksOf(const std::vector<Split>& splits) {
+  std::vector<QueryChunk> chunks;
+  for (const Split& split : splits) {
+    if (split.rows > 0) chunks.push_back({.condition = split.condition, .rows = split.rows});
+  }
+  // A file without rows is a file.
+  if (chunks.empty()) chunks.push_back({.condition = splits.front().condition});
+  return chunks;
+}
+
+}  // namespace
+
+Result<const QueryExportOptions*> QueryExport::Find(std::string_view export_name) const {
+  if (const auto found = exports_.find(export_name); found != exports_.end()) return &found->second;
+  return Fail(ErrorCode::kNotFound,
+              "no query export named \"" + std::string(export_name) + "\" is configured");
+}
+
+Result<CanonicalRequest> QueryExport::Canonicalise(const Request& request) const {
+  const QueryExportOptions* options = TRY(Find(request.export_name));
+  const QueryExportParameters parameters =
+      TRY(QueryExportParametersFromJson(request.parameters, options->output));
+  const OutputOptions& output = parameters.output;
+  TRY(CheckOutput(output));
+  TRY(destinations_(output.destination));
+  TRY(CheckParameters(WantedBy(*options, parameters)));
+  // Nobody else can work on an export to a process's own output, so it waits for nobody either.
+  const bool streams = output.destination.starts_with('-');
+  return CanonicalRequest{
+      .tenant = request.tenant,
+      .group = request.export_name + (streams ? " to " + output.destination : ""),
+      .parameters = ToJson(parameters)};
+}
+
+Result<Destination> QueryExport::DestinationOf(const engine::Job& job) const {
+  const QueryExportParameters parameters = TRY(ParametersOf(job));
+  const std::string& owner = job.tenant.empty() ? job.export_name : job.tenant;
+  return Destination{.store = TRY(destinations_(parameters.output.destination)),
+                     .directory = storage::EscapeKeySegment(owner) + "/" + job.id};
+}
+
+Result<QueryExport::Survey> QueryExport::Look(std::string_view export_name,
+                                              std::string_view canonical_parameters,
+                                              std::stop_token stop) const {
+  const QueryExportOptions* options = TRY(Find(export_name));
+  const QueryExportParameters parameters =
+      TRY(QueryExportParametersFromJson(canonical_parameters, OutputOptions{}));
+  const OutputOptions& output = parameters.output;
+  Survey survey;
+  survey.holder = TRY(QueryReader::Open(Reading(*options, output, ""), stop));
+  QueryReader& reader = *survey.holder;
+  const std::string snapshot = TRY(reader.ExportSnapshot());
+  const Selection selection = TRY(Resolve(reader, WantedBy(*options, parameters), stop));
+  TRY(CheckColumns(output, selection.columns));
+  std::vector<Split> splits = TRY(Cut(reader, selection, *options, output, stop));
+  const int parallel = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  const ReadOptions reading = Reading(*options, output, snapshot);
+  TRY(CountRows(
+      selection, [&] { return snapshots_->Borrow(reading, stop); }, parallel, splits, stop));
+  survey.chunks = ChunksOf(splits);
+  survey.source = {.database = options->database,
+                   .server = reader.connection().server(),
+                   .snapshot = snapshot,
+                   .from = selection.from,
+                   .list = selection.list,
+                   .columns = selection.columns,
+                   .split_by = splits.size() < 2               ? ""
+                               : options->split_column.empty() ? "place"
+                                                               : options->split_column,
+                   .rows = 0,
+                   .splits = static_cast<int64_t>(survey.chunks.size())};
+  for (const QueryChunk& chunk : survey.chunks) survey.source.rows += chunk.rows;
+  return survey;
+}
+
+Result<Plan> QueryExport::MakePlan(const engine::Job& job, std::stop_token stop) const {
+  const QueryExportParameters parameters = TRY(ParametersOf(job));
+  Survey survey = TRY(Look(job.export_name, job.parameters, std::move(stop)));
+  TRY(ApplyRowLimit(parameters.output.limits, survey.chunks));
+  TRY(LayOut(parameters.output, job.export_name, survey.chunks));
+  Plan plan{.source = ToJson(survey.source), .planned = survey.source.rows, .chunks = {}};
+  for (const QueryChunk& chunk : survey.chunks)
+    plan.chunks.push_back({.spec = ToJson(chunk), .planned = chunk.rows + chunk.cut_off});
+  snapshots_->Keep(job.id, std::move(survey.holder));
+  return plan;
+}
+
+Result<ChunkResult> QueryExport::Process(const engine::Job& job, const engine::Chunk& chunk,
+                                         engine::Staging& staging, std::stop_token stop) const {
+  const QueryExportOptions* options = TRY(Find(job.export_name));
+  const QueryExportParameters parameters = TRY(ParametersOf(job));
+  const QuerySource source = TRY(QuerySourceFromJson(job.plan));
+  const QueryChunk spec = TRY(QueryChunkFromJson(chunk.spec));
+  const FileKind kind = TRY(FileKind::Make(parameters.output));
+  const std::shared_ptr<arrow::Schema> schema = SchemaOf(source.columns);
+  ChunkWriter writer(parameters.output, kind, *schema, spec.runs, chunk.index, job.created_at,
+                     staging);
+  std::string select = Selection{.from = source.from, .list = source.list}.Select(spec.condition);
+  if (spec.cut_off > 0) select += " LIMIT " + std::to_string(spec.rows);
+  const auto reader =
+      TRY(snapshots_->Borrow(Reading(*options, parameters.output, source.snapshot), stop));
+  const int64_t sent = TRY(reader->Read(
+      select, source.columns,
+      [&](const arrow::RecordBatch& batch) { return writer.Append(batch, stop); }, stop));
+  ChunkResult result;
+  result.parts = TRY(writer.Finish(stop));
+  for (const Part& part : result.parts) {
+    result.counts.written += part.rows;
+    result.counts.bytes += static_cast<int64_t>(part.bytes);
+  }
+  result.counts.planned = sent + spec.cut_off;
+  result.counts.excluded = spec.cut_off;
+  if (spec.cut_off > 0) {
+    result.errors.push_back({.key = std::to_string(spec.cut_off) + " rows",
+                             .classification = "excluded",
+                             .message = "left out at limits.rows_per_file " +
+                                        std::to_string(parameters.output.limits.rows_per_file)});
+  }
+  return result;
+}
+
+Result<Assembly> QueryExport::Assemble(const engine::Job& job, std::vector<Part> parts,
+                                       engine::Staging& staging) const {
+  const QueryExportParameters parameters = TRY(ParametersOf(job));
+  return AssembleFiles(parameters.output, job.export_name, std::move(parts), job.created_at,
+                       staging);
+}
+
+}  // namespace spillway::recipe

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "recipe/query_export/parameters.h"
+#include "recipe/query_export/records.h"
+#include "recipe/recipe.h"
+#include "source/postgres/query_reader.h"
+#include "source/postgres/snapshots.h"
+#include "source/postgres/split.h"
+#include "storage/object_store.h"
+
+namespace spillway::recipe {
+
+/// A configured query export.
+struct QueryExportOptions {
+  std::string database;  ///< Its name.
+  std::string address;   ///< Perhaps with a password: it goes into no record.
+  std::chrono::milliseconds statement_timeout{0};
+  std::string table;  ///< This or `query`.
+  std::string query;
+  bool split_by_place = false;  ///< Cut a table by where its rows lie on disk.
+  std::string split_column;     ///< Cut by ranges of this column instead; empty: not.
+  OutputOptions output;
+};
+
+/// Any SELECT, or a table, out of PostgreSQL into files. All of a job is read through one snapshot,
+/// which the process that planned it holds (see postgres_source::Snapshots): where that process
+/// ends, chunks that are not done fail for good, and the job with them.
+///
+/// What is counted when: planning counts the rows of each chunk with count(*) in the snapshot;
+/// reading takes the rows that arrived, which must be as many as the server says it sent; the
+/// engine holds one against the other.
+class QueryExport final : public Recipe {
+ public:
+  static constexpr std::string_view kName = "query_export";
+
+  using Destinations = std::function<Result<storage::ObjectStore*>(std::string_view destination)>;
+
+  /// `exports` are by name; `is_over` tells of a job whether it is final.
+  QueryExport(std::map<std::string, QueryExportOptions, std::less<>> exports,
+              Destinations destinations, postgres_source::Snapshots::IsOver is_over)
+      : exports_(std::move(exports)),
+        destinations_(std::move(destinations)),
+        snapshots_(std::make_unique<postgres_source::Snapshots>(std::move(is_over))) {}
+
+  std::string_view name() const override { return kName; }
+  Result<CanonicalRequest> Canonicalise(const Request& request) const override;
+  Result<Destination> DestinationOf(const engine::Job& job) const override;
+  Result<Plan> MakePlan(const engine::Job& job, std::stop_token stop) const override;
+  Result<ChunkResult> Process(const engine::Job& job, const engine::Chunk& chunk,
+                              engine::Staging& staging, std::stop_token stop) const override;
+  Result<Assembly> Assemble(const engine::Job& job, std::vector<Part> parts,
+                            engine::Staging& staging) const override;
+
+  /// What an export with these canonical parameters would read (`spillway plan`). The snapshot
+  /// ends with `holder`.
+  struct Survey {
+    QuerySource source;
+    std::vector<QueryChunk> chunks;  ///< Without files.
+    std::unique_ptr<postgres_source::QueryReader> holder;
+  };
+  Result<Survey> Look(std::string_view export_name, std::string_view canonical_parameters,
+                      std::stop_token stop) const;
+
+ private:
+  Result<const QueryExportOptions*> Find(std::string_view export_name) const;
+
+  const std::map<std::string, QueryExportOptions, std::less<>> exports_;
+  const Destinations destinations_;
+  const std::unique_ptr<postgres_source::Snapshots> snapshots_;
+};
+
+}  // namespace spillway::recipe

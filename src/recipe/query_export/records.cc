@@ -1,0 +1,87 @@
+#include "recipe/query_export/records.h"
+
+#include <nlohmann/json.hpp>
+
+namespace spillway::recipe {
+namespace {
+
+using Json = nlohmann::json;
+using postgres_source::Column;
+
+template <class Read>
+auto Guarded(std::string_view text, Read read) -> Result<decltype(read(Json()))> {
+  try {
+    return read(Json::parse(text));
+  } catch (const Json::exception& broken) {
+    return Fail(ErrorCode::kCorrupt,
+                std::string("a query export's record does not read: ") + broken.what());
+  }
+}
+
+}  // namespace
+
+std::string ToJson(const QuerySource& source) {
+  Json columns = Json::array();
+  for (const Column& column : source.columns) {
+    columns.push_back({{"name", column.name},
+                       {"type", column.type_name},
+                       {"oid", column.type},
+                       {"modifier", column.modifier},
+                       {"enum", column.is_enum}});
+  }
+  return Json{
+      {"database", source.database}, {"server", source.server}, {"snapshot", source.snapshot},
+      {"from", source.from},         {"list", source.list},     {"columns", std::move(columns)},
+      {"split_by", source.split_by}, {"rows", source.rows},     {"splits", source.splits}}
+      .dump();
+}
+
+Result<QuerySource> QuerySourceFromJson(std::string_view text) {
+  return Guarded(text, [](const Json& json) {
+    QuerySource source{.database = json.at("database"),
+                       .server = json.at("server"),
+                       .snapshot = json.at("snapshot"),
+                       .from = json.at("from"),
+                       .list = json.at("list"),
+                       .columns = {},
+                       .split_by = json.at("split_by"),
+                       .rows = json.at("rows"),
+                       .splits = json.at("splits")};
+    for (const Json& column : json.at("columns")) {
+      source.columns.push_back(postgres_source::ColumnOf(column.at("name"), column.at("oid"),
+                                                         column.at("modifier"), column.at("type"),
+                                                         column.at("enum")));
+    }
+    return source;
+  });
+}
+
+std::string ToJson(const QueryChunk& chunk) {
+  Json runs = Json::array();
+  for (const FileRun& run : chunk.runs)
+    runs.push_back(
+        {{"file", run.file}, {"first", run.first}, {"last", run.last}, {"rows", run.rows}});
+  return Json{{"condition", chunk.condition},
+              {"rows", chunk.rows},
+              {"cut_off", chunk.cut_off},
+              {"runs", std::move(runs)}}
+      .dump();
+}
+
+Result<QueryChunk> QueryChunkFromJson(std::string_view text) {
+  return Guarded(text, [](const Json& json) {
+    QueryChunk chunk{.condition = json.at("condition"),
+                     .rows = json.at("rows"),
+                     .cut_off = json.at("cut_off"),
+                     .runs = {}};
+    for (const Json& run : json.at("runs")) {
+      chunk.runs.push_back({.file = run.at("file"),
+                            .first = run.at("first"),
+                            .last = run.at("last"),
+                            .rows = run.at("rows")});
+    }
+    return chunk;
+  });
+}
+
+}  // namespace spillway::recipe

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "recipe/output/chunk_writer.h"
+#include "source/postgres/column.h"
+
+namespace spillway::recipe {
+
+/// What a planned job reads: its record, and the manifest's source.
+struct QuerySource {
+  std::string database;  ///< As it is called in the configuration.
+  std::string server;    ///< "PostgreSQL at host:port/database".
+  std::string snapshot;  ///< Of pg_export_snapshot().
+  std::string from;      ///< As in postgres_source::Selection.
+  std::string list;
+  std::vector<postgres_source::Column> columns;
+  std::string split_by;  ///< "place", a column's name, or empty: not split.
+  int64_t rows = 0;
+  int64_t splits = 0;
+};
+
+std::string ToJson(const QuerySource& source);
+Result<QuerySource> QuerySourceFromJson(std::string_view json);
+
+/// What one chunk of a query export does.
+struct QueryChunk {
+  std::string condition;  ///< Of its postgres_source::Split.
+  int64_t rows = 0;
+  int64_t cut_off = 0;  ///< Rows behind them that a limit leaves out; they count as excluded here.
+  std::vector<FileRun> runs;
+};
+
+std::string ToJson(const QueryChunk& chunk);
+Result<QueryChunk> QueryChunkFromJson(std::string_view json);
+
+}  // namespace spillway::recipe
