@@ -174,7 +174,7 @@ class ActsTest : public testing::Test {
   recipe::Recipes recipes_;
   LinesRecipe* lines_ = nullptr;
   Log log_{LogLevel::kError, LogFormat::kText, -1};
-  const Options options_;
+  Options options_;
   Heartbeat heartbeat_{store_, clock_, options_};
   Stagings stagings_{"worker", options_};
   Context context_ = ContextOf("worker");

@@ -81,7 +81,8 @@ Result<int64_t> RemoveLeftovers(Context& context) {
       const Result<Job> job = context.store.Get(job_id);
       if (!job.has_value() && job.error().code == ErrorCode::kNotFound) continue;
       if (!job.has_value()) return std::unexpected(job.error());
-      if (job->state != JobState::kSucceeded && job->state != JobState::kCancelled) continue;
+      const bool is_over = job->state == JobState::kSucceeded || job->state == JobState::kCancelled;
+      if (!is_over && !job->expiry) continue;
       Receipt receipt;
       TRY(RemoveStaged(*store, job_id, receipt));
       context.log.Info("leftovers removed",

@@ -14,8 +14,8 @@ namespace spillway::engine {
 Result<Verdict> DiscardJob(Context& context, std::string_view job_id, Random& random);
 
 /// Removes what workers that had lost their leases staged for jobs that were over, wherever this
-/// process has staged anything. What belongs to failed jobs stays, for redrive. Returns the number
-/// of such jobs.
+/// process has staged anything. What belongs to failed jobs stays, for redrive, until they expire.
+/// Returns the number of such jobs.
 Result<int64_t> RemoveLeftovers(Context& context);
 
 }  // namespace spillway::engine

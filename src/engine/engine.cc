@@ -5,8 +5,7 @@
 
 namespace spillway::engine {
 
-Result<store::Created> Engine::Submit(std::string_view recipe_name, const recipe::Request& request,
-                                      bool fresh) {
+Result<Job> Engine::JobOf(std::string_view recipe_name, const recipe::Request& request) const {
   const recipe::Recipe* recipe = TRY(recipes_.Find(recipe_name));
   recipe::CanonicalRequest canonical = TRY(recipe->Canonicalise(request));
   Job job;
@@ -17,9 +16,22 @@ Result<store::Created> Engine::Submit(std::string_view recipe_name, const recipe
   job.group = std::move(canonical.group);
   job.parameters = std::move(canonical.parameters);
   job.requested_by = request.requested_by;
-  store::Created created = TRY(store_.Create(job, fresh));
+  return job;
+}
+
+Result<store::Created> Engine::Submit(std::string_view recipe, const recipe::Request& request,
+                                      bool fresh) {
+  store::Created created = TRY(store_.Create(TRY(JobOf(recipe, request)), fresh));
   TRY(AdmitNext(store_, queue_, created.job.group, options_, clock_.Now()));
   return created;
+}
+
+Result<store::Fired> Engine::Fire(std::string_view recipe, const recipe::Request& request,
+                                  store::Firing firing) {
+  firing.job = TRY(JobOf(recipe, request));
+  store::Fired fired = TRY(store_.Fire(firing));
+  if (fired.job) TRY(AdmitNext(store_, queue_, fired.job->group, options_, clock_.Now()));
+  return fired;
 }
 
 Result<Job> Engine::Cancel(std::string_view job_id, std::string_view actor,

@@ -24,6 +24,10 @@ class Engine {
   Result<store::Created> Submit(std::string_view recipe, const recipe::Request& request,
                                 bool fresh);
 
+  /// E10. As Submit with `fresh`, at a tick of a schedule: `firing` without its job.
+  Result<store::Fired> Fire(std::string_view recipe, const recipe::Request& request,
+                            store::Firing firing);
+
   /// E6. Takes effect in running workers within their heartbeat. kConflict when it is too late.
   Result<Job> Cancel(std::string_view job_id, std::string_view actor, std::string_view cause);
 
@@ -31,6 +35,8 @@ class Engine {
   Result<Job> Redrive(std::string_view job_id, std::string_view actor);
 
  private:
+  Result<Job> JobOf(std::string_view recipe, const recipe::Request& request) const;
+
   store::JobStore& store_;
   store::Queue& queue_;
   const recipe::Recipes& recipes_;

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/signing.h"
 #include "engine/dispatch.h"
+#include "engine/expirer.h"
 #include "engine/manifest.h"
 #include "engine/outcome.h"
 #include "engine/work.h"
@@ -347,6 +348,7 @@ Result<Verdict> FinishJob(Context& context, std::string_view job_id, Random& ran
   }
 
   Result<Job> succeeded = DecideAndPublish(context, *held);
+  if (!succeeded.has_value()) TRY(RemoveIfExpired(context, job_id));
   if (!succeeded.has_value()) return FailAct(context, *held, std::move(succeeded).error(), random);
   context.log.Info("job succeeded", {{"job", succeeded->id},
                                      {"export", succeeded->export_name},

@@ -4,10 +4,17 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
 namespace spillway::engine {
+
+/// E11. How long a job keeps its files from its end on; absent: for ever.
+struct Retention {
+  std::optional<std::chrono::milliseconds> published;   ///< Of one that succeeded.
+  std::optional<std::chrono::milliseconds> redrivable;  ///< Of one that failed: what it staged.
+};
 
 /// How the engine runs jobs.
 struct Options {
@@ -22,6 +29,7 @@ struct Options {
   int64_t attempts_max = 3;  ///< E5, for transient errors.
   int64_t parallel_max = 3;  ///< E3, jobs of a group at a time.
   std::map<std::string, int64_t, std::less<>> parallel_max_of_group;
+  std::map<std::string, Retention, std::less<>> retention_of_export;
   size_t pending_bytes_max =
       32 << 20;  ///< What a part may hold in memory while it waits for its turn.
 

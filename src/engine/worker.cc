@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "engine/cleaner.h"
+#include "engine/expirer.h"
 #include "engine/finisher.h"
 #include "engine/planner.h"
 #include "engine/rescuer.h"
@@ -118,7 +119,9 @@ Result<> Worker::Sweep() {
     const Result<Job> job = context_.store.Get(job_id);
     if (job.has_value() && IsFinal(job->state)) context_.stagings.Drop(job_id);
   }
-  if (++sweeps_ % kSweepsPerCleaning == 0) TRY(RemoveLeftovers(context_));
+  if (++sweeps_ % kSweepsPerCleaning != 0) return {};
+  TRY(RemoveLeftovers(context_));
+  TRY(ExpireDue(context_));
   return {};
 }
 

@@ -40,7 +40,8 @@ class Worker {
   /// to do.
   Result<bool> Step(Random& random, BatchSize& batch);
 
-  /// Runs the rescuer, and more rarely the cleaner, when they are due, in one thread at a time.
+  /// Runs the rescuer, and more rarely the cleaner and the expirer, when they are due, in one
+  /// thread at a time.
   Result<> Sweep();
 
  private:

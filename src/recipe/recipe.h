@@ -106,8 +106,10 @@ struct Assembly {
 /// Where a job's files go.
 struct Destination {
   storage::ObjectStore* store = nullptr;  ///< Lives as long as the recipe.
-  std::string
-      directory;  ///< Key prefix of the job's files and manifest, without a slash at the end.
+  /// Key prefix of the job's files and manifest, without a slash at the end; its last segment is
+  /// the job's id. All below it is the job's alone, and goes when the job expires. What a recipe
+  /// puts elsewhere, under keys that later jobs write too, stays.
+  std::string directory;
 };
 
 /// One kind of export. Thread-safe; holds no state of jobs.

@@ -1,0 +1,232 @@
+#include "engine/expirer.h"
+
+#include <gmock/gmock.h>
+
+#include "engine/acts_fixture.h"
+#include "engine/cleaner.h"
+#include "engine/outcome.h"
+#include "storage/memory/memory_store.h"
+
+namespace spillway::engine {
+namespace {
+
+using std::chrono::hours;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+class ExpirerTest : public ActsTest {
+ protected:
+  ExpirerTest() {
+    options_.retention_of_export["lines"] = {.published = hours(48), .redrivable = hours(24)};
+  }
+
+  std::string Succeeded() {
+    const std::string job_id = Submit(std::to_string(++submitted_));
+    WorkOff();
+    EXPECT_EQ(store_.Get(job_id)->state, JobState::kSucceeded);
+    return job_id;
+  }
+
+  std::string Failed() {
+    lines_->before_chunk = [](const Chunk& chunk) -> Result<> {
+      if (chunk.index != 1) return {};
+      return Fail(ErrorCode::kInvalidArgument, "broken");
+    };
+    const std::string job_id = Submit(std::to_string(++submitted_));
+    WorkOff();
+    EXPECT_EQ(store_.Get(job_id)->state, JobState::kFailed);
+    lines_->before_chunk = [](const Chunk&) { return Result<>(); };
+    return job_id;
+  }
+
+  int submitted_ = 0;
+};
+
+TEST_F(ExpirerTest, AJobLosesItsFilesAndKeepsItsRecord) {
+  const std::string job_id = Succeeded();
+  const Job before = *store_.Get(job_id);
+  clock_.Advance(*before.finished_at + hours(48) - clock_.Now());
+  EXPECT_EQ(*ExpireDue(context_), 0);
+  EXPECT_THAT(Published(job_id), testing::SizeIs(2));
+  const auto bytes = ReadWhole(objects_, "out/" + job_id + "/lines.txt")->size() +
+                     ReadWhole(objects_, "out/" + job_id + "/manifest.json")->size();
+
+  clock_.Advance(std::chrono::microseconds(1));
+  EXPECT_EQ(*ExpireDue(context_), 1);
+  EXPECT_THAT(Published(job_id), IsEmpty());
+  const Job after = *store_.Get(job_id);
+  ASSERT_TRUE(after.expiry.has_value());
+  EXPECT_EQ(after.expiry->objects, 2);
+  EXPECT_EQ(after.expiry->bytes, static_cast<int64_t>(bytes));
+  EXPECT_EQ(after.expiry->ended_at, clock_.Now());
+  EXPECT_EQ(after.state, JobState::kSucceeded);
+  EXPECT_EQ(after.outcome, before.outcome);
+  EXPECT_EQ(*ExpireDue(context_), 0);
+}
+
+TEST_F(ExpirerTest, WorkersExpireWhatIsDue) {
+  const std::string job_id = Succeeded();
+  clock_.Advance(hours(49));
+  Worker worker(context_);
+  for (int i = 0; i < 20; ++i) {
+    clock_.Advance(options_.lease);
+    ASSERT_TRUE(worker.Sweep().has_value());
+  }
+  EXPECT_THAT(Published(job_id), IsEmpty());
+  EXPECT_TRUE(store_.Get(job_id)->expiry->ended_at.has_value());
+}
+
+TEST_F(ExpirerTest, WhatIsKeptForEverStays) {
+  options_.retention_of_export["lines"] = {};
+  const std::string job_id = Succeeded();
+  const std::string failed = Failed();
+  clock_.Advance(hours(1'000'000));
+  EXPECT_EQ(*ExpireDue(context_), 0);
+  EXPECT_THAT(Published(job_id), testing::SizeIs(2));
+  EXPECT_THAT(Staged(failed), testing::Not(IsEmpty()));
+}
+
+TEST_F(ExpirerTest, AFailedJobThatNobodyRedroveLosesWhatItStaged) {
+  const std::string job_id = Failed();
+  ASSERT_THAT(Staged(job_id), testing::Not(IsEmpty()));
+  clock_.Advance(hours(25));
+  EXPECT_EQ(*ExpireDue(context_), 1);
+  EXPECT_THAT(Staged(job_id), IsEmpty());
+  const auto redriven = engine_.Redrive(job_id, "ada");
+  ASSERT_FALSE(redriven.has_value());
+  EXPECT_EQ(redriven.error().message,
+            "job " + job_id + ": what it had staged has expired; run the export anew");
+}
+
+TEST_F(ExpirerTest, ARedrivenJobDoesNotExpire) {
+  const std::string job_id = Failed();
+  clock_.Advance(hours(25));
+  const auto due = *FindExpirable(context_, 10);
+  ASSERT_EQ(due.size(), 1U);
+  ASSERT_TRUE(engine_.Redrive(job_id, "ada").has_value());
+  EXPECT_FALSE(*Expire(context_, due[0]));
+  WorkOff();
+  EXPECT_EQ(store_.Get(job_id)->state, JobState::kSucceeded);
+  EXPECT_THAT(Published(job_id), testing::SizeIs(2));
+}
+
+TEST_F(ExpirerTest, NobodyElsesFilesAreTouched) {
+  const std::string expiring = Succeeded();
+  clock_.Advance(hours(47));
+  const std::string staying = Succeeded();
+  lines_->publishes_at_once = true;
+  clock_.Advance(hours(2));
+  const std::string in_place = Succeeded();
+  ASSERT_TRUE(ExpireDue(context_).has_value());
+  EXPECT_THAT(Published(expiring), IsEmpty());
+  EXPECT_THAT(Published(staying), testing::SizeIs(2));
+
+  // Files that were put in their places are for later jobs to write.
+  clock_.Advance(hours(49));
+  ASSERT_TRUE(ExpireDue(context_).has_value());
+  EXPECT_THAT(Published(in_place), IsEmpty());
+  EXPECT_THAT(Keys("items/"), testing::SizeIs(3));
+}
+
+/// Fails the n-th call that removes, and notes the order.
+class CuttingStore final : public storage::ObjectStore {
+ public:
+  explicit CuttingStore(storage::ObjectStore& store) : store_(store) {}
+  int removals_left = 1'000'000;
+  std::vector<std::string> removed;
+
+  Result<uint64_t> Remove(std::string_view key) override {
+    if (removals_left-- == 0) return FailTransient(ErrorCode::kUnavailable, "cut short");
+    removed.emplace_back(key);
+    return store_.Remove(key);
+  }
+  Result<std::unique_ptr<storage::ObjectWriter>> Create(std::string_view key,
+                                                        storage::Overwrite overwrite) override {
+    return store_.Create(key, overwrite);
+  }
+  std::vector<Result<storage::ObjectInfo>> PutMany(
+      std::span<const storage::NewObject> objects) override {
+    return store_.PutMany(objects);
+  }
+  Result<std::unique_ptr<storage::ObjectReader>> Open(std::string_view key) override {
+    return store_.Open(key);
+  }
+  Result<std::optional<storage::ObjectInfo>> Head(std::string_view key) override {
+    return store_.Head(key);
+  }
+  Result<std::vector<storage::ObjectInfo>> List(std::string_view prefix, std::string_view after,
+                                                size_t limit) override {
+    return store_.List(prefix, after, limit);
+  }
+  Result<std::unique_ptr<storage::Stage>> CreateStage(std::string_view key) override {
+    return store_.CreateStage(key);
+  }
+  Result<> Sync(std::string_view key) override { return store_.Sync(key); }
+  std::string epoch() const override { return store_.epoch(); }
+  Result<storage::ObjectInfo> Compose(std::string_view key,
+                                      std::span<const storage::ObjectRange> ranges) override {
+    return store_.Compose(key, ranges);
+  }
+
+ private:
+  storage::ObjectStore& store_;
+};
+
+TEST_F(ExpirerTest, CutShortAnywhereItIsCarriedThrough) {
+  bool whole = false;
+  for (int cut = 0; !whole; ++cut) {
+    const std::string job_id = Succeeded();
+    clock_.Advance(hours(49));
+    CuttingStore cutting(objects_);
+    recipe::Recipes recipes;
+    recipes.Add(std::make_unique<LinesRecipe>(cutting));
+    Context context{.store = store_,
+                    .queue = queue_,
+                    .recipes = recipes,
+                    .clock = clock_,
+                    .log = log_,
+                    .options = options_,
+                    .owner = "cutter",
+                    .heartbeat = heartbeat_,
+                    .stagings = stagings_};
+    cutting.removals_left = cut;
+    const int64_t expired = *ExpireDue(context);
+    whole = expired == 1;
+    if (!cutting.removed.empty()) {
+      EXPECT_EQ(cutting.removed[0], "out/" + job_id + "/manifest.json");
+    }
+    if (cut > 0) {
+      EXPECT_FALSE(objects_.Head("out/" + job_id + "/manifest.json")->has_value());
+    }
+    // Nobody takes it over before the lease's time; then anybody does.
+    EXPECT_EQ(*ExpireDue(context_), 0);
+    clock_.Advance(options_.lease + std::chrono::seconds(1));
+    EXPECT_EQ(*ExpireDue(context_), whole ? 0 : 1);
+    EXPECT_THAT(Published(job_id), IsEmpty());
+    EXPECT_EQ(store_.Get(job_id)->expiry->objects, 2);
+  }
+}
+
+TEST_F(ExpirerTest, AFinisherThatComesTooLateTakesItsFilesBack) {
+  const std::string job_id = Succeeded();
+  ASSERT_TRUE(RemoveIfExpired(context_, job_id).has_value());
+  EXPECT_THAT(Published(job_id), testing::SizeIs(2));
+  clock_.Advance(hours(49));
+  ASSERT_EQ(*ExpireDue(context_), 1);
+  auto late = *objects_.Create("out/" + job_id + "/manifest.json", storage::Overwrite::kAllowed);
+  ASSERT_TRUE(late->Finish().has_value());
+  ASSERT_TRUE(RemoveIfExpired(context_, job_id).has_value());
+  EXPECT_THAT(Published(job_id), IsEmpty());
+}
+
+TEST_F(ExpirerTest, OneJobsErrorKeepsNoOther) {
+  Succeeded();
+  lines_->no_destination = Error{.code = ErrorCode::kUnavailable, .message = "gone"};
+  clock_.Advance(hours(49));
+  EXPECT_EQ(*ExpireDue(context_), 0);
+  lines_->no_destination.reset();
+  EXPECT_EQ(*ExpireDue(context_), 1);
+}
+
+}  // namespace
+}  // namespace spillway::engine
