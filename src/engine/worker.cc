@@ -141,7 +141,7 @@ void Worker::Run(std::stop_token stop, uint64_t seed) {
       pause = kIdleMin;
       continue;
     }
-    context_.clock.SleepFor(pause, stop);
+    context_.queue.Wait(context_.clock, pause, stop);
     pause = std::min(pause * 2, context_.options.idle_max);
   }
 }

@@ -237,16 +237,22 @@ Result<> Connection::Sent(int sent, const std::string& sql) {
 
 Result<Rows> Connection::Execute(const std::string& sql, std::span<const Parameter> parameters,
                                  std::stop_token stop, Format format) {
+  std::vector<Oid> types;
   std::vector<const char*> values;
   std::vector<int> lengths;
   std::vector<int> formats;
   for (const Parameter& parameter : parameters) {
+    if (parameter.HasNul()) {
+      return Fail(ErrorCode::kInvalidArgument,
+                  server_ + ": a text holds a NUL character, which PostgreSQL does not take");
+    }
+    types.push_back(parameter.type());
     values.push_back(parameter.data());
     lengths.push_back(parameter.size());
     formats.push_back(parameter.binary() ? 1 : 0);
   }
-  TRY(Sent(PQsendQueryParams(handle_.get(), sql.c_str(), static_cast<int>(values.size()), nullptr,
-                             values.data(), lengths.data(), formats.data(),
+  TRY(Sent(PQsendQueryParams(handle_.get(), sql.c_str(), static_cast<int>(values.size()),
+                             types.data(), values.data(), lengths.data(), formats.data(),
                              format == Format::kBinary ? 1 : 0),
            sql));
   std::optional<Rows> rows = TRY(Finished(sql, stop));
@@ -306,6 +312,12 @@ bool Connection::usable() const {
 bool Connection::InTransaction() const {
   const PGTransactionStatusType status = PQtransactionStatus(handle_.get());
   return status == PQTRANS_INTRANS || status == PQTRANS_INERROR;
+}
+
+Result<bool> Connection::IsDirect() {
+  // What the other side called itself at the start is a pooler's invention.
+  const Rows rows = TRY(Execute("SELECT pg_backend_pid()"));
+  return rows.Integer(0, 0) == PQbackendPID(handle_.get());
 }
 
 std::string Connection::user() const {

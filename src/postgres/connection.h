@@ -88,6 +88,9 @@ class Connection {
   /// Whether a next statement may be tried: connected, and in no transaction.
   bool usable() const;
   bool InTransaction() const;
+  /// False where a pooler stands between, which may give every transaction another session: then
+  /// nothing can be LISTENed to.
+  Result<bool> IsDirect();
 
   /// "PostgreSQL at host:port/database".
   const std::string& server() const { return server_; }

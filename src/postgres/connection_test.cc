@@ -80,6 +80,15 @@ TEST_F(ConnectionTest, ArraysAreQuoted) {
   for (int row = 0; row < 4; ++row) EXPECT_EQ(rows.TextOrNull(row, 1), texts[row]);
 }
 
+TEST_F(ConnectionTest, ATextWithANulIsRefusedAndNotCut) {
+  const auto connection = Open();
+  const auto cut = connection->Execute("SELECT $1::text", {std::string("a\0b", 3)});
+  ASSERT_FALSE(cut.has_value());
+  EXPECT_EQ(cut.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_TRUE(Must(connection->Execute("SELECT $1 IS NULL", {Parameter(std::nullopt).As(20)}))
+                  .Boolean(0, 0));
+}
+
 TEST_F(ConnectionTest, ARefusalLeavesTheConnectionUsable) {
   const auto connection = Open();
   const auto refused = connection->Execute("SELECT * FROM missing");

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace spillway::postgres {
 
@@ -33,13 +34,23 @@ class Parameter {
   /// An array of text, quoted as PostgreSQL reads it.
   Parameter(std::span<const std::string> values);
 
+  /// The same value as one of this type (an OID of pg_type), which a null needs in some places.
+  Parameter As(unsigned type) && {
+    type_ = type;
+    return std::move(*this);
+  }
+
+  unsigned type() const { return type_; }
   const char* data() const { return value_ ? value_->c_str() : nullptr; }
   int size() const { return value_ ? static_cast<int>(value_->size()) : 0; }
   bool binary() const { return binary_; }
+  /// Text ends at a NUL for libpq, and PostgreSQL takes none.
+  bool HasNul() const { return value_ && !binary_ && value_->find('\0') != std::string::npos; }
 
  private:
   std::optional<std::string> value_;
   bool binary_ = false;
+  unsigned type_ = 0;
 };
 
 }  // namespace spillway::postgres

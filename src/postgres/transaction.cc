@@ -4,8 +4,9 @@
 
 namespace spillway::postgres {
 
-Result<Transaction> Transaction::Begin(Connection& connection, const std::string& modes) {
-  TRY(connection.Execute("BEGIN " + modes));
+Result<Transaction> Transaction::Begin(Connection& connection, const std::string& modes,
+                                       const std::string& settings) {
+  TRY(connection.ExecuteScript("BEGIN " + modes + "; " + settings));
   return Transaction(connection);
 }
 

@@ -9,8 +9,10 @@ namespace spillway::postgres {
 /// A transaction of a connection, which must outlive it. Rolls back unless committed.
 class Transaction {
  public:
-  /// `modes` as after BEGIN: "ISOLATION LEVEL REPEATABLE READ READ ONLY".
-  static Result<Transaction> Begin(Connection& connection, const std::string& modes = "");
+  /// `modes` as after BEGIN: "ISOLATION LEVEL REPEATABLE READ READ ONLY". `settings` are
+  /// statements that go with it in one message: "SET LOCAL lock_timeout = 1000".
+  static Result<Transaction> Begin(Connection& connection, const std::string& modes = "",
+                                   const std::string& settings = "");
 
   Transaction(Transaction&& other) noexcept;
   Transaction& operator=(Transaction&&) = delete;

@@ -3,9 +3,12 @@
 #include <chrono>
 #include <cstdint>
 #include <span>
+#include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/error.h"
 
 namespace spillway::store {
@@ -44,6 +47,12 @@ class Queue {
 
   /// Done with them. Handles that are no longer valid are passed over.
   virtual Result<> Delete(std::span<const std::string> handles) = 0;
+
+  /// Returns once there may be messages that the last Receive did not see, after `pause` at the
+  /// latest, or on a stop. A queue that nobody tells of messages lets the time pass.
+  virtual void Wait(Clock& clock, std::chrono::milliseconds pause, std::stop_token stop) {
+    clock.SleepFor(pause, std::move(stop));
+  }
 
   /// Messages waiting or in flight, approximately.
   virtual Result<int64_t> Depth() = 0;

@@ -1,47 +1,13 @@
 #include "store/sqlite/sqlite_queue.h"
 
-#include <algorithm>
-#include <charconv>
-#include <tuple>
-
-#include <fmt/format.h>
+#include "store/sql/receipt.h"
 
 namespace spillway::store {
-namespace {
 
-constexpr size_t kBodyBytesMax = 1024;
-
-/// What a handle says: `<message id>.<receive count>`, so that one of an earlier delivery fits
-/// nothing.
-struct Receipt {
-  int64_t id = 0;
-  int64_t receive_count = 0;
-};
-
-std::vector<Receipt> ReadHandles(std::span<const std::string> handles) {
-  std::vector<Receipt> receipts;
-  receipts.reserve(handles.size());
-  for (const std::string& handle : handles) {
-    Receipt receipt;
-    const char* end = handle.data() + handle.size();
-    const auto [dot, id_error] = std::from_chars(handle.data(), end, receipt.id);
-    if (id_error != std::errc() || dot == end || *dot != '.') continue;
-    const auto [rest, count_error] = std::from_chars(dot + 1, end, receipt.receive_count);
-    if (count_error == std::errc() && rest == end) receipts.push_back(receipt);
-  }
-  return receipts;
-}
-
-}  // namespace
+using sql::Receipt;
 
 Result<> SqliteQueue::Send(std::span<const Message> messages) {
-  for (const Message& message : messages) {
-    if (message.body.size() > kBodyBytesMax) {
-      return Fail(ErrorCode::kInvalidArgument,
-                  fmt::format("a message of {} bytes; at most {} are allowed", message.body.size(),
-                              kBodyBytesMax));
-    }
-  }
+  TRY(sql::CheckMessages(messages));
   if (messages.empty()) return {};
   return database_.Write(Durability::kProcess, [&](Connection& connection) -> Result<> {
     const Timestamp now = clock_.Now();
@@ -66,7 +32,7 @@ Result<std::vector<Delivery>> SqliteQueue::Receive(size_t limit,
   return database_.Write(
       Durability::kProcess, [&](Connection& connection) -> Result<std::vector<Delivery>> {
         const Timestamp now = clock_.Now();
-        std::vector<std::tuple<int64_t, int64_t, std::string>> taken;
+        std::vector<sql::Taken> taken;
         Query rows(
             connection,
             "UPDATE messages SET visible_at = ?1, receive_count = receive_count + 1 WHERE id IN "
@@ -74,25 +40,18 @@ Result<std::vector<Delivery>> SqliteQueue::Receive(size_t limit,
             "RETURNING id, receive_count, body",
             now + visibility, now, static_cast<int64_t>(limit));
         while (TRY(rows.Next())) {
-          const int64_t id = rows.Integer();
-          const int64_t receive_count = rows.Integer();
-          taken.emplace_back(id, receive_count, rows.Text());
+          sql::Taken& one = taken.emplace_back();
+          one.receipt.id = rows.Integer();
+          one.receipt.receive_count = rows.Integer();
+          one.body = rows.Text();
         }
-        std::ranges::sort(taken);  // RETURNING keeps no order.
-        std::vector<Delivery> deliveries;
-        deliveries.reserve(taken.size());
-        for (auto& [id, receive_count, body] : taken) {
-          deliveries.push_back({.handle = fmt::format("{}.{}", id, receive_count),
-                                .body = std::move(body),
-                                .receive_count = receive_count});
-        }
-        return deliveries;
+        return sql::InOrder(std::move(taken));
       });
 }
 
 Result<> SqliteQueue::SetVisibility(std::span<const std::string> handles,
                                     std::chrono::milliseconds visibility) {
-  const std::vector<Receipt> receipts = ReadHandles(handles);
+  const std::vector<Receipt> receipts = sql::ReadHandles(handles);
   if (receipts.empty()) return {};
   return database_.Write(Durability::kProcess, [&](Connection& connection) -> Result<> {
     const Timestamp visible_at = clock_.Now() + visibility;
@@ -106,7 +65,7 @@ Result<> SqliteQueue::SetVisibility(std::span<const std::string> handles,
 }
 
 Result<> SqliteQueue::Delete(std::span<const std::string> handles) {
-  const std::vector<Receipt> receipts = ReadHandles(handles);
+  const std::vector<Receipt> receipts = sql::ReadHandles(handles);
   if (receipts.empty()) return {};
   return database_.Write(Durability::kProcess, [&](Connection& connection) -> Result<> {
     for (const Receipt& receipt : receipts) {

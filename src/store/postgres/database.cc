@@ -1,0 +1,182 @@
+#include "store/postgres/database.h"
+
+#include <algorithm>
+#include <thread>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "postgres/transaction.h"
+#include "store/postgres/migrations.h"
+
+namespace spillway::store::postgres_state {
+namespace {
+
+using postgres::Connection;
+using postgres::Parameter;
+using postgres::Rows;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr unsigned kBigint = 20;  // OIDs of pg_type
+constexpr unsigned kText = 25;
+
+/// A client that is paused or cut off in mid-transaction must not keep its locks for long.
+constexpr char kSettings[] =
+    "SET LOCAL search_path = spillway, pg_temp; "
+    "SET LOCAL idle_in_transaction_session_timeout = 5000; SET LOCAL lock_timeout = 10000";
+
+const postgres::ConnectOptions kConnectOptions = {.connect_timeout = Database::kPatience,
+                                                  .answer_timeout = Database::kPatience};
+
+/// `?` and `?1` become `$1`. No text of ours has a question mark of its own.
+std::string Numbered(std::string_view sql) {
+  std::string numbered;
+  int next = 0;
+  for (size_t i = 0; i < sql.size(); ++i) {
+    if (sql[i] != '?') {
+      numbered += sql[i];
+      continue;
+    }
+    numbered += '$';
+    const bool has_number = i + 1 < sql.size() && sql[i + 1] >= '0' && sql[i + 1] <= '9';
+    if (!has_number) numbered += std::to_string(++next);
+  }
+  return numbered;
+}
+
+Parameter ParameterOf(const sql::Value& value) {
+  if (value.is_null()) return Parameter(std::nullopt).As(value.is_text() ? kText : kBigint);
+  return value.is_text() ? Parameter(Storable(value.text())).As(kText)
+                         : Parameter(value.integer()).As(kBigint);
+}
+
+/// A statement of a session, run at its first step.
+class StatementCursor final : public sql::Cursor {
+ public:
+  StatementCursor(Connection& connection, std::string_view sql, std::span<const sql::Value> values)
+      : connection_(connection), sql_(Numbered(sql)) {
+    for (const sql::Value& value : values) parameters_.push_back(ParameterOf(value));
+  }
+
+  Result<bool> Next() override {
+    TRY(Start());
+    return cursor_->Next();
+  }
+  Result<int64_t> Run() override {
+    TRY(Start());
+    return cursor_->Run();
+  }
+  int64_t Integer() override { return cursor_->Integer(); }
+  std::string_view Text() override { return cursor_->Text(); }
+  std::optional<int64_t> IntegerOrNull() override { return cursor_->IntegerOrNull(); }
+  std::optional<std::string_view> TextOrNull() override { return cursor_->TextOrNull(); }
+
+ private:
+  Result<> Start() {
+    if (rows_) return {};
+    rows_.emplace(TRY(connection_.Execute(sql_, parameters_)));
+    cursor_.emplace(*rows_);
+    return {};
+  }
+
+  Connection& connection_;
+  const std::string sql_;
+  std::vector<Parameter> parameters_;
+  std::optional<Rows> rows_;
+  std::optional<RowsCursor> cursor_;
+};
+
+/// Tries until it succeeds, cannot, or the patience is over.
+template <class Attempt>
+auto Patiently(const Attempt& attempt) -> decltype(attempt()) {
+  const steady_clock::time_point deadline = steady_clock::now() + Database::kPatience;
+  milliseconds pause{0};  // connections that went with a restart are replaced at once
+  while (true) {
+    auto done = attempt();
+    if (done.has_value() || !done.error().retryable) return done;
+    if (steady_clock::now() >= deadline) {
+      Error error = std::move(done).error();
+      error.code = ErrorCode::kUnavailable;
+      return std::unexpected(std::move(error));
+    }
+    std::this_thread::sleep_for(pause);
+    pause = std::clamp(pause * 2, milliseconds(5), milliseconds(250));
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<sql::Cursor> PostgresSession::Begin(std::string_view sql,
+                                                    std::span<const sql::Value> values) {
+  return std::make_unique<StatementCursor>(connection_, sql, values);
+}
+
+Result<> PostgresSession::Take(sql::Turn turn, std::string_view name) {
+  switch (turn) {
+    case sql::Turn::kJob:
+      TRY(connection_.Execute("SELECT FROM jobs WHERE id = $1 FOR NO KEY UPDATE",
+                              {Storable(name)}));
+      break;
+    case sql::Turn::kTask:
+      TRY(connection_.Execute("SELECT pg_advisory_xact_lock(hashtextextended('task ' || $1, 1))",
+                              {Storable(name)}));
+      break;
+    case sql::Turn::kGroup:
+      TRY(connection_.Execute("SELECT pg_advisory_xact_lock(hashtextextended('group ' || $1, 1))",
+                              {Storable(name)}));
+      break;
+  }
+  return {};
+}
+
+Database::Database(const std::string& address)
+    : address_(address), pool_(address, kConnectOptions) {}
+
+Result<std::unique_ptr<Database>> Database::Open(const std::string& address) {
+  std::unique_ptr<Database> database(new Database(address));
+  postgres::Pool::Lent connection = TRY(database->pool_.Lend());
+  TRY(Migrate(*connection));
+  return database;
+}
+
+Result<bool> Database::HasSchema(const std::string& address) {
+  const auto connection = TRY(Connection::Open(address, kConnectOptions));
+  return TRY(SchemaVersion(*connection)) > 0;
+}
+
+Result<> Database::Write(const Act& act) { return Transact("", act); }
+
+Result<> Database::Read(const Act& act) { return Transact("READ ONLY", act); }
+
+Result<> Database::Transact(const std::string& modes, const Act& act) {
+  return Patiently([&]() -> Result<> {
+    Certainty certainty = Certainty::kUndone;
+    Result<> done = TryTransact(modes, act, certainty);
+    if (!done.has_value() && certainty == Certainty::kUnknown) {
+      Error error = std::move(done).error();
+      error.retryable = false;
+      return std::unexpected(std::move(error));
+    }
+    return done;
+  });
+}
+
+Result<> Database::TryTransact(const std::string& modes, const Act& act, Certainty& certainty) {
+  postgres::Pool::Lent connection = TRY(pool_.Lend());
+  auto transaction = TRY(postgres::Transaction::Begin(*connection, modes, kSettings));
+  PostgresSession session(*connection);
+  TRY(act(session));
+  certainty = Certainty::kUnknown;
+  return transaction.Commit();
+}
+
+Result<Rows> Database::Run(const std::string& sql, std::span<const Parameter> parameters,
+                           postgres::Format format) {
+  return Patiently([&]() -> Result<Rows> {
+    postgres::Pool::Lent connection = TRY(pool_.Lend());
+    return connection->Execute(sql, parameters, {}, format);
+  });
+}
+
+}  // namespace spillway::store::postgres_state

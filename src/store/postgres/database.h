@@ -1,0 +1,106 @@
+#pragma once
+
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "base/error.h"
+#include "postgres/pool.h"
+#include "store/postgres/text.h"
+#include "store/sql/session.h"
+
+namespace spillway::store::postgres_state {
+
+/// A transaction of the shared statements. Their `?` become PostgreSQL's `$1`.
+class PostgresSession final : public sql::Session {
+ public:
+  explicit PostgresSession(postgres::Connection& connection) : connection_(connection) {}
+
+  std::unique_ptr<sql::Cursor> Begin(std::string_view sql,
+                                     std::span<const sql::Value> values) override;
+  Result<> Take(sql::Turn turn, std::string_view name) override;
+
+  postgres::Connection& connection() { return connection_; }
+
+ private:
+  postgres::Connection& connection_;
+};
+
+/// Reads the rows of a statement that was run, in order.
+class RowsCursor final : public sql::Cursor {
+ public:
+  /// Stands before the first row; or, at `row`, on one, and on its column `column`.
+  explicit RowsCursor(const postgres::Rows& rows, int row = -1, int column = 0)
+      : rows_(rows), row_(row), column_(column) {}
+
+  Result<bool> Next() override {
+    column_ = 0;
+    restored_.clear();
+    return ++row_ < rows_.size();
+  }
+  Result<int64_t> Run() override { return rows_.affected(); }
+  int64_t Integer() override { return rows_.Integer(row_, column_++); }
+  std::string_view Text() override { return Restore(rows_.Text(row_, column_++)); }
+  std::optional<int64_t> IntegerOrNull() override { return rows_.IntegerOrNull(row_, column_++); }
+  std::optional<std::string_view> TextOrNull() override {
+    const std::optional<std::string_view> text = rows_.TextOrNull(row_, column_++);
+    if (!text) return std::nullopt;
+    return Restore(*text);
+  }
+
+ private:
+  std::string_view Restore(std::string_view stored) {
+    return IsEscaped(stored) ? restored_.emplace_back(Restored(stored)) : stored;
+  }
+
+  const postgres::Rows& rows_;
+  std::deque<std::string> restored_;
+  int row_;
+  int column_;
+};
+
+/// A PostgreSQL database with Spillway's schema, shared by any number of threads and processes,
+/// PgBouncer in transaction mode between or not. Calls wait up to kPatience for a server that is
+/// away (it restarts) and begin anew after deadlocks; then they are kUnavailable. A commit whose
+/// answer was lost is kUnavailable at once: it may be done or not. Thread-safe.
+class Database {
+ public:
+  static constexpr std::chrono::milliseconds kPatience{10'000};
+
+  /// Brings the schema up to date. Fails at once when the server is away.
+  static Result<std::unique_ptr<Database>> Open(const std::string& address);
+
+  /// Whether the database has a schema of Spillway's at all; changes nothing.
+  static Result<bool> HasSchema(const std::string& address);
+
+  using Act = std::function<Result<>(sql::Session&)>;
+
+  /// Runs `act` in a transaction that survives the loss of the server, perhaps more than once.
+  Result<> Write(const Act& act);
+  /// Runs `act`, which only reads; one that a replica answers, too.
+  Result<> Read(const Act& act);
+
+  /// One statement, a transaction of its own. Repeated when the connection is lost: it must do no
+  /// harm twice.
+  Result<postgres::Rows> Run(const std::string& sql,
+                             std::span<const postgres::Parameter> parameters,
+                             postgres::Format format = postgres::Format::kText);
+
+  const std::string& address() const { return address_; }
+
+ private:
+  explicit Database(const std::string& address);
+
+  enum class Certainty { kUndone, kUnknown };
+
+  Result<> Transact(const std::string& modes, const Act& act);
+  Result<> TryTransact(const std::string& modes, const Act& act, Certainty& certainty);
+
+  const std::string address_;
+  postgres::Pool pool_;
+};
+
+}  // namespace spillway::store::postgres_state

@@ -1,0 +1,276 @@
+#include "store/postgres/postgres_store.h"
+
+#include <map>
+#include <set>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "postgres/parameter.h"
+#include "store/sql/job_head.h"
+#include "store/sql/records.h"
+
+namespace spillway::store::postgres_state {
+namespace {
+
+using engine::ChunkState;
+using engine::JobPhase;
+using engine::JobState;
+using engine::Lease;
+using postgres::Parameter;
+
+int64_t Micros(Timestamp time) { return time.time_since_epoch().count(); }
+
+/// Columns of a set-based statement: arrays of one length.
+using Integers = std::vector<int64_t>;
+using Texts = std::vector<std::string>;
+
+Parameter Array(const Integers& values) { return Parameter(std::span<const int64_t>(values)); }
+Parameter Array(const Texts& values) { return Parameter(std::span<const std::string>(values)); }
+
+/// Locked rows are in somebody's hands, so they are passed over. What could not be claimed is told
+/// from what the statement saw.
+constexpr char kClaim[] =
+    "WITH wanted AS (SELECT * FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY "
+    "AS w (job_id, chunk_index, n)), "
+    "due AS (SELECT c.job, c.chunk_index FROM wanted w JOIN spillway.jobs j ON j.id = w.job_id "
+    "JOIN spillway.chunks c ON c.job = j.number AND c.chunk_index = w.chunk_index "
+    "WHERE j.state = 'processing' AND j.phase IN ('processing', 'finalizing', 'completed') "
+    "AND j.cancel_requested_at IS NULL AND ((c.state = 'pending' AND c.not_before <= $3::bigint) "
+    "OR (c.state = 'leased' AND c.lease_expires_at <= $3::bigint)) FOR UPDATE OF c SKIP LOCKED), "
+    "claimed AS (UPDATE spillway.chunks c SET state = 'leased', lease_owner = $4, "
+    "lease_token = c.lease_token + 1, lease_expires_at = $5::bigint, attempts = c.attempts + 1 "
+    "FROM due d WHERE c.job = d.job AND c.chunk_index = d.chunk_index RETURNING c.*) "
+    "SELECT coalesce(j.state, ''), coalesce(j.phase, ''), j.cancel_requested_at IS NOT NULL, "
+    "coalesce(c.state, ''), coalesce(c.not_before > $3::bigint, false), k.job IS NOT NULL, "
+    "k.chunk_index, k.state, k.spec, k.planned, k.attempts, k.not_before, k.result, "
+    "k.failure_code, k.failure_message, k.failure_retryable, k.failure_retry_after_ms, "
+    "k.lease_owner, k.lease_token, k.lease_expires_at FROM wanted w "
+    "LEFT JOIN spillway.jobs j ON j.id = w.job_id "
+    "LEFT JOIN spillway.chunks c ON c.job = j.number AND c.chunk_index = w.chunk_index "
+    "LEFT JOIN claimed k ON k.job = c.job AND k.chunk_index = c.chunk_index ORDER BY w.n";
+
+/// The job's row is locked first, here and wherever both change: its sums, and who sees the last
+/// chunk go, follow the order of commits.
+constexpr char kSettle[] =
+    "WITH wanted AS (SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::text[], "
+    "$5::bigint[], $6::bigint[], $7::text[], $8::bigint[], $9::bigint[], $10::bigint[], "
+    "$11::bigint[], $12::text[], $13::text[], $14::bigint[], $15::bigint[], $16::bigint[]) "
+    "AS w (n, job_id, chunk_index, owner, token, kind, result, written, excluded, failed, bytes, "
+    "code, message, retryable, retry_after_ms, not_before)), "
+    "head AS MATERIALIZED (SELECT number, id FROM spillway.jobs WHERE id = ANY ($2::text[]) "
+    "AND state = 'processing' ORDER BY number FOR NO KEY UPDATE), "
+    "settled AS (UPDATE spillway.chunks c SET lease_owner = '', lease_expires_at = 0, "
+    "state = (ARRAY['succeeded', 'pending', 'dead', 'pending'])[w.kind + 1], "
+    "result = CASE w.kind WHEN 0 THEN w.result ELSE c.result END, "
+    "attempts = CASE w.kind WHEN 3 THEN greatest(c.attempts - 1, 0) ELSE c.attempts END, "
+    "not_before = CASE w.kind WHEN 1 THEN w.not_before ELSE c.not_before END, "
+    "failure_code = CASE w.kind WHEN 3 THEN c.failure_code ELSE nullif(w.code, '') END, "
+    "failure_message = CASE w.kind WHEN 3 THEN c.failure_message ELSE w.message END, "
+    "failure_retryable = CASE w.kind WHEN 3 THEN c.failure_retryable ELSE w.retryable END, "
+    "failure_retry_after_ms = CASE w.kind WHEN 3 THEN c.failure_retry_after_ms "
+    "ELSE nullif(w.retry_after_ms, -1) END "
+    "FROM wanted w JOIN head h ON h.id = w.job_id WHERE c.job = h.number "
+    "AND c.chunk_index = w.chunk_index AND c.state = 'leased' AND c.lease_token = w.token "
+    "AND c.lease_owner = w.owner "
+    "RETURNING w.n, c.job, w.kind, w.written, w.excluded, w.failed, w.bytes), "
+    "summed AS (UPDATE spillway.jobs j SET chunks_succeeded = j.chunks_succeeded + s.succeeded, "
+    "chunks_dead = j.chunks_dead + s.dead, written = j.written + s.written, "
+    "excluded = j.excluded + s.excluded, failed = j.failed + s.failed, bytes = j.bytes + s.bytes, "
+    "updated_at = $17::bigint FROM (SELECT job, "
+    "count(*) FILTER (WHERE kind = 0) AS succeeded, count(*) FILTER (WHERE kind = 2) AS dead, "
+    "sum(written)::bigint AS written, sum(excluded)::bigint AS excluded, "
+    "sum(failed)::bigint AS failed, sum(bytes)::bigint AS bytes FROM settled GROUP BY job) s "
+    "WHERE j.number = s.job "
+    "RETURNING j.number, j.chunks_total - j.chunks_succeeded - j.chunks_dead AS open) "
+    "SELECT s.n, m.open FROM settled s JOIN summed m ON m.number = s.job";
+
+/// A crash of the server may undo a renewal: the next one follows soon.
+constexpr char kRenew[] =
+    "WITH unhurried AS (SELECT set_config('synchronous_commit', 'off', true)), "
+    "wanted AS (SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[]) "
+    "WITH ORDINALITY AS w (job_id, chunk_index, owner, token, n)), "
+    "head AS MATERIALIZED (SELECT number, id, state, cancel_requested_at, lease_owner, lease_token "
+    "FROM spillway.jobs, unhurried WHERE id = ANY ($1::text[]) ORDER BY number "
+    "FOR NO KEY UPDATE OF jobs), "
+    "of_chunks AS (UPDATE spillway.chunks c SET lease_expires_at = $5::bigint "
+    "FROM wanted w JOIN head h ON h.id = w.job_id WHERE h.state = 'processing' "
+    "AND c.job = h.number AND c.chunk_index = w.chunk_index AND c.state = 'leased' "
+    "AND c.lease_owner = w.owner AND c.lease_token = w.token RETURNING w.n, c.job, false AS own), "
+    "held AS (SELECT * FROM of_chunks UNION ALL SELECT w.n, h.number, true FROM wanted w "
+    "JOIN head h ON h.id = w.job_id WHERE h.state = 'processing' AND w.chunk_index = -1 "
+    "AND h.lease_owner = w.owner AND h.lease_token = w.token AND w.owner <> ''), "
+    "touched AS (UPDATE spillway.jobs j SET updated_at = $6::bigint, lease_expires_at = "
+    "CASE WHEN t.own THEN $5::bigint ELSE j.lease_expires_at END "
+    "FROM (SELECT job, bool_or(own) AS own FROM held GROUP BY job) t WHERE j.number = t.job) "
+    "SELECT held.n IS NOT NULL, coalesce(h.cancel_requested_at IS NOT NULL AND h.id IS NOT NULL, "
+    "false) FROM wanted w LEFT JOIN head h ON h.id = w.job_id LEFT JOIN held ON held.n = w.n "
+    "ORDER BY w.n";
+
+Result<ClaimRefusal> RefusalOf(const postgres::Rows& rows, int row) {
+  if (rows.Text(row, 0).empty()) return ClaimRefusal::kGone;
+  const JobState job = TRY(engine::JobStateFromName(rows.Text(row, 0)));
+  if (engine::IsFinal(job)) return ClaimRefusal::kGone;
+  if (rows.Boolean(row, 2)) return ClaimRefusal::kCancelled;
+  const JobPhase phase = TRY(engine::JobPhaseFromName(rows.Text(row, 1)));
+  if (job != JobState::kProcessing || phase < JobPhase::kProcessing) return ClaimRefusal::kNotYet;
+  if (rows.Text(row, 3).empty()) return ClaimRefusal::kGone;
+  const ChunkState chunk = TRY(engine::ChunkStateFromName(rows.Text(row, 3)));
+  if (chunk == ChunkState::kSucceeded || chunk == ChunkState::kDead) return ClaimRefusal::kSettled;
+  if (chunk == ChunkState::kPending && rows.Boolean(row, 4)) return ClaimRefusal::kNotYet;
+  return ClaimRefusal::kLeased;
+}
+
+/// The arrays of kSettle.
+class SettlementColumns {
+ public:
+  void Add(int64_t n, const Settlement& settlement) {
+    const sql::FailureColumns failure(settlement.failure);
+    const bool fails =
+        settlement.kind == Settlement::Kind::kRetry || settlement.kind == Settlement::Kind::kDead;
+    const bool succeeds = settlement.kind == Settlement::Kind::kSucceeded;
+    const engine::Counts counts = succeeds ? settlement.counts : engine::Counts();
+    n_.push_back(n);
+    jobs_.push_back(Storable(settlement.lease.job_id));
+    chunks_.push_back(settlement.lease.chunk);
+    owners_.push_back(Storable(settlement.lease.owner));
+    tokens_.push_back(settlement.lease.token);
+    kinds_.push_back(static_cast<int64_t>(settlement.kind));
+    results_.push_back(succeeds ? Storable(settlement.result) : "");
+    written_.push_back(counts.written);
+    excluded_.push_back(counts.excluded);
+    failed_.push_back(counts.failed);
+    bytes_.push_back(counts.bytes);
+    codes_.emplace_back(fails ? failure.code.value_or("") : "");
+    messages_.push_back(fails ? Storable(failure.message) : "");
+    retryables_.push_back(fails ? failure.retryable : 0);
+    retry_afters_.push_back(fails ? failure.retry_after_ms.value_or(-1) : -1);
+    not_befores_.push_back(Micros(settlement.not_before));
+  }
+
+  std::vector<Parameter> Parameters(Timestamp now) const {
+    return {Array(n_),           Array(jobs_),          Array(chunks_),
+            Array(owners_),      Array(tokens_),        Array(kinds_),
+            Array(results_),     Array(written_),       Array(excluded_),
+            Array(failed_),      Array(bytes_),         Array(codes_),
+            Array(messages_),    Array(retryables_),    Array(retry_afters_),
+            Array(not_befores_), Parameter(Micros(now))};
+  }
+
+ private:
+  Integers n_, chunks_, tokens_, kinds_, written_, excluded_, failed_, bytes_, retryables_,
+      retry_afters_, not_befores_;
+  Texts jobs_, owners_, results_, codes_, messages_;
+};
+
+}  // namespace
+
+Result<> PostgresStore::PutChunks(sql::Session& session, int64_t job,
+                                  std::span<const NewChunk> chunks) {
+  std::map<int64_t, const NewChunk*> last;  // one statement cannot put a chunk twice
+  for (const NewChunk& chunk : chunks) last[chunk.index] = &chunk;
+  Integers indices;
+  Texts specs;
+  Integers planned;
+  for (const auto& [index, chunk] : last) {
+    indices.push_back(index);
+    specs.push_back(Storable(chunk->spec));
+    planned.push_back(chunk->planned);
+  }
+  TRY(static_cast<PostgresSession&>(session).connection().Execute(
+      "INSERT INTO chunks (job, chunk_index, state, spec, planned) "
+      "SELECT $1::bigint, chunk_index, 'pending', spec, planned "
+      "FROM unnest($2::bigint[], $3::text[], $4::bigint[]) AS c (chunk_index, spec, planned) "
+      "ON CONFLICT (job, chunk_index) DO UPDATE SET spec = excluded.spec, planned = "
+      "excluded.planned",
+      {job, Array(indices), Array(specs), Array(planned)}));
+  return {};
+}
+
+Result<std::vector<Claim>> PostgresStore::ClaimChunks(std::span<const ChunkRef> refs,
+                                                      std::string_view owner,
+                                                      std::chrono::milliseconds duration) {
+  if (owner.empty()) return Fail(ErrorCode::kInvalidArgument, "a lease needs an owner");
+  if (refs.empty()) return std::vector<Claim>();
+  Texts jobs;
+  Integers indices;
+  for (const ChunkRef& ref : refs) {
+    jobs.push_back(Storable(ref.job_id));
+    indices.push_back(ref.index);
+  }
+  const Timestamp now = clock_.Now();
+  postgres::Rows rows =
+      TRY(database_.Run(kClaim, std::vector<Parameter>{Array(jobs), Array(indices), Micros(now),
+                                                       owner, Micros(now + duration)}));
+  std::vector<Claim> claims;
+  claims.reserve(refs.size());
+  std::set<std::pair<std::string_view, int64_t>> given;
+  for (int row = 0; row < rows.size(); ++row) {
+    const ChunkRef& ref = refs[static_cast<size_t>(row)];
+    if (!rows.Boolean(row, 5)) {
+      claims.emplace_back(TRY(RefusalOf(rows, row)));
+    } else if (!given.emplace(ref.job_id, ref.index).second) {
+      claims.emplace_back(ClaimRefusal::kLeased);
+    } else {
+      RowsCursor view(rows, row, 6);
+      claims.emplace_back(TRY(sql::ReadChunk(view, ref.job_id)));
+    }
+  }
+  return claims;
+}
+
+Result<std::vector<Settled>> PostgresStore::Settle(std::span<const Settlement> settlements) {
+  TRY(sql::CheckSettlements(settlements));
+  if (settlements.empty()) return std::vector<Settled>();
+  SettlementColumns columns;
+  std::set<std::tuple<std::string_view, int64_t, int64_t>> leases;
+  for (size_t i = 0; i < settlements.size(); ++i) {
+    const Lease& lease = settlements[i].lease;
+    if (!leases.emplace(lease.job_id, lease.chunk, lease.token).second) continue;
+    columns.Add(static_cast<int64_t>(i), settlements[i]);
+  }
+  const postgres::Rows rows = TRY(database_.Run(kSettle, columns.Parameters(clock_.Now())));
+  std::vector<Settled> answers(settlements.size());
+  for (int row = 0; row < rows.size(); ++row) {
+    Settled& answer = answers[static_cast<size_t>(rows.Integer(row, 0))];
+    answer.applied = true;
+    answer.chunks_open = rows.Integer(row, 1);
+  }
+  // The statement tells how many are open at its end: backwards, to that after each.
+  std::map<std::string_view, int64_t> closed_later;
+  for (size_t i = settlements.size(); i-- > 0;) {
+    if (!answers[i].applied) continue;
+    int64_t& closed = closed_later[settlements[i].lease.job_id];
+    answers[i].chunks_open += closed;
+    const Settlement::Kind kind = settlements[i].kind;
+    if (kind == Settlement::Kind::kSucceeded || kind == Settlement::Kind::kDead) ++closed;
+  }
+  return answers;
+}
+
+Result<std::vector<Renewed>> PostgresStore::Renew(std::span<const Lease> leases,
+                                                  std::chrono::milliseconds duration) {
+  if (leases.empty()) return std::vector<Renewed>();
+  Texts jobs;
+  Integers chunks;
+  Texts owners;
+  Integers tokens;
+  for (const Lease& lease : leases) {
+    jobs.push_back(Storable(lease.job_id));
+    chunks.push_back(lease.chunk);
+    owners.push_back(Storable(lease.owner));
+    tokens.push_back(lease.token);
+  }
+  const Timestamp now = clock_.Now();
+  const postgres::Rows rows = TRY(database_.Run(
+      kRenew, std::vector<Parameter>{Array(jobs), Array(chunks), Array(owners), Array(tokens),
+                                     Micros(now + duration), Micros(now)}));
+  std::vector<Renewed> answers;
+  answers.reserve(leases.size());
+  for (int row = 0; row < rows.size(); ++row) {
+    answers.push_back({.held = rows.Boolean(row, 0), .cancel_requested = rows.Boolean(row, 1)});
+  }
+  return answers;
+}
+
+}  // namespace spillway::store::postgres_state

@@ -1,0 +1,188 @@
+// What the database itself refuses, and which databases are refused.
+#include <array>
+
+#include <gmock/gmock.h>
+
+#include "base/manual_clock.h"
+#include "engine/state_machine.h"
+#include "postgres/server_fixture.h"
+#include "store/postgres/migrations.h"
+#include "store/postgres/temporary_state.h"
+
+namespace spillway::store::postgres_state {
+namespace {
+
+using engine::JobState;
+using postgres::Connection;
+using testing::AllOf;
+using testing::HasSubstr;
+
+constexpr std::array kStates = {JobState::kPending, JobState::kProcessing, JobState::kSucceeded,
+                                JobState::kFailed, JobState::kCancelled};
+
+/// A legal row in each state; the chunks of the one in processing are 0 pending, 1 leased, 2
+/// succeeded, 3 dead.
+constexpr char kRows[] = R"sql(
+  SET search_path = spillway;
+  INSERT INTO jobs (id, task_id, run, export_name, recipe, tenant, job_group, requested_by, state, phase, created_at,
+    updated_at)
+  SELECT value, value, 1, 'e', 'r', 't', 'g', 'ada', 'pending', 'initializing', 1, 1
+  FROM unnest('{pending,processing,succeeded,failed,cancelled}'::text[]) AS value;
+  INSERT INTO job_documents (job, parameters) SELECT number, '{}' FROM jobs;
+  INSERT INTO transitions SELECT number, 1, NULL, 'pending', 1, 'ada', 'requested' FROM jobs;
+  UPDATE jobs SET state = 'processing', started_at = 2, lease_token = 3
+    WHERE id IN ('processing', 'succeeded', 'failed');
+  UPDATE jobs SET state = 'cancelled', cancel_requested_at = 2, finished_at = 2 WHERE id = 'cancelled';
+  UPDATE jobs SET state = 'failed', finished_at = 3, failure_code = 'internal' WHERE id = 'failed';
+  INSERT INTO schedules VALUES ('nightly', 7, NULL, NULL);
+  UPDATE jobs SET phase = 'completed', planned = 7, written = 7 WHERE id = 'succeeded';
+  UPDATE jobs SET state = 'succeeded', finished_at = 3 WHERE id = 'succeeded';
+  UPDATE jobs SET phase = 'processing', chunks_total = 4 WHERE id = 'processing';
+  INSERT INTO chunks (job, chunk_index, state, planned, spec)
+    SELECT number, value, 'pending', 1, '' FROM jobs, generate_series(0, 3) AS value WHERE jobs.id = 'processing';
+  UPDATE chunks SET state = 'leased', lease_owner = 'w', lease_token = 5 WHERE chunk_index > 0;
+  UPDATE chunks SET state = 'succeeded', lease_owner = '', result = '{}' WHERE chunk_index = 2;
+  UPDATE chunks SET state = 'dead', lease_owner = '', failure_code = 'internal' WHERE chunk_index = 3;
+)sql";
+
+class PostgresSchemaTest : public testing::Test {
+ protected:
+  PostgresSchemaTest() {
+    EXPECT_TRUE(Database::Open(state_.address()));
+    connection_ = Connection::Open(state_.address()).value();
+    const Result<> filled = connection_->ExecuteScript(kRows);
+    EXPECT_TRUE(filled) << filled.error().message;
+  }
+
+  /// Whether a statement is refused; either way it leaves nothing.
+  std::string Try(const std::string& sql) {
+    EXPECT_TRUE(connection_->Execute("BEGIN"));
+    const auto done = connection_->Execute(sql);
+    EXPECT_TRUE(connection_->Execute("ROLLBACK"));
+    return std::string(done ? "ok" : Name(done.error().code));
+  }
+
+  TemporaryState state_;
+  std::unique_ptr<Connection> connection_;
+};
+
+TEST_F(PostgresSchemaTest, JobsMoveAsTheStateMachineSays) {
+  for (const JobState from : kStates) {
+    for (const JobState to : kStates) {
+      std::string sql =
+          "UPDATE jobs SET lease_owner = '', state = '" + std::string(engine::Name(to)) + "'";
+      sql += engine::IsFinal(to) ? ", finished_at = 9" : ", finished_at = NULL";
+      sql += to == JobState::kPending ? ", started_at = NULL" : ", started_at = 9";
+      if (to == JobState::kSucceeded)
+        sql += ", phase = 'completed', chunks_total = 0, failure_code = NULL";
+      if (to == JobState::kFailed) sql += ", failure_code = 'internal'";
+      if (to == JobState::kCancelled) sql += ", cancel_requested_at = 9";
+      sql += " WHERE id = '" + std::string(engine::Name(from)) + "'";
+      const bool stays = from == to && !engine::IsFinal(from);
+      EXPECT_EQ(Try(sql) == "ok", stays || engine::IsLegal(from, to)) << sql;
+    }
+  }
+}
+
+TEST_F(PostgresSchemaTest, RefusesWhatMayNotHappen) {
+  for (const std::string sql : {
+           "UPDATE jobs SET written = 8 WHERE id = 'succeeded'",
+           "UPDATE jobs SET updated_at = 8 WHERE id = 'cancelled'",
+           "UPDATE job_documents SET outcome = 'x' WHERE job = 3",
+           "UPDATE jobs SET phase = 'discovering' WHERE id = 'processing'",
+           "UPDATE jobs SET lease_token = 2 WHERE id = 'processing'",
+           "UPDATE jobs SET tenant = 'another' WHERE id = 'pending'",
+           "DELETE FROM jobs WHERE id = 'pending'",
+           "DELETE FROM job_documents",
+           "UPDATE transitions SET actor = 'nobody'",
+           "DELETE FROM transitions",
+           "UPDATE chunks SET result = 'x' WHERE chunk_index = 2",
+           "UPDATE chunks SET state = 'succeeded' WHERE chunk_index = 0",
+           "UPDATE chunks SET lease_token = 4 WHERE chunk_index = 1",
+           "DELETE FROM chunks WHERE chunk_index = 2",
+           "UPDATE schedules SET settled_until = 7",
+           "DELETE FROM schedules",
+           "INSERT INTO chunks (job, chunk_index, state, planned, spec, lease_owner) VALUES "
+           "(1, 9, 'leased', 0, '', 'w')",
+           "INSERT INTO chunks (job, chunk_index, state, planned, spec) VALUES "
+           "(99, 0, 'pending', 0, '')",
+       }) {
+    EXPECT_EQ(Try(sql), "conflict") << sql;
+  }
+  for (const std::string sql : {
+           "UPDATE jobs SET finished_at = 5 WHERE id = 'processing'",
+           "UPDATE jobs SET state = 'succeeded', finished_at = 5 WHERE id = 'processing'",
+           "UPDATE jobs SET state = 'failed', finished_at = 5 WHERE id = 'processing'",
+           "UPDATE jobs SET phase = 'finalizing' WHERE id = 'processing'",
+           "UPDATE jobs SET phase = 'completed', chunks_total = 0, planned = 1 "
+           "WHERE id = 'processing'",
+           "UPDATE jobs SET written = -1 WHERE id = 'processing'",
+           "UPDATE jobs SET expiry_begun_at = 9 WHERE id = 'processing'",
+           "UPDATE chunks SET lease_owner = '' WHERE chunk_index = 1",
+           "UPDATE chunks SET state = 'dead', lease_owner = '' WHERE chunk_index = 1",
+           "INSERT INTO transitions VALUES (1, 2, 'pending', 'failed', 1, '', '')",
+       }) {
+    EXPECT_EQ(Try(sql), "invalid_argument") << sql;
+  }
+}
+
+TEST_F(PostgresSchemaTest, ANewerSchemaIsRefusedAndLeftAlone) {
+  postgres::Must(connection_->Execute("UPDATE schema_version SET version = 900"));
+  const auto opened = Database::Open(state_.address());
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, ErrorCode::kUnsupported);
+  EXPECT_THAT(opened.error().message, AllOf(HasSubstr("schema 900"), HasSubstr("upgrade")));
+}
+
+TEST(PostgresMigrations, ProcessesMayRace) {
+  const TemporaryState state;
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < 6; ++i) {
+    threads.emplace_back([&] {
+      const auto opened = Database::Open(state.address());
+      EXPECT_TRUE(opened) << opened.error().message;
+    });
+  }
+  threads.clear();
+  EXPECT_TRUE(*Database::HasSchema(state.address()));
+}
+
+TEST(PostgresMigrations, AnEmptyDatabaseIsSeenAsSuch) {
+  const TemporaryState state;
+  EXPECT_FALSE(*Database::HasSchema(state.address()));
+  const auto other = Connection::Open(state.address()).value();
+  postgres::Must(other->ExecuteScript("CREATE SCHEMA spillway; CREATE TABLE spillway.jobs ();"));
+  EXPECT_EQ(Database::Open(state.address()).error().code, ErrorCode::kUnsupported);
+}
+
+TEST(PostgresMigrations, AMissingPermissionNamesItsGrant) {
+  const TemporaryState state;
+  const auto owner = Connection::Open(state.address()).value();
+  postgres::Must(owner->ExecuteScript("DROP ROLE IF EXISTS clerk; CREATE ROLE clerk LOGIN;"));
+  const std::string address = Server().Url(state.name(), "clerk");
+  EXPECT_THAT(Database::Open(address).error().message,
+              HasSubstr("run GRANT CREATE ON DATABASE " + state.name() + " TO clerk"));
+  ASSERT_TRUE(Database::Open(state.address()));
+  EXPECT_THAT(Database::Open(address).error().message,
+              HasSubstr("run GRANT USAGE ON SCHEMA spillway TO clerk"));
+  postgres::Must(
+      owner->ExecuteScript("GRANT USAGE ON SCHEMA spillway TO clerk; GRANT SELECT ON "
+                           "spillway.schema_version TO clerk;"));
+  SystemClock clock;
+  OpenState clerk(address, clock);
+  EXPECT_THAT(clerk.store.Get("any").error().message,
+              HasSubstr("run GRANT SELECT ON TABLE jobs TO clerk"));
+  postgres::Must(owner->ExecuteScript(
+      "GRANT ALL ON ALL TABLES IN SCHEMA spillway TO clerk; REVOKE INSERT ON spillway.jobs FROM "
+      "clerk;"));
+  engine::Job job;
+  job.task_id = "task";
+  EXPECT_THAT(clerk.store.Create(job, false).error().message,
+              HasSubstr("run GRANT INSERT ON TABLE jobs TO clerk"));
+  postgres::Must(owner->Execute("GRANT ALL ON spillway.jobs TO clerk"));
+  EXPECT_TRUE(clerk.store.Create(job, false));
+  postgres::Must(owner->ExecuteScript("DROP OWNED BY clerk; DROP ROLE clerk;"));
+}
+
+}  // namespace
+}  // namespace spillway::store::postgres_state
