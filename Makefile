@@ -17,6 +17,10 @@ demo: setup-build ## build, then ingest, export and verify real input
 	@$(call build,release,spillway)
 	@demo/run.sh
 
+demo-open-data: setup-build setup-test ## build, then export a PostgreSQL's readings by location and day, twice
+	@$(call build,release,spillway)
+	@.deps/venv/bin/python -B demo/open-data/run.py
+
 build: setup-build ## build the release binary: build/release/src/cli/spillway
 	@$(call build,release,spillway)
 
@@ -100,5 +104,5 @@ setup-lint:
 setup-s3:
 	@setup/versitygw.sh
 
-.PHONY: demo build install test kill s3 simulate plant asan tsan fuzz bench lint format clean help \
+.PHONY: demo demo-open-data build install test kill s3 simulate plant asan tsan fuzz bench lint format clean help \
   setup-build setup-test setup-bench setup-lint setup-s3

@@ -69,7 +69,7 @@ Outcome Recount(const Invocation& invocation, const std::string& as) {
   if (invocation.json) {
     PrintJson({{"days_changed", rows.Integer(0, 0)}});
   } else if (!invocation.quiet) {
-    PrintLine(fmt::format("{} location-days were counted wrong, and are pending now",
+    PrintLine(fmt::format("{} location-days have other readings than was logged; they are pending now",
                           Grouped(rows.Integer(0, 0))));
   }
   return ExitCode::kSuccess;
@@ -98,10 +98,7 @@ Outcome Status(const Invocation& invocation) {
   const OpenDataSettings settings = TRY(LoadOpenData(invocation));
   const auto connection =
       TRY(postgres::Connection::Open(AddressOf(settings.database, settings.database.read)));
-  if (TRY(od::LogVersion(*connection)) == 0) {
-    return Fail(ErrorCode::kNotFound,
-                connection->server() + " has no export log; run `spillway open-data migrate`");
-  }
+  TRY(od::CheckLog(*connection));
   const postgres::Rows states = TRY(connection->Execute(std::string(kStates)));
   const postgres::Rows errors = TRY(connection->Execute(std::string(kErrors)));
   if (invocation.json) {

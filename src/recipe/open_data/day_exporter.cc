@@ -60,7 +60,8 @@ Result<> DayExporter::ReadAndPublish(std::span<const LocationDay> days,
 
 Result<> DayExporter::TakeRows(const arrow::RecordBatch& readings, const DayReader& reader,
                                const std::stop_token& stop) {
-  const std::shared_ptr<arrow::RecordBatch> rows = TRY(rows_.Dress(readings, reader));
+  const std::shared_ptr<arrow::RecordBatch> rows =
+      TRY(rows_.Dress(readings, reader.days(), reader.sensors()));
   const auto& day = static_cast<const arrow::Int32Array&>(*readings.column(0));
   const auto& sensors = static_cast<const arrow::Int64Array&>(*readings.column(1));
   for (int64_t begin = 0; begin < day.length();) {

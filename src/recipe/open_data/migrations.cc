@@ -46,6 +46,13 @@ Result<bool> IsThere(postgres::Connection& connection, std::string_view sql,
   return rows.Boolean(0, 0);
 }
 
+Error NewerLog(int version) {
+  return {.code = ErrorCode::kUnsupported,
+          .message = fmt::format(
+              "the export log is of version {}, made by a newer spillway; this one knows {}",
+              version, LogVersionKnown())};
+}
+
 }  // namespace
 
 int LogVersionKnown() { return static_cast<int>(EmbeddedMigrations().size()); }
@@ -59,16 +66,25 @@ Result<int> LogVersion(postgres::Connection& connection) {
   return static_cast<int>(rows.Integer(0, 0));
 }
 
+Result<> CheckLog(postgres::Connection& connection) {
+  const int version = TRY(LogVersion(connection));
+  if (version == LogVersionKnown()) return {};
+  if (version > LogVersionKnown()) return std::unexpected(NewerLog(version));
+  const std::string found =
+      version == 0 ? "has no export log" : fmt::format("has an export log of version {}", version);
+  return Fail(ErrorCode::kNotFound,
+              fmt::format("{} {}; run `spillway open-data migrate`", connection.server(), found));
+}
+
 Result<int> MigrateLog(postgres::Connection& connection) {
   postgres::Transaction transaction = TRY(postgres::Transaction::Begin(connection));
   TRY(connection.Execute("SELECT pg_advisory_xact_lock($1)", {kLock}));
+  // The functions speak of views that the database's owner may define afterwards.
+  TRY(connection.Execute("SET LOCAL check_function_bodies = off"));
   const std::string schema = TRY(SchemaOf(connection));
   const int before = TRY(LogVersion(connection));
   if (before > LogVersionKnown()) {
-    return Fail(ErrorCode::kUnsupported,
-                fmt::format("the export log is of version {}, made by a newer spillway; this one "
-                            "knows {}",
-                            before, LogVersionKnown()));
+    return std::unexpected(NewerLog(before));
   }
   if (before == 0) {
     TRY(
@@ -111,7 +127,8 @@ Result<> GrantLog(postgres::Connection& connection, const std::string& reader,
   const std::string read_role = TRY(connection.QuoteIdentifier(reader));
   const std::string write_role = TRY(connection.QuoteIdentifier(writer));
   return connection.ExecuteScript(fmt::format(
-      "GRANT USAGE ON SCHEMA {0} TO {1}, {2}; GRANT SELECT ON {3}, {4}, {5}, {6} TO {1}; "
+      "GRANT USAGE ON SCHEMA {0} TO {1}, {2}; GRANT SELECT ON open_data_migrations TO {1}, {2}; "
+      "GRANT SELECT ON {3}, {4}, {5}, {6} TO {1}; "
       "GRANT EXECUTE ON FUNCTION {7} TO {2}",
       schema, read_role, write_role, kReaderTables, kViews[0], kViews[1], kViews[2],
       kWriterFunctions));

@@ -15,6 +15,9 @@ Result<int> LogVersion(postgres::Connection& connection);
 /// The version that this program works with.
 int LogVersionKnown();
 
+/// kNotFound or kUnsupported, saying what to do, for a log that this program cannot work with.
+Result<> CheckLog(postgres::Connection& connection);
+
 /// Creates or updates the log and its functions in the connection's first schema, in one
 /// transaction; processes that do so at once wait for each other. Returns the version there was.
 /// kUnsupported for a newer one.

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "recipe/open_data/day_exporter.h"
+#include "recipe/open_data/migrations.h"
 #include "recipe/output/object_reader.h"
 
 namespace spillway::recipe {
@@ -138,6 +139,7 @@ Result<Destination> OpenData::DestinationOf(const engine::Job& job) const {
 Result<Plan> OpenData::MakePlan(const engine::Job& job, std::stop_token stop) const {
   const Parameters parameters = TRY(ParametersFromJson(job.parameters, {}));
   postgres::Pool::Lent write = TRY(write_.Lend(stop));
+  TRY(open_data::CheckLog(*write));
   open_data::ChangeLog log(*write, options_.claims, job.id);
   const int64_t limit =
       parameters.limit > 0 ? parameters.limit : std::numeric_limits<int64_t>::max();

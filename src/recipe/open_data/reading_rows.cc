@@ -105,8 +105,9 @@ Result<ReadingRows::LocalTime*> ReadingRows::TimeIn(const std::string& zone) {
   return time.get();
 }
 
-Result<std::shared_ptr<arrow::RecordBatch>> ReadingRows::Dress(const arrow::RecordBatch& readings,
-                                                               const DayReader& reader) {
+Result<std::shared_ptr<arrow::RecordBatch>> ReadingRows::Dress(
+    const arrow::RecordBatch& readings, const std::vector<DaySource>& days,
+    const std::map<int64_t, Sensor>& sensors) {
   const int64_t rows = readings.num_rows();
   const auto& day = static_cast<const arrow::Int32Array&>(*readings.column(0));
   const auto& sensor = static_cast<const arrow::Int64Array&>(*readings.column(1));
@@ -121,7 +122,7 @@ Result<std::shared_ptr<arrow::RecordBatch>> ReadingRows::Dress(const arrow::Reco
   LocalTime* local = nullptr;
   int32_t location_index = 0, sensor_index = 0;
   for (int64_t row = 0; row < rows; ++row) {
-    const DaySource& source = reader.days()[static_cast<size_t>(day.Value(row))];
+    const DaySource& source = days[static_cast<size_t>(day.Value(row))];
     const bool new_day = row == 0 || day.Value(row) != day.Value(row - 1);
     if (new_day) {
       local = TRY(TimeIn(source.time_zone));
@@ -130,7 +131,7 @@ Result<std::shared_ptr<arrow::RecordBatch>> ReadingRows::Dress(const arrow::Reco
     if (row == 0 || sensor.Value(row) != sensor.Value(row - 1)) {
       auto [met, is_new] = sensors_met.try_emplace(sensor.Value(row));
       if (is_new) {
-        const Sensor& of = reader.sensors().at(sensor.Value(row));
+        const Sensor& of = sensors.at(sensor.Value(row));
         met->second = parameters.Add(of.parameter);
         units.Add(of.units);
       }
@@ -153,8 +154,8 @@ Result<std::shared_ptr<arrow::RecordBatch>> ReadingRows::Dress(const arrow::Reco
       [&](int column,
           std::optional<double> DaySource::* of_location) -> std::shared_ptr<arrow::Array> {
     if (readings.column(column)->null_count() == 0) return readings.column(column);
-    return Coordinate(static_cast<const arrow::DoubleArray&>(*readings.column(column)), day,
-                      reader.days(), of_location);
+    return Coordinate(static_cast<const arrow::DoubleArray&>(*readings.column(column)), day, days,
+                      of_location);
   };
   return arrow::RecordBatch::Make(
       ReadingSchema(), rows,

@@ -25,7 +25,8 @@ class ReadingRows {
   /// Row by row. kInvalidArgument names a time that cannot be written or a zone that this machine
   /// does not know.
   Result<std::shared_ptr<arrow::RecordBatch>> Dress(const arrow::RecordBatch& readings,
-                                                    const DayReader& reader);
+                                                    const std::vector<DaySource>& days,
+                                                    const std::map<int64_t, Sensor>& sensors);
 
  private:
   struct LocalTime;

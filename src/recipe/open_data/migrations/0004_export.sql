@@ -108,7 +108,7 @@ BEGIN
     SET exported_on = CASE WHEN log.modified_on = done.seen
                            THEN greatest(clock_timestamp(), log.modified_on) ELSE done.seen END,
         queued_on = NULL, checked_on = clock_timestamp(), has_error = false, attempts = 0,
-        version = log.version + 1, key = done.key, measurands = done.measurands,
+        version = log.version + 1, key = nullif(done.key, ''), measurands = done.measurands,
         metadata = done.described
     FROM unnest(nodes, days, seen, keys, measurands_exported, described)
       AS done (node, done_day, seen, key, measurands, described)

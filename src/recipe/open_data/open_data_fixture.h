@@ -1,0 +1,204 @@
+#pragma once
+
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include "base/manual_clock.h"
+#include "engine/staging.h"
+#include "postgres/server_fixture.h"
+#include "recipe/open_data/migrations.h"
+#include "recipe/open_data/open_data.h"
+#include "storage/memory/memory_store.h"
+
+namespace spillway::recipe::open_data {
+
+using postgres::Must;
+
+/// Does what a test says before and after files are put in place.
+class HookedStore final : public storage::ObjectStore {
+ public:
+  explicit HookedStore(storage::ObjectStore& store) : store_(store) {}
+
+  std::function<void()> before_put = [] {};
+  std::function<void()> after_put = [] {};
+  /// Keys that cannot be written.
+  std::function<std::optional<Error>(std::string_view)> refuse = [](std::string_view) {
+    return std::nullopt;
+  };
+
+  std::vector<Result<storage::ObjectInfo>> PutMany(
+      std::span<const storage::NewObject> objects) override {
+    Call(before_put);
+    std::vector<Result<storage::ObjectInfo>> put;
+    for (const storage::NewObject& object : objects) {
+      if (const auto error = refuse(object.key)) {
+        put.emplace_back(std::unexpected(*error));
+      } else {
+        put.push_back(store_.PutMany({&object, 1})[0]);
+      }
+    }
+    Call(after_put);
+    return put;
+  }
+  Result<std::unique_ptr<storage::ObjectWriter>> Create(std::string_view key,
+                                                        storage::Overwrite overwrite) override {
+    return store_.Create(key, overwrite);
+  }
+  Result<std::unique_ptr<storage::ObjectReader>> Open(std::string_view key) override {
+    return store_.Open(key);
+  }
+  Result<std::optional<storage::ObjectInfo>> Head(std::string_view key) override {
+    return store_.Head(key);
+  }
+  Result<std::vector<storage::ObjectInfo>> List(std::string_view prefix,
+                                                std::string_view start_after,
+                                                size_t limit) override {
+    return store_.List(prefix, start_after, limit);
+  }
+  Result<uint64_t> Remove(std::string_view key) override { return store_.Remove(key); }
+  Result<std::unique_ptr<storage::Stage>> CreateStage(std::string_view key) override {
+    return store_.CreateStage(key);
+  }
+  Result<> Sync(std::string_view key) override { return store_.Sync(key); }
+  std::string epoch() const override { return store_.epoch(); }
+  Result<storage::ObjectInfo> Compose(std::string_view key,
+                                      std::span<const storage::ObjectRange> ranges) override {
+    return store_.Compose(key, ranges);
+  }
+
+ private:
+  /// A hook may replace itself.
+  static void Call(std::function<void()> hook) { hook(); }
+
+  storage::ObjectStore& store_;
+};
+
+/// What a run came to.
+struct Ran {
+  engine::Counts counts;
+  std::vector<std::string> items;   ///< Published, in order.
+  std::vector<std::string> errors;  ///< "key: classification: message"
+};
+
+/// A database of the shape of OpenAQ's with the export log, and a recipe that exports it to memory,
+/// without an engine.
+class OpenDataTest : public postgres::ServerTest {
+ protected:
+  OpenDataTest() {
+    std::ifstream schema(SPILLWAY_OPEN_DATA_EXAMPLE);
+    Sql(std::string(std::istreambuf_iterator<char>(schema), {}));
+    Must(MigrateLog(*database_));
+    Sql("SELECT open_data_track('measurements');"
+        "INSERT INTO measurands VALUES (1, 'pm25', 'µg/m³'), (2, 'o3', 'ppm')");
+    options_.read_address = Url();
+    options_.write_address = Url();
+    options_.formats = {"csv"};
+    options_.claims.retry_pause = std::chrono::milliseconds(0);
+  }
+
+  void Sql(const std::string& sql) { Must(database_->ExecuteScript(sql)); }
+
+  /// The first column of the first row.
+  std::string Ask(const std::string& sql) {
+    const postgres::Rows rows = Must(database_->Execute(sql));
+    return rows.empty() ? "(no row)" : std::string(rows.Text(0, 0));
+  }
+
+  /// A location with two sensors, number * 10 + 1 and + 2.
+  void AddLocation(int number, const std::string& zone) {
+    Sql(
+        fmt::format("INSERT INTO timezones VALUES ({0}, '{1}');"
+                    "INSERT INTO sensor_nodes VALUES ({0}, 'Station {0}', 1.5, -2.25, {0});"
+                    "INSERT INTO sensor_systems VALUES ({0}, {0});"
+                    "INSERT INTO sensors VALUES ({0} * 10 + 1, {0}, 1), ({0} * 10 + 2, {0}, 2)",
+                    number, zone));
+  }
+  void AddReading(int sensor, const std::string& time, double value = 1) {
+    Sql(fmt::format("INSERT INTO measurements VALUES ({}, '{}', {})", sensor, time, value));
+  }
+  std::string State(int location, const std::string& day) {
+    return Ask(
+        fmt::format("SELECT state FROM open_data_states WHERE sensor_nodes_id = {} AND day = '{}'",
+                    location, day));
+  }
+
+  OpenData& Recipe() {
+    if (recipe_ == nullptr) {
+      recipe_ = Must(OpenData::Make(
+          options_, [this](std::string_view) -> Result<storage::ObjectStore*> { return &store_; },
+          clock_));
+    }
+    return *recipe_;
+  }
+
+  engine::Job NewJob(const std::string& parameters = "{}") {
+    const CanonicalRequest request =
+        Must(Recipe().Canonicalise({.export_name = "open-data", .parameters = parameters}));
+    return {.id = "job-" + std::to_string(++jobs_),
+            .parameters = request.parameters,
+            .created_at = SystemClock().Now(),
+            .started_at = clock_.Now()};
+  }
+
+  Result<ChunkResult> Process(const engine::Job& job, const engine::Chunk& chunk) {
+    engine::Staging staging(store_, "unused", "unused", 1);
+    return Recipe().Process(job, chunk, staging, {});
+  }
+
+  Ran Run(const std::string& parameters = "{}") {
+    const engine::Job job = NewJob(parameters);
+    const Plan plan = Must(Recipe().MakePlan(job, {}));
+    Ran ran;
+    for (size_t i = 0; i < plan.chunks.size(); ++i) {
+      Take(Must(Process(job, {.index = static_cast<int64_t>(i),
+                              .planned = plan.chunks[i].planned,
+                              .attempts = 1})),
+           ran);
+    }
+    EXPECT_TRUE(ran.counts.Reconciled());
+    EXPECT_EQ(ran.counts.planned, plan.planned);
+    return ran;
+  }
+
+  static void Take(const ChunkResult& result, Ran& ran) {
+    ran.counts += result.counts;
+    for (const PublishedFile& file : result.published) ran.items.push_back(file.item);
+    for (const ErrorRecord& error : result.errors) {
+      ran.errors.push_back(error.key + ": " + error.classification + ": " + error.message);
+    }
+  }
+
+  std::string File(const std::string& key) {
+    const auto reader = memory_.Open(key);
+    if (!reader.has_value()) return "(no file)";
+    std::string text((*reader)->size(), '\0');
+    Must((*reader)->ReadAt(0, std::as_writable_bytes(std::span(text))));
+    return text;
+  }
+  std::vector<std::string> Keys() {
+    std::vector<std::string> keys;
+    for (const auto& info : Must(memory_.List("", "", 10'000))) keys.push_back(info.key);
+    return keys;
+  }
+
+  std::unique_ptr<postgres::Connection> database_ = Open();
+  OpenDataOptions options_;
+  ManualClock clock_;
+  storage::MemoryPlace place_;
+  storage::MemoryStore memory_{place_, clock_};
+  HookedStore store_{memory_};
+
+ private:
+  std::unique_ptr<OpenData> recipe_;
+  int jobs_ = 0;
+};
+
+}  // namespace spillway::recipe::open_data

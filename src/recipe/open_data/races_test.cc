@@ -1,0 +1,190 @@
+#include <atomic>
+#include <random>
+#include <thread>
+
+#include "base/random.h"
+#include "recipe/open_data/open_data_fixture.h"
+
+namespace spillway::recipe::open_data {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+const std::string kKey = "records/csv/locationid=1/year=2024/month=01/location-1-20240131.csv";
+
+/// Readings that come while their day is exported (D3): none may be lost, whenever they come.
+class RacesTest : public OpenDataTest {
+ protected:
+  RacesTest() {
+    AddLocation(1, "UTC");
+    AddReading(11, "2024-01-31T10:00:00Z");
+  }
+
+  void AddLate() { AddReading(11, "2024-01-31T11:00:00Z"); }
+  bool HasLate() { return File(kKey).find("T11:00:00Z") != std::string::npos; }
+
+  /// Of another exporter, which takes over what this one has claimed.
+  void TakeOver() {
+    Sql("UPDATE open_data_export_logs SET queued_on = now() - interval '2 hours'");
+    const auto connection = Open();
+    ChangeLog log(*connection, {}, "other");
+    ASSERT_EQ(Must(log.Claim(10, {})).size(), 1U);
+  }
+  void FinishTakenOver() {
+    const auto connection = Open();
+    ChangeLog log(*connection, {}, "other");
+    const std::vector<ExportedDay> day = {
+        {.id = {1, "2024-01-31"}, .seen = Ask("SELECT modified_on FROM open_data_export_logs")}};
+    EXPECT_EQ(Must(log.RecordExported(day)).size(), 1U);
+  }
+};
+
+TEST_F(RacesTest, BeforeItIsRead) {
+  AddLate();
+  EXPECT_THAT(Run().items, ElementsAre("1/2024-01-31"));
+  EXPECT_TRUE(HasLate());
+  EXPECT_EQ(State(1, "2024-01-31"), "exported");
+}
+
+TEST_F(RacesTest, BehindTheSnapshotAndBeforeTheFile) {
+  store_.before_put = [this] { AddLate(), store_.before_put = [] {}; };
+  Run();
+  EXPECT_FALSE(HasLate());
+  EXPECT_EQ(State(1, "2024-01-31"), "pending");
+  EXPECT_EQ(Run().items.size(), 1U);
+  EXPECT_TRUE(HasLate());
+  EXPECT_THAT(Run().items, IsEmpty());
+}
+
+TEST_F(RacesTest, BehindTheFileAndBeforeTheLog) {
+  store_.after_put = [this] { AddLate(), store_.after_put = [] {}; };
+  Run();
+  EXPECT_EQ(State(1, "2024-01-31"), "pending");
+  Run();
+  EXPECT_TRUE(HasLate());
+}
+
+TEST_F(RacesTest, BegunBeforeTheSnapshotAndCommittedWhileTheLogIsWritten) {
+  const auto ingest = Open();
+  Must(ingest->Execute("BEGIN"));
+  Must(ingest->Execute("SELECT now()"));
+  std::jthread commits;
+  store_.before_put = [&] {
+    store_.before_put = [] {};
+    Must(ingest->Execute("INSERT INTO measurements VALUES (11, '2024-01-31T11:00:00Z', 1)"));
+    commits = std::jthread([&ingest] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(200));
+      Must(ingest->Execute("COMMIT"));
+    });
+  };
+  Run();
+  commits.join();
+  EXPECT_EQ(State(1, "2024-01-31"), "pending");
+  Run();
+  EXPECT_TRUE(HasLate());
+}
+
+TEST_F(RacesTest, ALockedDayIsPassedOverAndExportedOnceItIsFree) {
+  const auto ingest = Open();
+  Must(ingest->Execute("BEGIN"));
+  Must(ingest->Execute("INSERT INTO measurements VALUES (11, '2024-01-31T11:00:00Z', 1)"));
+  const Ran ran = Run();
+  EXPECT_THAT(ran.items, IsEmpty());
+  EXPECT_THAT(ran.errors, ElementsAre("1 location-days: excluded: were no longer pending"));
+  Must(ingest->Execute("COMMIT"));
+  Run();
+  EXPECT_TRUE(HasLate());
+}
+
+TEST_F(RacesTest, ARolledBackChangeChangesNothing) {
+  Run();
+  const auto ingest = Open();
+  Must(ingest->Execute("BEGIN"));
+  Must(ingest->Execute("INSERT INTO measurements VALUES (11, '2024-01-31T11:00:00Z', 1)"));
+  Must(ingest->Execute("ROLLBACK"));
+  EXPECT_THAT(Run().items, IsEmpty());
+}
+
+TEST_F(RacesTest, WhatWasTakenOverBeforeItsFileIsLeftToTheOther) {
+  // The second day is held only once the first is in its place.
+  Sql("INSERT INTO measurements SELECT 11, timestamptz '2023-01-01T12:00Z' + n * interval '1 day', "
+      "n "
+      "FROM generate_series(1, 250) n");
+  store_.before_put = [this] {
+    store_.before_put = [] {};
+    Sql("UPDATE open_data_export_logs SET claim = 'other' WHERE day = '2024-01-31'");
+  };
+  Ran ran;
+  Take(Must(Process(NewJob(), {.planned = 251, .attempts = 1})), ran);
+  EXPECT_EQ(ran.counts.written, 250);
+  EXPECT_THAT(ran.errors, ElementsAre("location 1, 2024-01-31: excluded: was taken over by another "
+                                      "export meanwhile"));
+  EXPECT_EQ(File(kKey), "(no file)");
+}
+
+TEST_F(RacesTest, AFileThatMayHaveReplacedANewerOneIsWrittenAgain) {
+  store_.after_put = [this] {
+    store_.after_put = [] {};
+    TakeOver();
+    FinishTakenOver();  // Newer, and recorded; but our file came last.
+  };
+  const Ran ran = Run();
+  EXPECT_THAT(ran.items, IsEmpty());
+  EXPECT_THAT(ran.errors, ElementsAre(HasSubstr("was taken over by another export meanwhile; it is "
+                                                "exported again")));
+  EXPECT_EQ(State(1, "2024-01-31"), "pending");
+  EXPECT_THAT(Run().items, ElementsAre("1/2024-01-31"));
+}
+
+/// Ingest and two exporters at work at the same time; in the end every file is what the database
+/// has.
+TEST_F(RacesTest, ManyAtOnceLoseNothing) {
+  const uint64_t seed = std::random_device()();
+  SCOPED_TRACE(fmt::format("seed {}", seed));
+  for (int i = 2; i <= 6; ++i) AddLocation(i, "UTC");
+  std::atomic<bool> done = false;
+  std::vector<std::jthread> ingests;
+  for (uint64_t thread = 0; thread < 2; ++thread) {
+    ingests.emplace_back([this, seed, thread, &done] {
+      Random random(seed + thread);
+      const auto connection = Open();
+      while (!done) {
+        static_cast<void>(connection->Execute(
+            "INSERT INTO measurements SELECT $1::int, timestamptz '2024-01-31T00:00Z' + n * "
+            "interval "
+            "'1 second', n FROM generate_series($2::int, $2 + 20) n ON CONFLICT (sensors_id, "
+            "datetime) "
+            "DO UPDATE SET value = excluded.value + 1",
+            {(random.Below(6) + 1) * 10 + 1 + random.Below(2), random.Below(170'000)}));
+      }
+    });
+  }
+  const auto export_all = [this](uint64_t runs) {
+    for (uint64_t run = 0; run < runs; ++run) Run();
+  };
+  Recipe();
+  std::jthread other([&] { export_all(12); });
+  export_all(12);
+  other.join();
+  done = true;
+  ingests.clear();
+  for (int run = 0;
+       run < 10 && Ask("SELECT count(*) FROM open_data_states WHERE state <> 'exported'") != "0";
+       ++run) {
+    Run();
+  }
+  EXPECT_EQ(Ask("SELECT count(*) FROM open_data_states WHERE state <> 'exported'"), "0");
+  const postgres::Rows days =
+      Must(database_->Execute("SELECT key, records FROM open_data_export_logs WHERE records > 0"));
+  ASSERT_GT(days.size(), 6);
+  for (int row = 0; row < days.size(); ++row) {
+    const std::string file = File(std::string(days.Text(row, 0)));
+    EXPECT_EQ(std::ranges::count(file, '\n') - 1, days.Integer(row, 1)) << days.Text(row, 0);
+  }
+  EXPECT_EQ(Ask("SELECT open_data_recount()"), "0");
+}
+
+}  // namespace
+}  // namespace spillway::recipe::open_data
