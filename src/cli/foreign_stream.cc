@@ -15,8 +15,9 @@ Result<std::unique_ptr<storage::ObjectWriter>> ForeignStream::Create(
   return Ended();
 }
 
-Result<std::unique_ptr<storage::ObjectReader>> ForeignStream::Open(std::string_view key) {
-  return rest_.Open(key);
+Result<std::unique_ptr<storage::ObjectReader>> ForeignStream::Open(std::string_view key,
+                                                                   std::stop_token stop) {
+  return rest_.Open(key, std::move(stop));
 }
 
 Result<std::optional<storage::ObjectInfo>> ForeignStream::Head(std::string_view key) {
@@ -37,8 +38,9 @@ Result<std::unique_ptr<storage::Stage>> ForeignStream::CreateStage(std::string_v
 
 Result<> ForeignStream::Sync(std::string_view /*key*/) { return Ended(); }
 
-Result<storage::ObjectInfo> ForeignStream::Compose(
-    std::string_view /*key*/, std::span<const storage::ObjectRange> /*ranges*/) {
+Result<storage::ObjectInfo> ForeignStream::Compose(std::string_view /*key*/,
+                                                   std::span<const storage::ObjectRange> /*ranges*/,
+                                                   std::stop_token) {
   return Ended();
 }
 

@@ -13,7 +13,8 @@ class ForeignStream final : public storage::ObjectStore {
 
   Result<std::unique_ptr<storage::ObjectWriter>> Create(std::string_view key,
                                                         storage::Overwrite overwrite) override;
-  Result<std::unique_ptr<storage::ObjectReader>> Open(std::string_view key) override;
+  Result<std::unique_ptr<storage::ObjectReader>> Open(std::string_view key,
+                                                      std::stop_token) override;
   Result<std::optional<storage::ObjectInfo>> Head(std::string_view key) override;
   Result<std::vector<storage::ObjectInfo>> List(std::string_view prefix,
                                                 std::string_view start_after,
@@ -23,7 +24,8 @@ class ForeignStream final : public storage::ObjectStore {
   Result<> Sync(std::string_view key) override;
   std::string epoch() const override { return rest_.epoch(); }
   Result<storage::ObjectInfo> Compose(std::string_view key,
-                                      std::span<const storage::ObjectRange> ranges) override;
+                                      std::span<const storage::ObjectRange> ranges,
+                                      std::stop_token) override;
 
  private:
   storage::ObjectStore& rest_;

@@ -33,6 +33,18 @@ Result<> Discard(Context& context, const Job& job, Receipt& receipt) {
   return RemoveStaged(*destination.store, job.id, receipt);
 }
 
+Result<int64_t> CountStaged(storage::ObjectStore& store, std::string_view job_id) {
+  const std::string prefix = Staging::PrefixOf(job_id);
+  int64_t objects = 0;
+  std::string after;
+  while (true) {
+    const std::vector<storage::ObjectInfo> page = TRY(store.List(prefix, after, kPage));
+    objects += static_cast<int64_t>(page.size());
+    if (page.size() < kPage) return objects;
+    after = page.back().key;
+  }
+}
+
 bool IsToBeDiscarded(const Job& job) {
   return job.state == JobState::kProcessing && job.cancel_requested_at.has_value() &&
          job.phase < JobPhase::kCompleted;
@@ -74,23 +86,47 @@ Result<Verdict> DiscardJob(Context& context, std::string_view job_id, Random& ra
   return Verdict::Done();
 }
 
-Result<int64_t> RemoveLeftovers(Context& context) {
-  int64_t jobs = 0;
-  for (storage::ObjectStore* store : context.stagings.Stores()) {
-    for (const std::string& job_id : TRY(StagedJobs(*store))) {
-      const Result<Job> job = context.store.Get(job_id);
-      if (!job.has_value() && job.error().code == ErrorCode::kNotFound) continue;
-      if (!job.has_value()) return std::unexpected(job.error());
-      const bool is_over = job->state == JobState::kSucceeded || job->state == JobState::kCancelled;
-      if (!is_over && !job->expiry) continue;
-      Receipt receipt;
-      TRY(RemoveStaged(*store, job_id, receipt));
-      context.log.Info("leftovers removed",
-                       {{"job", job_id}, {"objects", receipt.objects_removed}});
-      ++jobs;
+Leftovers& Leftovers::operator+=(const Leftovers& more) {
+  jobs += more.jobs;
+  objects += more.objects;
+  abandoned += more.abandoned;
+  return *this;
+}
+
+Result<Leftovers> SweepLeftovers(store::JobStore& jobs, storage::ObjectStore& store,
+                                 std::chrono::seconds abandoned_age, storage::Sweep sweep) {
+  Leftovers found;
+  const std::vector<std::string> staged = TRY(StagedJobs(store));
+  for (const std::string& job_id : staged) {
+    const Result<Job> job = jobs.Get(job_id);
+    if (!job.has_value() && job.error().code == ErrorCode::kNotFound) continue;
+    if (!job.has_value()) return std::unexpected(job.error());
+    const bool is_over = job->state == JobState::kSucceeded || job->state == JobState::kCancelled;
+    if (!is_over && !job->expiry) continue;
+    Receipt receipt;
+    if (sweep == storage::Sweep::kRemove) {
+      TRY(RemoveStaged(store, job_id, receipt));
+    } else {
+      receipt.objects_removed = TRY(CountStaged(store, job_id));
     }
+    found.objects += receipt.objects_removed;
+    ++found.jobs;
   }
-  return jobs;
+  found.abandoned = static_cast<int64_t>(TRY(store.SweepAbandoned(abandoned_age, sweep)));
+  return found;
+}
+
+Result<Leftovers> RemoveLeftovers(Context& context) {
+  Leftovers all;
+  for (storage::ObjectStore* store : context.stagings.Stores()) {
+    all += TRY(SweepLeftovers(context.store, *store, kAbandonedAge, storage::Sweep::kRemove));
+  }
+  if (all.jobs > 0 || all.abandoned > 0) {
+    context.log.Info("leftovers removed", {{"jobs", all.jobs},
+                                           {"staged_objects", all.objects},
+                                           {"abandoned_uploads_and_objects", all.abandoned}});
+  }
+  return all;
 }
 
 }  // namespace spillway::engine

@@ -148,8 +148,9 @@ class CuttingStore final : public storage::ObjectStore {
       std::span<const storage::NewObject> objects) override {
     return store_.PutMany(objects);
   }
-  Result<std::unique_ptr<storage::ObjectReader>> Open(std::string_view key) override {
-    return store_.Open(key);
+  Result<std::unique_ptr<storage::ObjectReader>> Open(std::string_view key,
+                                                      std::stop_token) override {
+    return store_.Open(key, {});
   }
   Result<std::optional<storage::ObjectInfo>> Head(std::string_view key) override {
     return store_.Head(key);
@@ -164,8 +165,9 @@ class CuttingStore final : public storage::ObjectStore {
   Result<> Sync(std::string_view key) override { return store_.Sync(key); }
   std::string epoch() const override { return store_.epoch(); }
   Result<storage::ObjectInfo> Compose(std::string_view key,
-                                      std::span<const storage::ObjectRange> ranges) override {
-    return store_.Compose(key, ranges);
+                                      std::span<const storage::ObjectRange> ranges,
+                                      std::stop_token) override {
+    return store_.Compose(key, ranges, {});
   }
 
  private:

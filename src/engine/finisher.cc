@@ -5,6 +5,8 @@
 #include <map>
 #include <vector>
 
+#include <nlohmann/json.hpp>
+
 #include "base/log.h"
 #include "base/signing.h"
 #include "engine/dispatch.h"
@@ -17,7 +19,6 @@ namespace spillway::engine {
 namespace {
 
 constexpr size_t kPage = 500;
-constexpr size_t kReadBytes = 1 << 20;
 constexpr size_t kDeadListed = 10;
 
 /// Everything the chunks came to.
@@ -26,6 +27,7 @@ struct Harvest {
   std::vector<recipe::Part> parts;
   std::vector<recipe::PublishedFile> published;
   std::vector<recipe::ErrorRecord> errors;
+  uint64_t source_bytes = 0;
 };
 
 Result<> GoesOn(const std::stop_token& stop) {
@@ -47,6 +49,7 @@ Result<Harvest> Gather(Context& context, const HeldJob& held) {
     for (const Chunk& chunk : chunks) {
       recipe::ChunkResult result = TRY(recipe::ChunkResultFromJson(chunk.result));
       harvest.counts += result.counts;
+      harvest.source_bytes += result.source_bytes;
       std::ranges::move(result.parts, std::back_inserter(harvest.parts));
       std::ranges::move(result.published, std::back_inserter(harvest.published));
       std::ranges::move(result.errors, std::back_inserter(harvest.errors));
@@ -84,9 +87,9 @@ Error ForMissing(Error error, std::string_view file) {
 Result<> CheckDigest(storage::ObjectStore& store, const recipe::Part& part,
                      const std::stop_token& stop) {
   Sha256 hash;
-  std::vector<std::byte> block(kReadBytes);
+  std::vector<std::byte> block(store.transfer_bytes());
   for (const storage::ObjectRange& range : part.ranges) {
-    const Result<std::unique_ptr<storage::ObjectReader>> reader = store.Open(range.key);
+    const Result<std::unique_ptr<storage::ObjectReader>> reader = store.Open(range.key, stop);
     if (!reader.has_value()) {
       if (reader.error().code != ErrorCode::kNotFound) return std::unexpected(reader.error());
       break;
@@ -139,7 +142,16 @@ Result<> Reconcile(const Job& job, const Counts& counts) {
                                        std::to_string(counts.failed) + "; nothing was published");
 }
 
-Manifest Describe(Context& context, const Job& job, const Counts& counts,
+/// The plan, with what was really read of the source.
+std::string DescribeSource(const Job& job, uint64_t bytes_read) {
+  if (bytes_read == 0) return job.plan;
+  nlohmann::json source = nlohmann::json::parse(job.plan, nullptr, /*allow_exceptions=*/false);
+  if (!source.is_object()) return job.plan;
+  source["bytes_read"] = bytes_read;
+  return source.dump();
+}
+
+Manifest Describe(Context& context, const Job& job, const Counts& counts, uint64_t source_bytes,
                   std::vector<recipe::ErrorRecord> errors,
                   const std::vector<recipe::OutputFile>& files,
                   std::vector<recipe::PublishedFile> published, std::string_view directory) {
@@ -149,7 +161,7 @@ Manifest Describe(Context& context, const Job& job, const Counts& counts,
                     .tenant = job.tenant,
                     .requested_by = job.requested_by,
                     .parameters = job.parameters,
-                    .source = job.plan,
+                    .source = DescribeSource(job, source_bytes),
                     .created_at = job.created_at,
                     .finished_at = context.clock.Now(),
                     .counts = counts,
@@ -216,8 +228,8 @@ Result<Job> Decide(Context& context, const HeldJob& held, const recipe::Recipe& 
 
   std::ranges::move(assembly.errors, std::back_inserter(harvest.errors));
   outcome.manifest =
-      ToJson(Describe(context, held.job, counts, std::move(harvest.errors), assembly.files,
-                      std::move(harvest.published), destination.directory));
+      ToJson(Describe(context, held.job, counts, harvest.source_bytes, std::move(harvest.errors),
+                      assembly.files, std::move(harvest.published), destination.directory));
   if (context.signing_key != nullptr)
     outcome.signature = context.signing_key->Sign(outcome.manifest);
   const std::string outcome_key =
@@ -252,9 +264,9 @@ Result<bool> IsPublished(storage::ObjectStore& store, const OutcomeReference& re
 }
 
 Result<> PublishOutcome(storage::ObjectStore& store, const std::string& directory,
-                        const Outcome& outcome) {
+                        const Outcome& outcome, const std::stop_token& stop) {
   for (const OutcomeFile& file : outcome.files) {
-    const auto composed = store.Compose(directory + "/" + file.name, file.ranges);
+    const auto composed = store.Compose(directory + "/" + file.name, file.ranges, stop);
     if (!composed.has_value()) {
       return std::unexpected(ForMissing(composed.error(), file.name));
     }
@@ -267,13 +279,14 @@ Result<> PublishOutcome(storage::ObjectStore& store, const std::string& director
 
 /// Carries a decided outcome through. Repeatable by anybody: every step finds its work done or does
 /// it.
-Result<> Publish(const Job& job, const recipe::Destination& destination) {
+Result<> Publish(const Job& job, const recipe::Destination& destination,
+                 const std::stop_token& stop) {
   storage::ObjectStore& store = *destination.store;
   const OutcomeReference reference = TRY(OutcomeReferenceFromJson(job.outcome));
   if (!TRY(IsPublished(store, reference))) {
     const Result<std::string> document = ReadWhole(store, reference.key);
     if (document.has_value()) {
-      TRY(PublishOutcome(store, destination.directory, TRY(OutcomeFromJson(*document))));
+      TRY(PublishOutcome(store, destination.directory, TRY(OutcomeFromJson(*document)), stop));
     } else if (document.error().code != ErrorCode::kNotFound ||
                !TRY(IsPublished(store, reference))) {
       return std::unexpected(ForMissing(document.error(), reference.key));
@@ -312,7 +325,7 @@ Result<Job> DecideAndPublish(Context& context, HeldJob& held) {
   if (held.job.phase < JobPhase::kCompleted) {
     held.job = TRY(Decide(context, held, *recipe, destination));
   }
-  TRY(Publish(held.job, destination));
+  TRY(Publish(held.job, destination, held.stop()));
   return context.store.Update(
       held.lease(),
       {.state = JobState::kSucceeded, .actor = context.owner, .cause = "reconciled and published"});

@@ -14,7 +14,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr size_t kReadBytes = 1 << 20;
 /// What every reader of JSON can hold, and small enough to be added up.
 constexpr int64_t kCountMax = int64_t{1} << 53;
 /// Writing JSON takes stack for every level.
@@ -160,15 +159,15 @@ Result<> CheckSums(const Manifest& manifest) {
 
 Result<std::optional<std::string>> CheckPart(const storage::ObjectReader& reader,
                                              const ManifestFile& file, const ManifestPart& part,
+                                             std::span<std::byte> block,
                                              const std::function<void(uint64_t)>& checked) {
   Sha256 hash;
-  std::vector<std::byte> block(kReadBytes);
   for (uint64_t done = 0; done < part.bytes;) {
     const size_t wanted = std::min<uint64_t>(block.size(), part.bytes - done);
-    const size_t got = TRY(const_cast<storage::ObjectReader&>(reader).ReadAt(
-        part.offset + done, std::span(block).first(wanted)));
+    const size_t got = TRY(
+        const_cast<storage::ObjectReader&>(reader).ReadAt(part.offset + done, block.first(wanted)));
     if (got == 0) break;
-    hash.Update(std::span(block).first(got));
+    hash.Update(block.first(got));
     done += got;
     checked(got);
   }
@@ -181,7 +180,7 @@ Result<> CheckFile(storage::ObjectStore& store, std::string_view directory,
                    const ManifestFile& file, const std::function<void(uint64_t)>& checked,
                    std::vector<std::string>& problems) {
   const std::string key = directory.empty() ? file.name : std::string(directory) + "/" + file.name;
-  const Result<std::unique_ptr<storage::ObjectReader>> reader = store.Open(key);
+  const Result<std::unique_ptr<storage::ObjectReader>> reader = store.Open(key, {});
   if (!reader.has_value()) {
     if (reader.error().code != ErrorCode::kNotFound) return std::unexpected(reader.error());
     problems.push_back(file.name + ": is missing");
@@ -191,8 +190,10 @@ Result<> CheckFile(storage::ObjectStore& store, std::string_view directory,
     problems.push_back(file.name + ": has " + std::to_string((*reader)->size()) + " bytes, not " +
                        std::to_string(file.bytes));
   }
+  std::vector<std::byte> block(store.transfer_bytes());
   for (const ManifestPart& part : file.parts) {
-    if (auto problem = TRY(CheckPart(**reader, file, part, checked))) problems.push_back(*problem);
+    if (auto problem = TRY(CheckPart(**reader, file, part, block, checked)))
+      problems.push_back(*problem);
   }
   return {};
 }

@@ -53,7 +53,7 @@ Result<Receipt> ReceiptFromJson(std::string_view json) {
 }
 
 Result<std::string> ReadWhole(storage::ObjectStore& store, std::string_view key) {
-  const auto reader = TRY(store.Open(key));
+  const auto reader = TRY(store.Open(key, {}));
   std::string text(reader->size(), '\0');
   text.resize(TRY(reader->ReadAt(0, std::as_writable_bytes(std::span(text)))));
   return text;

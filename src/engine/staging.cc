@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 namespace spillway::engine {
 namespace {
-
-constexpr size_t kFlushBytes = 1 << 20;
 
 void AddRange(std::vector<storage::ObjectRange>& ranges, storage::ObjectRange added) {
   if (!ranges.empty()) {
@@ -44,7 +43,7 @@ PartWriter Staging::NewPart(std::string file, int64_t chunk, PartOrder order) {
 Result<recipe::Part> Staging::Append(std::string_view file, std::span<const std::byte> bytes) {
   storage::Stage* stage = TRY(StageOf(file));
   recipe::Part part{.file = std::string(file), .bytes = bytes.size(), .epoch = store_.epoch()};
-  part.ranges.push_back(TRY(stage->Append(std::array{bytes})));
+  part.ranges.push_back(TRY(stage->Append(std::array{bytes}, {})));
   Sha256 hash;
   hash.Update(bytes);
   part.sha256 = ToHex(hash.Finish());
@@ -80,29 +79,36 @@ bool PartWriter::IsTurn() {
 Result<> PartWriter::Commit(std::stop_token stop) {
   hash_.Update(pending_.bytes().subspan(digested_));
   digested_ = pending_.size();
-  if (digested_ >= staging_.pending_bytes_max_) {
+  // What is kept back makes the last append long enough to be joined without being read.
+  const size_t kept = staging_.store_.join_bytes_min();
+  const size_t enough = staging_.store_.transfer_bytes() + kept;
+  const size_t most = std::max(staging_.pending_bytes_max_, kept == 0 ? 0 : enough);
+  if (digested_ >= most) {
     TRY(AwaitTurn(stop));
-    return Flush();
+    return Flush(kept, std::move(stop));
   }
   // Bytes are cheapest to write while they are in the cache.
-  if (digested_ >= kFlushBytes && IsTurn()) return Flush();
+  if (digested_ >= enough && IsTurn()) return Flush(kept, std::move(stop));
   return {};
 }
 
-Result<> PartWriter::Flush() {
-  if (pending_.empty()) return {};
+Result<> PartWriter::Flush(size_t kept, std::stop_token stop) {
+  if (pending_.size() <= kept) return {};
+  const std::span<const std::byte> front = pending_.bytes().first(pending_.size() - kept);
   storage::Stage* stage = TRY(staging_.StageOf(file_));
-  AddRange(ranges_, TRY(stage->Append(std::array{pending_.bytes()})));
-  staged_ += pending_.size();
-  digested_ = 0;
+  AddRange(ranges_, TRY(stage->Append(std::array{front}, std::move(stop))));
+  staged_ += front.size();
+  digested_ = kept;
+  std::memmove(pending_.data(), pending_.data() + front.size(), kept);
   pending_.Clear();
+  pending_.Advance(kept);
   return {};
 }
 
 Result<recipe::Part> PartWriter::Finish(int64_t rows, std::stop_token stop) {
   TRY(Commit(stop));
   TRY(AwaitTurn(stop));
-  TRY(Flush());
+  TRY(Flush(0, std::move(stop)));
   return recipe::Part{.file = file_,
                       .ranges = std::move(ranges_),
                       .rows = rows,

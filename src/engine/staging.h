@@ -50,7 +50,8 @@ class PartWriter {
 
   bool IsTurn();
   Result<> AwaitTurn(std::stop_token stop);
-  Result<> Flush();
+  /// Stages all but the last `kept` bytes.
+  Result<> Flush(size_t kept, std::stop_token stop);
 
   Staging& staging_;
   std::string file_;

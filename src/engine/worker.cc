@@ -5,7 +5,6 @@
 #include <map>
 
 #include "base/log.h"
-#include "engine/cleaner.h"
 #include "engine/expirer.h"
 #include "engine/finisher.h"
 #include "engine/planner.h"
@@ -120,9 +119,18 @@ Result<> Worker::Sweep() {
     if (job.has_value() && IsFinal(job->state)) context_.stagings.Drop(job_id);
   }
   if (++sweeps_ % kSweepsPerCleaning != 0) return {};
-  TRY(RemoveLeftovers(context_));
+  const Leftovers removed = TRY(RemoveLeftovers(context_));
+  {
+    std::lock_guard counting(leftovers_mutex_);
+    leftovers_ += removed;
+  }
   TRY(ExpireDue(context_));
   return {};
+}
+
+Leftovers Worker::leftovers() {
+  std::lock_guard lock(leftovers_mutex_);
+  return leftovers_;
 }
 
 void Worker::Run(std::stop_token stop, uint64_t seed) {

@@ -9,6 +9,7 @@
 
 #include "base/random.h"
 #include "engine/act.h"
+#include "engine/cleaner.h"
 #include "engine/processor.h"
 #include "engine/work.h"
 
@@ -44,6 +45,9 @@ class Worker {
   /// thread at a time.
   Result<> Sweep();
 
+  /// What sweeps have removed since this worker began.
+  Leftovers leftovers();
+
  private:
   struct Taken {
     HeldChunks chunks;
@@ -59,6 +63,8 @@ class Worker {
   std::mutex sweep_;
   std::optional<Timestamp> swept_at_;
   int64_t sweeps_ = 0;
+  std::mutex leftovers_mutex_;
+  Leftovers leftovers_;
 };
 
 }  // namespace spillway::engine

@@ -33,7 +33,8 @@ namespace spillway::recipe {
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Part, file, ranges, rows, bytes, sha256, epoch, detail)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ErrorRecord, key, classification, message)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(PublishedFile, item, key, rows, bytes, sha256)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(ChunkResult, counts, parts, published, errors)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(ChunkResult, counts, parts, published, errors,
+                                                source_bytes)
 
 std::string ToJson(const ChunkResult& result) {
   return nlohmann::json(result).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);

@@ -58,6 +58,7 @@ struct ChunkResult {
   std::vector<Part> parts;
   std::vector<PublishedFile> published;
   std::vector<ErrorRecord> errors;
+  uint64_t source_bytes = 0;  ///< Read of the source, as far as the recipe counts them.
 };
 
 std::string ToJson(const ChunkResult& result);

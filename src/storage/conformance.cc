@@ -69,7 +69,7 @@ TEST_P(ObjectStoreConformance, FinishesOnce) {
 
 TEST_P(ObjectStoreConformance, OverwritesWhenAllowedAndReadersKeepTheOld) {
   Put(*store_, "key", "old");
-  auto reader = store_->Open("key");
+  auto reader = store_->Open("key", {});
   ASSERT_TRUE(reader);
   Put(*store_, "key", "newer");
   EXPECT_EQ(Get(*store_, "key"), "newer");
@@ -162,7 +162,7 @@ TEST_P(ObjectStoreConformance, OneOfManyThatCannotBePutHindersNoOther) {
 
 TEST_P(ObjectStoreConformance, ReadsAnyPart) {
   Put(*store_, "digits", "0123456789");
-  auto reader = store_->Open("digits");
+  auto reader = store_->Open("digits", {});
   ASSERT_TRUE(reader);
   EXPECT_EQ((*reader)->size(), 10u);
   const auto read = [&](uint64_t offset, size_t bytes) {
@@ -217,10 +217,10 @@ TEST_P(ObjectStoreConformance, RefusesWhatIsNoKey) {
         "../../etc/passwd"sv, "a/.."sv, "a\0b"sv, "a\nb"sv, ".spillway"sv}) {
     EXPECT_THAT(store_->Create(key, Overwrite::kAllowed), FailsWith(ErrorCode::kInvalidArgument))
         << key;
-    EXPECT_THAT(store_->Open(key), FailsWith(ErrorCode::kInvalidArgument)) << key;
+    EXPECT_THAT(store_->Open(key, {}), FailsWith(ErrorCode::kInvalidArgument)) << key;
     EXPECT_THAT(store_->Head(key), FailsWith(ErrorCode::kInvalidArgument)) << key;
     EXPECT_THAT(store_->Remove(key), FailsWith(ErrorCode::kInvalidArgument)) << key;
-    EXPECT_THAT(store_->Compose(key, {}), FailsWith(ErrorCode::kInvalidArgument)) << key;
+    EXPECT_THAT(store_->Compose(key, {}, {}), FailsWith(ErrorCode::kInvalidArgument)) << key;
   }
   EXPECT_THAT(store_->List("../", "", 10), FailsWith(ErrorCode::kInvalidArgument));
 }
@@ -290,21 +290,22 @@ TEST_P(ObjectStoreConformance, ComposesLargePartsInOrder) {
   std::string text;
   for (int i = 0; i < 20'000'000; ++i) text += static_cast<char>('a' + (i * 7 + (i >> 10)) % 26);
   Put(*store_, "source", text);
-  auto info = store_->Compose("joined", std::vector<ObjectRange>{{"source", 10'000'001, 9'999'999},
-                                                                 {"source", 0, 10'000'001}});
+  auto info = store_->Compose(
+      "joined",
+      std::vector<ObjectRange>{{"source", 10'000'001, 9'999'999}, {"source", 0, 10'000'001}}, {});
   ASSERT_TRUE(info) << info.error().message;
   EXPECT_TRUE(Get(*store_, "joined") == text.substr(10'000'001) + text.substr(0, 10'000'001));
 }
 
 TEST_P(ObjectStoreConformance, ComposeRefusesWhatIsMissingOrTooShort) {
   Put(*store_, "short", "123");
-  EXPECT_THAT(store_->Compose("out", std::vector<ObjectRange>{{"short", 2, 2}}),
+  EXPECT_THAT(store_->Compose("out", std::vector<ObjectRange>{{"short", 2, 2}}, {}),
               FailsWith(ErrorCode::kCorrupt));
-  EXPECT_THAT(store_->Compose("out", std::vector<ObjectRange>{{"short", uint64_t{0} - 1, 2}}),
+  EXPECT_THAT(store_->Compose("out", std::vector<ObjectRange>{{"short", uint64_t{0} - 1, 2}}, {}),
               FailsWith(ErrorCode::kCorrupt));
-  EXPECT_THAT(store_->Compose("out", std::vector<ObjectRange>{{"missing", 0, 2}}),
+  EXPECT_THAT(store_->Compose("out", std::vector<ObjectRange>{{"missing", 0, 2}}, {}),
               FailsWith(ErrorCode::kNotFound));
-  EXPECT_THAT(store_->Compose("out", std::vector<ObjectRange>{{"../x", 0, 2}}),
+  EXPECT_THAT(store_->Compose("out", std::vector<ObjectRange>{{"../x", 0, 2}}, {}),
               FailsWith(ErrorCode::kInvalidArgument));
   EXPECT_EQ(Get(*store_, "out"), "not_found");
   EXPECT_THAT(Keys(*store_), testing::ElementsAre("short"));
@@ -315,7 +316,7 @@ TEST_P(ObjectStoreStageConformance, SaysWhereBytesWent) {
   EXPECT_EQ(Append(*stage, "one"), (ObjectRange{std::string(kStageKey), 0, 3}));
   EXPECT_EQ(Append(*stage, ""), (ObjectRange{std::string(kStageKey), 3, 0}));
   const std::vector<Bytes> pieces = {BytesOf("t"), {}, BytesOf("wo")};
-  EXPECT_EQ(stage->Append(pieces).value(), (ObjectRange{std::string(kStageKey), 3, 3}));
+  EXPECT_EQ(stage->Append(pieces, {}).value(), (ObjectRange{std::string(kStageKey), 3, 3}));
 }
 
 TEST_P(ObjectStoreStageConformance, ComposesAWholeStage) {
@@ -346,7 +347,7 @@ TEST_P(ObjectStoreStageConformance, ALateAppendCannotSpoilWhatIsPublished) {
   const auto one = Append(*stage, "one");
   ExpectComposed("out", {one}, "one");
   const Bytes late = BytesOf("late");
-  static_cast<void>(stage->Append({&late, 1}));
+  static_cast<void>(stage->Append({&late, 1}, {}));
   EXPECT_EQ(Get(*store_, "out"), "one");
 }
 
@@ -354,9 +355,9 @@ TEST_P(ObjectStoreStageConformance, ALateAppendOfAnotherProcessCannotSpoilWhatIs
   auto stage = NewStage();
   const auto one = Append(*stage, "one");
   const auto other = open_();
-  ASSERT_TRUE(other->Compose("out", std::vector<ObjectRange>{one}));
+  ASSERT_TRUE(other->Compose("out", std::vector<ObjectRange>{one}, {}));
   const Bytes late = BytesOf("late");
-  static_cast<void>(stage->Append({&late, 1}));
+  static_cast<void>(stage->Append({&late, 1}, {}));
   EXPECT_EQ(Get(*other, "out"), "one");
   EXPECT_EQ(Get(*store_, "out"), "one");
 }
@@ -375,7 +376,7 @@ TEST_P(ObjectStoreStageConformance, AStagedRunCanBeReadBack) {
   auto stage = NewStage();
   Append(*stage, "one");
   const ObjectRange two = Append(*stage, "two");
-  const auto reader = store_->Open(kStageKey).value();
+  const auto reader = store_->Open(kStageKey, {}).value();
   std::string read(two.bytes, ' ');
   EXPECT_EQ(reader->ReadAt(two.offset, std::as_writable_bytes(std::span(read))), two.bytes);
   EXPECT_EQ(read, "two");
@@ -407,7 +408,7 @@ TEST_P(ObjectStoreStageConformance, ComposingAgainFromSeveralStagesSucceeds) {
 TEST_P(ObjectStoreStageConformance, ComposeOfAMissingStageFails) {
   Put(*store_, "out", "of another length");
   const std::vector<ObjectRange> ranges = {{std::string(kStageKey), 0, 3}};
-  EXPECT_THAT(store_->Compose("out", ranges), FailsWith(ErrorCode::kNotFound));
+  EXPECT_THAT(store_->Compose("out", ranges, {}), FailsWith(ErrorCode::kNotFound));
   EXPECT_EQ(Get(*store_, "out"), "of another length");
 }
 
@@ -415,7 +416,7 @@ TEST_P(ObjectStoreStageConformance, ComposeOfMoreThanAStageHoldsFails) {
   auto stage = NewStage();
   Append(*stage, "one");
   const std::vector<ObjectRange> ranges = {{std::string(kStageKey), 0, 4}};
-  EXPECT_THAT(store_->Compose("out", ranges), FailsWith(ErrorCode::kCorrupt));
+  EXPECT_THAT(store_->Compose("out", ranges, {}), FailsWith(ErrorCode::kCorrupt));
   EXPECT_EQ(Get(*store_, "out"), "not_found");
 }
 
@@ -429,7 +430,7 @@ TEST_P(ObjectStoreStageConformance, ManyThreadsAppendWithoutOverlap) {
                              static_cast<char>('a' + thread));
       const std::vector<Bytes> pieces = {BytesOf(text).first(text.size() / 2),
                                          BytesOf(text).subspan(text.size() / 2)};
-      const auto range = stage->Append(pieces);
+      const auto range = stage->Append(pieces, {});
       ASSERT_TRUE(range);
       std::lock_guard lock(mutex);
       written.emplace_back(*range, text);
@@ -445,7 +446,7 @@ TEST_P(ObjectStoreStageConformance, ManyThreadsAppendWithoutOverlap) {
     ranges.push_back(range);
     expected += text;
   }
-  ASSERT_TRUE(store_->Compose("out", ranges));
+  ASSERT_TRUE(store_->Compose("out", ranges, {}));
   EXPECT_TRUE(Get(*store_, "out") == expected);
 }
 

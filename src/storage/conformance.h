@@ -46,7 +46,7 @@ class ObjectStoreConformance : public testing::TestWithParam<StoreUnderTest> {
 
   /// The object's text, or the name of the error.
   static std::string Get(ObjectStore& store, std::string_view key) {
-    auto reader = store.Open(key);
+    auto reader = store.Open(key, {});
     if (!reader) return std::string(Name(reader.error().code));
     std::string text((*reader)->size(), '\0');
     auto got = (*reader)->ReadAt(0, std::as_writable_bytes(std::span(text)));
@@ -67,7 +67,7 @@ class ObjectStoreConformance : public testing::TestWithParam<StoreUnderTest> {
 
   static ObjectRange Append(Stage& stage, std::string_view text) {
     const Bytes piece = BytesOf(text);
-    auto range = stage.Append({&piece, 1});
+    auto range = stage.Append({&piece, 1}, {});
     EXPECT_TRUE(range) << range.error().message;
     return range.value_or(ObjectRange{});
   }
@@ -81,7 +81,7 @@ class ObjectStoreConformance : public testing::TestWithParam<StoreUnderTest> {
   /// Composes and expects to read `text` back.
   void ExpectComposed(std::string_view key, const std::vector<ObjectRange>& ranges,
                       std::string_view text) {
-    auto info = store_->Compose(key, ranges);
+    auto info = store_->Compose(key, ranges, {});
     ASSERT_TRUE(info) << info.error().message;
     EXPECT_EQ(info->key, key);
     EXPECT_EQ(info->bytes, text.size());

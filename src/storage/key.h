@@ -12,6 +12,9 @@ namespace spillway::storage {
 /// with it; a stage's key must start with it.
 inline constexpr std::string_view kPrivatePrefix = ".spillway/";
 
+/// Where stands what is of use only while it is being made.
+inline constexpr std::string_view kTemporaryPrefix = ".spillway/tmp/";
+
 /// The longest key (S3's limit) and the longest part between two slashes (that of file systems).
 inline constexpr size_t kMaxKeyBytes = 1024;
 inline constexpr size_t kMaxSegmentBytes = 255;

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,6 +44,9 @@ struct NewObject {
 /// Whether Create may take the place of an object that is there.
 enum class Overwrite { kNever, kAllowed };
 
+/// What becomes of what a sweep finds.
+enum class Sweep { kCount, kRemove };
+
 /// One object being written. Nothing is visible under its key until Finish returns success; a
 /// destructor without Finish leaves nothing behind. Used by one thread at a time.
 class ObjectWriter {
@@ -71,11 +76,12 @@ class Stage {
   virtual ~Stage() = default;
   /// Adds the pieces, one behind the other, and says where they are. All or nothing is seen by
   /// Compose only through the ranges that were returned.
-  virtual Result<ObjectRange> Append(std::span<const Bytes> pieces) = 0;
+  virtual Result<ObjectRange> Append(std::span<const Bytes> pieces, std::stop_token stop) = 0;
 };
 
 /// A place for objects: a directory, later a bucket. Keys are relative, `/`-separated, with no
-/// empty, `.` or `..` segment; anything else is kInvalidArgument. Thread-safe.
+/// empty, `.` or `..` segment; anything else is kInvalidArgument. Calls that move many bytes, where
+/// that takes long, end with kCancelled within a second of `stop`. Thread-safe.
 class ObjectStore {
  public:
   virtual ~ObjectStore() = default;
@@ -88,8 +94,9 @@ class ObjectStore {
   /// other; stores override it that are quicker with many at once.
   virtual std::vector<Result<ObjectInfo>> PutMany(std::span<const NewObject> objects);
 
-  /// kNotFound when there is none.
-  virtual Result<std::unique_ptr<ObjectReader>> Open(std::string_view key) = 0;
+  /// kNotFound when there is none. `stop` also ends what the reader reads.
+  virtual Result<std::unique_ptr<ObjectReader>> Open(std::string_view key,
+                                                     std::stop_token stop) = 0;
 
   virtual Result<std::optional<ObjectInfo>> Head(std::string_view key) = 0;
 
@@ -118,7 +125,23 @@ class ObjectStore {
   /// may be consumed. Where the store can join without moving bytes (one range that is a whole
   /// stage, UploadPartCopy), it does. Repeatable: composing again what is already composed
   /// succeeds.
-  virtual Result<ObjectInfo> Compose(std::string_view key, std::span<const ObjectRange> ranges) = 0;
+  virtual Result<ObjectInfo> Compose(std::string_view key, std::span<const ObjectRange> ranges,
+                                     std::stop_token stop) = 0;
+
+  /// About how many bytes an Append or a ReadAt should have: fewer cost more than they need.
+  virtual size_t transfer_bytes() const { return size_t{1} << 20; }
+
+  /// Compose joins what was appended in runs of at least this many bytes without moving it; shorter
+  /// runs it has to read back.
+  virtual size_t join_bytes_min() const { return 0; }
+
+  /// How much there is that calls of processes that died have left under no key (unfinished
+  /// uploads, temporary objects), at least this old: longer than any call lasts. With kRemove it is
+  /// removed.
+  virtual Result<size_t> SweepAbandoned(std::chrono::seconds age, Sweep sweep) {
+    static_cast<void>(age), static_cast<void>(sweep);
+    return size_t{0};
+  }
 };
 
 }  // namespace spillway::storage

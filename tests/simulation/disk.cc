@@ -32,8 +32,8 @@ class DiskStage final : public storage::Stage {
   DiskStage(Disk& disk, std::string key, std::unique_ptr<Stage> stage)
       : disk_(disk), key_(std::move(key)), stage_(std::move(stage)) {}
 
-  Result<storage::ObjectRange> Append(std::span<const Bytes> pieces) override {
-    storage::ObjectRange range = TRY(stage_->Append(pieces));
+  Result<storage::ObjectRange> Append(std::span<const Bytes> pieces, std::stop_token) override {
+    storage::ObjectRange range = TRY(stage_->Append(pieces, {}));
     disk_.Changed(key_);
     return range;
   }
@@ -74,8 +74,9 @@ Result<> Disk::Sync(std::string_view key) {
 }
 
 Result<storage::ObjectInfo> Disk::Compose(std::string_view key,
-                                          std::span<const storage::ObjectRange> ranges) {
-  storage::ObjectInfo info = TRY(store_.Compose(key, ranges));
+                                          std::span<const storage::ObjectRange> ranges,
+                                          std::stop_token) {
+  storage::ObjectInfo info = TRY(store_.Compose(key, ranges, {}));
   if (traits_.consumes_sources && ranges.size() == 1) {
     const auto source = TRY(store_.Head(ranges[0].key));
     if (source.has_value() && source->bytes == ranges[0].bytes) {
@@ -88,7 +89,7 @@ Result<storage::ObjectInfo> Disk::Compose(std::string_view key,
 }
 
 std::string Disk::Read(const std::string& key) {
-  const auto reader = store_.Open(key);
+  const auto reader = store_.Open(key, {});
   if (!reader.has_value()) return "(" + reader.error().message + ")";
   std::string text((*reader)->size(), '\0');
   static_cast<void>((*reader)->ReadAt(0, std::as_writable_bytes(std::span(text))));
@@ -110,7 +111,7 @@ void Disk::Reboot(Random& random) {
       }
     }
     const auto stage = store_.CreateStage(key);
-    static_cast<void>((*stage)->Append(std::array{std::as_bytes(std::span(text))}));
+    static_cast<void>((*stage)->Append(std::array{std::as_bytes(std::span(text))}, {}));
     synced_[key] = text.size();
   }
 }

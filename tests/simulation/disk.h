@@ -35,8 +35,9 @@ class Disk final : public storage::ObjectStore {
 
   Result<std::unique_ptr<storage::ObjectWriter>> Create(std::string_view key,
                                                         storage::Overwrite overwrite) override;
-  Result<std::unique_ptr<storage::ObjectReader>> Open(std::string_view key) override {
-    return store_.Open(key);
+  Result<std::unique_ptr<storage::ObjectReader>> Open(std::string_view key,
+                                                      std::stop_token) override {
+    return store_.Open(key, {});
   }
   Result<std::optional<storage::ObjectInfo>> Head(std::string_view key) override {
     return store_.Head(key);
@@ -53,7 +54,8 @@ class Disk final : public storage::ObjectStore {
     return traits_.durable ? std::string() : std::to_string(epoch_);
   }
   Result<storage::ObjectInfo> Compose(std::string_view key,
-                                      std::span<const storage::ObjectRange> ranges) override;
+                                      std::span<const storage::ObjectRange> ranges,
+                                      std::stop_token) override;
 
   void Changed(const std::string& key) {
     if (changed_) changed_(key);

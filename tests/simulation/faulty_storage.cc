@@ -49,16 +49,16 @@ class FaultyStage final : public storage::Stage {
   FaultyStage(SimulatedProcess& process, std::string key, std::unique_ptr<Stage> stage)
       : process_(process), key_(std::move(key)), stage_(std::move(stage)) {}
 
-  Result<storage::ObjectRange> Append(std::span<const Bytes> pieces) override {
+  Result<storage::ObjectRange> Append(std::span<const Bytes> pieces, std::stop_token) override {
     if (process_.alive() && process_.Strikes(process_.faults().tear_append)) return Tear(pieces);
-    return process_.Call("append", key_, [&] { return stage_->Append(pieces); });
+    return process_.Call("append", key_, [&] { return stage_->Append(pieces, {}); });
   }
 
  private:
   Result<storage::ObjectRange> Tear(std::span<const Bytes> pieces) {
     const Bytes first = pieces.front();
     const size_t kept = process_.scheduler().random().Below(first.size() + 1);
-    static_cast<void>(stage_->Append(std::array{first.first(kept)}));
+    static_cast<void>(stage_->Append(std::array{first.first(kept)}, {}));
     process_.Tell("append", key_, "torn");
     if (process_.Strikes(0.5)) process_.Crash("append");
     return FailTransient(ErrorCode::kUnavailable, "simulated: append is torn");
@@ -77,8 +77,9 @@ Result<std::unique_ptr<storage::ObjectWriter>> FaultyStorage::Create(std::string
   return std::make_unique<FaultyWriter>(process_, std::string(key), std::move(writer));
 }
 
-Result<std::unique_ptr<storage::ObjectReader>> FaultyStorage::Open(std::string_view key) {
-  auto reader = TRY(process_.Call("open", key, [&] { return disk_.Open(key); }));
+Result<std::unique_ptr<storage::ObjectReader>> FaultyStorage::Open(std::string_view key,
+                                                                   std::stop_token) {
+  auto reader = TRY(process_.Call("open", key, [&] { return disk_.Open(key, {}); }));
   return std::make_unique<FaultyReader>(process_, std::string(key), std::move(reader));
 }
 
@@ -106,8 +107,9 @@ Result<> FaultyStorage::Sync(std::string_view key) {
 }
 
 Result<storage::ObjectInfo> FaultyStorage::Compose(std::string_view key,
-                                                   std::span<const storage::ObjectRange> ranges) {
-  return process_.Call("compose", key, [&] { return disk_.Compose(key, ranges); });
+                                                   std::span<const storage::ObjectRange> ranges,
+                                                   std::stop_token) {
+  return process_.Call("compose", key, [&] { return disk_.Compose(key, ranges, {}); });
 }
 
 }  // namespace spillway::simulation

@@ -12,7 +12,8 @@ class FaultyStorage final : public storage::ObjectStore {
 
   Result<std::unique_ptr<storage::ObjectWriter>> Create(std::string_view key,
                                                         storage::Overwrite overwrite) override;
-  Result<std::unique_ptr<storage::ObjectReader>> Open(std::string_view key) override;
+  Result<std::unique_ptr<storage::ObjectReader>> Open(std::string_view key,
+                                                      std::stop_token) override;
   Result<std::optional<storage::ObjectInfo>> Head(std::string_view key) override;
   Result<std::vector<storage::ObjectInfo>> List(std::string_view prefix,
                                                 std::string_view start_after,
@@ -22,7 +23,8 @@ class FaultyStorage final : public storage::ObjectStore {
   Result<> Sync(std::string_view key) override;
   std::string epoch() const override { return disk_.epoch(); }
   Result<storage::ObjectInfo> Compose(std::string_view key,
-                                      std::span<const storage::ObjectRange> ranges) override;
+                                      std::span<const storage::ObjectRange> ranges,
+                                      std::stop_token) override;
 
  private:
   ObjectStore& disk_;

@@ -157,8 +157,9 @@ class ForwardingStorage : public storage::ObjectStore {
                                                         storage::Overwrite overwrite) override {
     return store_.Create(key, overwrite);
   }
-  Result<std::unique_ptr<storage::ObjectReader>> Open(std::string_view key) override {
-    return store_.Open(key);
+  Result<std::unique_ptr<storage::ObjectReader>> Open(std::string_view key,
+                                                      std::stop_token) override {
+    return store_.Open(key, {});
   }
   Result<std::optional<storage::ObjectInfo>> Head(std::string_view key) override {
     return store_.Head(key);
@@ -175,8 +176,9 @@ class ForwardingStorage : public storage::ObjectStore {
   Result<> Sync(std::string_view key) override { return store_.Sync(key); }
   std::string epoch() const override { return store_.epoch(); }
   Result<storage::ObjectInfo> Compose(std::string_view key,
-                                      std::span<const storage::ObjectRange> ranges) override {
-    return store_.Compose(key, ranges);
+                                      std::span<const storage::ObjectRange> ranges,
+                                      std::stop_token) override {
+    return store_.Compose(key, ranges, {});
   }
 
  protected:
@@ -218,8 +220,10 @@ class ShortStorage final : public ForwardingStorage {
   using ForwardingStorage::ForwardingStorage;
 
   Result<storage::ObjectInfo> Compose(std::string_view key,
-                                      std::span<const storage::ObjectRange> ranges) override {
-    return store_.Compose(key, ranges.first(ranges.size() - std::min<size_t>(ranges.size(), 1)));
+                                      std::span<const storage::ObjectRange> ranges,
+                                      std::stop_token) override {
+    return store_.Compose(key, ranges.first(ranges.size() - std::min<size_t>(ranges.size(), 1)),
+                          {});
   }
 };
 

@@ -186,11 +186,12 @@ Result<ChunkResult> MessageExport::Process(const engine::Job& job, const engine:
   ChunkWriter writer(parameters.output, kind, *schema,
                      {{.file = spec.file, .first = spec.first, .last = spec.last}}, chunk.index,
                      parameters.range.end, staging);
+  ChunkResult result;
   if (!spec.unit.slices.empty()) {
-    TRY(lake::Scan(lake_, schema_, spec.unit, projection, stop,
+    result.source_bytes = TRY(
+        lake::Scan(lake_, schema_, spec.unit, projection, stop,
                    [&](const arrow::RecordBatch& batch) { return writer.Append(batch, stop); }));
   }
-  ChunkResult result;
   result.parts = TRY(writer.Finish(stop));
   for (const Part& part : result.parts) {
     result.counts.written += part.rows;

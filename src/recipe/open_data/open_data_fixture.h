@@ -52,8 +52,9 @@ class HookedStore final : public storage::ObjectStore {
                                                         storage::Overwrite overwrite) override {
     return store_.Create(key, overwrite);
   }
-  Result<std::unique_ptr<storage::ObjectReader>> Open(std::string_view key) override {
-    return store_.Open(key);
+  Result<std::unique_ptr<storage::ObjectReader>> Open(std::string_view key,
+                                                      std::stop_token stop) override {
+    return store_.Open(key, std::move(stop));
   }
   Result<std::optional<storage::ObjectInfo>> Head(std::string_view key) override {
     return store_.Head(key);
@@ -70,8 +71,9 @@ class HookedStore final : public storage::ObjectStore {
   Result<> Sync(std::string_view key) override { return store_.Sync(key); }
   std::string epoch() const override { return store_.epoch(); }
   Result<storage::ObjectInfo> Compose(std::string_view key,
-                                      std::span<const storage::ObjectRange> ranges) override {
-    return store_.Compose(key, ranges);
+                                      std::span<const storage::ObjectRange> ranges,
+                                      std::stop_token stop) override {
+    return store_.Compose(key, ranges, std::move(stop));
   }
 
  private:
@@ -177,7 +179,7 @@ class OpenDataTest : public postgres::ServerTest {
   }
 
   std::string File(const std::string& key) {
-    const auto reader = memory_.Open(key);
+    const auto reader = memory_.Open(key, {});
     if (!reader.has_value()) return "(no file)";
     std::string text((*reader)->size(), '\0');
     Must((*reader)->ReadAt(0, std::as_writable_bytes(std::span(text))));

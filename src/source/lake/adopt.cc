@@ -76,7 +76,7 @@ class AdoptedFile {
   Result<DataFile> Read(storage::ObjectStore& store, std::string organisation,
                         const std::optional<std::string>& day, std::stop_token stop) {
     file_.organisation = std::move(organisation);
-    const auto object = TRY(store.Open(file_.key));
+    const auto object = TRY(store.Open(file_.key, stop));
     const auto input = std::make_shared<ParquetInput>(*object);
     try {
       auto read = ReadFrom(input, std::move(stop));

@@ -28,8 +28,9 @@ class FailingStore final : public storage::ObjectStore {
     if (!writer) return std::unexpected(writer.error());
     return std::make_unique<Writer>(*this, *std::move(writer));
   }
-  Result<std::unique_ptr<storage::ObjectReader>> Open(std::string_view key) override {
-    return Call([&] { return store_.Open(key); });
+  Result<std::unique_ptr<storage::ObjectReader>> Open(std::string_view key,
+                                                      std::stop_token) override {
+    return Call([&] { return store_.Open(key, {}); });
   }
   Result<std::optional<storage::ObjectInfo>> Head(std::string_view key) override {
     return Call([&] { return store_.Head(key); });
@@ -50,8 +51,9 @@ class FailingStore final : public storage::ObjectStore {
   }
   std::string epoch() const override { return store_.epoch(); }
   Result<storage::ObjectInfo> Compose(std::string_view key,
-                                      std::span<const storage::ObjectRange> ranges) override {
-    return Call([&] { return store_.Compose(key, ranges); });
+                                      std::span<const storage::ObjectRange> ranges,
+                                      std::stop_token) override {
+    return Call([&] { return store_.Compose(key, ranges, {}); });
   }
 
  private:

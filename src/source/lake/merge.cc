@@ -52,12 +52,14 @@ struct Merge::Run {
 };
 
 Merge::Merge(storage::ObjectStore& store, const ReadUnit& unit,
-             std::shared_ptr<arrow::Schema> columns, int time_index, arrow::MemoryPool& pool)
+             std::shared_ptr<arrow::Schema> columns, int time_index, arrow::MemoryPool& pool,
+             std::stop_token stop)
     : store_(store),
       unit_(unit),
       columns_(std::move(columns)),
       time_index_(time_index),
       pool_(pool),
+      stop_(std::move(stop)),
       overlaps_(unit.slices.size()),
       unopened_(unit.slices.size()),
       skip_(unit.slices.size() == 1 ? 0 : unit.skip) {
@@ -136,21 +138,44 @@ Result<> Merge::OpenReached() {
   return {};
 }
 
+Result<std::unique_ptr<SliceReader>> Merge::OpenReader(size_t index) const {
+  return SliceReader::Open(
+      store_, unit_.slices[index], unit_.range,
+      {.schema = columns_, .time_index = time_index_, .dictionaries = !overlaps_[index]}, pool_,
+      stop_);
+}
+
+/// Slices are opened in their order, so what was opened ahead is this one.
 Result<std::unique_ptr<Merge::Cursor>> Merge::OpenSlice(size_t index) {
   auto cursor = std::make_unique<Cursor>();
   cursor->slice = index;
-  cursor->reader = TRY(SliceReader::Open(
-      store_, unit_.slices[index], unit_.range,
-      {.schema = columns_, .time_index = time_index_, .dictionaries = !overlaps_[index]}, pool_));
+  cursor->reader = TRY(ahead_.valid() ? ahead_.get() : OpenReader(index));
+  if (IsFar(store_) && !unopened_.empty()) {
+    ahead_ = std::async(std::launch::async,
+                        [this, next = unopened_.back()] { return OpenReader(next); });
+  }
   if (unit_.slices.size() == 1) cursor->reader->Skip(unit_.skip);
   TRY(Refill(*cursor));
   return cursor;
 }
 
+uint64_t Merge::bytes_read() {
+  if (ahead_.valid()) {
+    const auto reader = ahead_.get();
+    if (reader.has_value()) bytes_of_closed_ += (*reader)->bytes_read();
+  }
+  uint64_t bytes = bytes_of_closed_;
+  for (const auto& cursor : open_) bytes += cursor->reader->bytes_read();
+  return bytes;
+}
+
 /// Moves on to the next batch.
 Result<> Merge::Refill(Cursor& cursor) {
   cursor.batch = TRY(cursor.reader->Next());
-  if (cursor.batch == nullptr) return {};
+  if (cursor.batch == nullptr) {
+    bytes_of_closed_ += cursor.reader->bytes_read();
+    return {};
+  }
   cursor.times = cursor.reader->times();
   cursor.row = 0;
   cursor.end = cursor.batch->num_rows();

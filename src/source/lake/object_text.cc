@@ -5,7 +5,7 @@
 namespace spillway::lake {
 
 Result<std::string> ReadText(storage::ObjectStore& store, std::string_view key) {
-  const auto reader = TRY(store.Open(key));
+  const auto reader = TRY(store.Open(key, {}));
   std::string text(reader->size(), '\0');
   const size_t read = TRY(reader->ReadAt(0, std::as_writable_bytes(std::span(text))));
   if (read != text.size()) {

@@ -50,7 +50,7 @@ class TimeReader {
     const Slice slice = SliceOf(snapshot_.files[part.file], part.row_group);
     auto reader = TRY(SliceReader::Open(
         store_, slice, {slice.min_time, slice.max_time + std::chrono::microseconds(1)},
-        {.schema = columns_}, *arrow::default_memory_pool()));
+        {.schema = columns_}, *arrow::default_memory_pool(), stop_));
     std::vector<int64_t> times;
     while (const auto batch = TRY(reader->Next())) {
       times.insert(times.end(), reader->times(), reader->times() + batch->num_rows());

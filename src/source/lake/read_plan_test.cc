@@ -173,7 +173,7 @@ class ClosedStore final : public storage::ObjectStore {
                                                         storage::Overwrite) override {
     return Closed();
   }
-  Result<std::unique_ptr<storage::ObjectReader>> Open(std::string_view) override {
+  Result<std::unique_ptr<storage::ObjectReader>> Open(std::string_view, std::stop_token) override {
     return Closed();
   }
   Result<std::optional<storage::ObjectInfo>> Head(std::string_view) override { return Closed(); }
@@ -187,8 +187,8 @@ class ClosedStore final : public storage::ObjectStore {
   }
   Result<> Sync(std::string_view) override { return Closed(); }
   std::string epoch() const override { return {}; }
-  Result<storage::ObjectInfo> Compose(std::string_view,
-                                      std::span<const storage::ObjectRange>) override {
+  Result<storage::ObjectInfo> Compose(std::string_view, std::span<const storage::ObjectRange>,
+                                      std::stop_token) override {
     return Closed();
   }
 

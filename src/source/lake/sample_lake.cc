@@ -114,7 +114,7 @@ DataFile SampleLake::PutColumns(const std::string& key, const arrow::RecordBatch
 }
 
 std::string SampleLake::Bytes(const std::string& key) {
-  auto reader = store_.Open(key).value();
+  auto reader = store_.Open(key, {}).value();
   std::string bytes(reader->size(), '\0');
   EXPECT_TRUE(reader->ReadAt(0, std::as_writable_bytes(std::span(bytes))));
   return bytes;
@@ -134,27 +134,30 @@ Projection SampleLake::Everything() const {
   return projection;
 }
 
-Result<std::vector<std::string>> SampleLake::ScanIds(const ReadUnit& unit) {
+Result<std::vector<std::string>> SampleLake::ScanIds(const ReadUnit& unit,
+                                                     storage::ObjectStore& from,
+                                                     uint64_t* bytes_read) {
   std::vector<std::string> ids;
-  TRY(Scan(store_, schema_, unit, Everything(), {},
-           [&](const arrow::RecordBatch& batch) -> Result<> {
-             EXPECT_TRUE(batch.ValidateFull().ok()) << batch.ValidateFull().message();
-             EXPECT_EQ(batch.schema()->field_names(), schema_.columns->field_names());
-             EXPECT_TRUE(batch.num_rows() > 0 && batch.num_rows() <= 16384) << batch.num_rows();
-             const auto& sizes = static_cast<const arrow::Int64Array&>(*batch.column(4));
-             for (int64_t row = 0; row < batch.num_rows(); ++row) {
-               const std::string id(TextAt(*batch.column(0), row));
-               const auto note = NoteOf(id);
-               const auto size = SizeOf(id);
-               EXPECT_EQ(TextAt(*batch.column(2), row), KindOf(id)) << id;
-               EXPECT_EQ(batch.column(3)->IsNull(row), !note.has_value()) << id;
-               EXPECT_TRUE(!note || TextAt(*batch.column(3), row) == *note) << id;
-               EXPECT_EQ(sizes.IsNull(row), !size.has_value()) << id;
-               EXPECT_TRUE(!size || sizes.Value(row) == *size) << id;
-               ids.push_back(id);
-             }
-             return {};
-           }));
+  const uint64_t read = TRY(
+      Scan(from, schema_, unit, Everything(), {}, [&](const arrow::RecordBatch& batch) -> Result<> {
+        EXPECT_TRUE(batch.ValidateFull().ok()) << batch.ValidateFull().message();
+        EXPECT_EQ(batch.schema()->field_names(), schema_.columns->field_names());
+        EXPECT_TRUE(batch.num_rows() > 0 && batch.num_rows() <= 16384) << batch.num_rows();
+        const auto& sizes = static_cast<const arrow::Int64Array&>(*batch.column(4));
+        for (int64_t row = 0; row < batch.num_rows(); ++row) {
+          const std::string id(TextAt(*batch.column(0), row));
+          const auto note = NoteOf(id);
+          const auto size = SizeOf(id);
+          EXPECT_EQ(TextAt(*batch.column(2), row), KindOf(id)) << id;
+          EXPECT_EQ(batch.column(3)->IsNull(row), !note.has_value()) << id;
+          EXPECT_TRUE(!note || TextAt(*batch.column(3), row) == *note) << id;
+          EXPECT_EQ(sizes.IsNull(row), !size.has_value()) << id;
+          EXPECT_TRUE(!size || sizes.Value(row) == *size) << id;
+          ids.push_back(id);
+        }
+        return {};
+      }));
+  if (bytes_read != nullptr) *bytes_read = read;
   return ids;
 }
 

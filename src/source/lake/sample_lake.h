@@ -53,7 +53,10 @@ class SampleLake {
   Projection Everything() const;
 
   /// The ids that a scan of the unit hands out, in order; holds the other columns against them.
-  Result<std::vector<std::string>> ScanIds(const ReadUnit& unit);
+  /// `bytes_read` takes what Scan returned.
+  Result<std::vector<std::string>> ScanIds(const ReadUnit& unit) { return ScanIds(unit, store_); }
+  Result<std::vector<std::string>> ScanIds(const ReadUnit& unit, storage::ObjectStore& from,
+                                           uint64_t* bytes_read = nullptr);
 
  private:
   SystemClock clock_;

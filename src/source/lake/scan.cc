@@ -77,12 +77,12 @@ Result<std::shared_ptr<arrow::Schema>> ProjectedSchema(const LakeSchema& schema,
   return arrow::schema(std::move(fields));
 }
 
-Result<> Scan(storage::ObjectStore& store, const LakeSchema& schema, const ReadUnit& unit,
-              const Projection& projection, std::stop_token stop,
-              const std::function<Result<>(const arrow::RecordBatch&)>& consume) {
+Result<uint64_t> Scan(storage::ObjectStore& store, const LakeSchema& schema, const ReadUnit& unit,
+                      const Projection& projection, std::stop_token stop,
+                      const std::function<Result<>(const arrow::RecordBatch&)>& consume) {
   const auto projected = TRY(ProjectedSchema(schema, projection));
   const Wanted wanted = WhatToRead(schema, projection);
-  Merge merge(store, unit, wanted.read, wanted.time_index, *arrow::default_memory_pool());
+  Merge merge(store, unit, wanted.read, wanted.time_index, *arrow::default_memory_pool(), stop);
   int64_t left = unit.rows;
   while (left > 0) {
     if (stop.stop_requested()) return Fail(ErrorCode::kCancelled, "reading the lake was stopped");
@@ -98,7 +98,7 @@ Result<> Scan(storage::ObjectStore& store, const LakeSchema& schema, const ReadU
     TRY(consume(*Project(*batch, wanted, projected)));
     left -= rows;
   }
-  return {};
+  return merge.bytes_read();
 }
 
 }  // namespace spillway::lake

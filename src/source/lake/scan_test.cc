@@ -1,6 +1,7 @@
 #include "source/lake/scan.h"
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
 #include <random>
 
@@ -53,6 +54,116 @@ class ScanTest : public testing::Test {
 
   SampleLake lake_;
 };
+
+/// A store whose transfers are to be long, as over a network; remembers what was read.
+class FarStore final : public storage::ObjectStore {
+ public:
+  explicit FarStore(storage::ObjectStore& store) : store_(store) {}
+
+  size_t transfer_bytes() const override { return size_t{8} << 20; }
+  int reads() const { return reads_; }
+  uint64_t bytes() const { return bytes_; }
+
+  Result<std::unique_ptr<storage::ObjectReader>> Open(std::string_view key,
+                                                      std::stop_token stop) override {
+    return std::make_unique<Reader>(*this, TRY(store_.Open(key, std::move(stop))));
+  }
+  Result<std::unique_ptr<storage::ObjectWriter>> Create(std::string_view,
+                                                        storage::Overwrite) override {
+    return Closed();
+  }
+  Result<std::optional<storage::ObjectInfo>> Head(std::string_view) override { return Closed(); }
+  Result<std::vector<storage::ObjectInfo>> List(std::string_view, std::string_view,
+                                                size_t) override {
+    return Closed();
+  }
+  Result<uint64_t> Remove(std::string_view) override { return Closed(); }
+  Result<std::unique_ptr<storage::Stage>> CreateStage(std::string_view) override {
+    return Closed();
+  }
+  Result<> Sync(std::string_view) override { return Closed(); }
+  std::string epoch() const override { return {}; }
+  Result<storage::ObjectInfo> Compose(std::string_view, std::span<const storage::ObjectRange>,
+                                      std::stop_token) override {
+    return Closed();
+  }
+
+ private:
+  class Reader final : public storage::ObjectReader {
+   public:
+    Reader(FarStore& store, std::unique_ptr<storage::ObjectReader> reader)
+        : store_(store), reader_(std::move(reader)) {}
+    uint64_t size() const override { return reader_->size(); }
+    Result<size_t> ReadAt(uint64_t offset, std::span<std::byte> into) override {
+      ++store_.reads_;
+      store_.bytes_ += into.size();
+      return reader_->ReadAt(offset, into);
+    }
+
+   private:
+    FarStore& store_;
+    const std::unique_ptr<storage::ObjectReader> reader_;
+  };
+
+  static std::unexpected<Error> Closed() { return Fail(ErrorCode::kUnsupported, "only reads"); }
+
+  storage::ObjectStore& store_;
+  std::atomic<int> reads_ = 0;
+  std::atomic<uint64_t> bytes_ = 0;
+};
+
+TEST_F(ScanTest, FromFarReadsEachRowGroupAtOnce) {
+  const auto file = PutRows(40'000, 6'000);
+  FarStore far(lake_.store());
+  uint64_t bytes = 0;
+  const auto ids = lake_.ScanIds(WholeFile(file), far, &bytes);
+  ASSERT_TRUE(ids.has_value()) << ids.error().message;
+  EXPECT_EQ(*ids, lake_.ScanIds(WholeFile(file)).value());
+  EXPECT_LE(far.reads(), 7 + 2);  // The footer may take two.
+  EXPECT_EQ(bytes, far.bytes());
+}
+
+TEST_F(ScanTest, FromFarWhatCannotMatchIsNotRead) {
+  auto unit = WholeFile(PutRows(400'000, 20'000));
+  FarStore whole(lake_.store());
+  ASSERT_TRUE(lake_.ScanIds(unit, whole));
+  // The plan names two row groups, of which the range ends in the first.
+  unit.slices[0].first_row_group = 3;
+  unit.slices[0].row_groups = 2;
+  unit.slices[0].rows = 40'000;
+  unit.slices[0].min_time = unit.range.begin + std::chrono::microseconds(60'000);
+  unit.slices[0].max_time = unit.range.begin + std::chrono::microseconds(99'999);
+  unit.range.end = unit.slices[0].min_time + std::chrono::microseconds(10);
+  unit.range.begin = unit.slices[0].min_time;
+  unit.rows = 10;
+  FarStore narrow(lake_.store());
+  const auto ids = lake_.ScanIds(unit, narrow);
+  ASSERT_TRUE(ids.has_value()) << ids.error().message;
+  EXPECT_EQ(ids->front(), "r60000");
+  EXPECT_LT(narrow.bytes(), whole.bytes() / 5);
+  EXPECT_LE(narrow.reads(), 1 + 2);
+}
+
+TEST_F(ScanTest, FromFarTakesManyFilesInTheirOrder) {
+  ReadUnit unit;
+  for (int i = 0; i < 6; ++i) {
+    const auto file = lake_.Put("day=1/" + std::to_string(i) + ".parquet",
+                                RowsAt(kStart + i * 900, 1, 1000, std::to_string(i) + "-"), 300);
+    ReadUnit one = WholeFile(file);
+    unit.slices.push_back(one.slices[0]);
+    if (i == 0) unit.range.begin = one.range.begin;
+    unit.range.end = one.range.end;
+    unit.rows += one.rows;
+  }
+  FarStore far(lake_.store());
+  uint64_t bytes = 0;
+  const auto ids = lake_.ScanIds(unit, far, &bytes);
+  ASSERT_TRUE(ids.has_value()) << ids.error().message;
+  EXPECT_EQ(*ids, lake_.ScanIds(unit).value());
+  EXPECT_EQ(bytes, far.bytes());
+  unit.rows = 1500;  // Not all that is opened ahead is needed.
+  EXPECT_EQ(lake_.ScanIds(unit, far)->size(), 1500u);
+}
 
 TEST_F(ScanTest, HandsOutBatchesInOrder) {
   const auto file = PutRows(40'000, 25'000);

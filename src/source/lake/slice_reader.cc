@@ -18,8 +18,11 @@
 namespace spillway::lake {
 namespace {
 
-/// Chunks are read together across gaps of at most so many bytes.
-constexpr uint64_t kGapBytes = 64 << 10;
+/// Chunks are read together across gaps that take this part of the time that a transfer does.
+constexpr uint64_t kGapsPerTransfer = 8;
+
+/// Local stores' transfers are this long at most.
+constexpr size_t kNearBytes = 1 << 20;
 
 int64_t Microseconds(Timestamp time) { return time.time_since_epoch().count(); }
 
@@ -52,6 +55,8 @@ bool DictionaryOnly(const parquet::ColumnChunkMetaData& chunk) {
 
 }  // namespace
 
+bool IsFar(const storage::ObjectStore& store) { return store.transfer_bytes() > kNearBytes; }
+
 std::unexpected<Error> FailDataFile(std::string_view key, std::string_view what) {
   std::string line(what);
   std::ranges::replace(line, '\n', ' ');
@@ -60,7 +65,7 @@ std::unexpected<Error> FailDataFile(std::string_view key, std::string_view what)
 }
 
 SliceReader::SliceReader(const Slice& slice, TimeRange range, SliceColumns columns,
-                         std::unique_ptr<storage::ObjectReader> object, arrow::MemoryPool& pool)
+                         std::unique_ptr<CountedObject> object, arrow::MemoryPool& pool)
     : slice_(slice),
       range_(range),
       columns_(std::move(columns)),
@@ -72,8 +77,9 @@ SliceReader::~SliceReader() = default;
 Result<std::unique_ptr<SliceReader>> SliceReader::Open(storage::ObjectStore& store,
                                                        const Slice& slice, TimeRange range,
                                                        SliceColumns columns,
-                                                       arrow::MemoryPool& pool) {
-  auto opened = store.Open(slice.key);
+                                                       arrow::MemoryPool& pool,
+                                                       std::stop_token stop) {
+  auto opened = store.Open(slice.key, std::move(stop));
   if (!opened.has_value()) {
     if (opened.error().code != ErrorCode::kNotFound) {
       return std::unexpected(std::move(opened).error());
@@ -86,10 +92,13 @@ Result<std::unique_ptr<SliceReader>> SliceReader::Open(storage::ObjectStore& sto
         slice.key, fmt::format("has {} bytes where the log says {}: it was cut short or changed",
                                bytes, slice.file_bytes));
   }
-  std::unique_ptr<SliceReader> reader(
-      new SliceReader(slice, range, std::move(columns), *std::move(opened), pool));
+  std::unique_ptr<SliceReader> reader(new SliceReader(
+      slice, range, std::move(columns), std::make_unique<CountedObject>(*std::move(opened)), pool));
+  reader->gap_bytes_ = store.transfer_bytes() / kGapsPerTransfer;
+  reader->far_ = IsFar(store);
   TRY(reader->OpenFile());
   TRY(reader->OpenColumns());
+  reader->ReadAhead(slice.first_row_group);
   return reader;
 }
 
@@ -151,49 +160,78 @@ std::unexpected<Error> SliceReader::Failed(Error error, size_t column) const {
       error.message);
 }
 
-Result<> SliceReader::LoadChunks(int row_group) {
+Result<> SliceReader::Locate(int row_group, Loaded& into) const {
   const auto group = metadata_->RowGroup(row_group);
-  std::vector<ByteRange> ranges;
-  for (Column& column : readers_) {
+  into.row_group = row_group;
+  into.chunks.clear();
+  into.places.clear();
+  for (const Column& column : readers_) {
     const auto chunk = group->ColumnChunk(column.index);
-    ranges.push_back(RangeOf(*chunk));
-    if (ranges.back().end() < ranges.back().offset || ranges.back().end() > object_->size() ||
+    const ByteRange range = RangeOf(*chunk);
+    if (range.end() < range.offset || range.end() > object_->size() ||
         chunk->num_values() != group->num_rows()) {
       return FailDataFile(slice_.key, "has a column that is not where its footer says");
     }
-    column.chunk = {.compression = parquet::Compression::UNCOMPRESSED,
-                    .values = chunk->num_values(),
-                    .uncompressed_bytes = chunk->total_uncompressed_size(),
-                    .dictionary_only = DictionaryOnly(*chunk)};
-    column.chunk.compression = static_cast<parquet::Compression::type>(chunk->compression());
+    into.places.emplace_back(range.offset, range.bytes);
+    into.chunks.push_back({.compression = parquet::Compression::UNCOMPRESSED,
+                           .values = chunk->num_values(),
+                           .uncompressed_bytes = chunk->total_uncompressed_size(),
+                           .dictionary_only = DictionaryOnly(*chunk)});
+    into.chunks.back().compression = static_cast<parquet::Compression::type>(chunk->compression());
   }
+  return {};
+}
+
+Result<> SliceReader::Load(Loaded& into) {
+  std::vector<ByteRange> ranges;
+  for (const auto& [offset, bytes] : into.places) ranges.push_back({offset, bytes});
   std::vector<size_t> order(ranges.size());
   std::iota(order.begin(), order.end(), size_t{0});
   std::ranges::sort(order, {}, [&](size_t column) { return ranges[column].offset; });
   for (size_t i = 0, run = 0; i < order.size(); ++run) {
     ByteRange together = ranges[order[i]];
     size_t next = i + 1;
-    for (; next < order.size() && ranges[order[next]].offset <= together.end() + kGapBytes;
+    for (; next < order.size() && ranges[order[next]].offset <= together.end() + gap_bytes_;
          ++next) {
       together.bytes = std::max(together.end(), ranges[order[next]].end()) - together.offset;
     }
-    if (run == loaded_.size()) loaded_.emplace_back(pool_);
+    if (run == into.runs.size()) into.runs.emplace_back(pool_);
     auto* const bytes =
-        reinterpret_cast<std::byte*>(loaded_[run].Take(static_cast<int64_t>(together.bytes)));
+        reinterpret_cast<std::byte*>(into.runs[run].Take(static_cast<int64_t>(together.bytes)));
     if (TRY(object_->ReadAt(together.offset, {bytes, together.bytes})) != together.bytes) {
       return FailDataFile(slice_.key, "became shorter while it was read");
     }
     for (; i < next; ++i) {
       const ByteRange& range = ranges[order[i]];
-      readers_[order[i]].chunk.bytes = {bytes + (range.offset - together.offset), range.bytes};
+      into.chunks[order[i]].bytes = {bytes + (range.offset - together.offset), range.bytes};
     }
   }
   return {};
 }
 
+void SliceReader::ReadAhead(int row_group) {
+  if (!far_ || !Locate(row_group, ahead_).has_value()) return;
+  reading_ahead_ = std::async(std::launch::async, [this] { return Load(ahead_); });
+}
+
+Result<> SliceReader::Take(int row_group) {
+  if (reading_ahead_.valid()) {
+    TRY(reading_ahead_.get());
+    std::swap(at_hand_, ahead_);
+  }
+  if (at_hand_.row_group == row_group) return {};
+  TRY(Locate(row_group, at_hand_));
+  return Load(at_hand_);
+}
+
+uint64_t SliceReader::bytes_read() const {
+  if (reading_ahead_.valid()) reading_ahead_.wait();
+  return object_->bytes_read();
+}
+
 Result<> SliceReader::ReadTimes(int64_t rows) {
   Column& time = readers_[columns_.time_index];
-  time.reader->Start(time.chunk);
+  time.reader->Start(at_hand_.chunks[columns_.time_index]);
   auto read = time.reader->Read(rows);
   if (!read.has_value()) return Failed(std::move(read).error(), columns_.time_index);
   group_times_ = *std::move(read);
@@ -221,12 +259,14 @@ Result<bool> SliceReader::NextRowGroup() {
     const int row_group = slice_.first_row_group + row_groups_read_++;
     const int64_t rows = metadata_->RowGroup(row_group)->num_rows();
     if (rows == 0) continue;
-    TRY(LoadChunks(row_group));
+    TRY(Take(row_group));
     TRY(ReadTimes(rows));
+    const bool more = row_groups_read_ < slice_.row_groups && last_time_ < Microseconds(range_.end);
+    if (more) ReadAhead(row_group + 1);
     if (row_ == end_) continue;
     for (size_t i = 0; i < readers_.size(); ++i) {
       if (static_cast<int>(i) == columns_.time_index) continue;
-      readers_[i].reader->Start(readers_[i].chunk);
+      readers_[i].reader->Start(at_hand_.chunks[i]);
       auto skipped = readers_[i].reader->Skip(row_);
       if (!skipped.has_value()) return Failed(std::move(skipped).error(), i);
     }

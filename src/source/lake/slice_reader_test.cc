@@ -107,7 +107,7 @@ void ExpectReads(SampleLake& lake, const DataFile& file, const arrow::RecordBatc
   auto reader = SliceReader::Open(
       lake.store(), unit.slices[0], {begin, begin + std::chrono::microseconds(count)},
       {.schema = expected.schema(), .time_index = 0, .dictionaries = true},
-      *arrow::default_memory_pool());
+      *arrow::default_memory_pool(), {});
   ASSERT_TRUE(reader.has_value()) << reader.error().message;
   (*reader)->Skip(skip);
   int64_t row = from + skip;
@@ -212,7 +212,7 @@ TEST(SliceReaderTest, SkipsPagesWithoutOpeningThem) {
   auto unit = WholeFile(file);
   auto reader =
       SliceReader::Open(lake.store(), unit.slices[0], unit.range,
-                        {.schema = every.batch()->schema()}, *arrow::default_memory_pool());
+                        {.schema = every.batch()->schema()}, *arrow::default_memory_pool(), {});
   ASSERT_TRUE(reader.has_value());
   Result<std::shared_ptr<arrow::RecordBatch>> batch;
   do batch = (*reader)->Next();
@@ -245,7 +245,7 @@ TEST(SliceReaderTest, BrokenPagesAreErrorsOrOtherValues) {
       auto reader =
           SliceReader::Open(lake.store(), unit.slices[0], unit.range,
                             {.schema = every.batch()->schema(), .dictionaries = seed % 2 == 0},
-                            *arrow::default_memory_pool());
+                            *arrow::default_memory_pool(), {});
       while (reader.has_value()) {
         const auto batch = (*reader)->Next();
         if (!batch.has_value() || *batch == nullptr) {

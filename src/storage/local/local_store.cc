@@ -137,7 +137,7 @@ std::vector<Result<ObjectInfo>> LocalStore::PutMany(std::span<const NewObject> o
   return PutManyFiles(tree_, objects);
 }
 
-Result<std::unique_ptr<ObjectReader>> LocalStore::Open(std::string_view key) {
+Result<std::unique_ptr<ObjectReader>> LocalStore::Open(std::string_view key, std::stop_token) {
   TRY(ValidateKey(key));
   auto file = tree_.OpenFile(key, O_RDONLY);
   struct stat status;
@@ -219,7 +219,8 @@ Result<> LocalStore::Sync(std::string_view key) {
   return std::unexpected(lost_.emplace(key, std::move(error)).first->second);
 }
 
-Result<ObjectInfo> LocalStore::Compose(std::string_view key, std::span<const ObjectRange> ranges) {
+Result<ObjectInfo> LocalStore::Compose(std::string_view key, std::span<const ObjectRange> ranges,
+                                       std::stop_token) {
   TRY(ValidateKey(key));
   for (const ObjectRange& range : ranges) TRY(ValidateKey(range.key));
   if (const auto whole = WholeStage(ranges)) {

@@ -38,7 +38,7 @@ class LocalStore final : public ObjectStore {
 
   Result<std::unique_ptr<ObjectWriter>> Create(std::string_view key, Overwrite overwrite) override;
   std::vector<Result<ObjectInfo>> PutMany(std::span<const NewObject> objects) override;
-  Result<std::unique_ptr<ObjectReader>> Open(std::string_view key) override;
+  Result<std::unique_ptr<ObjectReader>> Open(std::string_view key, std::stop_token) override;
   Result<std::optional<ObjectInfo>> Head(std::string_view key) override;
   Result<std::vector<ObjectInfo>> List(std::string_view prefix, std::string_view start_after,
                                        size_t limit) override;
@@ -46,7 +46,8 @@ class LocalStore final : public ObjectStore {
   Result<std::unique_ptr<Stage>> CreateStage(std::string_view key) override;
   Result<> Sync(std::string_view key) override;
   std::string epoch() const override { return epoch_; }
-  Result<ObjectInfo> Compose(std::string_view key, std::span<const ObjectRange> ranges) override;
+  Result<ObjectInfo> Compose(std::string_view key, std::span<const ObjectRange> ranges,
+                             std::stop_token) override;
 
  private:
   static Result<std::unique_ptr<LocalStore>> Over(Result<DirectoryTree> opened);

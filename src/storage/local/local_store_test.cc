@@ -47,7 +47,7 @@ class LocalStoreTest : public testing::Test {
  protected:
   static Result<ObjectRange> Append(Stage& stage, std::string_view text) {
     const Bytes piece = BytesOf(text);
-    return stage.Append({&piece, 1});
+    return stage.Append({&piece, 1}, {});
   }
 
   Result<ObjectInfo> Put(std::string_view key, std::string_view text) {
@@ -148,7 +148,7 @@ TEST_F(LocalStoreTest, AWholeStageIsMovedNotCopied) {
   const auto two = Append(*stage, "two").value();
   Append(*stage, "of a failed attempt").value();
   const ino_t inode = InodeOf(std::string(kStageKey));
-  ASSERT_TRUE(store_->Compose("out/a.csv", std::vector<ObjectRange>{one, two}));
+  ASSERT_TRUE(store_->Compose("out/a.csv", std::vector<ObjectRange>{one, two}, {}));
   EXPECT_EQ(InodeOf("out/a.csv"), inode);
   EXPECT_EQ(FileText("out/a.csv"), "onetwo");
   EXPECT_THAT(Append(*stage, "late"), FailsWith(ErrorCode::kConflict));
@@ -167,7 +167,7 @@ TEST_F(LocalStoreTest, AppendsOfAnySizeStandOneBehindTheOther) {
     ranges.push_back(Append(*stage, text).value());
     whole += text;
   }
-  ASSERT_TRUE(store_->Compose("a.csv", ranges));
+  ASSERT_TRUE(store_->Compose("a.csv", ranges, {}));
   EXPECT_EQ(FileText("a.csv"), whole);
 }
 
@@ -180,7 +180,8 @@ TEST_F(LocalStoreTest, TheStageOfAKilledProcessIsMovedWithoutItsPadding) {
   }
   int status = 0;
   ASSERT_EQ(waitpid(child, &status, 0), child);
-  ASSERT_TRUE(store_->Compose("a.csv", std::vector<ObjectRange>{{std::string(kStageKey), 0, 3}}));
+  ASSERT_TRUE(
+      store_->Compose("a.csv", std::vector<ObjectRange>{{std::string(kStageKey), 0, 3}}, {}));
   EXPECT_EQ(FileText("a.csv"), "one");
 }
 
@@ -188,7 +189,7 @@ TEST_F(LocalStoreTest, TheStageOfAProcessThatEndedIsMoved) {
   const auto range = Append(*store_->CreateStage(kStageKey).value(), "one").value();
   const ino_t inode = InodeOf(std::string(kStageKey));
   const auto other = LocalStore::OpenExisting(scratch_.path()).value();
-  ASSERT_TRUE(other->Compose("a.csv", std::vector<ObjectRange>{range}));
+  ASSERT_TRUE(other->Compose("a.csv", std::vector<ObjectRange>{range}, {}));
   EXPECT_EQ(InodeOf("a.csv"), inode);
 }
 
@@ -197,7 +198,7 @@ TEST_F(LocalStoreTest, TheStageOfALivingProcessIsCopied) {
   const auto range = Append(*stage, "one").value();
   const ino_t inode = InodeOf(std::string(kStageKey));
   const auto other = LocalStore::OpenExisting(scratch_.path()).value();
-  ASSERT_TRUE(other->Compose("a.csv", std::vector<ObjectRange>{range}));
+  ASSERT_TRUE(other->Compose("a.csv", std::vector<ObjectRange>{range}, {}));
   EXPECT_NE(InodeOf("a.csv"), inode);
   EXPECT_EQ(FileText("a.csv"), "one");
   EXPECT_TRUE(Append(*stage, "late"));
@@ -206,7 +207,7 @@ TEST_F(LocalStoreTest, TheStageOfALivingProcessIsCopied) {
 
 TEST_F(LocalStoreTest, APublishedObjectIsNeverConsumed) {
   ASSERT_TRUE(Put("a.csv", "one"));
-  ASSERT_TRUE(store_->Compose("b.csv", std::vector<ObjectRange>{{"a.csv", 0, 3}}));
+  ASSERT_TRUE(store_->Compose("b.csv", std::vector<ObjectRange>{{"a.csv", 0, 3}}, {}));
   EXPECT_EQ(FileText("a.csv"), "one");
   EXPECT_EQ(FileText("b.csv"), "one");
 }
@@ -224,7 +225,7 @@ TEST_F(LocalStoreTest, ComposersOfOneStageAgree) {
       std::vector<std::jthread> threads;
       for (size_t i = 0; i < outcomes.size(); ++i) {
         threads.emplace_back([&, i] {
-          const auto composed = (i % 2 == 0 ? *store_ : *other).Compose("a.csv", ranges);
+          const auto composed = (i % 2 == 0 ? *store_ : *other).Compose("a.csv", ranges, {});
           outcomes[i] = composed ? "" : composed.error().message;
         });
       }
@@ -240,7 +241,7 @@ TEST_F(LocalStoreTest, AStageThatWasCutShortIsNotPublished) {
   auto stage = store_->CreateStage(kStageKey).value();
   const auto range = Append(*stage, "onetwo").value();
   fs::resize_file(scratch_ / std::string(kStageKey), 3);
-  const auto composed = store_->Compose("a.csv", std::vector<ObjectRange>{range});
+  const auto composed = store_->Compose("a.csv", std::vector<ObjectRange>{range}, {});
   EXPECT_THAT(composed, FailsWith(ErrorCode::kCorrupt));
   EXPECT_THAT(composed.error().message,
               AllOf(HasSubstr(kStageKey), HasSubstr("holds 3 bytes, but bytes up to 6")));
@@ -249,7 +250,7 @@ TEST_F(LocalStoreTest, AStageThatWasCutShortIsNotPublished) {
 
 TEST_F(LocalStoreTest, AnObjectCutShortWhileReadIsCorrupt) {
   ASSERT_TRUE(Put("a", "0123456789"));
-  auto reader = store_->Open("a").value();
+  auto reader = store_->Open("a", {}).value();
   fs::resize_file(scratch_ / "a", 4);
   std::string text(10, '\0');
   EXPECT_THAT(reader->ReadAt(0, std::as_writable_bytes(std::span(text))),
@@ -264,19 +265,19 @@ TEST_F(LocalStoreTest, SymbolicLinksLeadNowhere) {
   fs::create_symlink("/nowhere", scratch_ / "dangling");
   for (const std::string key : {"folder/secret", "folder/new", "folder/sub/new"}) {
     EXPECT_THAT(Put(key, "x"), FailsWith(ErrorCode::kPermissionDenied)) << key;
-    EXPECT_THAT(store_->Open(key), FailsWith(ErrorCode::kPermissionDenied)) << key;
+    EXPECT_THAT(store_->Open(key, {}), FailsWith(ErrorCode::kPermissionDenied)) << key;
     EXPECT_THAT(store_->Head(key), FailsWith(ErrorCode::kPermissionDenied)) << key;
     EXPECT_THAT(store_->Remove(key), FailsWith(ErrorCode::kPermissionDenied)) << key;
-    EXPECT_THAT(store_->Compose(key, {}), FailsWith(ErrorCode::kPermissionDenied)) << key;
+    EXPECT_THAT(store_->Compose(key, {}, {}), FailsWith(ErrorCode::kPermissionDenied)) << key;
   }
   for (const std::string key : {"file", "dangling"}) {
-    EXPECT_THAT(store_->Open(key), FailsWith(ErrorCode::kPermissionDenied)) << key;
+    EXPECT_THAT(store_->Open(key, {}), FailsWith(ErrorCode::kPermissionDenied)) << key;
     EXPECT_THAT(store_->Head(key), FailsWith(ErrorCode::kPermissionDenied)) << key;
     EXPECT_THAT(store_->Remove(key), FailsWith(ErrorCode::kPermissionDenied)) << key;
   }
   EXPECT_THAT(store_->List("folder/", "", 10), FailsWith(ErrorCode::kPermissionDenied));
   EXPECT_THAT(store_->List("", "", 10).value(), IsEmpty());
-  EXPECT_THAT(store_->Open("file").error().message,
+  EXPECT_THAT(store_->Open("file", {}).error().message,
               HasSubstr("symbolic links inside a store are not followed"));
 
   // An overwritten link is replaced, not written through.
@@ -303,7 +304,7 @@ TEST_F(LocalStoreTest, OnlyRegularFilesAreObjects) {
   std::ofstream(scratch_ / "real") << "x";
   for (const std::string key : {"fifo", "folder"}) {
     EXPECT_EQ(store_->Head(key).value(), std::nullopt);
-    EXPECT_THAT(store_->Open(key), FailsWith(ErrorCode::kNotFound));
+    EXPECT_THAT(store_->Open(key, {}), FailsWith(ErrorCode::kNotFound));
     EXPECT_EQ(store_->Remove(key).value(), 0u);
   }
   const auto listed = store_->List("", "", 10).value();
@@ -366,7 +367,7 @@ TEST_F(LocalStoreTest, AnAppendWithoutSpaceLeavesTheStageAsItWas) {
   }
   const auto two = Append(*stage, "two").value();
   EXPECT_EQ(two.offset, 3u);
-  ASSERT_TRUE(store_->Compose("a.csv", std::vector<ObjectRange>{one, two}));
+  ASSERT_TRUE(store_->Compose("a.csv", std::vector<ObjectRange>{one, two}, {}));
   EXPECT_EQ(FileText("a.csv"), "onetwo");
 }
 
@@ -376,11 +377,11 @@ TEST_F(LocalStoreTest, ACopyWithoutSpaceLeavesTheSources) {
   const auto range = Append(*stage, std::string(100'000, 'x')).value();
   {
     const FileSizeLimit limit(4096);
-    EXPECT_THAT(store_->Compose("a.csv", std::vector<ObjectRange>{range}),
+    EXPECT_THAT(store_->Compose("a.csv", std::vector<ObjectRange>{range}, {}),
                 FailsWith(ErrorCode::kOutOfSpace));
   }
   EXPECT_FALSE(fs::exists(scratch_ / "a.csv"));
-  ASSERT_TRUE(store_->Compose("a.csv", std::vector<ObjectRange>{range}));
+  ASSERT_TRUE(store_->Compose("a.csv", std::vector<ObjectRange>{range}, {}));
   EXPECT_EQ(FileText("a.csv").size(), 100'000u);
 }
 

@@ -33,7 +33,7 @@ LocalStage::~LocalStage() {
   if (!sealed_) static_cast<void>(file_.Truncate(file_.size()));
 }
 
-Result<ObjectRange> LocalStage::Append(std::span<const Bytes> pieces) {
+Result<ObjectRange> LocalStage::Append(std::span<const Bytes> pieces, std::stop_token) {
   std::unique_lock lock(mutex_);
   if (sealed_) {
     return Fail(ErrorCode::kConflict,

@@ -39,7 +39,7 @@ class LocalStage final : public Stage {
   LocalStage(OpenStages& open_stages, std::string key, AppendFile file);
   ~LocalStage() override;
 
-  Result<ObjectRange> Append(std::span<const Bytes> pieces) override;
+  Result<ObjectRange> Append(std::span<const Bytes> pieces, std::stop_token) override;
 
   SealedStage Seal();
 

@@ -4,14 +4,12 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "storage/key.h"
 #include "storage/local/append_file.h"
 #include "storage/local/directory_tree.h"
 #include "storage/object_store.h"
 
 namespace spillway::storage {
-
-/// Where unfinished objects stand in a local store.
-inline constexpr std::string_view kTemporaryPrefix = ".spillway/tmp/";
 
 /// Who makes a published file survive a loss of power: Publish itself, or its caller for many files
 /// together.

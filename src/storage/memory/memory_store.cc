@@ -83,7 +83,7 @@ class MemoryStage final : public Stage {
   MemoryStage(MemoryPlace& place, Clock& clock, std::string key, std::shared_ptr<Object> object)
       : place_(place), clock_(clock), key_(std::move(key)), object_(std::move(object)) {}
 
-  Result<ObjectRange> Append(std::span<const Bytes> pieces) override {
+  Result<ObjectRange> Append(std::span<const Bytes> pieces, std::stop_token) override {
     const Timestamp now = clock_.Now();
     std::lock_guard lock(place_.mutex_);
     ObjectRange range = {.key = key_, .offset = object_->bytes.size()};
@@ -106,7 +106,7 @@ Result<std::unique_ptr<ObjectWriter>> MemoryStore::Create(std::string_view key,
   return std::make_unique<MemoryWriter>(place_, clock_, std::string(key), overwrite);
 }
 
-Result<std::unique_ptr<ObjectReader>> MemoryStore::Open(std::string_view key) {
+Result<std::unique_ptr<ObjectReader>> MemoryStore::Open(std::string_view key, std::stop_token) {
   TRY(ValidateKey(key));
   std::lock_guard lock(place_.mutex_);
   const auto found = place_.objects_.find(key);
@@ -174,7 +174,8 @@ Result<> MemoryStore::Sync(std::string_view key) {
   return {};
 }
 
-Result<ObjectInfo> MemoryStore::Compose(std::string_view key, std::span<const ObjectRange> ranges) {
+Result<ObjectInfo> MemoryStore::Compose(std::string_view key, std::span<const ObjectRange> ranges,
+                                        std::stop_token) {
   TRY(ValidateKey(key));
   auto composed = std::make_shared<Object>(Object{.modified = clock_.Now()});
   ObjectInfo info = {.key = std::string(key), .modified = composed->modified};

@@ -41,7 +41,7 @@ class MemoryStore final : public ObjectStore {
   MemoryStore(MemoryPlace& place, Clock& clock) : place_(place), clock_(clock) {}
 
   Result<std::unique_ptr<ObjectWriter>> Create(std::string_view key, Overwrite overwrite) override;
-  Result<std::unique_ptr<ObjectReader>> Open(std::string_view key) override;
+  Result<std::unique_ptr<ObjectReader>> Open(std::string_view key, std::stop_token) override;
   Result<std::optional<ObjectInfo>> Head(std::string_view key) override;
   Result<std::vector<ObjectInfo>> List(std::string_view prefix, std::string_view start_after,
                                        size_t limit) override;
@@ -49,7 +49,8 @@ class MemoryStore final : public ObjectStore {
   Result<std::unique_ptr<Stage>> CreateStage(std::string_view key) override;
   Result<> Sync(std::string_view key) override;
   std::string epoch() const override { return {}; }
-  Result<ObjectInfo> Compose(std::string_view key, std::span<const ObjectRange> ranges) override;
+  Result<ObjectInfo> Compose(std::string_view key, std::span<const ObjectRange> ranges,
+                             std::stop_token) override;
 
  private:
   MemoryPlace& place_;

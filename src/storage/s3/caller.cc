@@ -101,10 +101,10 @@ std::chrono::microseconds Caller::AdoptTimeOf(const http::Response& response) {
 
 Result<http::Response> Caller::SendOnce(const Call& call, const aws::Credentials& credentials,
                                         const std::string& payload_digest,
-                                        std::string& failure_code) {
+                                        std::string& failure_code, std::stop_token stop) {
   if (call.restart) call.restart();
   Result<http::Response> response =
-      transport_.Send(Sign(call, credentials, payload_digest), call.sink, stop_);
+      transport_.Send(Sign(call, credentials, payload_digest), call.sink, std::move(stop));
   if (!response.has_value()) {
     failure_code = "no answer";
     return std::unexpected(std::move(response).error().Within(Describe(call)));
@@ -144,7 +144,11 @@ std::chrono::microseconds Caller::PauseBefore(int attempt, const Error& error) {
       jittered, error.retry_after.value_or(std::chrono::milliseconds(0)));
 }
 
-Result<http::Response> Caller::Send(const Call& call, CallRecord* record) {
+Result<http::Response> Caller::Send(const Call& call, std::stop_token stop, CallRecord* record) {
+  std::stop_source either;
+  const auto request_stop = [&either] { either.request_stop(); };
+  const std::stop_callback by_owner(stop_, request_stop);
+  const std::stop_callback by_caller(std::move(stop), request_stop);
   CallRecord own;
   CallRecord& seen = record != nullptr ? *record : own;
   // Over TLS the bytes are safe on their way, and their checksum header is signed.
@@ -153,9 +157,10 @@ Result<http::Response> Caller::Send(const Call& call, CallRecord* record) {
   const Timestamp deadline = clock_.Now() + options_.retry_for;
   int recoveries = 0;
   while (true) {
-    const aws::Credentials credentials = TRY(credentials_.Get(stop_));
+    const aws::Credentials credentials = TRY(credentials_.Get(either.get_token()));
     std::string failure_code;
-    Result<http::Response> response = SendOnce(call, credentials, digest, failure_code);
+    Result<http::Response> response =
+        SendOnce(call, credentials, digest, failure_code, either.get_token());
     ++seen.attempts;
     if (response.has_value()) {
       seen.failure_code.clear();
@@ -172,8 +177,8 @@ Result<http::Response> Caller::Send(const Call& call, CallRecord* record) {
       response.error().message += fmt::format("; gave up after {} attempts", seen.attempts);
       return response;
     }
-    clock_.SleepFor(pause, stop_);
-    if (stop_.stop_requested())
+    clock_.SleepFor(pause, either.get_token());
+    if (either.stop_requested())
       return Fail(ErrorCode::kCancelled, Describe(call) + ": stopped between two attempts");
   }
 }

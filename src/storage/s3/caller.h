@@ -44,8 +44,8 @@ class Caller {
   Caller(ClientOptions options, http::HttpTransport& transport, aws::CredentialsCache& credentials,
          Clock& clock, uint64_t seed, std::stop_token stop);
 
-  /// The successful answer. `what` starts the message of an error.
-  Result<http::Response> Send(const Call& call, CallRecord* record = nullptr);
+  /// The successful answer; kCancelled within a second of `stop`.
+  Result<http::Response> Send(const Call& call, std::stop_token stop, CallRecord* record = nullptr);
 
   /// A link to `key` that needs no credentials until `lifetime` is over.
   Result<std::string> Presign(const std::string& method, const std::string& key,
@@ -61,7 +61,8 @@ class Caller {
   http::Request Sign(const Call& call, const aws::Credentials& credentials,
                      const std::string& payload_digest);
   Result<http::Response> SendOnce(const Call& call, const aws::Credentials& credentials,
-                                  const std::string& payload_digest, std::string& failure_code);
+                                  const std::string& payload_digest, std::string& failure_code,
+                                  std::stop_token stop);
   bool Recover(const std::string& failure_code, const aws::Credentials& credentials);
   std::chrono::microseconds AdoptTimeOf(const http::Response& response);
   std::chrono::microseconds PauseBefore(int attempt, const Error& error);

@@ -81,8 +81,12 @@ std::vector<http::Header> Client::PlacementHeaders(const Placement& placement) c
   return headers;
 }
 
+Result<http::Response> Client::Send(const Call& call, CallRecord* record) {
+  return caller_.Send(call, stop_, record);
+}
+
 Result<std::optional<Object>> Client::Head(const std::string& key) {
-  Result<http::Response> response = caller_.Send({.method = "HEAD", .key = key});
+  Result<http::Response> response = Send({.method = "HEAD", .key = key});
   if (response.has_value()) return ObjectOf(key, *response);
   if (response.error().code == ErrorCode::kNotFound) return std::optional<Object>();
   return std::unexpected(std::move(response).error());
@@ -104,7 +108,7 @@ Result<> Client::Get(const std::string& key, uint64_t offset, std::span<std::byt
     done += bytes.size();
     return {};
   };
-  TRY(caller_.Send(call));
+  TRY(Send(call));
   if (done == into.size()) return {};
   return Fail(ErrorCode::kCorrupt,
               fmt::format("s3://{}/{} holds {} bytes, but bytes up to {} were to be read",
@@ -126,7 +130,7 @@ Result<> Client::Put(const std::string& key, const std::vector<Bytes>& pieces,
   Call call{.method = "PUT", .key = key, .headers = PlacementHeaders(placement), .body = pieces};
   call.headers.push_back({"x-amz-checksum-crc32c", Crc32cOf(pieces)});
   if (placement.if_absent) call.headers.push_back({"if-none-match", "*"});
-  Result<http::Response> response = caller_.Send(call);
+  Result<http::Response> response = Send(call);
   if (response.has_value()) return {};
   if (!placement.if_absent || response.error().code != ErrorCode::kConflict)
     return std::unexpected(std::move(response).error());
@@ -144,7 +148,7 @@ Result<Upload> Client::CreateUpload(const std::string& key, const Placement& pla
             .query = {{"uploads", ""}},
             .headers = PlacementHeaders(placement)};
   if (checksums) call.headers.push_back({"x-amz-checksum-algorithm", "CRC32C"});
-  const http::Response response = TRY(caller_.Send(call));
+  const http::Response response = TRY(Send(call));
   return Upload{
       .key = key, .id = TRY(ParseElement(response.body, "UploadId")), .checksums = checksums};
 }
@@ -160,7 +164,7 @@ Result<UploadedPart> Client::UploadPart(const Upload& upload, int number,
     part.crc32c = Crc32cOf(pieces);
     call.headers.push_back({"x-amz-checksum-crc32c", part.crc32c});
   }
-  const http::Response response = TRY(caller_.Send(call));
+  const http::Response response = TRY(Send(call));
   part.etag = response.Find("etag").value_or("");
   return part;
 }
@@ -176,7 +180,7 @@ Result<UploadedPart> Client::UploadPartCopy(const Upload& upload, int number,
                   {"x-amz-copy-source-range",
                    fmt::format("bytes={}-{}", source.offset, source.offset + source.bytes - 1)}}};
   if (!source_etag.empty()) call.headers.push_back({"x-amz-copy-source-if-match", source_etag});
-  const http::Response response = TRY(caller_.Send(call));
+  const http::Response response = TRY(Send(call));
   return UploadedPart{.number = number, .etag = TRY(ParseElement(response.body, "ETag"))};
 }
 
@@ -190,7 +194,7 @@ Result<> Client::CompleteUpload(const Upload& upload, const std::vector<Uploaded
             .body = PiecesOf(document)};
   if (if_absent) call.headers.push_back({"if-none-match", "*"});
   CallRecord record;
-  Result<http::Response> response = caller_.Send(call, &record);
+  Result<http::Response> response = Send(call, &record);
   if (response.has_value()) return {};
   Error error = std::move(response).error();
   const bool gone = record.failure_code == "NoSuchUpload";
@@ -202,7 +206,7 @@ Result<> Client::CompleteUpload(const Upload& upload, const std::vector<Uploaded
 
 Result<> Client::AbortUpload(const Upload& upload) {
   const Result<http::Response> response =
-      caller_.Send({.method = "DELETE", .key = upload.key, .query = {{"uploadId", upload.id}}});
+      Send({.method = "DELETE", .key = upload.key, .query = {{"uploadId", upload.id}}});
   if (response.has_value() || response.error().code == ErrorCode::kNotFound) return {};
   return std::unexpected(response.error());
 }
@@ -211,7 +215,7 @@ Result<std::vector<Upload>> Client::ListUploads(const std::string& prefix) {
   std::vector<Upload> uploads;
   aws::Query query = {{"uploads", ""}, {"prefix", prefix}};
   while (true) {
-    const http::Response response = TRY(caller_.Send({.method = "GET", .query = query}));
+    const http::Response response = TRY(Send({.method = "GET", .query = query}));
     UploadsPage page = TRY(ParseUploads(response.body));
     std::ranges::move(page.uploads, std::back_inserter(uploads));
     if (!page.truncated) return uploads;
@@ -228,20 +232,20 @@ Result<> Client::Copy(const std::string& source, const std::string& key,
   call.headers.push_back({"x-amz-copy-source", SourceHeader(caller_.options().bucket, source)});
   call.headers.push_back({"x-amz-metadata-directive", "REPLACE"});
   call.headers.push_back({"x-amz-tagging-directive", "REPLACE"});
-  TRY(caller_.Send(call));
+  TRY(Send(call));
   return {};
 }
 
 Result<Tags> Client::GetTags(const std::string& key) {
   const http::Response response =
-      TRY(caller_.Send({.method = "GET", .key = key, .query = {{"tagging", ""}}}));
+      TRY(Send({.method = "GET", .key = key, .query = {{"tagging", ""}}}));
   return ParseTags(response.body);
 }
 
 Result<> Client::PutTags(const std::string& key, const Tags& tags) {
   const std::string document = TagsDocument(tags);
   const std::vector<Bytes> body = PiecesOf(document);
-  TRY(caller_.Send(
+  TRY(Send(
       {.method = "PUT",
        .key = key,
        .query = {{"tagging", ""}},
@@ -257,12 +261,12 @@ Result<std::vector<Object>> Client::List(const std::string& prefix, const std::s
                       {"prefix", prefix},
                       {"max-keys", std::to_string(std::min<size_t>(limit, 1000))}};
   if (!start_after.empty()) query.emplace_back("start-after", start_after);
-  const http::Response response = TRY(caller_.Send({.method = "GET", .query = query}));
+  const http::Response response = TRY(Send({.method = "GET", .query = query}));
   return TRY(ParseList(response.body)).objects;
 }
 
 Result<> Client::Delete(const std::string& key) {
-  const Result<http::Response> response = caller_.Send({.method = "DELETE", .key = key});
+  const Result<http::Response> response = Send({.method = "DELETE", .key = key});
   if (response.has_value() || response.error().code == ErrorCode::kNotFound) return {};
   return std::unexpected(response.error());
 }
@@ -273,11 +277,11 @@ Result<> Client::DeleteAll(std::span<const std::string> keys) {
     const std::string document = DeleteDocument(batch);
     const std::vector<Bytes> body = PiecesOf(document);
     const http::Response response =
-        TRY(caller_.Send({.method = "POST",
-                          .query = {{"delete", ""}},
-                          .headers = {{"content-type", "application/xml"},
-                                      {"x-amz-checksum-crc32c", Crc32cOf(body)}},
-                          .body = body}));
+        TRY(Send({.method = "POST",
+                  .query = {{"delete", ""}},
+                  .headers = {{"content-type", "application/xml"},
+                              {"x-amz-checksum-crc32c", Crc32cOf(body)}},
+                  .body = body}));
     if (const auto error = FirstDeleteError(response.body))
       return FailTransient(ErrorCode::kUnavailable, "not deleted: " + *error);
     keys = keys.subspan(batch.size());

@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -59,7 +60,11 @@ struct Upload {
 /// latest/API. Errors by their meaning (failure.h). Thread-safe.
 class Client {
  public:
-  explicit Client(Caller& caller) : caller_(caller) {}
+  explicit Client(Caller& caller, std::stop_token stop = {})
+      : caller_(caller), stop_(std::move(stop)) {}
+
+  /// The same bucket, by calls that end with kCancelled within a second of `stop`.
+  Client StoppedBy(std::stop_token stop) const { return Client(caller_, std::move(stop)); }
 
   Result<std::optional<Object>> Head(const std::string& key);
 
@@ -110,7 +115,10 @@ class Client {
   std::vector<http::Header> PlacementHeaders(const Placement& placement) const;
   Result<bool> HasMark(const std::string& key, const Metadata& mark);
 
+  Result<http::Response> Send(const Call& call, CallRecord* record = nullptr);
+
   Caller& caller_;
+  const std::stop_token stop_;
 };
 
 }  // namespace spillway::storage::s3

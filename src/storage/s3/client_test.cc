@@ -8,6 +8,7 @@
 #include "base/manual_clock.h"
 #include "http/curl_transport.h"
 #include "http/scripted_server.h"
+#include "storage/s3/join.h"
 #include "storage/s3/s3_store.h"
 #include "storage/s3/s3_writer.h"
 
@@ -314,6 +315,37 @@ TEST_F(ClientTest, AnUploadThatFailsIsAborted) {
     EXPECT_EQ(writer->Finish().error().code, ErrorCode::kPermissionDenied);
   }
   EXPECT_EQ(server_->seen().back().method, "DELETE");
+  EXPECT_EQ(server_->seen().back().target, "/bucket/k?uploadId=u1");
+}
+
+TEST_F(ClientTest, AStopEndsAnAppendThatIsOnItsWay) {
+  std::stop_source job;
+  Script([&](int, const SeenRequest& request) {
+    if (!request.target.contains("%21")) return Answer{.body = "<ListBucketResult/>"};
+    job.request_stop();
+    return Answer{.cut_after = -2};
+  });
+  auto store = S3Store::OpenExisting(*caller_, {}, Random(1)).value();
+  auto stage = store->CreateStage(".spillway/jobs/j/a").value();
+  const auto appended = stage->Append(kText, job.get_token());
+  ASSERT_FALSE(appended);
+  EXPECT_EQ(appended.error().code, ErrorCode::kCancelled);
+}
+
+TEST_F(ClientTest, AStopEndsAJoinAndItsUpload) {
+  std::stop_source job;
+  Script([&](int, const SeenRequest& request) {
+    if (request.target.ends_with("?uploads="))
+      return Answer{.body = "<R><UploadId>u1</UploadId></R>"};
+    if (request.method == "DELETE") return Answer{.status = 204};
+    job.request_stop();
+    return Answer{.cut_after = -2};
+  });
+  const Extent extent{.range = {"a", 0, uint64_t{6} << 20}, .etag = ""};
+  Client client = client_->StoppedBy(job.get_token());
+  const auto joined = Join(client, {}, "k", {extent, extent}, {}, [] { return "t"; });
+  ASSERT_FALSE(joined);
+  EXPECT_EQ(joined.error().code, ErrorCode::kCancelled);
   EXPECT_EQ(server_->seen().back().target, "/bucket/k?uploadId=u1");
 }
 

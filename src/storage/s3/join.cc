@@ -30,7 +30,7 @@ Result<UploadedPart> SendPart(Client& client, const Upload& upload, int number,
 }
 
 Result<> JoinParts(Client& client, const S3StoreOptions& options, const Upload& upload,
-                   std::span<const JoinPart> parts, const Metadata& metadata) {
+                   std::span<const JoinPart> parts, const Placement& placement) {
   PartsInFlight flights(options.parts_in_flight, UINT64_MAX);
   int number = 0;
   for (const JoinPart& part : parts) {
@@ -38,29 +38,29 @@ Result<> JoinParts(Client& client, const S3StoreOptions& options, const Upload& 
       return SendPart(client, upload, number, part);
     }));
   }
-  return client.CompleteUpload(upload, TRY(flights.Finish()), false, metadata);
+  return client.CompleteUpload(upload, TRY(flights.Finish()), false, placement.metadata);
 }
 
 Result<> Write(Client& client, const S3StoreOptions& options, const std::string& name,
-               std::span<const JoinPart> parts, const Metadata& metadata) {
+               std::span<const JoinPart> parts, const Placement& placement) {
   if (parts.empty() || (parts.size() == 1 && BytesOf(parts[0]) <= kMinPartBytes)) {
     const std::vector<std::byte> bytes =
         parts.empty() ? std::vector<std::byte>() : TRY(Read(client, parts[0]));
-    return client.Put(name, {bytes}, {.metadata = metadata});
+    return client.Put(name, {bytes}, placement);
   }
-  const Upload upload = TRY(client.CreateUpload(name, {.metadata = metadata}, false));
-  const Result<> joined = JoinParts(client, options, upload, parts, metadata);
-  if (!joined.has_value()) static_cast<void>(client.AbortUpload(upload));
+  const Upload upload = TRY(client.CreateUpload(name, placement, false));
+  const Result<> joined = JoinParts(client, options, upload, parts, placement);
+  if (!joined.has_value()) static_cast<void>(client.StoppedBy({}).AbortUpload(upload));
   return joined;
 }
 
 }  // namespace
 
 Result<> Join(Client& client, const S3StoreOptions& options, const std::string& name,
-              const std::vector<Extent>& extents, const Metadata& metadata,
+              const std::vector<Extent>& extents, const Placement& placement,
               const std::function<std::string()>& new_name) {
   const std::vector<JoinPart> parts = PlanJoin(extents, kMinPartBytes, kCopyBytes);
-  if (parts.size() <= options.join_parts_max) return Write(client, options, name, parts, metadata);
+  if (parts.size() <= options.join_parts_max) return Write(client, options, name, parts, placement);
 
   std::vector<Extent> groups;
   std::vector<std::string> names;
@@ -74,10 +74,10 @@ Result<> Join(Client& client, const S3StoreOptions& options, const std::string& 
       TRY(Write(client, options, names.back(), group, {}));
       groups.push_back({{names.back(), 0, bytes}, ""});
     }
-    return Join(client, options, name, groups, metadata, new_name);
+    return Join(client, options, name, groups, placement, new_name);
   };
   const Result<> joined = join_groups();
-  const Result<> removed = client.DeleteAll(names);
+  const Result<> removed = client.StoppedBy({}).DeleteAll(names);
   return joined.has_value() ? removed : joined;
 }
 

@@ -6,6 +6,9 @@
 
 namespace spillway::storage::s3 {
 
+/// Of an object.
+inline constexpr size_t kMaxTags = 10;
+
 /// How the server encrypts what it keeps.
 struct Encryption {
   enum class Kind { kBucketDefault, kS3, kKms };

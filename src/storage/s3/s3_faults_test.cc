@@ -91,7 +91,7 @@ class BadNetwork {
 class S3Faults : public testing::TestWithParam<unsigned> {
  protected:
   std::string Get(const std::string& key) {
-    auto reader = store_->Open(key);
+    auto reader = store_->Open(key, {});
     if (!reader) return reader.error().message;
     std::string text((*reader)->size(), ' ');
     const auto got = (*reader)->ReadAt(0, std::as_writable_bytes(std::span(text)));
@@ -144,12 +144,12 @@ TEST_P(S3Faults, ComposesWholeAndLeavesNothing) {
   for (int i = 0; i < 6; ++i) {
     const std::string text(i % 3 == 0 ? 5'500'000 : 70'000, static_cast<char>('a' + i));
     const Bytes piece = std::as_bytes(std::span(text));
-    const auto range = stage->Append({&piece, 1});
+    const auto range = stage->Append({&piece, 1}, {});
     ASSERT_TRUE(range) << range.error().message;
     ranges.push_back(*range);
     expected += text;
   }
-  const auto composed = store_->Compose("out", ranges);
+  const auto composed = store_->Compose("out", ranges, {});
   ASSERT_TRUE(composed) << composed.error().message;
   EXPECT_TRUE(Get("out") == expected);
   const auto removed = store_->Remove(".spillway/jobs/j/a");
@@ -157,7 +157,7 @@ TEST_P(S3Faults, ComposesWholeAndLeavesNothing) {
   network_.Heal();
   EXPECT_THAT(store_->List(".spillway/", "", 10).value(), IsEmpty());
   // An upload whose beginning was not heard of was begun again.
-  ASSERT_TRUE(store_->AbortAbandonedUploads(std::chrono::seconds(-5)));
+  ASSERT_TRUE(store_->SweepAbandoned(std::chrono::seconds(-5), Sweep::kRemove));
   EXPECT_THAT(store_->client().ListUploads("").value(), IsEmpty());
   EXPECT_GT(network_.faults(), 0);
 }

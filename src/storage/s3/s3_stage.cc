@@ -52,7 +52,7 @@ Result<std::vector<Object>> ListAppends(Client& client, const std::string& stage
   }
 }
 
-Result<ObjectRange> S3Stage::Append(std::span<const Bytes> pieces) {
+Result<ObjectRange> S3Stage::Append(std::span<const Bytes> pieces, std::stop_token stop) {
   uint64_t bytes = 0;
   for (const Bytes piece : pieces) bytes += piece.size();
   uint64_t offset;
@@ -63,7 +63,8 @@ Result<ObjectRange> S3Stage::Append(std::span<const Bytes> pieces) {
   }
   // What fails leaves a hole that no range covers.
   if (bytes > 0)
-    TRY(client_.Put(AppendName(name_, id_, offset), {pieces.begin(), pieces.end()}, {}));
+    TRY(client_.StoppedBy(std::move(stop))
+            .Put(AppendName(name_, id_, offset), {pieces.begin(), pieces.end()}, {}));
   return ObjectRange{key_, offset, bytes};
 }
 

@@ -21,7 +21,7 @@ class S3Stage final : public Stage {
   S3Stage(Client& client, std::string key, std::string name, std::string id)
       : client_(client), key_(std::move(key)), name_(std::move(name)), id_(std::move(id)) {}
 
-  Result<ObjectRange> Append(std::span<const Bytes> pieces) override;
+  Result<ObjectRange> Append(std::span<const Bytes> pieces, std::stop_token stop) override;
 
  private:
   Client& client_;

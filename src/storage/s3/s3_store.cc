@@ -45,7 +45,8 @@ bool IsUtf8(std::string_view text) {
 /// Reads an object, or a stage's appends, as it was when it was opened.
 class Reader final : public ObjectReader {
  public:
-  Reader(s3::Client& client, s3::Source source) : client_(client), source_(std::move(source)) {}
+  Reader(s3::Client client, s3::Source source)
+      : client_(std::move(client)), source_(std::move(source)) {}
 
   uint64_t size() const override { return source_.bytes(); }
 
@@ -62,7 +63,7 @@ class Reader final : public ObjectReader {
   }
 
  private:
-  s3::Client& client_;
+  s3::Client client_;
   const s3::Source source_;
 };
 
@@ -96,14 +97,19 @@ std::string DigestOf(std::span<const ObjectRange> ranges) {
 S3Store::S3Store(s3::Caller& caller, S3StoreOptions options, Random random)
     : client_(caller), options_(std::move(options)), random_(random) {}
 
-Result<std::unique_ptr<S3Store>> S3Store::OpenExisting(s3::Caller& caller, S3StoreOptions options,
-                                                       Random random) {
+Result<std::unique_ptr<S3Store>> S3Store::Open(s3::Caller& caller, S3StoreOptions options,
+                                               Random random) {
   while (options.prefix.ends_with('/')) options.prefix.pop_back();
   if (!options.prefix.empty()) {
     TRY(ValidateKey(options.prefix));
     options.prefix += '/';
   }
-  std::unique_ptr<S3Store> store(new S3Store(caller, std::move(options), random));
+  return std::unique_ptr<S3Store>(new S3Store(caller, std::move(options), random));
+}
+
+Result<std::unique_ptr<S3Store>> S3Store::OpenExisting(s3::Caller& caller, S3StoreOptions options,
+                                                       Random random) {
+  std::unique_ptr<S3Store> store = TRY(Open(caller, std::move(options), random));
   TRY(store->client_.List(store->options_.prefix, "", 1));
   return store;
 }
@@ -130,9 +136,11 @@ Result<std::unique_ptr<ObjectWriter>> S3Store::Create(std::string_view key, Over
                                       overwrite, NewId());
 }
 
-Result<std::unique_ptr<ObjectReader>> S3Store::Open(std::string_view key) {
+Result<std::unique_ptr<ObjectReader>> S3Store::Open(std::string_view key, std::stop_token stop) {
   const std::string name = TRY(NameOf(key));
-  return std::make_unique<Reader>(client_, TRY(s3::Source::Find(client_, name)));
+  s3::Client client = client_.StoppedBy(std::move(stop));
+  s3::Source source = TRY(s3::Source::Find(client, name));
+  return std::make_unique<Reader>(std::move(client), std::move(source));
 }
 
 Result<std::optional<ObjectInfo>> S3Store::Head(std::string_view key) {
@@ -186,14 +194,30 @@ Result<uint64_t> S3Store::Remove(std::string_view key) {
   return bytes + object->bytes;
 }
 
-Result<size_t> S3Store::AbortAbandonedUploads(std::chrono::seconds age) {
-  size_t aborted = 0;
-  for (const s3::Upload& upload : TRY(client_.ListUploads(options_.prefix))) {
+Result<std::string> S3Store::Link(std::string_view key, std::chrono::seconds lifetime,
+                                  const std::string& file_name) {
+  return client_.PresignGet(TRY(NameOf(key)), lifetime, file_name);
+}
+
+Result<size_t> S3Store::SweepAbandoned(std::chrono::seconds age, Sweep sweep) {
+  size_t found = 0;
+  const std::vector<s3::Upload> uploads = TRY(client_.ListUploads(options_.prefix));
+  for (const s3::Upload& upload : uploads) {
     if (upload.begun_at + age > client_.Now()) continue;
-    TRY(client_.AbortUpload(upload));
-    ++aborted;
+    if (sweep == Sweep::kRemove) TRY(client_.AbortUpload(upload));
+    ++found;
   }
-  return aborted;
+  std::string after;
+  while (true) {
+    const std::vector<ObjectInfo> page = TRY(List(kTemporaryPrefix, after, kPage));
+    for (const ObjectInfo& object : page) {
+      if (object.modified + age > client_.Now()) continue;
+      if (sweep == Sweep::kRemove) TRY(Remove(object.key));
+      ++found;
+    }
+    if (page.size() < kPage) return found;
+    after = page.back().key;
+  }
 }
 
 Result<std::unique_ptr<Stage>> S3Store::CreateStage(std::string_view key) {
@@ -213,8 +237,10 @@ Result<> S3Store::Sync(std::string_view key) {
   return Fail(ErrorCode::kNotFound, fmt::format("there is no stage {}", key));
 }
 
-Result<ObjectInfo> S3Store::Compose(std::string_view key, std::span<const ObjectRange> ranges) {
+Result<ObjectInfo> S3Store::Compose(std::string_view key, std::span<const ObjectRange> ranges,
+                                    std::stop_token stop) {
   const std::string name = TRY(NameOf(key));
+  s3::Client client = client_.StoppedBy(std::move(stop));
   const s3::Metadata mark = {{kComposeMetadata, DigestOf(ranges)}};
   std::map<std::string, s3::Source> sources;
   std::vector<s3::Extent> extents;
@@ -223,9 +249,9 @@ Result<ObjectInfo> S3Store::Compose(std::string_view key, std::span<const Object
     const std::string source = TRY(NameOf(range.key));
     bytes += range.bytes;
     if (!sources.contains(source)) {
-      Result<s3::Source> found = s3::Source::Find(client_, source);
+      Result<s3::Source> found = s3::Source::Find(client, source);
       if (!found.has_value() && found.error().code == ErrorCode::kNotFound) {
-        const std::optional<s3::Object> there = TRY(client_.Head(name));
+        const std::optional<s3::Object> there = TRY(client.Head(name));
         const auto done = [&] { return there->metadata.find(kComposeMetadata); };
         if (there.has_value() && done() != there->metadata.end() &&
             done()->second == mark.at(kComposeMetadata))
@@ -236,8 +262,8 @@ Result<ObjectInfo> S3Store::Compose(std::string_view key, std::span<const Object
     std::ranges::move(TRY(sources.at(source).Cut(range.offset, range.bytes)),
                       std::back_inserter(extents));
   }
-  TRY(s3::Join(client_, options_, name, extents, mark,
-               [&] { return options_.prefix + std::string(kPrivatePrefix) + "tmp/" + NewId(); }));
+  TRY(s3::Join(client, options_, name, extents, {.metadata = mark, .tags = options_.tags},
+               [&] { return options_.prefix + std::string(kTemporaryPrefix) + NewId(); }));
   return ObjectInfo{std::string(key), bytes, client_.Now()};
 }
 

@@ -21,6 +21,8 @@ struct S3StoreOptions {
   /// Of one object being written or joined.
   size_t parts_in_flight = 4;
   uint64_t bytes_in_flight = uint64_t{64} << 20;
+  /// Of objects outside kPrivatePrefix; at most s3::kMaxTags.
+  s3::Tags tags = {};
   /// Of one join; above it, parts are joined in groups first. Lower in tests only.
   size_t join_parts_max = s3::kMaxParts;
 };
@@ -39,12 +41,15 @@ struct S3StoreOptions {
 /// Thread-safe. Outlives its writers, readers and stages; the caller outlives it.
 class S3Store final : public ObjectStore {
  public:
-  /// Checks that the bucket can be listed.
+  /// Asks the server nothing yet.
+  static Result<std::unique_ptr<S3Store>> Open(s3::Caller& caller, S3StoreOptions options,
+                                               Random random);
+  /// Also checks that the bucket can be listed.
   static Result<std::unique_ptr<S3Store>> OpenExisting(s3::Caller& caller, S3StoreOptions options,
                                                        Random random);
 
   Result<std::unique_ptr<ObjectWriter>> Create(std::string_view key, Overwrite overwrite) override;
-  Result<std::unique_ptr<ObjectReader>> Open(std::string_view key) override;
+  Result<std::unique_ptr<ObjectReader>> Open(std::string_view key, std::stop_token stop) override;
   Result<std::optional<ObjectInfo>> Head(std::string_view key) override;
   Result<std::vector<ObjectInfo>> List(std::string_view prefix, std::string_view start_after,
                                        size_t limit) override;
@@ -52,12 +57,19 @@ class S3Store final : public ObjectStore {
   Result<std::unique_ptr<Stage>> CreateStage(std::string_view key) override;
   Result<> Sync(std::string_view key) override;
   std::string epoch() const override { return {}; }
-  Result<ObjectInfo> Compose(std::string_view key, std::span<const ObjectRange> ranges) override;
+  Result<ObjectInfo> Compose(std::string_view key, std::span<const ObjectRange> ranges,
+                             std::stop_token stop) override;
+  size_t transfer_bytes() const override { return options_.part_bytes; }
+  size_t join_bytes_min() const override { return s3::kMinPartBytes; }
 
-  /// Aborts uploads below the prefix that were begun at least this long ago: those of processes
-  /// that died, and those whose beginning was never heard of. Returns how many. Longer than any
-  /// object takes to be written.
-  Result<size_t> AbortAbandonedUploads(std::chrono::seconds age);
+  /// A link that downloads the object as a file of this name, without credentials, until `lifetime`
+  /// (at most 7 days) or that of the credentials it was made with is over.
+  Result<std::string> Link(std::string_view key, std::chrono::seconds lifetime,
+                           const std::string& file_name);
+
+  /// Aborts uploads of processes that died, and those whose beginning was never heard of; removes
+  /// what joins of very many parts left.
+  Result<size_t> SweepAbandoned(std::chrono::seconds age, Sweep sweep) override;
 
   s3::Client& client() { return client_; }
 

@@ -56,8 +56,8 @@ class OwningStore final : public ObjectStore {
   Result<std::unique_ptr<ObjectWriter>> Create(std::string_view key, Overwrite over) override {
     return store_->Create(key, over);
   }
-  Result<std::unique_ptr<ObjectReader>> Open(std::string_view key) override {
-    return store_->Open(key);
+  Result<std::unique_ptr<ObjectReader>> Open(std::string_view key, std::stop_token stop) override {
+    return store_->Open(key, std::move(stop));
   }
   Result<std::optional<ObjectInfo>> Head(std::string_view key) override {
     return store_->Head(key);
@@ -72,8 +72,9 @@ class OwningStore final : public ObjectStore {
   }
   Result<> Sync(std::string_view key) override { return store_->Sync(key); }
   std::string epoch() const override { return store_->epoch(); }
-  Result<ObjectInfo> Compose(std::string_view key, std::span<const ObjectRange> ranges) override {
-    return store_->Compose(key, ranges);
+  Result<ObjectInfo> Compose(std::string_view key, std::span<const ObjectRange> ranges,
+                             std::stop_token stop) override {
+    return store_->Compose(key, ranges, std::move(stop));
   }
 
   S3Store& store() { return *store_; }
@@ -111,7 +112,7 @@ std::string Letters(size_t bytes, unsigned seed) {
 class S3StoreTest : public testing::Test {
  protected:
   std::string Get(const std::string& key) {
-    auto reader = store_.Open(key);
+    auto reader = store_.Open(key, {});
     if (!reader) return reader.error().message;
     std::string text((*reader)->size(), ' ');
     const auto got = (*reader)->ReadAt(0, std::as_writable_bytes(std::span(text)));
@@ -125,7 +126,7 @@ class S3StoreTest : public testing::Test {
 
   static ObjectRange Append(Stage& stage, const std::string& text) {
     const Bytes piece = BytesOf(text);
-    return stage.Append({&piece, 1}).value();
+    return stage.Append({&piece, 1}, {}).value();
   }
 
   const std::string bucket_ = Gateway().NewBucket();
@@ -153,8 +154,8 @@ TEST_F(S3StoreTest, WritesInPartsAndLeavesNoUpload) {
 TEST_F(S3StoreTest, AbortsAbandonedUploads) {
   ASSERT_TRUE(store_.client().CreateUpload("lost/1", {}, true));
   ASSERT_TRUE(store_.client().CreateUpload("lost/2", {}, false));
-  EXPECT_EQ(store_.store().AbortAbandonedUploads(std::chrono::hours(1)).value(), 0u);
-  EXPECT_EQ(store_.store().AbortAbandonedUploads(std::chrono::seconds(-5)).value(), 2u);
+  EXPECT_EQ(store_.store().SweepAbandoned(std::chrono::hours(1), Sweep::kRemove).value(), 0u);
+  EXPECT_EQ(store_.store().SweepAbandoned(std::chrono::seconds(-5), Sweep::kRemove).value(), 2u);
   EXPECT_THAT(store_.client().ListUploads("").value(), IsEmpty());
 }
 
@@ -180,13 +181,14 @@ TEST_F(S3StoreTest, JoinsStagesOfSeveralProcesses) {
     ranges.push_back(Append(i == 2 ? *second : *first, text));
     expected += text;
   }
-  const auto composed = store_.Compose("out", ranges);
+  const auto composed = store_.Compose("out", ranges, {});
   ASSERT_TRUE(composed) << composed.error().message;
   EXPECT_TRUE(Get("out") == expected);
   ASSERT_TRUE(store_.Remove(".spillway/jobs/j/a"));
   ASSERT_TRUE(store_.Remove(".spillway/jobs/j/b"));
-  ASSERT_TRUE(other.Compose("out", ranges));
-  EXPECT_THAT(other.Compose("out", std::span(ranges).first(3)), FailsWith(ErrorCode::kNotFound));
+  ASSERT_TRUE(other.Compose("out", ranges, {}));
+  EXPECT_THAT(other.Compose("out", std::span(ranges).first(3), {}),
+              FailsWith(ErrorCode::kNotFound));
   EXPECT_THAT(store_.List(".spillway/", "", 100).value(), IsEmpty());
   EXPECT_THAT(store_.client().ListUploads("").value(), IsEmpty());
 }
@@ -200,7 +202,7 @@ TEST_F(S3StoreTest, JoinsMorePartsThanOneUploadTakes) {
     ranges.push_back(Append(*stage, text));
     expected += text;
   }
-  const auto composed = store_.Compose("out", ranges);
+  const auto composed = store_.Compose("out", ranges, {});
   ASSERT_TRUE(composed) << composed.error().message;
   EXPECT_TRUE(Get("out") == expected);
   ASSERT_TRUE(store_.Remove(".spillway/jobs/j/a"));
@@ -243,7 +245,7 @@ TEST_F(S3StoreTest, KeysOfEveryKindAndLength) {
     EXPECT_EQ(store_.List(key, "", 10).value().size(), 1u) << key;
     auto stage = store_.CreateStage(".spillway/" + key.substr(0, 200)).value();
     const std::vector<ObjectRange> ranges = {Append(*stage, key)};
-    const auto composed = store_.Compose(key, ranges);
+    const auto composed = store_.Compose(key, ranges, {});
     ASSERT_TRUE(composed) << composed.error().message;
     EXPECT_EQ(Get(key), key);
   }

@@ -36,7 +36,7 @@ Result<> Writer::Write(Bytes bytes) {
 
 Result<> Writer::SendPart() {
   if (!upload_.has_value()) {
-    upload_ = TRY(client_.CreateUpload(name_, {.metadata = mark_}, true));
+    upload_ = TRY(client_.CreateUpload(name_, {.metadata = mark_, .tags = tags_}, true));
   }
   if (parts_sent_ == kMaxParts)
     return Fail(ErrorCode::kOutOfSpace, key_ + " needs more parts than S3 allows");
@@ -49,7 +49,8 @@ Result<> Writer::SendPart() {
 
 Result<> Writer::Upload() {
   if (!upload_.has_value())
-    return client_.Put(name_, {pending_.bytes()}, {.if_absent = if_absent_, .metadata = mark_});
+    return client_.Put(name_, {pending_.bytes()},
+                       {.if_absent = if_absent_, .metadata = mark_, .tags = tags_});
   TRY(SendPart());
   const std::vector<UploadedPart> parts = TRY(parts_.Finish());
   TRY(client_.CompleteUpload(*upload_, parts, if_absent_, mark_));

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/buffer.h"
+#include "storage/key.h"
 #include "storage/s3/parts_in_flight.h"
 #include "storage/s3/s3_store.h"
 
@@ -26,6 +27,7 @@ class Writer final : public ObjectWriter {
         name_(std::move(name)),
         if_absent_(overwrite == Overwrite::kNever),
         mark_({{"spillway-write", std::move(mark)}}),
+        tags_(key_.starts_with(kPrivatePrefix) ? Tags() : options.tags),
         parts_(options.parts_in_flight, options.bytes_in_flight) {}
   ~Writer() override;
 
@@ -43,6 +45,7 @@ class Writer final : public ObjectWriter {
   const std::string name_;
   const bool if_absent_;
   const Metadata mark_;
+  const Tags tags_;
   std::optional<s3::Upload> upload_;
   Buffer pending_;
   int parts_sent_ = 0;

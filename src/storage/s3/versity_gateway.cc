@@ -86,7 +86,7 @@ VersityGateway::VersityGateway(const std::vector<std::string>& options) : port_(
     if (waitpid(child_, nullptr, WNOHANG) != 0) {
       child_ = -1;
       throw std::runtime_error(std::string("cannot start ") + SPILLWAY_VERSITYGW +
-                               ": run setup/versitygw.sh");
+                               ": run setup/go_tool.sh versitygw");
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }

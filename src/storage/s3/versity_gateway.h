@@ -10,7 +10,7 @@
 namespace spillway::storage::s3 {
 
 /// An S3 server for tests: Versity's gateway on a free port of loopback, over a scratch directory.
-/// It is that of setup/versitygw.sh, and goes with the object.
+/// It is that of setup/go_tool.sh versitygw, and goes with the object.
 class VersityGateway {
  public:
   static constexpr char kAccessKey[] = "gateway";

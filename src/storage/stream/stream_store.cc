@@ -34,7 +34,7 @@ FileDescriptor ReopenPipe(int descriptor) {
 class StreamStore::StreamStage final : public Stage {
  public:
   explicit StreamStage(StreamStore& store) : store_(store) {}
-  Result<ObjectRange> Append(std::span<const Bytes> pieces) override {
+  Result<ObjectRange> Append(std::span<const Bytes> pieces, std::stop_token) override {
     return store_.Append(pieces);
   }
 
@@ -50,8 +50,9 @@ Result<std::unique_ptr<ObjectWriter>> StreamStore::Create(std::string_view key,
   return rest_.Create(key, overwrite);
 }
 
-Result<std::unique_ptr<ObjectReader>> StreamStore::Open(std::string_view key) {
-  return rest_.Open(key);
+Result<std::unique_ptr<ObjectReader>> StreamStore::Open(std::string_view key,
+                                                        std::stop_token stop) {
+  return rest_.Open(key, std::move(stop));
 }
 
 Result<std::optional<ObjectInfo>> StreamStore::Head(std::string_view key) {
@@ -132,11 +133,13 @@ Result<> StreamStore::Sync(std::string_view key) {
   return std::unexpected(PathError(errno, "bring to the disk", kStream));
 }
 
-Result<ObjectInfo> StreamStore::Compose(std::string_view key, std::span<const ObjectRange> ranges) {
+Result<ObjectInfo> StreamStore::Compose(std::string_view key, std::span<const ObjectRange> ranges,
+                                        std::stop_token stop) {
   TRY(ValidateKey(key));
   std::lock_guard lock(mutex_);
   const auto streamed = [&](const ObjectRange& range) { return range.key == stage_key_; };
-  if (!ranges.empty() && std::ranges::none_of(ranges, streamed)) return rest_.Compose(key, ranges);
+  if (!ranges.empty() && std::ranges::none_of(ranges, streamed))
+    return rest_.Compose(key, ranges, std::move(stop));
   if (broken_) return std::unexpected(*broken_);
   uint64_t end = 0;
   const bool in_order = std::ranges::all_of(ranges, [&](const ObjectRange& range) {

@@ -26,7 +26,7 @@ class StreamStore final : public ObjectStore {
   StreamStore(int descriptor, ObjectStore& rest, std::stop_token stop = {});
 
   Result<std::unique_ptr<ObjectWriter>> Create(std::string_view key, Overwrite overwrite) override;
-  Result<std::unique_ptr<ObjectReader>> Open(std::string_view key) override;
+  Result<std::unique_ptr<ObjectReader>> Open(std::string_view key, std::stop_token) override;
   Result<std::optional<ObjectInfo>> Head(std::string_view key) override;
   Result<std::vector<ObjectInfo>> List(std::string_view prefix, std::string_view start_after,
                                        size_t limit) override;
@@ -35,7 +35,8 @@ class StreamStore final : public ObjectStore {
   /// Where the stream is a file, it survives a loss of power.
   Result<> Sync(std::string_view key) override;
   std::string epoch() const override { return rest_.epoch(); }
-  Result<ObjectInfo> Compose(std::string_view key, std::span<const ObjectRange> ranges) override;
+  Result<ObjectInfo> Compose(std::string_view key, std::span<const ObjectRange> ranges,
+                             std::stop_token) override;
 
  private:
   class StreamStage;

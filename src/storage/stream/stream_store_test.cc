@@ -32,7 +32,7 @@ class StreamStoreTest : public testing::Test {
 
   static Result<ObjectRange> Append(Stage& stage, std::string_view text) {
     const Bytes piece = BytesOf(text);
-    return stage.Append({&piece, 1});
+    return stage.Append({&piece, 1}, {});
   }
 
   /// What has arrived, once `bytes` have.
@@ -58,7 +58,7 @@ class StreamStoreTest : public testing::Test {
 TEST_F(StreamStoreTest, WritesThroughInOrderAndPublishesWithoutMoving) {
   auto stage = store_->CreateStage(kStageKey).value();
   const std::vector<Bytes> pieces = {BytesOf("one "), {}, BytesOf("two ")};
-  const auto first = stage->Append(pieces).value();
+  const auto first = stage->Append(pieces, {}).value();
   EXPECT_EQ(first, (ObjectRange{std::string(kStageKey), 0, 8}));
   const auto second = Append(*stage, "three").value();
   EXPECT_EQ(second, (ObjectRange{std::string(kStageKey), 8, 5}));
@@ -66,7 +66,7 @@ TEST_F(StreamStoreTest, WritesThroughInOrderAndPublishesWithoutMoving) {
   ASSERT_TRUE(store_->Sync(kStageKey));
   const std::vector<ObjectRange> ranges = {first, second};
   for (int again = 0; again < 2; ++again) {
-    const auto info = store_->Compose("out.csv", ranges);
+    const auto info = store_->Compose("out.csv", ranges, {});
     ASSERT_TRUE(info) << info.error().message;
     EXPECT_EQ(info->key, "out.csv");
     EXPECT_EQ(info->bytes, 13u);
@@ -87,13 +87,13 @@ TEST_F(StreamStoreTest, RefusesToCallAnythingElseTheFile) {
                                              {first, second, second},
                                              {first, foreign, second},
                                              {}}) {
-    EXPECT_THAT(store_->Compose("out.csv", ranges), FailsWith(ErrorCode::kConflict));
+    EXPECT_THAT(store_->Compose("out.csv", ranges, {}), FailsWith(ErrorCode::kConflict));
   }
-  EXPECT_TRUE(store_->Compose("out.csv", std::vector<ObjectRange>{first, second}));
+  EXPECT_TRUE(store_->Compose("out.csv", std::vector<ObjectRange>{first, second}, {}));
 }
 
 TEST_F(StreamStoreTest, AnEmptyStreamIsAnEmptyFile) {
-  const auto info = store_->Compose("out.csv", {});
+  const auto info = store_->Compose("out.csv", {}, {});
   ASSERT_TRUE(info) << info.error().message;
   EXPECT_EQ(info->bytes, 0u);
   EXPECT_EQ(rest_->Head("out.csv").value(), std::nullopt);
@@ -126,7 +126,7 @@ TEST_F(StreamStoreTest, AReaderThatWentAwayCancels) {
   EXPECT_THAT(Append(*stage, "two"), FailsWith(ErrorCode::kCancelled));
   EXPECT_THAT(Append(*stage, "three"), FailsWith(ErrorCode::kCancelled));
   EXPECT_THAT(store_->Sync(kStageKey), FailsWith(ErrorCode::kCancelled));
-  EXPECT_THAT(store_->Compose("out.csv", std::vector<ObjectRange>{first}),
+  EXPECT_THAT(store_->Compose("out.csv", std::vector<ObjectRange>{first}, {}),
               FailsWith(ErrorCode::kCancelled));
 }
 
@@ -158,7 +158,7 @@ TEST_F(StreamStoreTest, TheRestGoesToTheRest) {
   ASSERT_TRUE(writer->Write(BytesOf("{}")));
   ASSERT_TRUE(writer->Finish());
   EXPECT_EQ(rest_->Head("manifest.json").value()->bytes, 2u);
-  ASSERT_TRUE(store_->Compose("copy.json", std::vector<ObjectRange>{{"manifest.json", 0, 2}}));
+  ASSERT_TRUE(store_->Compose("copy.json", std::vector<ObjectRange>{{"manifest.json", 0, 2}}, {}));
   EXPECT_EQ(rest_->Head("copy.json").value()->bytes, 2u);
   EXPECT_EQ(store_->epoch(), rest_->epoch());
   EXPECT_THAT(store_->Sync(kStageKey), FailsWith(ErrorCode::kNotFound));
