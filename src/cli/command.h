@@ -49,8 +49,10 @@ void AddCompact(CLI::App& program, const Invocation& invocation, Action& action)
 void AddPlan(CLI::App& program, const Invocation& invocation, Action& action);
 void AddRun(CLI::App& program, const Invocation& invocation, Action& action);
 void AddWorker(CLI::App& program, const Invocation& invocation, Action& action);
+void AddStorage(CLI::App& program, const Invocation& invocation, Action& action);
 void AddJobs(CLI::App& program, const Invocation& invocation, Action& action);
 void AddOpenData(CLI::App& program, const Invocation& invocation, Action& action);
+void AddLink(CLI::App& program, const Invocation& invocation, Action& action);
 void AddVerify(CLI::App& program, const Invocation& invocation, Action& action);
 void AddConfig(CLI::App& program, const Invocation& invocation, Action& action);
 void AddDoctor(CLI::App& program, const Invocation& invocation, Action& action);

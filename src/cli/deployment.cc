@@ -14,7 +14,6 @@
 #include "cli/foreign_stream.h"
 #include "cli/open_data_database.h"
 #include "engine/cleaner.h"
-#include "storage/local/local_store.h"
 #include "storage/stream/stream_store.h"
 
 namespace spillway::cli {
@@ -67,16 +66,17 @@ int ThreadsOf(const Settings& settings) {
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
-Deployment::Deployment(const Settings& settings, Log& log, Missing missing)
+Deployment::Deployment(const Settings& settings, Log& log, Stores::Missing missing)
     : settings_(settings),
       missing_(missing),
       log_(log),
+      stores_(settings.s3, clock_),
       owner_(NewOwner()),
       options_(OptionsOf(settings)) {}
 
 Result<std::unique_ptr<Deployment>> Deployment::Open(const Settings& settings, Log& log,
                                                      Sharing sharing) {
-  std::unique_ptr<Deployment> deployment(new Deployment(settings, log, Missing::kIsMade));
+  std::unique_ptr<Deployment> deployment(new Deployment(settings, log, Stores::Missing::kIsMade));
   TRY(deployment->OpenState(sharing));
   TRY(deployment->OpenLake());
   TRY(deployment->OpenSigningKey());
@@ -85,7 +85,7 @@ Result<std::unique_ptr<Deployment>> Deployment::Open(const Settings& settings, L
 }
 
 Result<std::unique_ptr<Deployment>> Deployment::OpenExisting(const Settings& settings, Log& log) {
-  std::unique_ptr<Deployment> deployment(new Deployment(settings, log, Missing::kIsEmpty));
+  std::unique_ptr<Deployment> deployment(new Deployment(settings, log, Stores::Missing::kIsEmpty));
   TRY(deployment->OpenState(Sharing::kShared));
   TRY(deployment->OpenLake());
   TRY(deployment->AssembleEngine());
@@ -93,7 +93,7 @@ Result<std::unique_ptr<Deployment>> Deployment::OpenExisting(const Settings& set
 }
 
 Result<> Deployment::OpenState(Sharing sharing) {
-  const bool is_empty = missing_ == Missing::kIsEmpty && !IsThere(settings_.state);
+  const bool is_empty = missing_ == Stores::Missing::kIsEmpty && !IsThere(settings_.state);
   database_ = TRY(store::Database::Open(is_empty ? ":memory:" : settings_.state));
   store_ = std::make_unique<store::SqliteStore>(*database_, clock_);
   store::Database* messages = database_.get();
@@ -105,14 +105,8 @@ Result<> Deployment::OpenState(Sharing sharing) {
   return {};
 }
 
-Result<std::unique_ptr<storage::ObjectStore>> Deployment::OpenDirectory(const std::string& path) {
-  if (missing_ == Missing::kIsMade) return TRY(storage::LocalStore::OpenOrCreate(path));
-  if (IsThere(path)) return TRY(storage::LocalStore::OpenExisting(path));
-  return std::make_unique<storage::MemoryStore>(nothing_, clock_);
-}
-
 Result<> Deployment::OpenLake() {
-  lake_ = TRY(OpenDirectory(settings_.lake.directory));
+  lake_ = TRY(stores_.Open(settings_.lake.directory, missing_));
   lake_log_ = std::make_unique<lake::CommitLog>(*lake_, clock_);
   lake_schema_ = TRY(SchemaOf(settings_.lake));
   return {};
@@ -137,11 +131,11 @@ Result<storage::ObjectStore*> Deployment::DestinationStore(std::string_view dest
     return found->second.get();
   std::unique_ptr<storage::ObjectStore> store;
   if (!destination.starts_with('-')) {
-    store = TRY(OpenDirectory(std::string(destination)));
+    store = TRY(stores_.Open(std::string(destination), missing_));
   } else {
     const std::string beside_state = settings_.state.parent_path() / "streamed";
     auto& rest = destinations_[beside_state];
-    if (rest == nullptr) rest = TRY(OpenDirectory(beside_state));
+    if (rest == nullptr) rest = TRY(stores_.Open(beside_state, missing_));
     if (destination == StandardOutput()) {
       store = std::make_unique<storage::StreamStore>(STDOUT_FILENO, *rest, streaming_.get_token());
     } else {
@@ -183,6 +177,10 @@ engine::Context Deployment::ContextForWorkers() {
           .owner = owner_,
           .heartbeat = *heartbeat_,
           .stagings = *stagings_};
+}
+
+Result<recipe::Destination> Deployment::DestinationOf(const engine::Job& job) const {
+  return TRY(recipes_.Find(job.recipe))->DestinationOf(job);
 }
 
 Result<engine::Job> Deployment::AwaitCancelled(std::string_view job_id) {

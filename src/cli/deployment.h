@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/signing.h"
 #include "cli/settings.h"
+#include "cli/stores.h"
 #include "engine/engine.h"
 #include "engine/heartbeat.h"
 #include "engine/worker.h"
@@ -22,7 +23,6 @@
 #include "recipe/open_data/open_data.h"
 #include "recipe/recipe.h"
 #include "source/lake/commit_log.h"
-#include "storage/memory/memory_store.h"
 #include "storage/object_store.h"
 #include "store/sqlite/database.h"
 #include "store/sqlite/sqlite_queue.h"
@@ -59,6 +59,7 @@ class Deployment {
   lake::CommitLog& lake_log() { return *lake_log_; }
   const lake::LakeSchema& lake_schema() const { return lake_schema_; }
   Clock& clock() { return clock_; }
+  Stores& stores() { return stores_; }
   const Settings& settings() const { return settings_; }
 
   /// The destination of an export that goes to this process's standard output.
@@ -67,9 +68,12 @@ class Deployment {
   /// Gives up writing to standard output, even while its reader takes nothing.
   void StopStreaming() { streaming_.request_stop(); }
 
-  /// The store behind a destination: a directory, StandardOutput(), or
-  /// that of another process, where only what was left beside it is in reach.
+  /// The store behind a destination: a directory, a bucket, StandardOutput(), or that of another
+  /// process, where only what was left beside it is in reach.
   Result<storage::ObjectStore*> DestinationStore(std::string_view destination);
+
+  /// Where a job's files are.
+  Result<recipe::Destination> DestinationOf(const engine::Job& job) const;
 
   /// Removes what a job left that is to be cancelled, as soon as its workers have stopped, unless
   /// one of them does. Works on nothing else. What could not be removed is the returned job's
@@ -91,11 +95,8 @@ class Deployment {
   };
 
  private:
-  enum class Missing { kIsMade, kIsEmpty };
+  Deployment(const Settings& settings, Log& log, Stores::Missing missing);
 
-  Deployment(const Settings& settings, Log& log, Missing missing);
-
-  Result<std::unique_ptr<storage::ObjectStore>> OpenDirectory(const std::string& path);
   Result<> OpenState(Sharing sharing);
   Result<> OpenLake();
   Result<> OpenSigningKey();
@@ -103,16 +104,16 @@ class Deployment {
   engine::Context ContextForWorkers();
 
   const Settings settings_;
-  const Missing missing_;
+  const Stores::Missing missing_;
   Log& log_;
   SystemClock clock_;
+  Stores stores_;
   const std::string owner_;
   engine::Options options_;
   std::unique_ptr<store::Database> database_;
   std::unique_ptr<store::Database> private_messages_;
   std::unique_ptr<store::JobStore> store_;
   std::unique_ptr<store::Queue> queue_;
-  storage::MemoryPlace nothing_;
   std::unique_ptr<storage::ObjectStore> lake_;
   std::unique_ptr<lake::CommitLog> lake_log_;
   lake::LakeSchema lake_schema_;

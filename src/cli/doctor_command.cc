@@ -13,7 +13,8 @@
 #include "cli/deployment.h"
 #include "cli/messages.h"
 #include "cli/progress_bar.h"
-#include "storage/local/local_store.h"
+#include "engine/cleaner.h"
+#include "storage/s3_url.h"
 
 namespace spillway::cli {
 namespace {
@@ -34,7 +35,11 @@ Result<std::string> TryStore(storage::ObjectStore& store) {
   auto writer = TRY(store.Create(key, storage::Overwrite::kNever));
   TRY(writer->Write(std::as_bytes(std::span(text))));
   TRY(writer->Finish());
+  const auto reader = TRY(store.Open(key, {}));
+  std::string read(text.size(), ' ');
+  TRY(reader->ReadAt(0, std::as_writable_bytes(std::span(read))));
   TRY(store.Remove(key));
+  if (read != text) return Fail(ErrorCode::kCorrupt, "what was written reads otherwise");
   return "can be written";
 }
 
@@ -97,21 +102,31 @@ void LookAtParts(Examination& examination, Deployment& deployment) {
   });
   examination.Look("signing key " + settings.signing_key.string(),
                    [&] { return LookAtKey(settings.signing_key, jobs_were_run); });
-  const auto directory = [&](const std::string& what, const std::filesystem::path& path) {
+  const auto place = [&](const std::string& what, const std::filesystem::path& path) {
     examination.Look(what + " " + path.string(), [&]() -> Result<std::string> {
-      if (!IsThere(path)) return kNotYet;
-      return TRY(TryStore(*TRY(storage::LocalStore::OpenExisting(path.string())))) + ", " +
-             TRY(FreeSpace(path));
+      const bool is_bucket = storage::IsUrl(path.native());
+      if (!is_bucket && !IsThere(path)) return kNotYet;
+      const auto store = TRY(deployment.stores().Open(path, Stores::Missing::kFails));
+      std::string found = TRY(TryStore(*store));
+      const engine::Leftovers left = TRY(engine::SweepLeftovers(
+          deployment.store(), *store, engine::kAbandonedAge, storage::Sweep::kCount));
+      if (left.objects + left.abandoned > 0) {
+        found += fmt::format(
+            ", {} objects of {} jobs that are over and {} abandoned uploads (`spillway storage "
+            "sweep` removes them)",
+            left.objects, left.jobs, left.abandoned);
+      }
+      return is_bucket ? found : found + ", " + TRY(FreeSpace(path));
     });
   };
-  directory("lake", settings.lake.directory);
+  place("lake", settings.lake.directory);
   examination.Look("lake log", [&]() -> Result<std::string> {
     const std::vector<std::string> organisations = TRY(deployment.lake_log().Organisations());
     return fmt::format("version {}, {} organisations", TRY(deployment.lake_log().Version()),
                        organisations.size());
   });
   for (const auto& [name, settings_of_export] : settings.exports) {
-    directory("export " + name, settings_of_export.destination);
+    place("export " + name, settings_of_export.destination);
   }
 }
 

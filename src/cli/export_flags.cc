@@ -14,6 +14,7 @@
 #include "config/scalar.h"
 #include "recipe/message_export/message_export.h"
 #include "recipe/open_data/open_data.h"
+#include "storage/s3_url.h"
 
 namespace spillway::cli {
 namespace {
@@ -63,6 +64,18 @@ Result<std::string> ToText(const Json& json) {
   }
 }
 
+Result<std::string> DestinationOf(const std::string& output) {
+  if (storage::IsUrl(output)) {
+    const auto url = storage::ParseS3Url(output);
+    if (url.has_value()) return output;
+    return Fail(ErrorCode::kInvalidArgument, "--output " + url.error().message);
+  }
+  std::error_code error;
+  const auto directory = std::filesystem::absolute(output, error).lexically_normal();
+  if (error) return std::unexpected(FromErrno(error.value(), output));
+  return directory.string();
+}
+
 }  // namespace
 
 void ExportFlags::AddTo(CLI::App& command) {
@@ -88,7 +101,8 @@ void ExportFlags::AddTo(CLI::App& command) {
   command.add_option("--limit", limit, "of open-data: location-days at most");
   command.add_option("--time-limit", time_limit,
                      "of open-data: claim nothing more when this time nears its end (14m)");
-  command.add_option("-O,--output", output, "directory for the files, or - for standard output");
+  command.add_option("-O,--output", output,
+                     "directory or s3://bucket/prefix for the files, or - for standard output");
 }
 
 std::string_view ExportFlags::RecipeOf(const Settings& settings) const {
@@ -159,10 +173,7 @@ Result<recipe::Request> ExportFlags::ToRequest(const Settings& settings,
   if (to_standard_output()) {
     json["destination"] = standard_output;
   } else if (!output.empty()) {
-    std::error_code error;
-    const auto directory = std::filesystem::absolute(output, error).lexically_normal();
-    if (error) return std::unexpected(FromErrno(error.value(), output));
-    json["destination"] = directory.string();
+    json["destination"] = TRY(DestinationOf(output));
   }
   return recipe::Request{.export_name = export_name,
                          .tenant = organisation,

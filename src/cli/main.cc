@@ -34,7 +34,9 @@ void AddCommands(CLI::App& program, const Invocation& invocation, Action& action
   AddWorker(program, invocation, action);
   AddJobs(program, invocation, action);
   AddOpenData(program, invocation, action);
+  AddLink(program, invocation, action);
   AddVerify(program, invocation, action);
+  AddStorage(program, invocation, action);
   AddConfig(program, invocation, action);
   AddDoctor(program, invocation, action);
   AddCompletion(program, invocation, action);

@@ -15,6 +15,7 @@
 #include "format/format.h"
 #include "recipe/output/output_options.h"
 #include "source/lake/ndjson_row_parser.h"
+#include "storage/s3/options.h"
 
 namespace spillway::cli {
 
@@ -26,7 +27,7 @@ struct ColumnSettings {
 };
 
 struct LakeSettings {
-  std::filesystem::path directory = "lake";
+  std::filesystem::path directory = "lake";  ///< Or s3://bucket/prefix.
   std::string organisation = "organisation";
   std::string time = "ts";
   std::vector<ColumnSettings> columns = {{"message_id", "string"},   {"ts", "timestamp"},
@@ -74,7 +75,7 @@ enum class ExportRecipe { kMessageExport };
 
 struct ExportSettings {
   ExportRecipe recipe = ExportRecipe::kMessageExport;
-  std::filesystem::path destination = "exports";
+  std::filesystem::path destination = "exports";  ///< Or s3://bucket/prefix.
   recipe::FileFormat format = recipe::FileFormat::kCsv;
   recipe::Compression compression = recipe::Compression::kNone;
   int compression_level = 1;
@@ -108,11 +109,28 @@ struct LogSettings {
   bool operator==(const LogSettings&) const = default;
 };
 
+/// How buckets are reached. Credentials come from where AWS's own tools look for them.
+struct S3Settings {
+  std::optional<std::string> endpoint;
+  std::string region = "us-east-1";
+  std::optional<bool> path_style;  ///< Absent: where there is an endpoint.
+  std::optional<std::filesystem::path> ca_file;
+  storage::s3::Encryption::Kind encryption = storage::s3::Encryption::Kind::kBucketDefault;
+  std::optional<std::string> kms_key;
+  bool bucket_key = false;
+  std::map<std::string, std::string> tags;
+  config::ByteSize part_bytes{8 << 20};
+  int parts_in_flight = 4;
+  std::chrono::milliseconds retry_for{60'000};
+  bool operator==(const S3Settings&) const = default;
+};
+
 /// Everything that can be set. Paths are usable as they are once loaded (see settings_file.h).
 struct Settings {
   std::filesystem::path state = "state.db";
   std::filesystem::path signing_key = "signing.pem";
   LakeSettings lake;
+  S3Settings s3;
   std::map<std::string, ExportSettings> exports = {{"messages", {}}};
   OpenDataSettings open_data;
   EngineSettings engine;

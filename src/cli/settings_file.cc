@@ -12,6 +12,7 @@
 #include "config/load.h"
 #include "config/markdown.h"
 #include "config/yaml_writer.h"
+#include "storage/s3_url.h"
 
 namespace spillway::cli {
 namespace {
@@ -38,7 +39,8 @@ prints its JSON Schema, which editors complete and check with.
   with `_` between. Lists are given as YAML: `SPILLWAY_EXPORTS_MESSAGES_COLUMNS='[ts, body]'`.
 - In texts and paths of the file, `${NAME}` is replaced by the environment variable of that name, which
   must be set; `$${` stands for `${` itself. What came out of a variable is shown in no message.
-- Relative paths are relative to the directory of the file.
+- Relative paths are relative to the directory of the file; `s3://bucket/prefix` is no path and stays
+  as it is.
 - Durations are written `250ms`, `30s`, `5m`, `1h30m`, `7d`; sizes `4096`, `64 KiB`, `1.5 GiB`, `10 MB`.
 )";
 
@@ -97,6 +99,7 @@ std::expected<Settings, config::Problems> ParseSettings(const std::string& text,
   if (!settings) return settings;
   // Of a map that is not given, nothing was read, so its paths are still relative.
   for (auto& [name, configured] : settings->exports) {
+    if (storage::IsUrl(configured.destination.native())) continue;
     configured.destination = (file.parent_path() / configured.destination).lexically_normal();
   }
   return settings;

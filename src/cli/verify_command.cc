@@ -9,14 +9,15 @@
 #include "cli/job_view.h"
 #include "cli/messages.h"
 #include "cli/progress_bar.h"
+#include "cli/stores.h"
 #include "engine/manifest.h"
-#include "storage/local/local_store.h"
+#include "storage/s3_url.h"
 
 namespace spillway::cli {
 namespace {
 
 struct VerifyFlags {
-  std::filesystem::path export_directory;
+  std::string place;
   std::filesystem::path key;
 };
 
@@ -30,31 +31,46 @@ std::string SignatureOf(const engine::Verification& found) {
 /// A store that holds an export's files, and where in it the manifest's directory is.
 struct Delivered {
   std::unique_ptr<storage::ObjectStore> store;
-  std::string directory;
+  std::string directory = {};
 };
 
-Result<Delivered> Open(std::filesystem::path directory) {
-  Delivered delivered{.store = TRY(storage::LocalStore::OpenExisting(directory.string()))};
+/// Opens what holds all files that a delivery's manifest names.
+Result<Delivered> Open(Stores& stores, std::string place) {
+  Delivered delivered{.store = TRY(stores.Open(place, Stores::Missing::kFails))};
   const engine::Manifest manifest = TRY(engine::ReadManifest(*delivered.store, ""));
   if (manifest.levels_up == 0) return delivered;
-  directory = std::filesystem::absolute(directory).lexically_normal();
-  if (!directory.has_filename()) directory = directory.parent_path();
-  std::filesystem::path below;
-  for (int level = 0; level < manifest.levels_up && directory.has_relative_path(); ++level) {
-    below = below.empty() ? directory.filename() : directory.filename() / below;
-    directory = directory.parent_path();
+  const bool is_url = storage::IsUrl(place);
+  if (!is_url) place = std::filesystem::absolute(place).lexically_normal().string();
+  while (place.ends_with('/')) place.pop_back();
+  const size_t root = is_url ? place.find('/', place.find("://") + 3) : 0;
+  for (int level = 0; level < manifest.levels_up; ++level) {
+    const size_t slash = place.rfind('/');
+    if (slash == std::string::npos || slash < root) break;
+    const std::string name = place.substr(slash + 1);
+    delivered.directory = delivered.directory.empty() ? name : name + "/" + delivered.directory;
+    place.resize(slash);
   }
-  delivered.store = TRY(storage::LocalStore::OpenExisting(directory.string()));
-  delivered.directory = below.string();
+  delivered.store = TRY(stores.Open(place.empty() ? "/" : place, Stores::Missing::kFails));
   return delivered;
 }
 
+/// A delivered directory or s3://bucket/prefix, without the name of its manifest.
+std::string WithoutManifest(std::string place) {
+  if (place == engine::Manifest::kName) return ".";
+  const std::string manifest = "/" + std::string(engine::Manifest::kName);
+  if (place.ends_with(manifest)) place.resize(place.size() - manifest.size());
+  return place.empty() ? "/" : place;
+}
+
 Outcome VerifyExport(const Invocation& invocation, const VerifyFlags& flags) {
-  std::filesystem::path directory = flags.export_directory;
-  if (directory.filename() == engine::Manifest::kName) directory = directory.parent_path();
+  const std::string place = WithoutManifest(flags.place);
   std::optional<VerifyingKey> key;
   if (!flags.key.empty()) key = TRY(VerifyingKey::Load(flags.key));
-  const Delivered delivered = TRY(Open(directory.empty() ? "." : directory));
+  // A directory is verified wherever it is, without any configuration.
+  const S3Settings s3 = storage::IsUrl(place) ? TRY(invocation.Load()).s3 : S3Settings();
+  SystemClock clock;
+  Stores stores(s3, clock);
+  const Delivered delivered = TRY(Open(stores, place));
   ProgressBar bar("verifying", "bytes");
   int64_t checked = 0;
   const engine::Verification found =
@@ -94,14 +110,16 @@ Outcome VerifyExport(const Invocation& invocation, const VerifyFlags& flags) {
 void AddVerify(CLI::App& program, const Invocation& invocation, Action& action) {
   auto flags = std::make_shared<VerifyFlags>();
   CLI::App* command =
-      program.add_subcommand("verify", "check a delivered export against its manifest, offline");
+      program.add_subcommand("verify", "check a delivered export against its manifest");
   command
-      ->add_option("directory", flags->export_directory,
-                   "the delivered directory, or its manifest.json")
+      ->add_option("place", flags->place,
+                   "the delivered directory or s3://bucket/prefix, or its manifest.json")
       ->required();
   command->add_option("-k,--key", flags->key, "PEM file of the key that must have signed it");
   command->footer(
-      "Example:\n  spillway verify exports/acme/6f1c0d2e9a8b7c65-1 --key signing.pub.pem");
+      "A directory is verified offline, without any configuration. Examples:\n"
+      "  spillway verify exports/acme/6f1c0d2e9a8b7c65-1 --key signing.pub.pem\n"
+      "  spillway verify s3://bucket/exports/acme/6f1c0d2e9a8b7c65-1");
   command->callback([flags, &invocation, &action] {
     action = [flags, &invocation] { return VerifyExport(invocation, *flags); };
   });

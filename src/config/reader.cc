@@ -189,7 +189,8 @@ Position Reader::PositionOf(const std::string& path) const {
 }
 
 std::filesystem::path Reader::Resolved(const std::filesystem::path& path) const {
-  return path.empty() ? path : (sources_.directory / path).lexically_normal();
+  const bool is_url = path.native().contains("://");
+  return path.empty() || is_url ? path : (sources_.directory / path).lexically_normal();
 }
 
 void Reader::ReportUnknownVariables() {

@@ -67,6 +67,7 @@ class Reader {
   Position PositionOf(const std::string& path) const;
   bool IsGiven(const std::string& path) const { return given_.contains(path); }
 
+  /// From the directory of the file on; URLs stay as they are.
   std::filesystem::path Resolved(const std::filesystem::path& path) const;
 
   /// Everything found, sorted; with the overrides that no field has asked for where the file
