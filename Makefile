@@ -36,8 +36,8 @@ kill: setup-build setup-test ## SIGKILL the binary KILLS=20 times during ingest 
 	@$(call build,release,all)
 	@SPILLWAY_KILLS=$(KILLS) ctest --preset kill
 
-s3: setup-build setup-s3 ## run the S3 storage's tests against a real server
-	@$(call build,release,storage_s3_server_test)
+s3: setup-build setup-test setup-s3 ## run what needs an S3 server, against a real one
+	@$(call build,release,spillway storage_s3_server_test)
 	@ctest --preset s3
 
 simulate: setup-build ## run the engine under SEEDS=1000 seeded schedules with faults, from SEED0=1
@@ -102,7 +102,7 @@ setup-lint:
 	@setup/install.sh lint
 
 setup-s3:
-	@setup/versitygw.sh
+	@setup/go_tool.sh versitygw
 
 .PHONY: demo demo-open-data build install test kill s3 simulate plant asan tsan fuzz bench lint format clean help \
   setup-build setup-test setup-bench setup-lint setup-s3

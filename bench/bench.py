@@ -3,8 +3,9 @@
 error, tables to bench/RESULTS.md.
 
   ONLY=lake,start    some paths: lake (all of lake-csv, lake-csv-disk, lake-csvgz, lake-zip, lake-parquet), ingest,
-                     engine, memory, cancel, start
+                     engine, s3 (s3-upload, s3-lake), memory, cancel, start
   ROUNDS=3           rounds of each comparison
+  S3_REPEATS=10      how often s3-upload repeats the messages' texts; 10 makes 4 GB
   FULL=1             ingest of all 12 M messages in place of 3 M
   BENCH_DIR=…        where inputs are kept and outputs go (6 GB); default ~/.cache/spillway-bench
   BENCH_BUILD=…      the build folder to measure; default build/release
@@ -14,9 +15,10 @@ import sys
 
 import results
 from measure import Failed, say
-from paths import cancel, engine, ingest, lake, memory, start
+from paths import cancel, engine, ingest, lake, memory, s3, start
 
 PATHS = {**dict.fromkeys(lake.PATHS, lake.measure), "ingest": ingest.measure, "engine": engine.measure,
+         **dict.fromkeys(s3.PATHS, s3.measure),
          "memory": memory.measure, "cancel": cancel.measure, "start": start.measure}
 CORES = 2
 
@@ -25,7 +27,7 @@ def chosen():
     wanted = [name for name in os.environ.get("ONLY", "").replace(",", " ").split()]
     unknown = [name for name in wanted if not any(belongs(path, name) for path in PATHS)]
     if unknown:
-        raise Failed(f"ONLY={unknown[0]}: there are {', '.join(['lake', *PATHS])}")
+        raise Failed(f"ONLY={unknown[0]}: there are {', '.join(['lake', 's3', *PATHS])}")
     return [path for path in PATHS if not wanted or any(belongs(path, name) for name in wanted)]
 
 
