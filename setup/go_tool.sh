@@ -4,20 +4,28 @@
 # is there already.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-declare -A package=(
-  [versitygw]=github.com/versity/versitygw/cmd/versitygw@v1.8.0
-  [s5cmd]=github.com/peak/s5cmd/v2@v2.3.0
+# module, version, package
+declare -A source=(
+  [versitygw]="github.com/versity/versitygw 1.8.0 github.com/versity/versitygw/cmd/versitygw"
+  [s5cmd]="github.com/peak/s5cmd/v2 2.3.0 github.com/peak/s5cmd/v2"
 )
 name=${1:?which tool}
-[[ -v package[$name] ]] || { echo "setup: no Go tool '$name'; there are: ${!package[*]}" >&2; exit 2; }
-target="$here/../.deps/$name-${package[$name]##*@v}"
+[[ -v source[$name] ]] || { echo "setup: no Go tool '$name'; there are: ${!source[*]}" >&2; exit 2; }
+read -r module version package <<<"${source[$name]}"
+target="$here/../.deps/$name-$version"
 [[ -x $target/$name ]] && exit 0
 
 go=$("$here/go.sh")
-echo "setup: building $name (some minutes, once)"
+echo "setup: building $name $version (some minutes, once)"
 mkdir -p "$target"
-PATH="$(dirname "$go"):$PATH" GOTOOLCHAIN=local GOBIN=$(cd "$target" && pwd) GOFLAGS=-modcacherw \
-  "$go" install "${package[$name]}" 2>"$target/log" || {
+build=$(mktemp -d)
+trap 'rm -rf "$build"' EXIT
+printf 'module tool\n\ngo 1.25.0\n\nrequire %s v%s\n' "$module" "$version" >"$build/go.mod"
+(
+  cd "$build"
+  PATH="$(dirname "$go"):$PATH" GOTOOLCHAIN=local GOFLAGS=-modcacherw "$go" build -mod=mod -o "$name" "$package"
+) 2>"$target/log" || {
   tail -5 "$target/log" >&2
   exit 1
 }
+mv "$build/$name" "$target/$name"
