@@ -3,7 +3,7 @@
 error, tables to bench/RESULTS.md.
 
   ONLY=lake,start    some paths: lake (all of lake-csv, lake-csv-disk, lake-csvgz, lake-zip, lake-parquet), ingest,
-                     engine, s3 (s3-upload, s3-lake), memory, cancel, start
+                     engine, s3 (s3-upload, s3-lake), memory, cancel, start, open-data
   ROUNDS=3           rounds of each comparison
   S3_REPEATS=10      how often s3-upload repeats the messages' texts; 10 makes 4 GB
   FULL=1             ingest of all 12 M messages in place of 3 M
@@ -15,11 +15,12 @@ import sys
 
 import results
 from measure import Failed, say
-from paths import cancel, engine, ingest, lake, memory, s3, start
+from paths import cancel, engine, ingest, lake, memory, open_data, s3, start
 
 PATHS = {**dict.fromkeys(lake.PATHS, lake.measure), "ingest": ingest.measure, "engine": engine.measure,
          **dict.fromkeys(s3.PATHS, s3.measure),
-         "memory": memory.measure, "cancel": cancel.measure, "start": start.measure}
+         "memory": memory.measure, "cancel": cancel.measure, "start": start.measure,
+         "open-data": open_data.measure}
 CORES = 2
 
 

@@ -1,6 +1,8 @@
 #include "storage/local/directory_tree.h"
 
 #include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -43,6 +45,17 @@ DirectoryTree::Outcome<FileDescriptor> OpenStep(int directory, const std::string
   return opened;
 }
 
+/// A directory that is there, by one call that follows no link and leaves by no way. Not open for
+/// whatever reason, old kernels among them: walking finds out which.
+FileDescriptor OpenAtOnce(int directory, std::string_view path) {
+  open_how how{};
+  how.flags = static_cast<uint64_t>(kDirectoryFlags);
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
+  const std::string name(path.empty() ? "." : path);
+  return FileDescriptor(
+      static_cast<int>(syscall(SYS_openat2, directory, name.c_str(), &how, sizeof(how))));
+}
+
 /// Repeats `create` while what it stands on is pruned by somebody else.
 auto WhilePruned(Missing missing, auto create) {
   auto created = create();
@@ -83,6 +96,7 @@ Result<DirectoryTree> DirectoryTree::Open(const std::string& root, bool create) 
 }
 
 auto DirectoryTree::Walk(std::string_view path, Missing missing) const -> Outcome<FileDescriptor> {
+  if (FileDescriptor whole = OpenAtOnce(directory_.get(), path); whole.open()) return whole;
   FileDescriptor here(openat(directory_.get(), ".", kDirectoryFlags));
   if (!here.open()) return std::unexpected(errno);
   while (!path.empty()) {

@@ -55,6 +55,7 @@ void PutGroup(const DirectoryTree& tree, std::span<const NewObject> objects,
       answers.push_back(files[i]->Publish(objects[i].key, Overwrite::kAllowed, durably));
     }
   }
+  if (at_once) tree.Prune(kTemporaryPrefix);
   if (at_once && !lost.has_value() && syncfs(root->get()) != 0) {
     FailAll(std::span(answers).subspan(first),
             PathError(errno, "bring to the disk", tree.Show("")));

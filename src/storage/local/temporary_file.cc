@@ -61,7 +61,7 @@ Result<TemporaryFile> TemporaryFile::Create(const DirectoryTree& tree, std::stri
 }
 
 TemporaryFile::~TemporaryFile() {
-  if (file_.fd() < 0) return;
+  if (file_.fd() < 0 || path_.empty()) return;
   if (auto place = tree_->Locate(path_, Missing::kFail)) {
     unlinkat(place->directory.get(), place->name.c_str(), 0);
   }
@@ -77,6 +77,7 @@ Result<ObjectInfo> TemporaryFile::Publish(std::string_view key, Overwrite overwr
   if (auto moved = Move(*tree_, path_, key, overwrite, durably); !moved) {
     return std::unexpected(PathError(moved.error(), "write", file_.shown()));
   }
+  if (durably == Durably::kLater) path_.clear();  // Nothing to look for at its end.
   return ObjectInfo{std::string(key), file_.size(), ModifiedOf(status)};
 }
 

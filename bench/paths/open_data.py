@@ -1,0 +1,104 @@
+"""Open data: files by location and day out of PostgreSQL, log updates included, against one COPY of the same rows."""
+import hashlib
+import pathlib
+import statistics
+import sys
+
+import inputs
+from deployment import BINARIES
+from measure import Failed, remove, run, say
+from results import Figure, Report
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "e2e"))
+from postgres import PostgresServer  # noqa: E402
+
+WORK = inputs.DIRECTORY / "open-data"
+LOCATIONS = 1_000
+DAYS = 20
+READINGS_A_DAY = 144  # Of six sensors, one an hour.
+
+FILL = f"""
+INSERT INTO timezones SELECT row_number() OVER (), zone
+FROM unnest(ARRAY['UTC', 'Europe/Vienna', 'America/New_York', 'Asia/Kolkata', 'Australia/Sydney']) AS zone;
+INSERT INTO measurands VALUES (1, 'pm25', 'µg/m³'), (2, 'pm10', 'µg/m³'), (3, 'o3', 'ppm'), (4, 'no2', 'ppm'),
+  (5, 'temperature', 'c'), (6, 'relativehumidity', '%');
+SELECT setseed(0.5);
+INSERT INTO sensor_nodes SELECT n, 'Station ' || n || ', Main Street', random() * 120 - 60, random() * 360 - 180, n % 5 + 1
+FROM generate_series(1, {LOCATIONS}) AS n;
+INSERT INTO sensor_systems SELECT n, n FROM generate_series(1, {LOCATIONS}) AS n;
+INSERT INTO sensors SELECT (n - 1) * 6 + m, n, m FROM generate_series(1, {LOCATIONS}) AS n, generate_series(1, 6) AS m;
+-- Hour by hour, as readings come.
+INSERT INTO measurements SELECT sensors_id, at, round((random() * 100)::numeric, 3), NULL, NULL
+FROM generate_series(timestamptz '2024-03-01T12:00Z', timestamptz '2024-03-01T11:00Z' + interval '{DAYS} days',
+                     interval '1 hour') AS at, sensors;
+"""
+
+# The same rows in the same order, with times as PostgreSQL writes them: less than ours says.
+COPY = """COPY (
+  SELECT sensor_nodes_id AS location_id, sensors_id, location, datetime, coalesce(m.lat, l.lat) AS lat,
+         coalesce(m.lon, l.lon) AS lon, parameter, units, value
+  FROM open_data_measurements m JOIN open_data_sensors s USING (sensors_id)
+    JOIN open_data_locations l USING (sensor_nodes_id)
+  ORDER BY sensor_nodes_id, open_data_day(datetime, time_zone, true), sensors_id, datetime
+) TO STDOUT (FORMAT csv, HEADER)"""
+COPY_UNORDERED = COPY[:COPY.index("  ORDER BY")] + COPY[COPY.index(") TO"):]
+
+CONFIGURATION = """open_data:
+  database: {{host: 127.0.0.1, port: {port}, name: {name}, read: {{user: postgres}}, write: {{user: postgres}}}}
+  format: csv.gz
+"""
+
+
+def digest(folder):
+    """Of all files' names and bytes."""
+    whole = hashlib.sha256()
+    for path in sorted((folder / "data" / "records").rglob("location-*")):
+        whole.update(str(path.relative_to(folder)).encode() + path.read_bytes())
+    return whole.hexdigest()
+
+
+def measure(path, rounds):
+    report = Report("open-data", f"files of {READINGS_A_DAY} readings by location and day, csv.gz, and the log, out of PostgreSQL")
+    remove(WORK)
+    WORK.mkdir(parents=True)
+    spillway = BINARIES / "src" / "cli" / "spillway"
+    with PostgresServer("shared_buffers = 1GB", "fsync = on", "full_page_writes = on", "max_wal_size = 4GB") as server:
+        database = server.new_database()
+        (WORK / "spillway.yaml").write_text(CONFIGURATION.format(port=server.port, name=database))
+        command = [spillway, "--config", WORK / "spillway.yaml"]
+        server.sql((ROOT / "demo" / "open-data" / "schema.sql").read_text(), database)
+        server.sql(FILL, database)
+        run([*command, "open-data", "migrate", "--track", "measurements"])
+        run([*command, "open-data", "recount"])
+        server.sql("VACUUM ANALYZE", database)
+        days = int(server.sql("SELECT count(*) FROM open_data_export_logs", database)[0][0])
+        psql = [server.programs / "psql", "-X", "-q", "-h", server.folder, "-p", server.port, "-U", "postgres", "-d", database, "-c"]
+        ours, theirs, unordered, digests = [], [], [], set()
+        for turn in range(rounds + 1):
+            remove(WORK / "data")
+            server.sql("UPDATE open_data_export_logs SET exported_on = NULL", database)
+            server.sql("VACUUM open_data_export_logs", database)
+            server.sql("CHECKPOINT", database)
+            mine = run([*command, "run", "open-data", "--fresh"])
+            if f"{days:,} location-days" not in mine.printed:
+                raise Failed(f"{days} location-days are there, but: {mine.printed}")
+            digests.add(digest(WORK))
+            copied = run([*psql, COPY], stdout="/dev/null")
+            plain = run([*psql, COPY_UNORDERED], stdout="/dev/null")
+            say(f"  round {turn} of {rounds}: ours {mine.wall:.2f} s ({mine.cpu:.2f} CPU s beside PostgreSQL's), psql "
+                f"{copied.wall:.2f} s, unordered {plain.wall:.2f} s")
+            if turn > 0:  # The first warms caches.
+                ours.append(mine.wall)
+                theirs.append(copied.wall)
+                unordered.append(plain.wall)
+    mine = statistics.median(ours)
+    report.add(Figure("figure", "opendata-days", days / mine, "location-days/s", at_least=2_000,
+                      beside=f"{days:,} in {mine:.2f} s"))
+    report.add(Figure("ratio", "opendata-vs-psql", statistics.median(theirs) / mine, at_least=1.0,
+                      beside="COPY of the same rows in the same order to /dev/null"))
+    report.add(Figure("ratio", "opendata-vs-psql-unordered", statistics.median(unordered) / mine,
+                      beside="COPY of the same rows in any order"))
+    report.add(Figure("figure", "opendata-different-bytes", len(digests) - 1, "of the runs", at_most=0))
+    remove(WORK)
+    return report
