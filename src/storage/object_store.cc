@@ -1,5 +1,9 @@
 #include "storage/object_store.h"
 
+#include <algorithm>
+#include <atomic>
+#include <thread>
+
 namespace spillway::storage {
 namespace {
 
@@ -12,9 +16,15 @@ Result<ObjectInfo> Put(ObjectStore& store, const NewObject& object) {
 }  // namespace
 
 std::vector<Result<ObjectInfo>> ObjectStore::PutMany(std::span<const NewObject> objects) {
-  std::vector<Result<ObjectInfo>> answers;
-  answers.reserve(objects.size());
-  for (const NewObject& object : objects) answers.push_back(Put(*this, object));
+  std::vector<Result<ObjectInfo>> answers(objects.size());
+  std::atomic<size_t> next = 0;
+  const auto put = [&] {
+    for (size_t i = next++; i < objects.size(); i = next++) answers[i] = Put(*this, objects[i]);
+  };
+  std::vector<std::jthread> others;
+  for (size_t i = 1; i < std::min(puts_at_once(), objects.size()); ++i) others.emplace_back(put);
+  put();
+  others.clear();
   return answers;
 }
 

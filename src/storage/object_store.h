@@ -90,8 +90,8 @@ class ObjectStore {
                                                        Overwrite overwrite) = 0;
 
   /// Puts small objects, each durable and visible at once and whole, in the place of what is there.
-  /// Answers in order: what happens to one is no matter to the others. This one puts one after the
-  /// other; stores override it that are quicker with many at once.
+  /// Answers in order: what happens to one is no matter to the others. Unless overridden, as many at
+  /// once as puts_at_once() says.
   virtual std::vector<Result<ObjectInfo>> PutMany(std::span<const NewObject> objects);
 
   /// kNotFound when there is none. `stop` also ends what the reader reads.
@@ -130,6 +130,9 @@ class ObjectStore {
 
   /// About how many bytes an Append or a ReadAt should have: fewer cost more than they need.
   virtual size_t transfer_bytes() const { return size_t{1} << 20; }
+
+  /// How many small objects are put at the same time, where one alone is mostly waited for.
+  virtual size_t puts_at_once() const { return 1; }
 
   /// Compose joins what was appended in runs of at least this many bytes without moving it; shorter
   /// runs it has to read back.

@@ -60,6 +60,7 @@ class S3Store final : public ObjectStore {
   Result<ObjectInfo> Compose(std::string_view key, std::span<const ObjectRange> ranges,
                              std::stop_token stop) override;
   size_t transfer_bytes() const override { return options_.part_bytes; }
+  size_t puts_at_once() const override { return 8; }
   size_t join_bytes_min() const override { return s3::kMinPartBytes; }
 
   /// A link that downloads the object as a file of this name, without credentials, until `lifetime`
