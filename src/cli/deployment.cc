@@ -53,6 +53,19 @@ Result<lake::LakeSchema> SchemaOf(const LakeSettings& settings) {
                           .time_column = settings.time};
 }
 
+recipe::QueryExportOptions QueryOptionsOf(const ExportSettings& settings,
+                                          const DatabaseSettings& database) {
+  const bool chosen = settings.split_by == kSplitAuto || settings.split_by == kSplitNone;
+  return {.database = settings.database,
+          .address = database.url,
+          .statement_timeout = database.statement_timeout,
+          .table = settings.table,
+          .query = settings.query,
+          .split_by_place = settings.split_by == kSplitAuto && !settings.table.empty(),
+          .split_column = chosen ? "" : settings.split_by,
+          .output = OutputOptionsOf(settings)};
+}
+
 /// What cannot be looked at is there, too: opening it says what is wrong.
 bool IsThere(const std::filesystem::path& path) {
   std::error_code error;
@@ -147,14 +160,26 @@ Result<storage::ObjectStore*> Deployment::DestinationStore(std::string_view dest
 
 Result<> Deployment::AssembleEngine() {
   std::map<std::string, recipe::OutputOptions, std::less<>> defaults;
+  std::map<std::string, recipe::QueryExportOptions, std::less<>> queries;
   for (const auto& [name, settings_of_export] : settings_.exports) {
-    defaults.emplace(name, OutputOptionsOf(settings_of_export));
+    if (settings_of_export.recipe == ExportRecipe::kQueryExport) {
+      queries.emplace(name, QueryOptionsOf(settings_of_export,
+                                           settings_.databases.at(settings_of_export.database)));
+    } else {
+      defaults.emplace(name, OutputOptionsOf(settings_of_export));
+    }
   }
   auto message_export = std::make_unique<recipe::MessageExport>(
       *lake_, *lake_log_, lake_schema_, std::move(defaults),
       [this](std::string_view destination) { return DestinationStore(destination); });
   message_export_ = message_export.get();
   recipes_.Add(std::move(message_export));
+  auto query_export = std::make_unique<recipe::QueryExport>(
+      std::move(queries),
+      [this](std::string_view destination) { return DestinationStore(destination); },
+      [this](std::string_view job_id) { return IsOver(job_id); });
+  query_export_ = query_export.get();
+  recipes_.Add(std::move(query_export));
   if (settings_.open_data.configured()) {
     recipes_.Add(TRY(recipe::OpenData::Make(
         OptionsOf(settings_.open_data),
@@ -164,6 +189,11 @@ Result<> Deployment::AssembleEngine() {
   heartbeat_ = std::make_unique<engine::Heartbeat>(*store_, clock_, options_);
   stagings_ = std::make_unique<engine::Stagings>(owner_, options_);
   return {};
+}
+
+bool Deployment::IsOver(std::string_view job_id) {
+  const Result<engine::Job> job = store_->Get(job_id);
+  return job.has_value() ? IsFinal(job->state) : job.error().code == ErrorCode::kNotFound;
 }
 
 engine::Context Deployment::ContextForWorkers() {

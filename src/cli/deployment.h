@@ -21,6 +21,7 @@
 #include "engine/worker.h"
 #include "recipe/message_export/message_export.h"
 #include "recipe/open_data/open_data.h"
+#include "recipe/query_export/query_export.h"
 #include "recipe/recipe.h"
 #include "source/lake/commit_log.h"
 #include "storage/object_store.h"
@@ -55,6 +56,7 @@ class Deployment {
   store::Queue& queue() { return *queue_; }
   engine::Engine& engine() { return *engine_; }
   const recipe::MessageExport& message_export() const { return *message_export_; }
+  const recipe::QueryExport& query_export() const { return *query_export_; }
   storage::ObjectStore& lake() { return *lake_; }
   lake::CommitLog& lake_log() { return *lake_log_; }
   const lake::LakeSchema& lake_schema() const { return lake_schema_; }
@@ -102,6 +104,7 @@ class Deployment {
   Result<> OpenSigningKey();
   Result<> AssembleEngine();
   engine::Context ContextForWorkers();
+  bool IsOver(std::string_view job_id);
 
   const Settings settings_;
   const Stores::Missing missing_;
@@ -123,6 +126,7 @@ class Deployment {
   std::map<std::string, std::unique_ptr<storage::ObjectStore>, std::less<>> destinations_;
   recipe::Recipes recipes_;
   const recipe::MessageExport* message_export_ = nullptr;
+  const recipe::QueryExport* query_export_ = nullptr;
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<engine::Heartbeat> heartbeat_;
   std::unique_ptr<engine::Stagings> stagings_;

@@ -14,6 +14,7 @@
 #include "config/scalar.h"
 #include "recipe/message_export/message_export.h"
 #include "recipe/open_data/open_data.h"
+#include "recipe/query_export/query_export.h"
 #include "storage/s3_url.h"
 
 namespace spillway::cli {
@@ -98,6 +99,9 @@ void ExportFlags::AddTo(CLI::App& command) {
   command.add_option("--bytes-per-file", bytes_per_file,
                      "limit of bytes a file, before compression (64 MiB)");
   command.add_option("--on-limit", on_limit, "split, fail or truncate");
+  command.add_option("-p,--param", parameters, "of a query: name=value, for its parameter :name")
+      ->take_all()
+      ->allow_extra_args(false);
   command.add_option("--limit", limit, "of open-data: location-days at most");
   command.add_option("--time-limit", time_limit,
                      "of open-data: claim nothing more when this time nears its end (14m)");
@@ -106,8 +110,11 @@ void ExportFlags::AddTo(CLI::App& command) {
 }
 
 std::string_view ExportFlags::RecipeOf(const Settings& settings) const {
-  const bool open_data = export_name == kOpenData && settings.open_data.configured();
-  return open_data ? recipe::OpenData::kName : recipe::MessageExport::kName;
+  if (export_name == kOpenData && settings.open_data.configured()) return recipe::OpenData::kName;
+  const auto found = settings.exports.find(export_name);
+  const bool query =
+      found != settings.exports.end() && found->second.recipe == ExportRecipe::kQueryExport;
+  return query ? recipe::QueryExport::kName : recipe::MessageExport::kName;
 }
 
 Result<recipe::Request> ExportFlags::OpenDataRequest() const {
@@ -125,26 +132,7 @@ Result<recipe::Request> ExportFlags::OpenDataRequest() const {
       .export_name = export_name, .parameters = json.dump(), .requested_by = CurrentUser()};
 }
 
-Result<recipe::Request> ExportFlags::ToRequest(const Settings& settings,
-                                               std::string_view standard_output) const {
-  if (RecipeOf(settings) == recipe::OpenData::kName) return OpenDataRequest();
-  if (organisation.empty()) {
-    return Fail(ErrorCode::kInvalidArgument, "--organisation is required: whose messages");
-  }
-  if (from.empty()) {
-    return Fail(ErrorCode::kInvalidArgument, "--from is required: the first day");
-  }
-  const ExportSettings* defaults = TRY(FindExport(settings, export_name));
-  const std::string zone = time_zone.empty() ? defaults->time_zone : time_zone;
-  const auto given = [](const std::string& text) {
-    return text.empty() ? std::nullopt : std::optional(text);
-  };
-  const lake::TimeRange range = TRY(ParseTimeRange(
-      {.from = from, .to = given(to), .through = given(through), .time_zone = zone}));
-  Json json = {{"organisation", organisation},
-               {"from", FormatTimestamp(range.begin)},
-               {"to", FormatTimestamp(range.end)},
-               {"time_zone", zone}};
+Result<> ExportFlags::AddOutput(std::string_view standard_output, Json& json) const {
   if (!format.empty()) json["format"] = format;
   if (!compression.empty()) json["compression"] = compression;
   if (!compression_level.empty()) {
@@ -175,6 +163,57 @@ Result<recipe::Request> ExportFlags::ToRequest(const Settings& settings,
   } else if (!output.empty()) {
     json["destination"] = TRY(DestinationOf(output));
   }
+  return {};
+}
+
+Result<recipe::Request> ExportFlags::QueryRequest(std::string_view standard_output) const {
+  if (!from.empty() || !to.empty() || !through.empty()) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "--from, --to and --through are for messages; give a query's parameters as "
+                "--param name=value");
+  }
+  Json json = {{"parameters", Json::object()}};
+  for (const std::string& parameter : parameters) {
+    const size_t equals = parameter.find('=');
+    if (equals == 0 || equals == std::string::npos) {
+      return Fail(ErrorCode::kInvalidArgument, "--param: \"" + parameter + "\" is not name=value");
+    }
+    json["parameters"][parameter.substr(0, equals)] = parameter.substr(equals + 1);
+  }
+  if (!time_zone.empty()) json["time_zone"] = time_zone;
+  TRY(AddOutput(standard_output, json));
+  return recipe::Request{.export_name = export_name,
+                         .tenant = organisation,
+                         .parameters = TRY(ToText(json)),
+                         .requested_by = CurrentUser()};
+}
+
+Result<recipe::Request> ExportFlags::ToRequest(const Settings& settings,
+                                               std::string_view standard_output) const {
+  const std::string_view recipe = RecipeOf(settings);
+  if (recipe == recipe::OpenData::kName) return OpenDataRequest();
+  if (recipe == recipe::QueryExport::kName) return QueryRequest(standard_output);
+  if (!parameters.empty()) {
+    return Fail(ErrorCode::kInvalidArgument, "--param is for exports of recipe query_export");
+  }
+  if (organisation.empty()) {
+    return Fail(ErrorCode::kInvalidArgument, "--organisation is required: whose messages");
+  }
+  if (from.empty()) {
+    return Fail(ErrorCode::kInvalidArgument, "--from is required: the first day");
+  }
+  const ExportSettings* defaults = TRY(FindExport(settings, export_name));
+  const std::string zone = time_zone.empty() ? defaults->time_zone : time_zone;
+  const auto given = [](const std::string& text) {
+    return text.empty() ? std::nullopt : std::optional(text);
+  };
+  const lake::TimeRange range = TRY(ParseTimeRange(
+      {.from = from, .to = given(to), .through = given(through), .time_zone = zone}));
+  Json json = {{"organisation", organisation},
+               {"from", FormatTimestamp(range.begin)},
+               {"to", FormatTimestamp(range.end)},
+               {"time_zone", zone}};
+  TRY(AddOutput(standard_output, json));
   return recipe::Request{.export_name = export_name,
                          .tenant = organisation,
                          .parameters = TRY(ToText(json)),

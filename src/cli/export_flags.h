@@ -4,6 +4,8 @@
 #include <string_view>
 #include <vector>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "base/error.h"
 #include "cli/settings.h"
 #include "recipe/recipe.h"
@@ -31,7 +33,8 @@ struct ExportFlags {
   std::string rows_per_file;
   std::string bytes_per_file;
   std::string on_limit;
-  std::string output;  ///< A directory, or "-".
+  std::string output;                   ///< A directory, or "-".
+  std::vector<std::string> parameters;  ///< Of a query: `name=value`.
 
   void AddTo(CLI::App& command);
 
@@ -49,6 +52,9 @@ struct ExportFlags {
 
  private:
   Result<recipe::Request> OpenDataRequest() const;
+  Result<recipe::Request> QueryRequest(std::string_view standard_output) const;
+  /// What the files shall look like, into a request's JSON.
+  Result<> AddOutput(std::string_view standard_output, nlohmann::json& json) const;
 };
 
 /// Who runs this program, for the records.

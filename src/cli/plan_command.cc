@@ -19,11 +19,34 @@ std::string Line(std::string_view what, int64_t read, int64_t pruned) {
   return fmt::format("{:<12}{:>14} read {:>14} skipped", what, Grouped(read), Grouped(pruned));
 }
 
+Outcome PlanQuery(const Invocation& invocation, const ExportFlags& flags,
+                  const recipe::QueryExport& queries, const recipe::Request& request) {
+  const recipe::CanonicalRequest canonical = TRY(queries.Canonicalise(request));
+  const recipe::QueryExport::Survey survey =
+      TRY(queries.Look(flags.export_name, canonical.parameters, {}));
+  const recipe::QuerySource& source = survey.source;
+  if (invocation.json) {
+    auto json = nlohmann::ordered_json::parse(ToJson(source));
+    json.erase("snapshot");  // It ends here.
+    PrintJson(json);
+    return ExitCode::kSuccess;
+  }
+  PrintLine(fmt::format("{} from {}", flags.export_name, source.server));
+  PrintLine(fmt::format("{:<12}{:>14} exactly, in {} chunk{}", "rows", Grouped(source.rows),
+                        source.splits, source.splits == 1 ? "" : "s"));
+  for (const auto& column : source.columns)
+    PrintLine(fmt::format("  {} {}{}", column.name, column.type_name,
+                          column.cast_to_text ? ", as text" : ""));
+  return ExitCode::kSuccess;
+}
+
 Outcome PlanExport(const Invocation& invocation, const ExportFlags& flags) {
   const Settings settings = TRY(invocation.Load());
   Log log(LogLevel::kError, settings.log.format, STDERR_FILENO);
   const auto deployment = TRY(Deployment::OpenExisting(settings, log));
   const recipe::Request request = TRY(flags.ToRequest(settings, deployment->StandardOutput()));
+  if (flags.RecipeOf(settings) == recipe::QueryExport::kName)
+    return PlanQuery(invocation, flags, deployment->query_export(), request);
   const recipe::CanonicalRequest canonical =
       TRY(deployment->message_export().Canonicalise(request));
   const lake::ReadPlan plan = TRY(deployment->message_export().PlanOnly(canonical.parameters, {}));

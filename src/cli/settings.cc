@@ -198,9 +198,43 @@ void CheckCompression(const ExportSettings& settings, Complaints& complaints) {
   }
 }
 
+Section<DatabaseSettings> DeclareDatabase() {
+  Section<DatabaseSettings> section;
+  section.Field("url", &DatabaseSettings::url)
+      .Help(
+          "Where it is: postgres://user@host:5432/database?sslmode=verify-full, as libpq takes it. "
+          "The password may stand in it as ${VARIABLE}, or in the file of PGPASSFILE.")
+      .Required()
+      .Secret();
+  section.Field("statement_timeout", &DatabaseSettings::statement_timeout)
+      .Help("A statement that takes longer is ended, and the job fails; 0s for no limit.")
+      .Between(milliseconds(0), hours(24 * 7));
+  return section;
+}
+
+void CheckRecipe(const ExportSettings& settings, Complaints& complaints) {
+  const bool table = !settings.table.empty();
+  const bool query = !settings.query.empty();
+  if (settings.recipe != ExportRecipe::kQueryExport) {
+    for (const auto& [field, given] : {std::pair("database", !settings.database.empty()),
+                                       std::pair("table", table), std::pair("query", query)}) {
+      if (given) complaints.About(field, "belongs to recipe query_export; set it", {"recipe"});
+    }
+    return;
+  }
+  if (settings.database.empty())
+    complaints.About("recipe", "query_export reads a database; name one of databases",
+                     {"database"});
+  if (table && query) complaints.About("query", "stands beside table; give one of them", {"table"});
+  if (!table && !query)
+    complaints.About("recipe", "query_export reads a table or a query; give one", {"table"});
+}
+
 Section<ExportSettings> DeclareExport() {
   Section<ExportColumnSettings> column;
-  column.Field("source", &ExportColumnSettings::source).Help("A column of the lake.").Required();
+  column.Field("source", &ExportColumnSettings::source)
+      .Help("A column of the lake, the table or the query.")
+      .Required();
   column.Field("name", &ExportColumnSettings::name)
       .Help("What the export calls it; the source's name unless set.")
       .Check(CheckNotEmpty);
@@ -210,7 +244,21 @@ Section<ExportSettings> DeclareExport() {
   section.Field("recipe", &ExportSettings::recipe)
       .Help("What kind of export it is.")
       .Essential()
-      .OneOf({{"message_export", ExportRecipe::kMessageExport}});
+      .OneOf({{"message_export", ExportRecipe::kMessageExport},
+              {"query_export", ExportRecipe::kQueryExport}});
+  section.Field("database", &ExportSettings::database).Help("Of query_export: one of databases.");
+  section.Field("table", &ExportSettings::table)
+      .Help("Of query_export: what to read, as schema.table; views are fine.");
+  section.Field("query", &ExportSettings::query)
+      .Help(
+          "Of query_export: one SELECT instead of a table; `:name` is a parameter, which a request "
+          "gives a value.");
+  section.Field("split_by", &ExportSettings::split_by)
+      .Help(
+          "Of query_export: how reading is shared between workers. auto: tables by where rows lie "
+          "on disk, queries not at all; none: one reader, in the query's order; or a column, best "
+          "one with an index, by whose ranges the rows are then ordered.")
+      .Check(CheckNotEmpty);
   section.Field("destination", &ExportSettings::destination)
       .Help("The directory that finished exports are published in, or s3://bucket/prefix.")
       .Essential()
@@ -224,7 +272,8 @@ Section<ExportSettings> DeclareExport() {
               {"parquet", recipe::FileFormat::kParquet}});
   section.Field("compression", &ExportSettings::compression)
       .Help(
-          "How files are compressed; zip makes one archive with a file for each day. gzip and zstd "
+          "How files are compressed; zip makes one archive with a file for each day, or each part "
+          "of a query's rows. gzip and zstd "
           "files have several members or frames, one behind the other, as their formats allow: "
           "python-zstandard reads all of them with read_across_frames=True only.")
       .Essential()
@@ -237,7 +286,7 @@ Section<ExportSettings> DeclareExport() {
       .Between(1, 19);
   section.Field("columns", &ExportSettings::columns, std::move(column))
       .Help(
-          "The columns in their order, each a name or {source: …, name: …}; all of the lake's "
+          "The columns in their order, each a name or {source: …, name: …}; all that there are "
           "where "
           "the list is empty.");
   section.Field("time_zone", &ExportSettings::time_zone)
@@ -250,6 +299,7 @@ Section<ExportSettings> DeclareExport() {
   section.Field("limits", &ExportSettings::limits, DeclareLimits())
       .Help("How large files may get.");
   section.Rule(CheckCompression);
+  section.Rule(CheckRecipe);
   return section;
 }
 
@@ -390,7 +440,8 @@ void CheckExportColumns(const Settings& settings, Complaints& complaints) {
     for (size_t i = 0; i < exported.columns.size(); ++i) {
       const ExportColumnSettings& column = exported.columns[i];
       const std::string field = fmt::format("exports.{}.columns[{}]", name, i);
-      if (std::ranges::find(known, column.source) == known.end()) {
+      if (exported.recipe == ExportRecipe::kMessageExport &&
+          std::ranges::find(known, column.source) == known.end()) {
         const auto nearest = NearestName(column.source, known);
         complaints.About(field, fmt::format("is {}, which is no column of the lake; {}",
                                             config::Quoted(column.source),
@@ -402,6 +453,21 @@ void CheckExportColumns(const Settings& settings, Complaints& complaints) {
                                             config::Quoted(column.name.value_or(column.source))));
       }
     }
+  }
+}
+
+void CheckDatabases(const Settings& settings, Complaints& complaints) {
+  std::vector<std::string> known;
+  for (const auto& [name, database] : settings.databases) known.push_back(name);
+  for (const auto& [name, exported] : settings.exports) {
+    if (exported.recipe != ExportRecipe::kQueryExport) continue;
+    if (settings.databases.contains(exported.database)) continue;
+    const auto nearest = NearestName(exported.database, known);
+    complaints.About(
+        fmt::format("exports.{}.database", name),
+        fmt::format("is {}, which is none of databases; {}", config::Quoted(exported.database),
+                    nearest ? "did you mean " + *nearest + "?" : "add it there"),
+        {"databases"});
   }
 }
 
@@ -424,6 +490,8 @@ config::Section<Settings> DeclareSettings() {
       .Help(
           "How buckets are reached. Credentials are never here: they come from where AWS's tools "
           "look for them (environment, shared files, web identity, container, instance).");
+  section.Field("databases", &Settings::databases, DeclareDatabase())
+      .Help("PostgreSQL databases that exports read, by name.");
   section.Field("exports", &Settings::exports, DeclareExport())
       .Help("What can be exported, by name.");
   section.Field("open_data", &Settings::open_data, DeclareOpenData())
@@ -432,6 +500,7 @@ config::Section<Settings> DeclareSettings() {
   section.Field("log", &Settings::log, DeclareLog()).Help("What is logged, and how.");
   section.Rule(CheckExportColumns);
   section.Rule(CheckExportNames);
+  section.Rule(CheckDatabases);
   return section;
 }
 

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/log.h"
@@ -71,11 +72,26 @@ struct LimitSettings {
   bool operator==(const LimitSettings&) const = default;
 };
 
-enum class ExportRecipe { kMessageExport };
+/// A PostgreSQL database that exports read.
+struct DatabaseSettings {
+  std::string url;
+  std::chrono::milliseconds statement_timeout{0};
+  bool operator==(const DatabaseSettings&) const = default;
+};
+
+enum class ExportRecipe { kMessageExport, kQueryExport };
+
+/// How a query export is cut: one of these, or the name of a column.
+inline constexpr std::string_view kSplitAuto = "auto";
+inline constexpr std::string_view kSplitNone = "none";
 
 struct ExportSettings {
   ExportRecipe recipe = ExportRecipe::kMessageExport;
   std::filesystem::path destination = "exports";  ///< Or s3://bucket/prefix.
+  std::string database;
+  std::string table;
+  std::string query;
+  std::string split_by{kSplitAuto};
   recipe::FileFormat format = recipe::FileFormat::kCsv;
   recipe::Compression compression = recipe::Compression::kNone;
   int compression_level = 1;
@@ -131,6 +147,7 @@ struct Settings {
   std::filesystem::path signing_key = "signing.pem";
   LakeSettings lake;
   S3Settings s3;
+  std::map<std::string, DatabaseSettings> databases;
   std::map<std::string, ExportSettings> exports = {{"messages", {}}};
   OpenDataSettings open_data;
   EngineSettings engine;

@@ -96,6 +96,26 @@ TEST(Settings, FiveMistakesAreFiveLines) {
           "spillway.yaml:10:12: engine.threads is \"many\"; use a whole number from 0 to 1024"));
 }
 
+TEST(Settings, QueryExportsNameWhatTheyRead) {
+  const std::string databases = "databases: {shop: {url: 'postgres://shop'}}\n";
+  EXPECT_THAT(
+      ProblemsOf(databases + "exports: {x: {recipe: query_export, database: shop, table: t}}"),
+      ElementsAre());
+  EXPECT_THAT(ProblemsOf(databases + "exports: {x: {recipe: query_export, database: shop, query: q,"
+                                     " columns: [any]}}"),
+              ElementsAre());
+  EXPECT_THAT(
+      ProblemsOf(databases + "exports: {x: {recipe: query_export, database: shp, table: t}}"),
+      ElementsAre(HasSubstr("is \"shp\", which is none of databases; did you mean shop?")));
+  EXPECT_THAT(ProblemsOf("exports: {x: {recipe: query_export, table: t, query: q}}"),
+              ElementsAre(HasSubstr("name one of databases"), HasSubstr("give one of them")));
+  EXPECT_THAT(ProblemsOf(databases + "exports: {x: {recipe: query_export, database: shop}}"),
+              ElementsAre(HasSubstr("reads a table or a query; give one")));
+  EXPECT_THAT(ProblemsOf("exports: {x: {table: t}}"),
+              ElementsAre(HasSubstr("exports.x.table belongs to recipe query_export")));
+  EXPECT_THAT(ProblemsOf("databases: {shop: {}}"), ElementsAre(HasSubstr("url is missing")));
+}
+
 TEST(Settings, ValuesMustFitTogether) {
   EXPECT_THAT(
       ProblemsOf("engine:\n  lease: 2s\n  heartbeat: 1s\n"),
