@@ -1,0 +1,268 @@
+#!/usr/bin/env python3
+"""Tables and queries out of PostgreSQL through the program, read back by readers that others wrote."""
+import csv
+import gzip
+import io
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+import unittest
+
+import duckdb
+import pyarrow.parquet
+
+from deployment import Deployment
+from postgres import PostgresServer, free_port
+
+ROWS = 30_000
+TABLE = f"""CREATE TABLE orders AS SELECT i AS id, i % 100 AS customer, (i * 1.37)::numeric(10,2) AS price,
+  '2025-01-01Z'::timestamptz + i * '1 min'::interval AS at, CASE WHEN i % 10 > 0 THEN 'note "' || i || '", ü' END AS note,
+  ARRAY[i, NULL] AS tags FROM generate_series(1, {ROWS}) AS i; ANALYZE orders"""
+
+
+class Relay:
+    """Hands bytes on to a server until it is told to cut every connection."""
+
+    def __init__(self, port):
+        self.to, self.pairs, self.listener = port, [], socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            server = socket.create_connection(("127.0.0.1", self.to))
+            self.pairs.append((client, server))
+            for source, sink in ((client, server), (server, client)):
+                threading.Thread(target=self.pump, args=(source, sink), daemon=True).start()
+
+    @staticmethod
+    def pump(source, sink):
+        try:
+            while data := source.recv(65536):
+                sink.sendall(data)
+        except OSError:
+            pass
+        for end in (source, sink):
+            end.close()
+
+    def cut(self, which):
+        """Ends the connections at these places in the order of their making."""
+        for client, server in self.pairs[which]:
+            for end in (client, server):
+                try:
+                    end.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+
+    def close(self):
+        self.listener.close()
+        self.cut(slice(None))
+
+
+def configuration(url, exports, timeout="0s"):
+    return json.dumps({"databases": {"shop": {"url": url, "statement_timeout": timeout}},
+                       "engine": {"lease": "2s", "attempts": 30, "backoff": {"base": "20ms", "max": "100ms"}},
+                       "exports": {name: {"recipe": "query_export", "database": "shop", **block} for name, block in exports.items()}})
+
+
+class QueryExportTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = PostgresServer("wal_level = replica", "max_wal_senders = 4")
+        cls.server.sql(TABLE)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.stop()
+        shutil.rmtree(cls.server.folder, ignore_errors=True)
+
+    def spillway(self, exports, url=None, timeout="0s"):
+        spillway = Deployment(configuration(url or self.server.url(), exports, timeout))
+        self.addCleanup(spillway.close)
+        return spillway
+
+    def run_export(self, spillway, *arguments):
+        job = spillway.json("run", *arguments)
+        self.assertEqual(job["state"], "succeeded", job)
+        counts = job["counts"]
+        self.assertEqual(counts["planned"], counts["written"] + counts["excluded"] + counts["failed"])
+        directory = spillway.path / job["directory"]
+        spillway.good("verify", directory, "--key", spillway.path / "signing.pem")
+        files = sorted(p for p in directory.iterdir() if not p.name.startswith("manifest.json"))
+        return job, files, json.loads((directory / "manifest.json").read_text())
+
+    def failure(self, spillway, *arguments):
+        answer = spillway.call("run", *arguments)
+        self.assertNotEqual(answer.code, 0, arguments)
+        self.assertEqual(answer.err.count("\n"), 1, answer.err)
+        return answer.err
+
+    def expected(self, columns="id, customer, price, note", where="true"):
+        return self.server.sql(f"COPY (SELECT {columns} FROM orders WHERE {where} ORDER BY id) TO STDOUT (FORMAT csv)")
+
+    def test_a_table_in_every_format(self):
+        spillway = self.spillway({"orders": {"table": "public.orders", "columns": ["id", "customer", "price", "note"]}})
+        expected = [line[0] for line in self.expected()]
+        read = lambda text: sorted((",".join("" if v is None else v for v in row) for row in csv.reader(io.StringIO(text, newline=""))))
+        wanted = read("\n".join(expected))
+        _, [plain], manifest = self.run_export(spillway, "orders")
+        self.assertEqual(plain.name, "orders.csv")
+        self.assertEqual(read(plain.read_bytes().decode().split("\r\n", 1)[1]), wanted)
+        source = manifest["source"]
+        self.assertEqual((source["database"], source["rows"], source["split_by"]), ("shop", ROWS, ""))
+        self.assertIn(f":{self.server.port}/postgres", source["server"])
+        _, [packed], _ = self.run_export(spillway, "orders", "--compression", "gzip")
+        self.assertEqual(gzip.decompress(packed.read_bytes()), plain.read_bytes())
+        _, [lines], _ = self.run_export(spillway, "orders", "--format", "ndjson")
+        found = duckdb.sql(f"SELECT count(*), sum(id), sum(price::decimal(18,2)), count(note) FROM read_json('{lines}')").fetchall()[0]
+        theirs = self.server.sql("SELECT count(*), sum(id), sum(price), count(note) FROM orders")[0]
+        self.assertEqual([str(value) for value in found], theirs)
+        _, [parquet], _ = self.run_export(spillway, "orders", "--format", "parquet")
+        rows = pyarrow.parquet.read_table(parquet)
+        self.assertEqual(str(rows.schema.field("price").type), "decimal128(10, 2)")
+        self.assertEqual([str(v) for v in duckdb.sql("SELECT count(*), sum(id), sum(price), count(note) FROM rows").fetchall()[0]], theirs)
+
+    def test_rows_per_file_is_exact(self):
+        spillway = self.spillway({"orders": {"table": "orders", "limits": {"rows_per_file": 7000}, "csv": {"header": False}}})
+        _, files, _ = self.run_export(spillway, "orders")
+        self.assertEqual([p.read_bytes().count(b"\r\n") for p in files], [7000] * 4 + [2000])
+        job, [file], _ = self.run_export(spillway, "orders", "--on-limit", "truncate")
+        self.assertEqual((job["counts"]["written"], job["counts"]["excluded"]), (7000, ROWS - 7000))
+        self.assertIn("rows_per_file 7000", self.failure(spillway, "orders", "--on-limit", "fail"))
+        _, [archive], _ = self.run_export(spillway, "orders", "--compression", "zip")
+        subprocess.run(["unzip", "-tq", archive], check=True, stdout=subprocess.DEVNULL)
+
+    def test_parameters_stay_values(self):
+        self.server.sql("CREATE TABLE names (name text); CREATE TABLE untouched AS SELECT 1 AS a")
+        spillway = self.spillway({"one": {"query": "SELECT :name::text AS name, :n + 1 AS n -- :comment\n;", "csv": {"header": False}}})
+        for value in ["plain", "it's", "'; DROP TABLE untouched; --", "') TO PROGRAM 'true' --", "\\", "\\'", "$1", ":n", "a\nb", "ü🙂", "="]:
+            _, [file], _ = self.run_export(spillway, "one", "-p", f"name={value}", "--param", "n=41")
+            self.assertEqual(next(csv.reader(io.StringIO(file.read_bytes().decode(), newline=""))), [value, "42"])
+        self.assertEqual(self.server.sql("SELECT a FROM untouched"), [["1"]])
+        self.assertIn(":n has no value; give --param n=", self.failure(spillway, "one", "-p", "name=a"))
+        self.assertIn('did you mean "name"', self.failure(spillway, "one", "-p", "nmae=a", "-p", "n=1"))
+        self.assertIn("invalid input syntax for type integer", self.failure(spillway, "one", "-p", "name=a", "-p", "n=1 OR true"))
+        self.assertIn("is not name=value", self.failure(spillway, "one", "-p", "name"))
+
+    def test_one_snapshot_while_others_write(self):
+        self.server.sql("CREATE TABLE account AS SELECT i AS id, 100 AS balance, repeat('x', 800) AS pad FROM generate_series(1, 60000) AS i")
+        spillway = self.spillway({"account": {"table": "account", "columns": ["id", "balance"], "csv": {"header": False}}})
+        self.assertGreater(spillway.json("plan", "account")["splits"], 2)
+        done = threading.Event()
+
+        def write():
+            while not done.is_set():  # What one has less, another has more.
+                self.server.sql("UPDATE account SET balance = balance + CASE WHEN id % 2 = 0 THEN 1 ELSE -1 END WHERE id % 50 < 2")
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        try:
+            for _ in range(3):
+                _, [file], _ = self.run_export(spillway, "account", "--fresh")
+                rows = list(csv.reader(io.StringIO(file.read_bytes().decode(), newline="")))
+                self.assertEqual(len({row[0] for row in rows}), 60000)
+                self.assertEqual(len(rows), 60000)
+                self.assertEqual(len({row[1] for row in rows if int(row[0]) % 50 == 0}), 1, "rows of two instants")
+                self.assertEqual(sum(int(row[1]) for row in rows), 6_000_000)
+        finally:
+            done.set()
+            writer.join()
+
+    def test_errors_are_one_clear_line(self):
+        self.server.sql("CREATE ROLE reader LOGIN; CREATE TABLE closed (a int); CREATE SEQUENCE numbers;"
+                        "CREATE TABLE odd AS SELECT 1 AS id, 'NaN'::numeric(5,2) AS n, 'infinity'::timestamptz AS t")
+        exports = {"closed": {"table": "closed"}, "missing": {"table": "nowhere"}, "slow": {"query": "SELECT pg_sleep(60)::text"},
+                   "nan": {"query": "SELECT id, n FROM odd"}, "infinite": {"query": "SELECT t FROM odd"},
+                   "writes": {"query": "SELECT nextval('numbers')"}, "broken": {"query": "SELEC 1"},
+                   "text": {"query": "SELECT id, n::text, t::text FROM odd"}, "twice": {"query": "SELECT 1 AS a, 2 AS a", "format": "json"}}
+        spillway = self.spillway(exports, self.server.url(user="reader"), "300ms")
+        self.server.sql("GRANT SELECT ON odd TO reader; GRANT ALL ON SEQUENCE numbers TO reader")
+        for name, words in {"closed": "GRANT SELECT ON TABLE closed TO reader", "missing": 'there is no table "nowhere"',
+                            "slow": "statement_timeout", "nan": 'column "n", row 1: NaN', "infinite": 'column "t", row 1: infinity',
+                            "writes": "the query writes", "broken": "syntax error", "twice": '"a"'}.items():
+            self.assertIn(words, self.failure(spillway, name), name)
+        self.run_export(spillway, "text")
+        self.assertEqual(spillway.files("exports", "slow"), [])
+
+    def test_a_secret_stays_one(self):
+        url = f"postgres://postgres:open-sesame@127.0.0.1:{self.server.port}/postgres"
+        spillway = self.spillway({"orders": {"table": "orders"}, "missing": {"table": "nowhere"}}, url)
+        _, files, manifest = self.run_export(spillway, "orders")
+        said = [json.dumps(manifest), self.failure(spillway, "missing"), spillway.good("config", "show").out,
+                spillway.good("jobs", "list", "--json").out, (spillway.path / "state.db").read_bytes().decode("latin-1")]
+        self.assertFalse([text for text in said if "open-sesame" in text])
+
+    def test_a_replica_serves_as_well(self):
+        copy = self.server.folder / "replica"
+        subprocess.run([self.server.programs / "pg_basebackup", "-h", self.server.folder, "-p", str(self.server.port), "-U", "postgres",
+                        "-D", copy, "-R", "-X", "stream", "-c", "fast"], check=True, cwd="/", **self.server.user)
+        replica = PostgresServer.__new__(PostgresServer)
+        replica.__dict__.update(self.server.__dict__, data=copy, port=free_port(), child=None)
+        with open(copy / "postgresql.conf", "a") as file:
+            file.write(f"port = {replica.port}\n")
+        replica.start()
+        self.addCleanup(replica.stop)
+        spillway = self.spillway({"orders": {"table": "orders", "format": "parquet"}}, replica.url())
+        job, _, _ = self.run_export(spillway, "orders")
+        self.assertEqual(job["counts"]["written"], ROWS)
+
+    def await_reading(self, process):
+        reading = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'COPY (%pg_sleep%' AND state = 'active'"
+        while self.server.sql(reading) == [["0"]]:
+            self.assertIsNone(process.poll())
+            time.sleep(0.02)
+
+    def slow(self, relay=None):
+        """An export whose reading, though not its counting, takes ten seconds."""
+        self.server.sql("DROP TABLE IF EXISTS slow; CREATE TABLE slow AS SELECT i AS id, repeat('x', 1000) AS pad"
+                        " FROM generate_series(1, 40000) AS i; ANALYZE slow")
+        url = f"postgres://postgres@127.0.0.1:{relay.port}/postgres" if relay else None
+        return self.spillway({"slow": {"query": "SELECT id, CASE WHEN id % 400 = 0 THEN pg_sleep(0.1)::text ELSE pad END AS pad FROM slow"}}, url)
+
+    def test_a_lost_reader_is_tried_again_in_the_same_snapshot(self):
+        relay = Relay(self.server.port)
+        self.addCleanup(relay.close)
+        spillway = self.slow(relay)
+        process = spillway.start("run", "slow", "--json")
+        self.await_reading(process)
+        self.server.sql("UPDATE slow SET pad = 'another instant'")
+        relay.cut(slice(1, None))  # All but the first, which holds the snapshot.
+        out, err = process.communicate(timeout=120)
+        self.assertEqual(process.returncode, 0, err)
+        job = json.loads(out)
+        text = next((spillway.path / job["directory"]).glob("*.csv")).read_text()
+        self.assertNotIn("another instant", text)
+        self.assertEqual(text.count("\n"), 40001)
+
+    def test_a_lost_snapshot_fails_for_good(self):
+        spillway = self.slow()
+        process = spillway.start("run", "slow")
+        self.await_reading(process)
+        self.server.restart()
+        _, err = process.communicate(timeout=120)
+        self.assertEqual(process.returncode, 4, err)
+        self.assertIn(b"run the export anew", err)
+        self.assertEqual([f for f in spillway.files("exports") if "manifest" in f], [])
+        self.server.sql("SELECT 1")
+
+    def test_interrupt_ends_the_servers_work(self):
+        spillway = self.slow()
+        process = spillway.start("run", "slow")
+        self.await_reading(process)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 130, err)
+        while self.server.sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'spillway'") != [["0"]]:
+            time.sleep(0.02)
+
+
+if __name__ == "__main__":
+    unittest.main()
