@@ -3,8 +3,10 @@
 error, tables to bench/RESULTS.md.
 
   ONLY=lake,start    some paths: lake (all of lake-csv, lake-csv-disk, lake-csvgz, lake-zip, lake-parquet), ingest,
-                     engine, s3 (s3-upload, s3-lake), memory, cancel, start, open-data
+                     engine, s3 (s3-upload, s3-lake), postgres (postgres-csv, postgres-parquet), memory, cancel,
+                     start, open-data
   ROUNDS=3           rounds of each comparison
+  POSTGRES_ROWS=…    rows of the table that postgres is measured on; default 10 M
   S3_REPEATS=10      how often s3-upload repeats the messages' texts; 10 makes 4 GB
   FULL=1             ingest of all 12 M messages in place of 3 M
   BENCH_DIR=…        where inputs are kept and outputs go (6 GB); default ~/.cache/spillway-bench
@@ -15,10 +17,10 @@ import sys
 
 import results
 from measure import Failed, say
-from paths import cancel, engine, ingest, lake, memory, open_data, s3, start
+from paths import cancel, engine, ingest, lake, memory, open_data, postgres, s3, start
 
 PATHS = {**dict.fromkeys(lake.PATHS, lake.measure), "ingest": ingest.measure, "engine": engine.measure,
-         **dict.fromkeys(s3.PATHS, s3.measure),
+         **dict.fromkeys(s3.PATHS, s3.measure), **dict.fromkeys(postgres.PATHS, postgres.measure),
          "memory": memory.measure, "cancel": cancel.measure, "start": start.measure,
          "open-data": open_data.measure}
 CORES = 2
