@@ -10,6 +10,7 @@
 #include "base/nearest_name.h"
 #include "base/time_zone.h"
 #include "batch/column_type.h"
+#include "cli/query_settings.h"
 #include "storage/s3_url.h"
 
 namespace spillway::cli {
@@ -196,38 +197,6 @@ void CheckCompression(const ExportSettings& settings, Complaints& complaints) {
         fmt::format("is {}, which only zstd has; use 1 to 9", settings.compression_level),
         {"compression"});
   }
-}
-
-Section<DatabaseSettings> DeclareDatabase() {
-  Section<DatabaseSettings> section;
-  section.Field("url", &DatabaseSettings::url)
-      .Help(
-          "Where it is: postgres://user@host:5432/database?sslmode=verify-full, as libpq takes it. "
-          "The password may stand in it as ${VARIABLE}, or in the file of PGPASSFILE.")
-      .Required()
-      .Secret();
-  section.Field("statement_timeout", &DatabaseSettings::statement_timeout)
-      .Help("A statement that takes longer is ended, and the job fails; 0s for no limit.")
-      .Between(milliseconds(0), hours(24 * 7));
-  return section;
-}
-
-void CheckRecipe(const ExportSettings& settings, Complaints& complaints) {
-  const bool table = !settings.table.empty();
-  const bool query = !settings.query.empty();
-  if (settings.recipe != ExportRecipe::kQueryExport) {
-    for (const auto& [field, given] : {std::pair("database", !settings.database.empty()),
-                                       std::pair("table", table), std::pair("query", query)}) {
-      if (given) complaints.About(field, "belongs to recipe query_export; set it", {"recipe"});
-    }
-    return;
-  }
-  if (settings.database.empty())
-    complaints.About("recipe", "query_export reads a database; name one of databases",
-                     {"database"});
-  if (table && query) complaints.About("query", "stands beside table; give one of them", {"table"});
-  if (!table && !query)
-    complaints.About("recipe", "query_export reads a table or a query; give one", {"table"});
 }
 
 Section<ExportSettings> DeclareExport() {
@@ -453,21 +422,6 @@ void CheckExportColumns(const Settings& settings, Complaints& complaints) {
                                             config::Quoted(column.name.value_or(column.source))));
       }
     }
-  }
-}
-
-void CheckDatabases(const Settings& settings, Complaints& complaints) {
-  std::vector<std::string> known;
-  for (const auto& [name, database] : settings.databases) known.push_back(name);
-  for (const auto& [name, exported] : settings.exports) {
-    if (exported.recipe != ExportRecipe::kQueryExport) continue;
-    if (settings.databases.contains(exported.database)) continue;
-    const auto nearest = NearestName(exported.database, known);
-    complaints.About(
-        fmt::format("exports.{}.database", name),
-        fmt::format("is {}, which is none of databases; {}", config::Quoted(exported.database),
-                    nearest ? "did you mean " + *nearest + "?" : "add it there"),
-        {"databases"});
   }
 }
 

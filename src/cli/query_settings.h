@@ -1,0 +1,16 @@
+#pragma once
+
+#include "cli/settings.h"
+#include "config/section.h"
+
+namespace spillway::cli {
+
+config::Section<DatabaseSettings> DeclareDatabase();
+
+/// Whether an export has what its recipe reads, and nothing of another's.
+void CheckRecipe(const ExportSettings& settings, config::Complaints& complaints);
+
+/// Whether the databases of query exports are there.
+void CheckDatabases(const Settings& settings, config::Complaints& complaints);
+
+}  // namespace spillway::cli
