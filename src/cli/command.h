@@ -50,6 +50,8 @@ void AddPlan(CLI::App& program, const Invocation& invocation, Action& action);
 void AddRun(CLI::App& program, const Invocation& invocation, Action& action);
 void AddWorker(CLI::App& program, const Invocation& invocation, Action& action);
 void AddStorage(CLI::App& program, const Invocation& invocation, Action& action);
+void AddServe(CLI::App& program, const Invocation& invocation, Action& action);
+void AddSchedules(CLI::App& program, const Invocation& invocation, Action& action);
 void AddJobs(CLI::App& program, const Invocation& invocation, Action& action);
 void AddOpenData(CLI::App& program, const Invocation& invocation, Action& action);
 void AddLink(CLI::App& program, const Invocation& invocation, Action& action);

@@ -38,6 +38,10 @@ engine::Options OptionsOf(const Settings& settings) {
   options.parallel_max_of_group[std::string(kOpenData)] = 1;
   for (const auto& [name, settings_of_export] : settings.exports) {
     options.parallel_max_of_group[name] = settings_of_export.parallel;
+    engine::Retention& retention = options.retention_of_export[name];
+    retention.published = settings_of_export.retention.limit;
+    retention.redrivable =
+        std::min(settings_of_export.retention, settings_of_export.redrive_within).limit;
   }
   return options;
 }

@@ -82,6 +82,9 @@ class Deployment {
   /// `failure`.
   Result<engine::Job> AwaitCancelled(std::string_view job_id);
 
+  /// What acts of this process work with.
+  engine::Context ContextForWorkers();
+
   /// Works on whatever is to be done, with the configured number of threads, until it is dropped.
   class Workers {
    public:
@@ -103,7 +106,6 @@ class Deployment {
   Result<> OpenLake();
   Result<> OpenSigningKey();
   Result<> AssembleEngine();
-  engine::Context ContextForWorkers();
   bool IsOver(std::string_view job_id);
 
   const Settings settings_;

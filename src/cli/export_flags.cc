@@ -83,7 +83,8 @@ void ExportFlags::AddTo(CLI::App& command) {
   command.add_option("export", export_name, "the configured export to run")->capture_default_str();
   command.add_option("-o,--organisation", organisation, "whose messages");
   command.add_option("--from", from,
-                     "first day (2025-01-31), local time (2025-01-31T06:00) or instant (…Z)");
+                     "first day (2025-01-31, yesterday, last-month), local time "
+                     "(2025-01-31T06:00) or instant (…Z)");
   auto* to_option = command.add_option("--to", to, "end of the range, not included");
   command.add_option("--through", through, "last day, included")->excludes(to_option);
   command.add_option("-z,--time-zone", time_zone,
@@ -207,8 +208,11 @@ Result<recipe::Request> ExportFlags::ToRequest(const Settings& settings,
   const auto given = [](const std::string& text) {
     return text.empty() ? std::nullopt : std::optional(text);
   };
-  const lake::TimeRange range = TRY(ParseTimeRange(
-      {.from = from, .to = given(to), .through = given(through), .time_zone = zone}));
+  const lake::TimeRange range = TRY(ParseTimeRange({.from = from,
+                                                    .to = given(to),
+                                                    .through = given(through),
+                                                    .time_zone = zone,
+                                                    .now = SystemClock().Now()}));
   Json json = {{"organisation", organisation},
                {"from", FormatTimestamp(range.begin)},
                {"to", FormatTimestamp(range.end)},

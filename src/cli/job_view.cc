@@ -70,6 +70,12 @@ Json JobToJson(const engine::Job& job) {
                  {"bytes", job.counts.bytes}}},
                {"outcome", Embedded(job.outcome)}};
   json["directory"] = job.state == engine::JobState::kSucceeded ? Json(Directory(job)) : Json();
+  if (job.expiry.has_value()) {
+    json["expired"] = {{"at", time(job.expiry->ended_at)},
+                       {"begun_at", FormatTimestamp(job.expiry->begun_at)},
+                       {"files", job.expiry->objects},
+                       {"bytes", job.expiry->bytes}};
+  }
   if (job.failure.has_value()) {
     json["failure"] = {{"code", Name(job.failure->code)}, {"message", job.failure->message}};
   }
@@ -101,6 +107,15 @@ std::string ProgressLine(const engine::Progress& progress) {
   }
   if (progress.remaining) line += fmt::format(", {} left", ShortDuration(*progress.remaining));
   return line;
+}
+
+std::string ExpiryLine(const engine::Expiry& expiry) {
+  const std::string removed =
+      fmt::format("{} file{}, {}", Grouped(expiry.objects), expiry.objects == 1 ? "" : "s",
+                  ShortBytes(static_cast<uint64_t>(expiry.bytes)));
+  if (!expiry.ended_at.has_value()) return "is expiring; removing " + removed;
+  return fmt::format("expired {}; removed {}", FormatTimestamp(*expiry.ended_at).substr(0, 19),
+                     removed);
 }
 
 std::string Summary(const engine::Job& job) {

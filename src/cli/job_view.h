@@ -21,6 +21,9 @@ nlohmann::ordered_json ProgressToJson(const engine::Progress& progress);
 /// E7 in a line: the place in the queue, or chunks, bytes, rate and time left.
 std::string ProgressLine(const engine::Progress& progress);
 
+/// E11 in a line: when, and what was removed.
+std::string ExpiryLine(const engine::Expiry& expiry);
+
 /// A job in a few lines: how far it is; once it has succeeded, how it adds up, and where it is.
 std::string Summary(const engine::Job& job);
 

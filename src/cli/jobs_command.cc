@@ -9,6 +9,8 @@
 #include "cli/export_flags.h"
 #include "cli/job_view.h"
 #include "cli/messages.h"
+#include "cli/progress_bar.h"
+#include "engine/expirer.h"
 
 namespace spillway::cli {
 namespace {
@@ -123,6 +125,7 @@ Outcome Show(const Invocation& invocation, const std::string& id) {
   PrintLine(fmt::format("state {}, phase {}, {} dead chunks", Name(job.state), Name(job.phase),
                         job.chunks_dead));
   PrintLine(ProgressLine(progress));
+  if (job.expiry.has_value()) PrintLine(ExpiryLine(*job.expiry));
   if (job.failure.has_value()) PrintLine(fmt::format("failure: {}", job.failure->message));
   for (const engine::Transition& step : history) {
     PrintLine(fmt::format("{}  {:<10}  {}  {}", FormatTimestamp(step.at), Name(step.to), step.actor,
@@ -168,6 +171,34 @@ Outcome Redrive(const Invocation& invocation, const std::string& id) {
           job.id));
 }
 
+Outcome ExpireJobs(const Invocation& invocation, bool dry_run) {
+  constexpr size_t kPage = 1000;
+  Log log = ErrorLog();
+  const auto deployment = TRY(OpenState(invocation, log));
+  engine::Context context = deployment->ContextForWorkers();
+  Json listed = Json::array();
+  int64_t objects = 0;
+  int64_t bytes = 0;
+  for (const engine::Expirable& due : TRY(engine::FindExpirable(context, kPage))) {
+    if (!dry_run && !TRY(engine::Expire(context, due))) continue;
+    objects += due.objects;
+    bytes += due.bytes;
+    listed.push_back({{"id", due.job.id}, {"files", due.objects}, {"bytes", due.bytes}});
+    if (invocation.json) continue;
+    PrintLine(fmt::format(
+        "{}  {:<10}  {:<12}  {:<20}  ended {}, {} file{}, {}", due.job.id, Name(due.job.state),
+        due.job.export_name, due.job.tenant, FormatTimestamp(*due.job.finished_at).substr(0, 19),
+        due.objects, due.objects == 1 ? "" : "s", ShortBytes(static_cast<uint64_t>(due.bytes))));
+  }
+  if (invocation.json) {
+    PrintJson({{"dry_run", dry_run}, {"jobs", std::move(listed)}});
+    return ExitCode::kSuccess;
+  }
+  PrintLine(fmt::format("{}: jobs {}, files {}, {}", dry_run ? "would expire" : "expired",
+                        listed.size(), objects, ShortBytes(static_cast<uint64_t>(bytes))));
+  return ExitCode::kSuccess;
+}
+
 void AddOne(CLI::App& jobs, const Invocation& invocation, Action& action, const std::string& name,
             const std::string& help, Outcome (*act)(const Invocation&, const std::string&)) {
   auto id = std::make_shared<std::string>();
@@ -181,7 +212,7 @@ void AddOne(CLI::App& jobs, const Invocation& invocation, Action& action, const 
 }  // namespace
 
 void AddJobs(CLI::App& program, const Invocation& invocation, Action& action) {
-  CLI::App* jobs = program.add_subcommand("jobs", "list, show, cancel and redrive jobs");
+  CLI::App* jobs = program.add_subcommand("jobs", "list, show, cancel, redrive and expire jobs");
   jobs->require_subcommand(1);
   auto flags = std::make_shared<ListFlags>();
   CLI::App* list = jobs->add_subcommand("list", "jobs, newest first");
@@ -197,6 +228,14 @@ void AddJobs(CLI::App& program, const Invocation& invocation, Action& action) {
   });
   AddOne(*jobs, invocation, action, "show", "a job, its history and what failed", Show);
   AddOne(*jobs, invocation, action, "cancel", "stop a job and remove what it staged", Cancel);
+  auto dry_run = std::make_shared<bool>(false);
+  CLI::App* expire =
+      jobs->add_subcommand("expire", "remove the files of jobs whose retention is over");
+  expire->add_flag("--dry-run", *dry_run, "only say which, and what they would lose");
+  expire->footer("Workers do the same by themselves, every few minutes. The jobs' records stay.");
+  expire->callback([dry_run, &invocation, &action] {
+    action = [dry_run, &invocation] { return ExpireJobs(invocation, *dry_run); };
+  });
   AddOne(*jobs, invocation, action, "redrive", "rerun what failed of a job, and only that",
          Redrive);
 }

@@ -32,6 +32,8 @@ void AddCommands(CLI::App& program, const Invocation& invocation, Action& action
   AddPlan(program, invocation, action);
   AddRun(program, invocation, action);
   AddWorker(program, invocation, action);
+  AddServe(program, invocation, action);
+  AddSchedules(program, invocation, action);
   AddJobs(program, invocation, action);
   AddOpenData(program, invocation, action);
   AddLink(program, invocation, action);

@@ -267,6 +267,12 @@ Section<ExportSettings> DeclareExport() {
   section.Field("csv", &ExportSettings::csv, DeclareCsv()).Help("How CSV is written.");
   section.Field("limits", &ExportSettings::limits, DeclareLimits())
       .Help("How large files may get.");
+  section.Field("retention", &ExportSettings::retention)
+      .Help(
+          "How long a finished job keeps its files, from its end on. Then they are removed; its "
+          "record stays.");
+  section.Field("redrive_within", &ExportSettings::redrive_within)
+      .Help("How long a failed job keeps what it has staged, for redrive; at most the retention.");
   section.Rule(CheckCompression);
   section.Rule(CheckRecipe);
   return section;
@@ -391,6 +397,63 @@ Section<LogSettings> DeclareLog() {
   return section;
 }
 
+std::vector<std::string> ExportNames(const Settings& settings) {
+  std::vector<std::string> names;
+  for (const auto& [name, ignored] : settings.exports) names.push_back(name);
+  if (settings.open_data.configured()) names.emplace_back(kOpenData);
+  return names;
+}
+
+/// A schedule's range, tried at a tick: which it is changes nothing.
+void CheckRange(const std::string& path, const ScheduleSettings& schedule, const std::string& zone,
+                Complaints& complaints) {
+  const Timestamp tick = std::chrono::sys_days(std::chrono::year(2026) / 3 / 3) + hours(12);
+  const auto range = RangeAt(schedule, zone, tick);
+  if (range.has_value()) return;
+  std::string message = range.error().message;
+  for (size_t at = 0; (at = message.find("--", at)) != std::string::npos;) message.erase(at, 2);
+  for (const std::string field : {"from", "to", "through"}) {
+    if (!message.starts_with(field + " ")) continue;
+    return complaints.About(path + "." + field, message.substr(field.size() + 1), {path});
+  }
+  complaints.About(path, "has no usable range: " + message);
+}
+
+void CheckSchedules(const Settings& settings, Complaints& complaints) {
+  const std::vector<std::string> names = ExportNames(settings);
+  for (const auto& [name, schedule] : settings.schedules) {
+    const std::string path = "schedules." + name;
+    if (std::ranges::find(names, schedule.export_name) == names.end()) {
+      const auto nearest = NearestName(schedule.export_name, names);
+      complaints.About(
+          path + ".export",
+          fmt::format(
+              "is {}, which is no export; {}", config::Quoted(schedule.export_name),
+              nearest ? "did you mean " + *nearest + "?" : "use " + config::Alternatives(names)));
+      continue;
+    }
+    const auto exported = settings.exports.find(schedule.export_name);
+    if (exported == settings.exports.end() ||
+        exported->second.recipe != ExportRecipe::kMessageExport) {
+      if (schedule.organisation.empty() && schedule.from.empty() && !schedule.to &&
+          !schedule.through) {
+        continue;
+      }
+      complaints.About(path,
+                       "has an organisation or a range, which only exports of messages take; "
+                       "remove organisation, from, to and through");
+    } else if (schedule.organisation.empty()) {
+      complaints.About(path, "has no organisation; say whose messages are exported");
+    } else if (schedule.from.empty()) {
+      complaints.About(path,
+                       "has no range; give it one, such as from: yesterday and through: "
+                       "yesterday");
+    } else {
+      CheckRange(path, schedule, ZoneOf(settings, schedule), complaints);
+    }
+  }
+}
+
 void CheckExportNames(const Settings& settings, Complaints& complaints) {
   if (settings.open_data.configured() && settings.exports.contains(std::string(kOpenData))) {
     complaints.About("exports",
@@ -450,12 +513,21 @@ config::Section<Settings> DeclareSettings() {
       .Help("What can be exported, by name.");
   section.Field("open_data", &Settings::open_data, DeclareOpenData())
       .Help("Daily files of readings, by location: docs/open-data.md.");
+  section.Field("schedules", &Settings::schedules, DeclareSchedule())
+      .Help("Which exports run by the clock, by name of the schedule: docs/schedules.md.");
   section.Field("engine", &Settings::engine, DeclareEngine()).Help("How jobs are run.");
   section.Field("log", &Settings::log, DeclareLog()).Help("What is logged, and how.");
   section.Rule(CheckExportColumns);
   section.Rule(CheckExportNames);
   section.Rule(CheckDatabases);
+  section.Rule(CheckSchedules);
   return section;
+}
+
+std::string ZoneOf(const Settings& settings, const ScheduleSettings& schedule) {
+  if (schedule.time_zone) return *schedule.time_zone;
+  const auto found = settings.exports.find(schedule.export_name);
+  return found == settings.exports.end() ? "UTC" : found->second.time_zone;
 }
 
 recipe::OutputOptions OutputOptionsOf(const ExportSettings& settings) {

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "cli/open_data_settings.h"
+#include "cli/schedule_settings.h"
 #include "config/scalar.h"
 #include "config/section.h"
 #include "format/format.h"
@@ -100,6 +101,8 @@ struct ExportSettings {
   int64_t parallel = 3;
   CsvSettings csv;
   LimitSettings limits;
+  config::Lifetime retention;
+  config::Lifetime redrive_within{std::chrono::hours(7 * 24)};
   bool operator==(const ExportSettings&) const = default;
 };
 
@@ -150,6 +153,7 @@ struct Settings {
   std::map<std::string, DatabaseSettings> databases;
   std::map<std::string, ExportSettings> exports = {{"messages", {}}};
   OpenDataSettings open_data;
+  SchedulesByName schedules;
   EngineSettings engine;
   LogSettings log;
   bool operator==(const Settings&) const = default;
@@ -157,6 +161,9 @@ struct Settings {
 
 /// The declaration of every setting: name, help, bounds and how they must fit together.
 config::Section<Settings> DeclareSettings();
+
+/// The time zone of a schedule.
+std::string ZoneOf(const Settings& settings, const ScheduleSettings& schedule);
 
 /// The defaults of an export's requests.
 recipe::OutputOptions OutputOptionsOf(const ExportSettings& settings);

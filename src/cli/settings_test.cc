@@ -166,6 +166,58 @@ TEST(Settings, WhatEveryRunWouldRefuseIsRefused) {
   EXPECT_THAT(ProblemsOf("lake: {line_bytes_max: 512 MiB}"), ElementsAre(HasSubstr("256 MiB")));
 }
 
+TEST(Settings, SchedulesMustFitTheirExports) {
+  EXPECT_THAT(
+      ProblemsOf("schedules:\n"
+                 "  typo: {export: mesages, cron: '@daily'}\n"
+                 "  late: {export: messages, cron: '0 25 * * *'}\n"
+                 "  whose: {export: messages, cron: '@daily', from: yesterday, to: today}\n"
+                 "  when: {export: messages, cron: '@daily', organisation: a}\n"
+                 "  open: {export: messages, cron: '@daily', organisation: a, from: yesterday}\n"
+                 "  odd:\n"
+                 "    export: messages\n"
+                 "    cron: '@daily'\n"
+                 "    organisation: a\n"
+                 "    from: yesterdy\n"
+                 "    to: today\n"
+                 "    catch_up: some\n"),
+      ElementsAre(HasSubstr("spillway.yaml:3:34: schedules.late.cron does not read, at column 3: "
+                            "\"25\" is no hour; use 0 to 23"),
+                  HasSubstr("spillway.yaml:13:15: schedules.odd.catch_up")));
+  EXPECT_THAT(
+      ProblemsOf("schedules:\n"
+                 "  typo: {export: mesages, cron: '@daily'}\n"
+                 "  whose: {export: messages, cron: '@daily', from: yesterday, to: today}\n"
+                 "  when: {export: messages, cron: '@daily', organisation: a}\n"
+                 "  open: {export: messages, cron: '@daily', organisation: a, from: yesterday}\n"
+                 "  odd:\n"
+                 "    export: messages\n"
+                 "    cron: '@daily'\n"
+                 "    organisation: a\n"
+                 "    from: yesterdy\n"
+                 "    to: today\n"),
+      testing::UnorderedElementsAre(
+          HasSubstr("spillway.yaml:2:18: schedules.typo.export is \"mesages\", which is no export; "
+                    "did you mean messages?"),
+          HasSubstr("schedules.whose has no organisation; say whose messages are exported"),
+          HasSubstr("schedules.when has no range; give it one"),
+          HasSubstr("schedules.open has no usable range: the range has no end; give to"),
+          HasSubstr("spillway.yaml:10:11: schedules.odd.from \"yesterdy\" is no time; use a day")));
+}
+
+TEST(Settings, ALifetimeIsADurationOrForever) {
+  const Settings settings =
+      Loaded("exports: {a: {retention: 30d, redrive_within: forever}, b: {}}\n");
+  EXPECT_EQ(settings.exports.at("a").retention.limit, std::chrono::hours(30 * 24));
+  EXPECT_EQ(settings.exports.at("a").redrive_within.limit, std::nullopt);
+  EXPECT_EQ(settings.exports.at("b").retention.limit, std::nullopt);
+  EXPECT_EQ(settings.exports.at("b").redrive_within.limit, std::chrono::hours(7 * 24));
+  EXPECT_EQ(Loaded(EffectiveSettings(settings)), settings);
+  EXPECT_THAT(ProblemsOf("exports: {a: {retention: 30 days}}\n"),
+              ElementsAre(HasSubstr("use forever, or a duration of at least 1s")));
+  EXPECT_THAT(ProblemsOf("exports: {a: {retention: 5ms}}\n"), testing::SizeIs(1));
+}
+
 TEST(Settings, PathsAreRelativeToTheFile) {
   const auto settings = ParseSettings(
       "state: data/state.db\nlake: {directory: /lake}\nexports: {x: {destination: ../out}}",

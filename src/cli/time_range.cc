@@ -1,5 +1,6 @@
 #include "cli/time_range.h"
 
+#include <charconv>
 #include <chrono>
 #include <string_view>
 
@@ -14,7 +15,8 @@ namespace {
 using std::chrono::microseconds;
 
 constexpr std::string_view kForms =
-    "use a day (2025-01-31), a time (2025-01-31T13:05) or an instant (2025-01-31T13:05:00+01:00)";
+    "use a day (2025-01-31), a time (2025-01-31T13:05), an instant (2025-01-31T13:05:00+01:00) or "
+    "a word such as yesterday or last-month";
 
 /// What was read, before a zone is applied.
 struct Moment {
@@ -23,6 +25,41 @@ struct Moment {
   bool has_time = false;
   std::optional<std::chrono::minutes> offset;  ///< From UTC; absent for wall clock times.
 };
+
+/// Days that a word stands for.
+struct Period {
+  date::local_days begin, end;
+};
+
+std::optional<Period> PeriodOf(std::string_view word, date::local_days today) {
+  const date::year_month_day ymd(today);
+  const date::local_days monday = today - (date::weekday(today) - date::Monday);
+  const auto month = [&](int offset) {
+    return date::local_days((date::year_month(ymd.year(), ymd.month()) + date::months(offset)) / 1);
+  };
+  const auto year = [&](int offset) {
+    return date::local_days((ymd.year() + date::years(offset)) / 1 / 1);
+  };
+  const date::days day(1);
+  const date::weeks week(1);
+  if (word == "today") return Period{today, today + day};
+  if (word == "yesterday") return Period{today - day, today};
+  if (word == "this-week") return Period{monday, monday + week};
+  if (word == "last-week") return Period{monday - week, monday};
+  if (word == "this-month") return Period{month(0), month(1)};
+  if (word == "last-month") return Period{month(-1), month(0)};
+  if (word == "this-year") return Period{year(0), year(1)};
+  if (word == "last-year") return Period{year(-1), year(0)};
+  constexpr std::string_view kDaysAgo = "today-";
+  if (!word.starts_with(kDaysAgo) || !word.ends_with('d')) return std::nullopt;
+  word = word.substr(kDaysAgo.size(), word.size() - kDaysAgo.size() - 1);
+  int days = 0;
+  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), days);
+  if (error != std::errc() || end != word.data() + word.size() || days < 0 || days > 36'525) {
+    return std::nullopt;
+  }
+  return Period{today - date::days(days), today - date::days(days - 1)};
+}
 
 /// Takes text apart from the front; every step fails once one has failed.
 class Scanner {
@@ -154,20 +191,42 @@ Result<Timestamp> InstantOf(const Moment& moment, const date::time_zone& zone) {
   }
 }
 
+Result<Timestamp> BeginningOf(date::local_days day, const date::time_zone& zone) {
+  return InstantOf({.day = date::year_month_day(day), .offset = std::nullopt}, zone);
+}
+
+/// The clock that times are relative to.
+struct LocalClock {
+  const date::time_zone& zone;
+  Timestamp now;
+
+  date::local_days today() const {
+    const Timestamp local = now + zone.get_info(date::floor<std::chrono::seconds>(now)).offset;
+    return date::local_days(date::floor<date::days>(local).time_since_epoch());
+  }
+};
+
 Result<Timestamp> ParseInstant(std::string_view flag, std::string_view text,
-                               const date::time_zone& zone) {
-  return InstantOf(TRY(ParseMoment(flag, text)), zone);
+                               const LocalClock& clock) {
+  if (text == "now") return clock.now;
+  if (const auto period = PeriodOf(text, clock.today())) {
+    return BeginningOf(period->begin, clock.zone);
+  }
+  return InstantOf(TRY(ParseMoment(flag, text)), clock.zone);
 }
 
 /// The beginning of the day behind the last one.
-Result<Timestamp> EndOfDay(std::string_view text, const date::time_zone& zone) {
+Result<Timestamp> EndOfDay(std::string_view text, const LocalClock& clock) {
+  if (const auto period = PeriodOf(text, clock.today())) {
+    return BeginningOf(period->end, clock.zone);
+  }
   Moment moment = TRY(ParseMoment("--through", text));
   if (moment.has_time) {
     return Fail(ErrorCode::kInvalidArgument, "--through \"" + std::string(text.substr(0, 60)) +
                                                  "\" has a time; use a day, or --to for a time");
   }
   moment.day = date::year_month_day(date::sys_days(moment.day) + date::days(1));
-  return InstantOf(moment, zone);
+  return InstantOf(moment, clock.zone);
 }
 
 }  // namespace
@@ -183,9 +242,10 @@ Result<lake::TimeRange> ParseTimeRange(const TimeRangeText& text) {
                     : "the range has no end; give --to (exclusive) or --through (a last day)");
   }
   lake::TimeRange range;
-  range.begin = TRY(ParseInstant("--from", text.from, **zone));
+  const LocalClock clock{.zone = **zone, .now = text.now};
+  range.begin = TRY(ParseInstant("--from", text.from, clock));
   range.end =
-      text.to ? TRY(ParseInstant("--to", *text.to, **zone)) : TRY(EndOfDay(*text.through, **zone));
+      text.to ? TRY(ParseInstant("--to", *text.to, clock)) : TRY(EndOfDay(*text.through, clock));
   if (range.end > range.begin) return range;
   const std::string end = text.to ? "--to " + *text.to : "--through " + *text.through;
   if (range.end < range.begin) {

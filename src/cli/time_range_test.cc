@@ -98,7 +98,7 @@ TEST(TimeRange, WhatIsNoTimeIsSaidSo) {
   EXPECT_THAT(Range({.from = "2025-02-01T10:00+25:00", .to = "2025-03-01"}),
               HasSubstr("is no time of the day"));
   for (const char* text :
-       {"", "yesterday", "2025-1-1", "20250101", "2025-01-01T", "2025-01-01T1:00", "-025-01-01",
+       {"", "tomorrow", "2025-1-1", "20250101", "2025-01-01T", "2025-01-01T1:00", "-025-01-01",
         "2025-01-01Z", "2025-01-01T10:00:00.Z", "2025-01-01T10:00:00 Europe/Vienna",
         "2025-01-01T10:00+1:00", "2025-01-01T-1:00", "01/02/2025", "2025-01-01 "}) {
     EXPECT_THAT(Range({.from = text, .to = "2025-03-01"}), HasSubstr("is no time; use a day"))
@@ -125,6 +125,35 @@ TEST(TimeRange, EndsMustFollow) {
 TEST(TimeRange, UnknownZonesNameTheNearest) {
   EXPECT_EQ(Range({.from = "2025-03-01", .to = "2025-03-02", .time_zone = "Europe/Viena"}),
             "--time-zone: unknown time zone \"Europe/Viena\"; did you mean Europe/Vienna?");
+}
+
+TEST(TimeRange, WordsAreRelativeToNow) {
+  // A Wednesday, 00:30 in Berlin; still Tuesday in UTC.
+  const Timestamp now = std::chrono::sys_days(std::chrono::year(2026) / 4 / 14) +
+                        std::chrono::hours(22) + std::chrono::minutes(30);
+  const auto range = [&](const std::string& from, const std::string& through,
+                         const std::string& zone = "Europe/Berlin") {
+    return Range({.from = from, .through = through, .time_zone = zone, .now = now});
+  };
+  EXPECT_EQ(range("yesterday", "yesterday"), "2026-04-13T22:00:00Z 2026-04-14T22:00:00Z");
+  EXPECT_EQ(range("yesterday", "yesterday", "UTC"), "2026-04-13T00:00:00Z 2026-04-14T00:00:00Z");
+  EXPECT_EQ(range("today", "today", "UTC"), "2026-04-14T00:00:00Z 2026-04-15T00:00:00Z");
+  EXPECT_EQ(range("today-7d", "yesterday", "UTC"), "2026-04-07T00:00:00Z 2026-04-14T00:00:00Z");
+  EXPECT_EQ(range("this-week", "this-week", "UTC"), "2026-04-13T00:00:00Z 2026-04-20T00:00:00Z");
+  EXPECT_EQ(range("last-week", "last-week", "UTC"), "2026-04-06T00:00:00Z 2026-04-13T00:00:00Z");
+  EXPECT_EQ(range("this-month", "this-month", "UTC"), "2026-04-01T00:00:00Z 2026-05-01T00:00:00Z");
+  // The clock changed in March.
+  EXPECT_EQ(range("last-month", "last-month"), "2026-02-28T23:00:00Z 2026-03-31T22:00:00Z");
+  EXPECT_EQ(range("last-year", "last-year", "UTC"), "2025-01-01T00:00:00Z 2026-01-01T00:00:00Z");
+  EXPECT_EQ(range("this-year", "this-year", "UTC"), "2026-01-01T00:00:00Z 2027-01-01T00:00:00Z");
+  EXPECT_EQ(Range({.from = "last-month", .to = "this-month", .now = now}),
+            "2026-03-01T00:00:00Z 2026-04-01T00:00:00Z");
+  EXPECT_EQ(Range({.from = "today", .to = "now", .now = now}),
+            "2026-04-14T00:00:00Z 2026-04-14T22:30:00Z");
+  EXPECT_THAT(Range({.from = "tomorrow", .to = "now", .now = now}), HasSubstr("is no time"));
+  EXPECT_THAT(Range({.from = "today-d", .to = "now", .now = now}), HasSubstr("is no time"));
+  EXPECT_THAT(Range({.from = "today-99999d", .to = "now", .now = now}), HasSubstr("is no time"));
+  EXPECT_THAT(range("yesterday", "now"), HasSubstr("--through \"now\" is no time"));
 }
 
 }  // namespace

@@ -1,11 +1,13 @@
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <thread>
 
 #include <CLI/CLI.hpp>
 
 #include "cli/command.h"
 #include "cli/deployment.h"
+#include "cli/schedules.h"
 
 namespace spillway::cli {
 namespace {
@@ -19,7 +21,12 @@ Result<bool> Idle(store::JobStore& store) {
   return true;
 }
 
-Outcome Work(const Invocation& invocation, bool until_idle) {
+struct WorkFlags {
+  bool until_idle = false;
+  bool schedules = false;
+};
+
+Outcome Work(const Invocation& invocation, const WorkFlags& flags) {
   constexpr std::chrono::milliseconds kLook{50};
   const Settings settings = TRY(invocation.Load());
   Log log(invocation.quiet ? LogLevel::kError : settings.log.level, settings.log.format,
@@ -27,11 +34,18 @@ Outcome Work(const Invocation& invocation, bool until_idle) {
   const auto deployment = TRY(Deployment::Open(settings, log, Sharing::kShared));
   std::stop_source stop;
   const auto listening = invocation.interrupt.Listen([&stop] { stop.request_stop(); });
-  log.Info("worker started", {{"state", settings.state.string()}});
+  engine::Timetable timetable(deployment->engine(), deployment->store(), deployment->clock(), log,
+                              TRY(SchedulesOf(settings)));
+  log.Info("worker started", {{"state", settings.state.string()},
+                              {"schedules", flags.schedules ? settings.schedules.size() : 0}});
   {
     const Deployment::Workers workers(*deployment);
+    std::jthread firing;
+    if (flags.schedules) {
+      firing = std::jthread([&timetable](std::stop_token token) { timetable.Run(token); });
+    }
     while (!stop.stop_requested()) {
-      if (until_idle && TRY(Idle(deployment->store()))) break;
+      if (flags.until_idle && TRY(Idle(deployment->store()))) break;
       deployment->clock().SleepFor(kLook, stop.get_token());
     }
   }
@@ -42,14 +56,32 @@ Outcome Work(const Invocation& invocation, bool until_idle) {
 }  // namespace
 
 void AddWorker(CLI::App& program, const Invocation& invocation, Action& action) {
-  auto until_idle = std::make_shared<bool>(false);
+  auto flags = std::make_shared<WorkFlags>();
   CLI::App* command = program.add_subcommand(
       "worker", "work on submitted jobs until stopped; run as many as you like");
-  command->add_flag("--until-idle", *until_idle, "stop when nothing is left to do");
+  CLI::Option* schedules =
+      command->add_flag("--schedules", flags->schedules, "fire the configured schedules, too");
+  command->add_flag("--until-idle", flags->until_idle, "stop when nothing is left to do")
+      ->excludes(schedules);
   command->footer(
-      "Ctrl-C or SIGTERM stops it; work under way is given back and taken up by other workers.");
-  command->callback([until_idle, &invocation, &action] {
-    action = [until_idle, &invocation] { return Work(invocation, *until_idle); };
+      "Ctrl-C or SIGTERM stops it; work under way is given back and taken up by other workers.\n"
+      "However many fire schedules on one state, each tick is fired once.");
+  command->callback([flags, &invocation, &action] {
+    action = [flags, &invocation] { return Work(invocation, *flags); };
+  });
+}
+
+void AddServe(CLI::App& program, const Invocation& invocation, Action& action) {
+  auto no_http = std::make_shared<bool>(false);
+  CLI::App* command =
+      program.add_subcommand("serve", "everything in one process: workers and schedules");
+  command->add_flag("--no-http", *no_http, "without an HTTP interface");
+  command->callback([no_http, &invocation, &action] {
+    action = [no_http, &invocation]() -> Outcome {
+      if (*no_http) return Work(invocation, {.schedules = true});
+      return Fail(ErrorCode::kUnsupported,
+                  "serve has no HTTP interface yet; use serve --no-http for workers and schedules");
+    };
   });
 }
 

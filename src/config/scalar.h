@@ -28,6 +28,15 @@ std::string FormatDuration(std::chrono::milliseconds duration);
 std::optional<ByteSize> ParseByteSize(std::string_view text);
 std::string FormatByteSize(ByteSize size);
 
+/// How long something is kept: "30d", or "forever".
+struct Lifetime {
+  std::optional<std::chrono::milliseconds> limit;  ///< None: for ever.
+  bool operator==(const Lifetime&) const = default;
+  bool operator<(const Lifetime& other) const {
+    return limit && (!other.limit || *limit < *other.limit);
+  }
+};
+
 /// How the text of a scalar becomes a value and back, for the C++ types that a field may have.
 template <class V>
 struct Scalar;
@@ -97,6 +106,22 @@ struct Scalar<std::chrono::milliseconds> {
     return ParseDuration(text);
   }
   static std::string Format(std::chrono::milliseconds value) { return FormatDuration(value); }
+};
+
+template <>
+struct Scalar<Lifetime> {
+  static constexpr Outline::Kind kKind = Outline::Kind::kText;
+  static constexpr std::string_view kExpectation = "forever, or a duration of at least 1s";
+  static constexpr std::string_view kExamples = "30d";
+  static std::optional<Lifetime> Parse(std::string_view text) {
+    if (text == "forever") return Lifetime{};
+    const auto limit = ParseDuration(text);
+    if (!limit || *limit < std::chrono::seconds(1)) return std::nullopt;
+    return Lifetime{limit};
+  }
+  static std::string Format(Lifetime value) {
+    return value.limit ? FormatDuration(*value.limit) : "forever";
+  }
 };
 
 template <>

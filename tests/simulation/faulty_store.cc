@@ -177,7 +177,11 @@ Result<std::vector<std::string>> FaultyStore::WaitingGroups(Timestamp before) {
 }
 
 Result<store::Fired> FaultyStore::Fire(const store::Firing& firing) {
-  return process_.Call("fire", firing.schedule, [&] { return store_.Fire(firing); });
+  return process_.Call("fire", firing.schedule, [&] {
+    auto fired = store_.Fire(firing);
+    if (fired.has_value()) invariants_.Fired(firing, *fired);
+    return fired;
+  });
 }
 
 Result<std::vector<store::ScheduleRecord>> FaultyStore::Schedules() {

@@ -58,6 +58,20 @@ void Invariants::Created(const store::Created& created, bool fresh) {
   CheckHistory(job);
 }
 
+void Invariants::Fired(const store::Firing& firing, const store::Fired& fired) {
+  if (!fired.applied) return;
+  if (!firing.after) {
+    if (schedule_begun_) Violate("E10: the schedule was begun twice");
+    schedule_begun_ = firing.until;
+    return;
+  }
+  const Timestamp settled = ticks_.empty() ? *schedule_begun_ : ticks_.back();
+  if (*firing.after != settled) Violate("E10: a tick was fired by somebody who missed another");
+  if (!fired.job) return Violate("E10: a tick was passed over");
+  ticks_.push_back(firing.until);
+  Created({.job = *fired.job, .created = true}, true);
+}
+
 void Invariants::Admitted(const Job& job) {
   for (const auto& [id, book] : books_) {
     if (book.job.group == job.group && book.job.state == JobState::kPending && id != job.id &&
@@ -136,6 +150,7 @@ void Invariants::JobChanged(std::string_view job_id) {
   }
   JobBook& book = BookOf(job_id);
   CheckStep(book, *job);
+  CheckExpiry(book.job, *job);
   const bool moved = book.job.state != job->state;
   book.job = *job;
   if (!moved) return;
@@ -163,6 +178,20 @@ void Invariants::CheckStep(JobBook& book, const Job& job) {
       Violate("E9: the outcome of " + job.id + " changed");
     }
   }
+}
+
+void Invariants::CheckExpiry(const Job& before, const Job& job) {
+  if (!job.expiry) {
+    if (before.expiry) Violate("E11: the expiry of " + job.id + " was forgotten");
+    return;
+  }
+  if (!engine::IsFinal(job.state)) Violate("E11: " + job.id + " expires, but is not over");
+  if (before.expiry && (before.expiry->objects != job.expiry->objects ||
+                        before.expiry->bytes != job.expiry->bytes)) {
+    Violate("E11: the figures of the expiry of " + job.id + " changed");
+  }
+  const bool ends = job.expiry->ended_at && !(before.expiry && before.expiry->ended_at);
+  if (ends) CheckNothingPublished(job);
 }
 
 void Invariants::CheckHistory(const Job& job) {
@@ -263,7 +292,9 @@ void Invariants::ObjectChanged(const std::string& key) {
   const std::string_view below = std::string_view(key).substr(kPublished.size());
   const std::string_view job_id = below.substr(0, below.find('/'));
   const Result<Job> job = store_.Get(job_id);
-  if (!job.has_value() || job->phase != JobPhase::kCompleted) {
+  const bool decided = job.has_value() && job->phase == JobPhase::kCompleted;
+  if (!decided && !disk_.Head(key)->has_value()) return;
+  if (!decided) {
     Violate("E4: " + key + " was published before the commit point");
     return;
   }
@@ -274,10 +305,13 @@ void Invariants::CheckPublished(JobBook& book, const Job& job) {
   const std::string directory = RowsRecipe::DirectoryOf(job.id) + "/";
   const std::string key = directory + std::string(engine::Manifest::kName);
   if (!disk_.Head(key)->has_value()) {
+    if (job.expiry) return;
     if (!book.manifest.empty()) Violate("E9: the manifest of " + job.id + " went away");
     if (job.state == JobState::kSucceeded) Violate("E9: " + job.id + " succeeded unpublished");
     return;
   }
+  // A finisher that slept through all of it publishes once more, and takes it back.
+  if (job.expiry && job.expiry->ended_at) return;
   const std::string text = disk_.Read(key);
   if (book.manifest.empty()) book.manifest = text;
   if (book.manifest != text) Violate("E9: " + job.id + " has a second manifest");
@@ -338,7 +372,8 @@ void Invariants::AtRest(int64_t queue_depth) {
               std::string(Name(job.phase)));
     }
     const auto staged = disk_.List(engine::Staging::PrefixOf(id), "", kAll);
-    if (job.state != JobState::kFailed && !staged->empty()) {
+    if (job.expiry && job.expiry->ended_at) CheckNothingPublished(job);
+    if ((job.state != JobState::kFailed || job.expiry) && !staged->empty()) {
       Violate("E6: " + staged->front().key + " was left behind");
     }
     if (engine::IsFinal(job.state)) CheckFinal(BookOf(id), job);

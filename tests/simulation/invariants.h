@@ -35,6 +35,7 @@ class Invariants {
   void Settled(const store::Settlement& settlement, const store::Settled& settled);
   void Renewed(const engine::Lease& lease, const store::Renewed& renewed);
   void JobChanged(std::string_view job_id);
+  void Fired(const store::Firing& firing, const store::Fired& fired);
 
   /// What the disk did.
   void ObjectChanged(const std::string& key);
@@ -47,6 +48,10 @@ class Invariants {
 
   void Violate(std::string what);
   const std::optional<std::string>& violation() const { return violation_; }
+
+  /// When the schedule was begun, and the ticks that were fired, in order.
+  std::optional<Timestamp> schedule_begun() const { return schedule_begun_; }
+  const std::vector<Timestamp>& ticks() const { return ticks_; }
 
   /// Every job that was created, in that order.
   const std::vector<std::string>& jobs() const { return jobs_; }
@@ -78,6 +83,7 @@ class Invariants {
   void CheckStagedIsGone(const JobBook& book, const engine::Job& job);
   void CheckPublished(JobBook& book, const engine::Job& job);
   void CheckManifest(const engine::Job& job, const std::string& text);
+  void CheckExpiry(const engine::Job& before, const engine::Job& job);
   void CheckGroup(const std::string& group);
   void CheckToken(LeaseBook& lease, std::string_view owner, int64_t token, Timestamp expires_at,
                   const std::string& what);
@@ -91,6 +97,8 @@ class Invariants {
   size_t succeeded_ = 0;
   std::vector<std::string> jobs_;
   std::map<std::string, JobBook, std::less<>> books_;
+  std::optional<Timestamp> schedule_begun_;
+  std::vector<Timestamp> ticks_;
   std::map<std::string, Timestamp> staged_;  ///< When each staged object was last written.
   std::optional<std::string> violation_;
 };

@@ -49,6 +49,26 @@ BUGS = [
     Bug("staged bytes are not secured",
         [("engine/finisher.cc", "TRY(Secure(*destination.store, assembly.files, held.stop()));",
           "static_cast<void>(&Secure);")]),
+    Bug("a schedule moves without looking where it stands",
+        [("store/memory/memory_store_schedules.cc",
+          "if (!is_new && found->second.settled_until != *firing.after) return Fired{};",
+          "if (!is_new && found->second.settled_until > firing.until) return Fired{};")]),
+    Bug("a tick is settled before its job is put",
+        [("engine/engine.cc", "store::Fired fired = TRY(store_.Fire(firing));",
+          """std::optional<Job> job = std::exchange(firing.job, std::nullopt);
+          store::Fired fired = TRY(store_.Fire(firing));
+          if (fired.applied) fired.job = TRY(store_.Create(*job, true)).job;""")]),
+    Bug("the manifest expires last",
+        [("engine/expirer.cc", "for (const std::string_view first : {Manifest::kName, Manifest::kSignatureName}) {",
+          """for (const auto& object : TRY(store.List(destination.directory + "/", "", kPage))) {
+            if (!object.key.ends_with(Manifest::kName)) TRY(store.Remove(object.key));
+          }
+          for (const std::string_view first : {Manifest::kName, Manifest::kSignatureName}) {""")]),
+    Bug("what has begun to expire is redriven",
+        [("store/memory/memory_store_jobs.cc", "TRY(Require(!job.expiry, job, kExpired));",
+          "static_cast<void>(kExpired);")]),
+    Bug("an expiry that was cut short is not taken over",
+        [("engine/expirer.cc", ".begun_before = now - context.options.lease", ".begun_before = Timestamp()")]),
     Bug("staged files stay",
         [("engine/finisher.cc", "return RemoveStaged(store, job.id, removed);", "return {};")]),
     Bug("discarding is tried for ever",

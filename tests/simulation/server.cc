@@ -45,7 +45,12 @@ Server::Server(std::string name, Surroundings& surroundings, const Faults& fault
                               .signing_key = surroundings.signing_key,
                               .owner = name,
                               .heartbeat = heartbeat_,
-                              .stagings = stagings_}) {}
+                              .stagings = stagings_}),
+      engine_(outlook_.store(), outlook_.queue(), outlook_.recipes(), surroundings.clock,
+              surroundings.options),
+      timetable_(engine_, outlook_.store(), surroundings.schedule_clock, surroundings.log,
+                 surroundings.schedules),
+      has_schedules_(!surroundings.schedules.empty()) {}
 
 void Server::Start() {
   const Scheduler::Process process = outlook_.process().id();
@@ -53,6 +58,7 @@ void Server::Start() {
   outlook_.process().Tell("start", "", "");
   scheduler_.Spawn(process, [this] { heartbeat_.Run(stop_.get_token()); });
   scheduler_.Spawn(process, [this, seed] { worker_.Run(stop_.get_token(), seed); });
+  if (has_schedules_) scheduler_.Spawn(process, [this] { timetable_.Run(stop_.get_token()); });
 }
 
 }  // namespace spillway::simulation

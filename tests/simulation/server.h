@@ -3,9 +3,12 @@
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "base/log.h"
 #include "engine/act.h"
+#include "engine/engine.h"
+#include "engine/timetable.h"
 #include "engine/worker.h"
 #include "simulation/faulty_queue.h"
 #include "simulation/faulty_storage.h"
@@ -30,6 +33,8 @@ struct Surroundings {
   const Trace& trace;
   const SigningKey* signing_key;
   const Doubles& doubles;
+  Clock& schedule_clock;
+  const std::vector<engine::Schedule>& schedules;
 };
 
 /// What one process sees of its surroundings: all of it through faults.
@@ -52,8 +57,8 @@ class Outlook {
   recipe::Recipes recipes_;
 };
 
-/// The product's worker and heartbeat as one process. One thread works: what threads of one process
-/// do to each other is the unit tests' part.
+/// The product's worker, heartbeat and timetable as one process. One thread works: what threads of
+/// one process do to each other is the unit tests' part.
 class Server {
  public:
   Server(std::string name, Surroundings& surroundings, const Faults& faults);
@@ -71,6 +76,9 @@ class Server {
   engine::Heartbeat heartbeat_;
   engine::Stagings stagings_;
   engine::Worker worker_;
+  engine::Engine engine_;
+  engine::Timetable timetable_;
+  const bool has_schedules_;
 };
 
 }  // namespace spillway::simulation

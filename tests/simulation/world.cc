@@ -1,8 +1,10 @@
 #include "simulation/world.h"
 
+#include <algorithm>
 #include <chrono>
 #include <vector>
 
+#include "base/time_zone.h"
 #include "engine/engine.h"
 #include "simulation/server.h"
 #include "store/memory/memory_queue.h"
@@ -21,6 +23,7 @@ using std::chrono::seconds;
 constexpr seconds kTrouble{20};   ///< How long requests come and faults strike.
 constexpr seconds kRestMax{300};  ///< How long everything may take to come to rest then.
 constexpr milliseconds kWatch{200};
+constexpr const char* kScheduled = "1000";
 
 /// Jobs and messages, in one of the product's stores.
 struct State {
@@ -41,6 +44,26 @@ struct State {
   std::unique_ptr<store::Queue> queue;
 };
 
+/// The wall clock of schedules: its minutes pass in three seconds. Midnight comes when the ticks
+/// are over.
+class WallClock final : public Clock {
+ public:
+  explicit WallClock(SimulatedClock& clock) : clock_(clock), begin_(clock.Now()) {}
+
+  Timestamp Now() override { return kBegin + (clock_.Now() - begin_) * 20; }
+  void SleepFor(std::chrono::microseconds duration, std::stop_token stop) override {
+    clock_.SleepFor(duration, std::move(stop));
+  }
+
+  static constexpr Timestamp kBegin = std::chrono::sys_days(std::chrono::year(2026) / 3 / 3) +
+                                      std::chrono::hours(23) + std::chrono::minutes(49);
+  static constexpr Timestamp kMidnight = kBegin + std::chrono::minutes(11);
+
+ private:
+  SimulatedClock& clock_;
+  const Timestamp begin_;
+};
+
 engine::Options DrawOptions(Random& random) {
   engine::Options options;
   options.lease = milliseconds(2'000);
@@ -50,6 +73,11 @@ engine::Options DrawOptions(Random& random) {
   options.idle_max = milliseconds(400);
   options.parallel_max = static_cast<int64_t>(1 + random.Below(3));
   options.pending_bytes_max = size_t{1} << random.Below(9);
+  if (random.Below(3) == 0) {
+    options.retention_of_export["rows"] = {
+        .published = milliseconds(1'000 + random.Below(10'000)),
+        .redrivable = milliseconds(1'000 + random.Below(10'000))};
+  }
   return options;
 }
 
@@ -82,13 +110,15 @@ class World {
 
   Outcome Run() {
     const Timestamp begin = scheduler_.now();
+    if (random_.Below(4) == 0) MakeSchedule();
     for (size_t slot = 0; slot < servers_.size(); ++slot) StartServer(slot);
     scheduler_.Spawn(keeper_, [this] { Watch(); });
     MakeRequests();
     Advance(kTrouble, [] { return false; });
     faults_ = client_faults_ = {};
     Tell("the faults end");
-    Advance(kRestMax, [this] { return AllFinal(); });
+    Advance(kRestMax, [this] { return AllFinal() && ScheduleIsOver(); });
+    if (!invariants_.violation()) CheckTicks();
     if (!AllFinal()) invariants_.Violate("liveness: not everything ended, one way or another");
     if (!invariants_.violation()) Redrive();
     Rest();
@@ -187,6 +217,44 @@ class World {
     }
   }
 
+  /// Ten ticks of a task, all of which have to be fired, whatever happens.
+  void MakeSchedule() {
+    SourceTask& task = source_.Add(random_, kScheduled, "a", true);
+    task.chunks.resize(std::min<size_t>(task.chunks.size(), 2));
+    for (SourceChunk& chunk : task.chunks) chunk.pause_ms = 0;
+    schedules_.push_back({.name = "nightly",
+                          .recipe = std::string(RowsRecipe::kName),
+                          .cron = *schedule::Cron::Parse("50-59 23 * * *"),
+                          .zone = *FindTimeZone("UTC"),
+                          .catch_up = engine::CatchUp::kAll,
+                          .request = [](Timestamp) -> Result<recipe::Request> {
+                            return recipe::Request{.export_name = "rows",
+                                                   .tenant = "tenant",
+                                                   .parameters = kScheduled,
+                                                   .requested_by = "schedule nightly"};
+                          }});
+  }
+
+  bool ScheduleIsOver() {
+    return schedules_.empty() ||
+           (wall_clock_.Now() >= WallClock::kMidnight && invariants_.schedule_begun().has_value() &&
+            Expected() == invariants_.ticks());
+  }
+
+  std::vector<Timestamp> Expected() {
+    std::vector<Timestamp> ticks;
+    const engine::Schedule& schedule = schedules_.front();
+    for (auto tick = schedule.cron.Next(*invariants_.schedule_begun(), *schedule.zone);
+         tick && *tick < WallClock::kMidnight; tick = schedule.cron.Next(*tick, *schedule.zone)) {
+      ticks.push_back(*tick);
+    }
+    return ticks;
+  }
+
+  void CheckTicks() {
+    if (!ScheduleIsOver()) invariants_.Violate("E10: not every tick was fired, once and in order");
+  }
+
   /// People press the button again until there is an answer.
   void Submit(engine::Engine& engine, const std::string& name, bool fresh) {
     const recipe::Request request{
@@ -215,10 +283,11 @@ class World {
 
   // --- the end ---
 
-  /// Whether a job that failed could not do otherwise: the machine lost what was staged for it.
+  /// Whether a job that failed could not do otherwise: the machine lost what was staged for it, or
+  /// it expired.
   bool MayStayFailed(const Job& job) {
-    return disk_.was_rebooted() && job.failure.has_value() &&
-           job.failure->code == ErrorCode::kCorrupt;
+    return job.expiry.has_value() || (disk_.was_rebooted() && job.failure.has_value() &&
+                                      job.failure->code == ErrorCode::kCorrupt);
   }
 
   /// What failed succeeds, once nothing is in its way.
@@ -243,7 +312,7 @@ class World {
 
   /// Without faults, a task without defects has no excuse.
   void CheckCalm(const Job& job) {
-    const bool benign = benign_[std::stoul(job.parameters)];
+    const bool benign = job.parameters == kScheduled || benign_[std::stoul(job.parameters)];
     if (calm_ && !sealed_ && benign && job.state == JobState::kFailed && !disk_.was_rebooted()) {
       invariants_.Violate(job.id + " failed for nothing: " + job.failure->message);
     }
@@ -254,9 +323,24 @@ class World {
   void Rest() {
     Ask([this](engine::Engine& engine) { Submit(engine, "0", true); });
     Advance(kRestMax, [this] { return AllFinal(); });
-    Advance(options_.lease * 8, [] { return false; });
+    const bool expires = !options_.retention_of_export.empty();
+    Advance(options_.lease * (expires ? 16 : 8), [] { return false; });
+    CheckExpired();
     Advance(kRestMax, [this] { return *state_.queue->Depth() == 0; });
     if (!invariants_.violation()) invariants_.AtRest(*state_.queue->Depth());
+  }
+
+  /// What is due by far has gone.
+  void CheckExpired() {
+    if (options_.retention_of_export.empty()) return;
+    for (const std::string& id : invariants_.jobs()) {
+      const Job job = *state_.store->Get(id);
+      const bool due = engine::IsFinal(job.state) && job.state != JobState::kCancelled &&
+                       clock_.Now() - *job.finished_at > options_.lease * 12;
+      if (due && !(job.expiry && job.expiry->ended_at)) {
+        invariants_.Violate("E11: " + id + " has not expired");
+      }
+    }
   }
 
   const Setup& setup_;
@@ -272,6 +356,8 @@ class World {
   Source source_;
   Invariants invariants_;
   Log log_{LogLevel::kError, LogFormat::kText, -1};
+  WallClock wall_clock_{clock_};
+  std::vector<engine::Schedule> schedules_;
   const SigningKey signing_key_{std::array<uint8_t, 32>{7}};
   Surroundings surroundings_{.scheduler = scheduler_,
                              .clock = clock_,
@@ -284,7 +370,9 @@ class World {
                              .log = log_,
                              .trace = setup_.trace,
                              .signing_key = setup_.seed % 4 == 0 ? &signing_key_ : nullptr,
-                             .doubles = setup_.doubles};
+                             .doubles = setup_.doubles,
+                             .schedule_clock = wall_clock_,
+                             .schedules = schedules_};
   Faults client_faults_;
   std::unique_ptr<Outlook> client_;
   const Scheduler::Process keeper_;

@@ -1,0 +1,72 @@
+#include "cli/schedule_settings.h"
+
+#include "base/time_zone.h"
+#include "cli/time_range.h"
+#include "schedule/cron.h"
+
+namespace spillway::cli {
+namespace {
+
+using config::Complaint;
+using std::chrono::hours;
+using std::chrono::minutes;
+
+Complaint CheckCron(const std::string& text) {
+  const auto cron = schedule::Cron::Parse(text);
+  if (cron.has_value()) return std::nullopt;
+  return "does not read, at " + cron.error().message;
+}
+
+Complaint CheckZone(const std::string& name) {
+  const auto zone = FindTimeZone(name);
+  if (zone.has_value()) return std::nullopt;
+  return "names an " + zone.error().message;
+}
+
+}  // namespace
+
+config::Section<ScheduleSettings> DeclareSchedule() {
+  config::Section<ScheduleSettings> section;
+  section.Field("export", &ScheduleSettings::export_name)
+      .Help("What is run: the name of an export, or open-data.")
+      .Required();
+  section.Field("cron", &ScheduleSettings::cron)
+      .Help(
+          "When: minute, hour, day of the month, month, day of the week, as in crontab(5), or "
+          "@hourly, @daily, @weekly, @monthly, @yearly. docs/schedules.md.")
+      .Required()
+      .Check(CheckCron);
+  section.Field("time_zone", &ScheduleSettings::time_zone)
+      .Help("The IANA time zone of the cron expression and of days; the export's unless set.")
+      .Check(CheckZone);
+  section.Field("catch_up", &ScheduleSettings::catch_up)
+      .Help("Which ticks are made up for that came while nothing ran.")
+      .OneOf({{"none", CatchUpPolicy::kNone},
+              {"last", CatchUpPolicy::kLast},
+              {"all", CatchUpPolicy::kAll}});
+  section.Field("catch_up_within", &ScheduleSettings::catch_up_within)
+      .Help("Older ticks are passed over.")
+      .Between(minutes(1), hours(366 * 24));
+  section.Field("organisation", &ScheduleSettings::organisation)
+      .Help("Whose messages are exported.");
+  section.Field("from", &ScheduleSettings::from)
+      .Help(
+          "Where the range begins: today, yesterday, today-7d, this-week, last-week, this-month, "
+          "last-month, this-year, last-year, as of the tick; a day or an instant.");
+  section.Field("to", &ScheduleSettings::to)
+      .Help("Where the range ends, not included: the same, or now.");
+  section.Field("through", &ScheduleSettings::through)
+      .Help("In place of to: the day, week, month or year that is the last to be included.");
+  return section;
+}
+
+Result<lake::TimeRange> RangeAt(const ScheduleSettings& schedule, std::string_view zone,
+                                Timestamp tick) {
+  return ParseTimeRange({.from = schedule.from,
+                         .to = schedule.to,
+                         .through = schedule.through,
+                         .time_zone = std::string(zone),
+                         .now = tick});
+}
+
+}  // namespace spillway::cli

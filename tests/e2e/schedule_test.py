@@ -1,0 +1,114 @@
+#!/usr/bin/env python3
+"""Schedules and retention through the program. Three processes on one state fire each tick once."""
+import datetime
+import os
+import signal
+import time
+import unittest
+
+from deployment import Deployment, make_messages
+
+CONFIG = """
+engine: {threads: 1}
+exports:
+  messages: {time_zone: Europe/Berlin, retention: %s}
+schedules:
+  minutely: {export: messages, cron: "* * * * *", organisation: acme, from: "2025-01-01", to: today}
+  nightly:
+    export: messages
+    cron: "30 2 * * *"
+    organisation: acme
+    from: yesterday
+    through: yesterday
+"""
+
+
+def files_of(spillway):
+    return sorted(str(path.relative_to(spillway.path)) for path in (spillway.path / "exports").rglob("*")
+                  if path.is_file() and ".spillway" not in path.parts)
+
+
+class ScheduleTest(unittest.TestCase):
+    def test_three_processes_fire_each_tick_once(self):
+        spillway = Deployment(CONFIG % "forever")
+        self.addCleanup(spillway.close)
+        spillway.ingest(make_messages(1, 100))
+        servers = [spillway.start("worker", "--schedules"), spillway.start("serve", "--no-http"),
+                   spillway.start("worker", "--schedules")]
+        try:
+            deadline = time.monotonic() + 120
+            while time.monotonic() < deadline:
+                jobs = spillway.json("jobs", "list")["jobs"]
+                if jobs and all(job["state"] == "succeeded" for job in jobs):
+                    break
+                time.sleep(0.5)
+            time.sleep(2)  # For whoever would come second.
+        finally:
+            for server in servers:
+                server.send_signal(signal.SIGTERM)
+            outputs = [server.communicate(timeout=60)[1].decode() for server in servers]
+        self.assertEqual([server.returncode for server in servers], [0, 0, 0], outputs)
+        jobs = spillway.json("jobs", "list")["jobs"]
+        ticks = [job["requested_by"] for job in jobs]
+        self.assertTrue(1 <= len(ticks) <= 4, ticks)
+        self.assertEqual(len(set(ticks)), len(ticks), ticks)
+        for job in jobs:
+            self.assertRegex(job["requested_by"], r"^schedule minutely, \d{4}-\d\d-\d\dT\d\d:\d\d:00\.000000Z$")
+            self.assertEqual(job["state"], "succeeded", job)
+            self.assertEqual(job["parameters"]["from"], "2024-12-31T23:00:00.000000Z")
+
+        listed = {one["name"]: one for one in spillway.json("schedules")["schedules"]}
+        self.assertEqual(listed["minutely"]["last_job"], jobs[0]["id"])
+        self.assertIn(listed["minutely"]["last"], ticks[0])
+        self.assertEqual(listed["nightly"]["in_words"], "at 02:30")
+        self.assertEqual(listed["nightly"]["time_zone"], "Europe/Berlin")
+        self.assertIsNone(listed["nightly"]["last"])
+        next_tick = datetime.datetime.fromisoformat(listed["nightly"]["next"])
+        self.assertGreater(next_tick, datetime.datetime.now(datetime.timezone.utc))
+        text = spillway.good("schedules").out
+        self.assertIn("nightly: messages at 02:30, Europe/Berlin\n  last never, next ", text)
+
+
+class RetentionTest(unittest.TestCase):
+    def test_files_go_and_the_record_stays(self):
+        spillway = Deployment(CONFIG % "1s")
+        self.addCleanup(spillway.close)
+        spillway.ingest(make_messages(1, 100))
+        job, _ = spillway.export("acme", "2025-01-01", "2025-02-01")
+        before = files_of(spillway)
+        self.assertTrue(any(name.endswith("manifest.json") for name in before), before)
+        size = sum(os.path.getsize(spillway.path / name) for name in before)
+        deadline = time.monotonic() + 60
+        while not (due := spillway.json("jobs", "expire", "--dry-run")["jobs"]) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        self.assertEqual(due, [{"id": job["id"], "files": len(before), "bytes": size}])
+        self.assertEqual(files_of(spillway), before)
+        self.assertNotIn("expired", spillway.json("jobs", "show", job["id"]))
+
+        self.assertEqual(spillway.json("jobs", "expire")["jobs"], due)
+        self.assertEqual(files_of(spillway), [])
+        shown = spillway.json("jobs", "show", job["id"])
+        self.assertEqual(shown["state"], "succeeded")
+        self.assertEqual(shown["counts"], job["counts"])
+        self.assertEqual((shown["expired"]["files"], shown["expired"]["bytes"]), (len(before), size))
+        self.assertRegex(spillway.good("jobs", "show", job["id"]).out, rf"expired 20.*; removed {len(before)} files, ")
+        self.assertEqual(spillway.json("jobs", "expire")["jobs"], [])
+        self.assertNotEqual(spillway.call("verify", job["directory"]).code, 0)
+
+    def test_refusals(self):
+        spillway = Deployment("exports: {mails: {}}\nschedules:\n  nightly: {export: messages, cron: '@daily'}\n")
+        self.addCleanup(spillway.close)
+        for command in (("worker", "--schedules"), ("serve", "--no-http"), ("schedules",)):
+            answer = spillway.call(*command)
+            self.assertEqual(answer.code, 2, answer)
+            self.assertIn('spillway.yaml:3:21: schedules.nightly.export is "messages", which is no export', answer.err)
+        whole = Deployment("")
+        self.addCleanup(whole.close)
+        answer = whole.call("serve")
+        self.assertNotEqual(answer.code, 0)
+        self.assertIn("serve has no HTTP interface yet; use serve --no-http", answer.err)
+        self.assertIn("no schedules", whole.good("schedules").out)
+
+
+if __name__ == "__main__":
+    unittest.main()
