@@ -162,6 +162,9 @@ struct Settings {
 /// The declaration of every setting: name, help, bounds and how they must fit together.
 config::Section<Settings> DeclareSettings();
 
+/// Whether schedules fit the exports that they run.
+void CheckSchedules(const Settings& settings, config::Complaints& complaints);
+
 /// The time zone of a schedule.
 std::string ZoneOf(const Settings& settings, const ScheduleSettings& schedule);
 
