@@ -55,6 +55,7 @@ void AddSchedules(CLI::App& program, const Invocation& invocation, Action& actio
 void AddJobs(CLI::App& program, const Invocation& invocation, Action& action);
 void AddOpenData(CLI::App& program, const Invocation& invocation, Action& action);
 void AddLink(CLI::App& program, const Invocation& invocation, Action& action);
+void AddMigrateState(CLI::App& program, const Invocation& invocation, Action& action);
 void AddVerify(CLI::App& program, const Invocation& invocation, Action& action);
 void AddConfig(CLI::App& program, const Invocation& invocation, Action& action);
 void AddDoctor(CLI::App& program, const Invocation& invocation, Action& action);

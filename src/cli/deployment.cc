@@ -110,15 +110,24 @@ Result<std::unique_ptr<Deployment>> Deployment::OpenExisting(const Settings& set
 }
 
 Result<> Deployment::OpenState(Sharing sharing) {
-  const bool is_empty = missing_ == Stores::Missing::kIsEmpty && !IsThere(settings_.state);
-  database_ = TRY(store::Database::Open(is_empty ? ":memory:" : settings_.state));
-  store_ = std::make_unique<store::SqliteStore>(*database_, clock_);
-  store::Database* messages = database_.get();
+  namespace postgres = store::postgres_state;
+  const StateAddress& state = settings_.state;
+  has_state_ = missing_ == Stores::Missing::kIsMade ||
+               (state.is_postgres() ? TRY(postgres::Database::HasSchema(state.postgres()))
+                                    : IsThere(state.file()));
+  if (has_state_ && state.is_postgres()) {
+    postgres_ = TRY(postgres::Database::Open(state.postgres()));
+    store_ = std::make_unique<postgres::PostgresStore>(*postgres_, clock_);
+    queue_ = std::make_unique<postgres::PostgresQueue>(*postgres_, clock_);
+  } else {
+    database_ = TRY(store::Database::Open(has_state_ ? state.file() : ":memory:"));
+    store_ = std::make_unique<store::SqliteStore>(*database_, clock_);
+    queue_ = std::make_unique<store::SqliteQueue>(*database_, clock_);
+  }
   if (sharing == Sharing::kPrivate) {
     private_messages_ = TRY(store::Database::Open(":memory:"));
-    messages = private_messages_.get();
+    queue_ = std::make_unique<store::SqliteQueue>(*private_messages_, clock_);
   }
-  queue_ = std::make_unique<store::SqliteQueue>(*messages, clock_);
   return {};
 }
 
@@ -150,7 +159,10 @@ Result<storage::ObjectStore*> Deployment::DestinationStore(std::string_view dest
   if (!destination.starts_with('-')) {
     store = TRY(stores_.Open(std::string(destination), missing_));
   } else {
-    const std::string beside_state = settings_.state.parent_path() / "streamed";
+    // A database has no place beside it.
+    const std::filesystem::path local =
+        settings_.state.is_postgres() ? settings_.signing_key : settings_.state.file();
+    const std::string beside_state = local.parent_path() / "streamed";
     auto& rest = destinations_[beside_state];
     if (rest == nullptr) rest = TRY(stores_.Open(beside_state, missing_));
     if (destination == StandardOutput()) {

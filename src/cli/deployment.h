@@ -25,6 +25,8 @@
 #include "recipe/recipe.h"
 #include "source/lake/commit_log.h"
 #include "storage/object_store.h"
+#include "store/postgres/postgres_queue.h"
+#include "store/postgres/postgres_store.h"
 #include "store/sqlite/database.h"
 #include "store/sqlite/sqlite_queue.h"
 #include "store/sqlite/sqlite_store.h"
@@ -60,6 +62,8 @@ class Deployment {
   storage::ObjectStore& lake() { return *lake_; }
   lake::CommitLog& lake_log() { return *lake_log_; }
   const lake::LakeSchema& lake_schema() const { return lake_schema_; }
+  /// Whether there is a state already.
+  bool has_state() const { return has_state_; }
   Clock& clock() { return clock_; }
   Stores& stores() { return stores_; }
   const Settings& settings() const { return settings_; }
@@ -115,7 +119,9 @@ class Deployment {
   Stores stores_;
   const std::string owner_;
   engine::Options options_;
+  bool has_state_ = false;
   std::unique_ptr<store::Database> database_;
+  std::unique_ptr<store::postgres_state::Database> postgres_;
   std::unique_ptr<store::Database> private_messages_;
   std::unique_ptr<store::JobStore> store_;
   std::unique_ptr<store::Queue> queue_;

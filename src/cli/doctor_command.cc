@@ -92,8 +92,8 @@ Result<std::string> LookAtKey(const std::filesystem::path& path, bool jobs_were_
 void LookAtParts(Examination& examination, Deployment& deployment) {
   const Settings& settings = deployment.settings();
   bool jobs_were_run = false;
-  examination.Look("state " + settings.state.string(), [&]() -> Result<std::string> {
-    if (!IsThere(settings.state)) return kNotYet;
+  examination.Look("state " + settings.state.Shown(), [&]() -> Result<std::string> {
+    if (!deployment.has_state()) return kNotYet;
     jobs_were_run = !TRY(deployment.store().List({}, "", 1)).jobs.empty();
     const store::JobPage running =
         TRY(deployment.store().List({.state = engine::JobState::kProcessing}, "", 1000));

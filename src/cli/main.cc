@@ -37,6 +37,7 @@ void AddCommands(CLI::App& program, const Invocation& invocation, Action& action
   AddJobs(program, invocation, action);
   AddOpenData(program, invocation, action);
   AddLink(program, invocation, action);
+  AddMigrateState(program, invocation, action);
   AddVerify(program, invocation, action);
   AddStorage(program, invocation, action);
   AddConfig(program, invocation, action);

@@ -437,8 +437,9 @@ config::Section<Settings> DeclareSettings() {
   Section<Settings> section;
   section.Field("state", &Settings::state)
       .Help(
-          "The SQLite file that remembers jobs. Relative paths start at the directory of this "
-          "configuration.")
+          "Where jobs are remembered: a SQLite file, or a PostgreSQL database, "
+          "postgres://user@host:5432/database, which workers on any number of machines share. A "
+          "password is best kept in PGPASSFILE or PGPASSWORD, or written as ${NAME}.")
       .Essential();
   section.Field("signing_key", &Settings::signing_key)
       .Help(

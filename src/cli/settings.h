@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "cli/open_data_settings.h"
 #include "cli/schedule_settings.h"
+#include "cli/state_address.h"
 #include "config/scalar.h"
 #include "config/section.h"
 #include "format/format.h"
@@ -146,7 +147,7 @@ struct S3Settings {
 
 /// Everything that can be set. Paths are usable as they are once loaded (see settings_file.h).
 struct Settings {
-  std::filesystem::path state = "state.db";
+  StateAddress state = "state.db";
   std::filesystem::path signing_key = "signing.pem";
   LakeSettings lake;
   S3Settings s3;

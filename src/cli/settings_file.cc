@@ -97,6 +97,7 @@ std::expected<Settings, config::Problems> ParseSettings(const std::string& text,
                                                    .environment = environment,
                                                    .overrides = std::move(overrides)});
   if (!settings) return settings;
+  settings->state.Resolve(file.parent_path());
   // Of a map that is not given, nothing was read, so its paths are still relative.
   for (auto& [name, configured] : settings->exports) {
     if (storage::IsUrl(configured.destination.native())) continue;

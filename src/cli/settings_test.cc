@@ -223,7 +223,7 @@ TEST(Settings, PathsAreRelativeToTheFile) {
       "state: data/state.db\nlake: {directory: /lake}\nexports: {x: {destination: ../out}}",
       "/etc/spillway/spillway.yaml", {{"SPILLWAY_SIGNING_KEY", "keys/a.pem"}});
   ASSERT_TRUE(settings.has_value());
-  EXPECT_EQ(settings->state, "/etc/spillway/data/state.db");
+  EXPECT_EQ(settings->state.file(), "/etc/spillway/data/state.db");
   EXPECT_EQ(settings->lake.directory, "/lake");
   EXPECT_EQ(settings->exports.at("x").destination, "/etc/out");
   EXPECT_EQ(settings->signing_key, "/etc/spillway/keys/a.pem");

@@ -36,7 +36,7 @@ Outcome Work(const Invocation& invocation, const WorkFlags& flags) {
   const auto listening = invocation.interrupt.Listen([&stop] { stop.request_stop(); });
   engine::Timetable timetable(deployment->engine(), deployment->store(), deployment->clock(), log,
                               TRY(SchedulesOf(settings)));
-  log.Info("worker started", {{"state", settings.state.string()},
+  log.Info("worker started", {{"state", settings.state.Shown()},
                               {"schedules", flags.schedules ? settings.schedules.size() : 0}});
   {
     const Deployment::Workers workers(*deployment);

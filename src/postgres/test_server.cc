@@ -175,4 +175,30 @@ void TestServer::Signal(int signal) {
   child_ = -1;
 }
 
+TestPooler::TestPooler(const TestServer& server) : port_(FreePort()) {
+  GiveToPostgres(folder_.path());
+  std::ofstream(folder_ / "users") << '"' << TestServer::kUser << "\" \"\"\n";
+  std::ofstream(folder_ / "pgbouncer.ini") << fmt::format(
+      "[databases]\n* = host=127.0.0.1 port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n"
+      "listen_port = {}\nunix_socket_dir =\nauth_type = trust\nauth_file = {}\n"
+      "pool_mode = transaction\ndefault_pool_size = 5\n",
+      server.port(), port_, (folder_ / "users").string());
+  child_ = Spawn({"/usr/sbin/pgbouncer", "-q", folder_ / "pgbouncer.ini"}, folder_ / "log");
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (!Connection::Open(Url()).has_value()) {
+    if (waitpid(child_, nullptr, WNOHANG) == child_ || std::chrono::steady_clock::now() > deadline)
+      throw std::runtime_error("PgBouncer does not start: " + TextOf(folder_ / "log"));
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+}
+
+TestPooler::~TestPooler() {
+  kill(child_, SIGKILL);
+  waitpid(child_, nullptr, 0);
+}
+
+std::string TestPooler::Url(const std::string& database) const {
+  return fmt::format("postgres://{}@127.0.0.1:{}/{}", TestServer::kUser, port_, database);
+}
+
 }  // namespace spillway::postgres

@@ -61,4 +61,20 @@ class TestServer {
   pid_t child_ = -1;
 };
 
+/// PgBouncer in transaction mode before a TestServer, which outlives it.
+class TestPooler {
+ public:
+  explicit TestPooler(const TestServer& server);
+  ~TestPooler();
+  TestPooler(const TestPooler&) = delete;
+  TestPooler& operator=(const TestPooler&) = delete;
+
+  std::string Url(const std::string& database = "postgres") const;
+
+ private:
+  ScratchDirectory folder_;
+  int port_ = 0;
+  pid_t child_ = -1;
+};
+
 }  // namespace spillway::postgres

@@ -75,3 +75,33 @@ class PostgresServer:
         name = f"test_{self.databases}"
         self.sql(f"CREATE DATABASE {name} STRATEGY wal_log")
         return name
+
+
+class PgBouncer:
+    """In transaction mode before a server."""
+
+    def __init__(self, server):
+        self.folder, self.port = pathlib.Path(tempfile.mkdtemp(prefix="spillway-pgbouncer-")), free_port()
+        (self.folder / "users").write_text('"postgres" ""\n')
+        (self.folder / "pgbouncer.ini").write_text(
+            f"[databases]\n* = host=127.0.0.1 port={server.port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {self.port}\n"
+            f"unix_socket_dir =\nauth_type = trust\nauth_file = {self.folder}/users\npool_mode = transaction\ndefault_pool_size = 5\n")
+        if server.user:
+            shutil.chown(self.folder, "postgres", "postgres")
+        with open(self.folder / "log", "a") as log:
+            self.child = subprocess.Popen(["/usr/sbin/pgbouncer", "-q", self.folder / "pgbouncer.ini"], stdout=log, stderr=log,
+                                          cwd="/", **server.user)
+        for _ in range(600):
+            if subprocess.run([server.programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]).returncode == 0:
+                return
+            assert self.child.poll() is None, (self.folder / "log").read_text()
+            time.sleep(0.05)
+        raise TimeoutError("PgBouncer does not start")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.child.kill()
+        self.child.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)

@@ -21,6 +21,8 @@ using std::chrono::steady_clock;
 constexpr unsigned kBigint = 20;  // OIDs of pg_type
 constexpr unsigned kText = 25;
 
+constexpr char kReadOnly[] = "READ ONLY";
+
 /// A client that is paused or cut off in mid-transaction must not keep its locks for long.
 constexpr char kSettings[] =
     "SET LOCAL search_path = spillway, pg_temp; "
@@ -147,7 +149,7 @@ Result<bool> Database::HasSchema(const std::string& address) {
 
 Result<> Database::Write(const Act& act) { return Transact("", act); }
 
-Result<> Database::Read(const Act& act) { return Transact("READ ONLY", act); }
+Result<> Database::Read(const Act& act) { return Transact(kReadOnly, act); }
 
 Result<> Database::Transact(const std::string& modes, const Act& act) {
   return Patiently([&]() -> Result<> {
@@ -167,6 +169,7 @@ Result<> Database::TryTransact(const std::string& modes, const Act& act, Certain
   auto transaction = TRY(postgres::Transaction::Begin(*connection, modes, kSettings));
   PostgresSession session(*connection);
   TRY(act(session));
+  if (modes == kReadOnly) return {};  // nothing to commit
   certainty = Certainty::kUnknown;
   return transaction.Commit();
 }

@@ -1,0 +1,155 @@
+// A job's whole life, with the connection lost at each message in turn, before the server sees it
+// or before its answer comes back.
+#include <gmock/gmock.h>
+
+#include "base/manual_clock.h"
+#include "postgres/cutting_proxy.h"
+#include "postgres/server_fixture.h"
+#include "store/postgres/temporary_state.h"
+
+namespace spillway::store::postgres_state {
+namespace {
+
+using engine::Chunk;
+using engine::Job;
+using engine::JobPhase;
+using engine::JobState;
+using engine::Lease;
+using postgres::CuttingProxy;
+
+constexpr std::chrono::seconds kLease{30};
+constexpr int64_t kChunks = 2;
+
+/// Does what the engine does, and does it again where nobody can say whether it is done.
+class Life {
+ public:
+  Life(OpenState& state, ManualClock& clock) : state_(state), clock_(clock) {}
+
+  Job Live() {
+    Job request;
+    request.task_id = "task";
+    id_ = Certain([&] { return state_.store.Create(request, false); }).job.id;
+    while (Now().state == JobState::kPending) {
+      Certain([&] { return state_.store.Admit("", 1); });
+    }
+    while (Now().phase != JobPhase::kProcessing) Plan();
+    while (Now().chunks_open() > 0) Process();
+    while (Now().state != JobState::kSucceeded) Finish();
+    return Now();
+  }
+
+ private:
+  /// Repeats calls that could not say what they did; kConflict is an answer.
+  template <class Call>
+  auto Certain(const Call& call) -> std::remove_cvref_t<decltype(*call())> {
+    while (true) {
+      auto answer = call();
+      if (answer.has_value()) return *std::move(answer);
+      if (answer.error().code != ErrorCode::kUnavailable)
+        throw std::runtime_error(answer.error().message);
+    }
+  }
+  template <class Call>
+  void Attempt(const Call& call) {
+    const auto answer = call();
+    if (answer.has_value() || answer.error().code == ErrorCode::kUnavailable) return;
+    if (answer.error().code != ErrorCode::kConflict)
+      throw std::runtime_error(answer.error().message);
+  }
+
+  Job Now() {
+    return Certain([&] { return state_.store.Get(id_); });
+  }
+
+  Lease Hold() {
+    const Job job = Certain([&] { return state_.store.AcquireJob(id_, "worker", kLease); });
+    return {.job_id = id_, .owner = "worker", .token = job.lease_token};
+  }
+
+  void Plan() {
+    const Lease lease = Hold();
+    const std::vector<NewChunk> chunks = {{.index = 0, .spec = "a", .planned = 5},
+                                          {.index = 1, .spec = "b", .planned = 5}};
+    Attempt([&] { return state_.store.AddChunks(lease, chunks); });
+    Attempt([&] {
+      return state_.store.Update(lease, {.phase = JobPhase::kProcessing,
+                                         .planned = 10,
+                                         .chunks_total = kChunks,
+                                         .release = true});
+    });
+  }
+
+  void Process() {
+    std::vector<Message> messages;
+    for (int64_t i = 0; i < kChunks; ++i)
+      messages.push_back({.group = id_, .body = std::to_string(i)});
+    Attempt([&] { return state_.queue.Send(messages); });
+    const auto deliveries = Certain([&] { return state_.queue.Receive(10, kLease); });
+    for (const Delivery& delivery : deliveries) {
+      ProcessChunk(std::stoll(delivery.body));
+      Attempt([&] { return state_.queue.Delete(std::array{delivery.handle}); });
+    }
+    clock_.Advance(kLease * 2);  // leases whose claim was lost end
+  }
+
+  void ProcessChunk(int64_t index) {
+    const ChunkRef ref{.job_id = id_, .index = index};
+    const auto claims =
+        Certain([&] { return state_.store.ClaimChunks({&ref, 1}, "worker", kLease); });
+    const auto* chunk = std::get_if<Chunk>(&claims.at(0));
+    if (chunk == nullptr) return;
+    EXPECT_TRUE(tokens_.emplace(index, chunk->lease_token).second) << "a token given twice";
+    const Lease lease{
+        .job_id = id_, .chunk = index, .owner = "worker", .token = chunk->lease_token};
+    Attempt([&] { return state_.store.Renew(std::array{lease}, kLease); });
+    Attempt([&] {
+      return state_.store.Settle(
+          std::vector<Settlement>{{.lease = lease,
+                                   .kind = Settlement::Kind::kSucceeded,
+                                   .result = "{}",
+                                   .counts = {.planned = 5, .written = 5, .bytes = 50}}});
+    });
+  }
+
+  void Finish() {
+    const Lease lease = Hold();
+    for (const JobPhase phase : {JobPhase::kFinalizing, JobPhase::kCompleted})
+      Attempt([&] { return state_.store.Update(lease, {.phase = phase}); });
+    Attempt([&] {
+      return state_.store.Update(lease, {.state = JobState::kSucceeded, .actor = "worker"});
+    });
+  }
+
+  OpenState& state_;
+  ManualClock& clock_;
+  std::string id_;
+  std::set<std::pair<int64_t, int64_t>> tokens_;
+};
+
+class LostConnections : public testing::TestWithParam<CuttingProxy::Cut> {};
+
+TEST_P(LostConnections, AreHarmlessAtEveryMessage) {
+  CuttingProxy proxy(Server().port());
+  int64_t message = 0;
+  do {
+    ++message;
+    const TemporaryState database;
+    ASSERT_TRUE(Database::Open(database.address()));
+    const std::string address =
+        "postgres://postgres@127.0.0.1:" + std::to_string(proxy.port()) + "/" + database.name();
+    ManualClock clock;
+    OpenState state(address, clock);
+    proxy.CutAt(message, GetParam());
+    const Job job = Life(state, clock).Live();
+    EXPECT_EQ(job.counts, (engine::Counts{.planned = 10, .written = 10, .bytes = 100})) << message;
+    EXPECT_EQ(job.chunks_succeeded, kChunks);
+    EXPECT_EQ(postgres::Must(state.store.History(job.id)).size(), 3U) << message;
+  } while (proxy.has_cut());
+  EXPECT_GT(message, 30) << "no life is that short";
+}
+
+INSTANTIATE_TEST_SUITE_P(Postgres, LostConnections,
+                         testing::Values(CuttingProxy::Cut::kBefore, CuttingProxy::Cut::kAfter));
+
+}  // namespace
+}  // namespace spillway::store::postgres_state

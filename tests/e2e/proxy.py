@@ -1,0 +1,66 @@
+"""A TCP proxy before a server on loopback, whose connections can be cut or swallowed: a partition of the network."""
+import select
+import socket
+import threading
+import time
+
+
+class Proxy:
+    def __init__(self, port):
+        self.target, self.pairs, self.lock = port, [], threading.Lock()
+        self.silent = False
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client):
+        try:
+            server = socket.create_connection(("127.0.0.1", self.target))
+        except OSError:
+            client.close()
+            return
+        with self.lock:
+            self.pairs.append((client, server))
+        other = {client: server, server: client}
+        try:
+            while True:
+                if self.silent:
+                    time.sleep(0.02)
+                    continue
+                for ready in select.select(list(other), [], [], 0.2)[0]:
+                    data = ready.recv(1 << 16)
+                    if not data:
+                        return
+                    other[ready].sendall(data)
+        except (OSError, ValueError):
+            pass
+        finally:
+            client.close()
+            server.close()
+
+    def blackhole(self, silent):
+        """While silent, nothing passes and nobody is told."""
+        self.silent = silent
+
+    def cut(self):
+        """Ends every connection, in mid-message perhaps."""
+        with self.lock:
+            pairs, self.pairs = self.pairs, []
+        for pair in pairs:
+            for end in pair:
+                try:
+                    end.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+
+    def close(self):
+        self.listener.close()
+        self.cut()
