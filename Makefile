@@ -96,6 +96,7 @@ setup-test:
 
 setup-bench:
 	@setup/install.sh bench
+	@setup/go_tool.sh river
 	@setup/python.sh bench
 
 setup-lint:

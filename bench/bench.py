@@ -3,7 +3,8 @@
 error, tables to bench/RESULTS.md.
 
   ONLY=lake,start    some paths: lake (all of lake-csv, lake-csv-disk, lake-csvgz, lake-zip, lake-parquet), ingest,
-                     engine, s3 (s3-upload, s3-lake), postgres (postgres-csv, postgres-parquet), memory, cancel,
+                     engine, s3 (s3-upload, s3-lake), postgres (postgres-csv, postgres-parquet,
+                     postgres-state), memory, cancel,
                      start, open-data
   ROUNDS=3           rounds of each comparison
   POSTGRES_ROWS=…    rows of the table that postgres is measured on; default 10 M
@@ -17,12 +18,12 @@ import sys
 
 import results
 from measure import Failed, say
-from paths import cancel, engine, ingest, lake, memory, open_data, postgres, s3, start
+from paths import cancel, engine, ingest, lake, memory, open_data, postgres, postgres_state, s3, start
 
 PATHS = {**dict.fromkeys(lake.PATHS, lake.measure), "ingest": ingest.measure, "engine": engine.measure,
          **dict.fromkeys(s3.PATHS, s3.measure), **dict.fromkeys(postgres.PATHS, postgres.measure),
          "memory": memory.measure, "cancel": cancel.measure, "start": start.measure,
-         "open-data": open_data.measure}
+         "open-data": open_data.measure, "postgres-state": postgres_state.measure}
 CORES = 2
 
 

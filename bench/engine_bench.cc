@@ -1,10 +1,11 @@
 // The engine at work on chunks that are hardly any work: a job of `--chunks` chunks, planned,
 // leased, settled in durable transactions and finished by the real workers over one SQLite file,
-// with heartbeats on. A chunk digests
+// or a PostgreSQL database, with heartbeats on. A chunk digests
 // `--chunk-bytes` bytes, or does nothing. Prints, as JSON, the seconds of each phase and what
 // workers spent them on.
 //
 //   engine_bench DIRECTORY [--chunks 200000] [--chunk-bytes 0] [--threads 2]
+//     [--postgres postgres://user@host/database]
 
 #include <unistd.h>
 
@@ -28,6 +29,8 @@
 #include "engine/worker.h"
 #include "recipe/recipe.h"
 #include "storage/local/local_store.h"
+#include "store/postgres/postgres_queue.h"
+#include "store/postgres/postgres_store.h"
 #include "store/sqlite/database.h"
 #include "store/sqlite/sqlite_queue.h"
 #include "store/sqlite/sqlite_store.h"
@@ -41,6 +44,7 @@ struct Arguments {
   int64_t chunks = 200'000;
   size_t chunk_bytes = 0;
   int threads = 2;
+  std::string postgres;
 };
 
 template <class T>
@@ -158,16 +162,36 @@ void Print(const Arguments& arguments, const Course& course, uint64_t database_b
       database_bytes);
 }
 
+/// Where jobs are remembered.
+struct State {
+  State(const Arguments& arguments, Clock& clock) : file(arguments.directory / "state.db") {
+    if (arguments.postgres.empty()) {
+      sqlite = Take(store::Database::Open(file));
+      store = std::make_unique<store::SqliteStore>(*sqlite, clock);
+      queue = std::make_unique<store::SqliteQueue>(*sqlite, clock);
+    } else {
+      postgres = Take(store::postgres_state::Database::Open(arguments.postgres));
+      store = std::make_unique<store::postgres_state::PostgresStore>(*postgres, clock);
+      queue = std::make_unique<store::postgres_state::PostgresQueue>(*postgres, clock);
+    }
+  }
+
+  uint64_t bytes() const { return sqlite ? std::filesystem::file_size(file) : 0; }
+
+  std::filesystem::path file;
+  std::unique_ptr<store::Database> sqlite;
+  std::unique_ptr<store::postgres_state::Database> postgres;
+  std::unique_ptr<store::JobStore> store;
+  std::unique_ptr<store::Queue> queue;
+};
+
 void Run(const Arguments& arguments) {
   SystemClock clock;
   Log log(LogLevel::kWarning, LogFormat::kText, STDERR_FILENO);
   CostMeter meter;
-  const std::filesystem::path state = arguments.directory / "state.db";
-  const auto database = Take(store::Database::Open(state));
-  store::SqliteStore sqlite_store(*database, clock);
-  store::SqliteQueue sqlite_queue(*database, clock);
-  TimedStore store(sqlite_store, meter);
-  TimedQueue queue(sqlite_queue, meter);
+  const State state(arguments, clock);
+  TimedStore store(*state.store, meter);
+  TimedQueue queue(*state.queue, meter);
   const auto destination =
       Take(storage::LocalStore::OpenOrCreate((arguments.directory / "exports").string()));
   recipe::Recipes recipes;
@@ -201,9 +225,9 @@ void Run(const Arguments& arguments) {
       threads.emplace_back(
           [&worker, i](std::stop_token stop) { worker.Run(stop, static_cast<uint64_t>(i)); });
     }
-    course = Follow(sqlite_store, meter, job_id, submitted);
+    course = Follow(*state.store, meter, job_id, submitted);
   }
-  Print(arguments, course, std::filesystem::file_size(state));
+  Print(arguments, course, state.bytes());
 }
 
 }  // namespace
@@ -211,13 +235,14 @@ void Run(const Arguments& arguments) {
 
 int main(int argc, char** argv) {
   spillway::bench::Arguments arguments;
-  CLI::App program("Chunks per second of the engine over SQLite.", "engine_bench");
+  CLI::App program("Chunks per second of the engine.", "engine_bench");
   program.add_option("directory", arguments.directory, "a new directory for state and exports")
       ->required();
   program.add_option("--chunks", arguments.chunks)->capture_default_str();
   program.add_option("--chunk-bytes", arguments.chunk_bytes, "digested by each chunk")
       ->capture_default_str();
   program.add_option("--threads", arguments.threads)->capture_default_str();
+  program.add_option("--postgres", arguments.postgres, "in place of a SQLite file");
   CLI11_PARSE(program, argc, argv);
   std::filesystem::create_directories(arguments.directory);
   spillway::bench::Run(arguments);

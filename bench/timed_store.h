@@ -143,6 +143,9 @@ class TimedQueue final : public store::Queue {
     return queue_.SetVisibility(handles, visibility);
   }
   Result<int64_t> Depth() override { return queue_.Depth(); }
+  void Wait(Clock& clock, std::chrono::milliseconds pause, std::stop_token stop) override {
+    queue_.Wait(clock, pause, std::move(stop));
+  }
 
  private:
   store::Queue& queue_;
