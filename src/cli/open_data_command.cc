@@ -69,8 +69,9 @@ Outcome Recount(const Invocation& invocation, const std::string& as) {
   if (invocation.json) {
     PrintJson({{"days_changed", rows.Integer(0, 0)}});
   } else if (!invocation.quiet) {
-    PrintLine(fmt::format("{} location-days have other readings than was logged; they are pending now",
-                          Grouped(rows.Integer(0, 0))));
+    PrintLine(
+        fmt::format("{} location-days have other readings than was logged; they are pending now",
+                    Grouped(rows.Integer(0, 0))));
   }
   return ExitCode::kSuccess;
 }

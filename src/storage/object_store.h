@@ -90,8 +90,8 @@ class ObjectStore {
                                                        Overwrite overwrite) = 0;
 
   /// Puts small objects, each durable and visible at once and whole, in the place of what is there.
-  /// Answers in order: what happens to one is no matter to the others. Unless overridden, as many at
-  /// once as puts_at_once() says.
+  /// Answers in order: what happens to one is no matter to the others. Unless overridden, as many
+  /// at once as puts_at_once() says.
   virtual std::vector<Result<ObjectInfo>> PutMany(std::span<const NewObject> objects);
 
   /// kNotFound when there is none. `stop` also ends what the reader reads.

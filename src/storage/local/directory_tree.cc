@@ -1,13 +1,14 @@
 #include "storage/local/directory_tree.h"
 
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <filesystem>
 #include <utility>
+
+#include <linux/openat2.h>
 
 #include "storage/local/path_error.h"
 
