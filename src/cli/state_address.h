@@ -15,8 +15,10 @@ namespace spillway::cli {
 class StateAddress {
  public:
   StateAddress() = default;
+  // NOLINTBEGIN(google-explicit-constructor): settings are given plain texts.
   StateAddress(std::string text) : text_(std::move(text)) {}
   StateAddress(const char* text) : text_(text) {}
+  // NOLINTEND(google-explicit-constructor)
 
   bool is_postgres() const {
     return text_.starts_with("postgres://") || text_.starts_with("postgresql://");

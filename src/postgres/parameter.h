@@ -15,6 +15,7 @@ namespace spillway::postgres {
 /// place needs, so write `$1::bigint[]` where that is not plain. A copy of what it was made from.
 class Parameter {
  public:
+  // NOLINTBEGIN(google-explicit-constructor): statements are given plain values.
   Parameter(std::nullopt_t) {}
   Parameter(std::string_view text) : value_(text) {}
   Parameter(const char* text) : value_(text) {}
@@ -33,6 +34,7 @@ class Parameter {
   Parameter(std::span<const int64_t> values);
   /// An array of text, quoted as PostgreSQL reads it.
   Parameter(std::span<const std::string> values);
+  // NOLINTEND(google-explicit-constructor)
 
   /// The same value as one of this type (an OID of pg_type), which a null needs in some places.
   Parameter As(unsigned type) && {

@@ -83,7 +83,7 @@ Result<> DayExporter::TakeRows(const arrow::RecordBatch& readings, const DayRead
 Result<> DayExporter::TakeDay(const arrow::RecordBatch& rows, size_t index,
                               const DayReader& reader) {
   if (!open_.has_value()) {
-    open_.emplace().index = index;
+    open_ = OpenDay{.index = index};
     for (const DayFormat& format : formats_) {
       open_->writers.push_back(TRY(DayFileWriter::Open(format, reader.days()[index].id, store_)));
     }

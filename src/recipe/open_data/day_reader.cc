@@ -29,8 +29,8 @@ constexpr std::string_view kSensors = R"sql(
   WHERE sensor_nodes_id = ANY($1::bigint[]))sql";
 
 /// The arrays stand in the statement: COPY takes no parameters. OFFSET keeps the readings of each
-/// sensor and day a look of their own, by their index; joined freely, the planner, which cannot know
-/// how short a span is, would read the whole table.
+/// sensor and day a look of their own, by their index; joined freely, the planner, which cannot
+/// know how short a span is, would read the whole table.
 constexpr std::string_view kCopy = R"sql(
 COPY (
   WITH bound AS (SELECT day_bound = 'time_ending' AS ending FROM open_data_settings)

@@ -73,13 +73,13 @@ std::shared_ptr<arrow::Array> Coordinate(const arrow::DoubleArray& own,
 }  // namespace
 
 std::shared_ptr<arrow::Schema> ReadingSchema() {
-  static const std::shared_ptr<arrow::Schema> schema =
+  static const std::shared_ptr<arrow::Schema> kSchema =
       arrow::schema({arrow::field("location_id", arrow::int64()),
                      arrow::field("sensors_id", arrow::int64()), arrow::field("location", Text()),
                      arrow::field("datetime", Text()), arrow::field("lat", arrow::float64()),
                      arrow::field("lon", arrow::float64()), arrow::field("parameter", Text()),
                      arrow::field("units", Text()), arrow::field("value", arrow::float64())});
-  return schema;
+  return kSchema;
 }
 
 /// Writes instants in one zone.

@@ -25,6 +25,7 @@ enum class Durability {
 /// A parameter of a statement: an integer or text, or a null of one of them. Text is not copied.
 class Value {
  public:
+  // NOLINTBEGIN(google-explicit-constructor): statements are given plain values.
   Value(std::integral auto integer) : integer_(static_cast<int64_t>(integer)) {}
   Value(Timestamp time) : integer_(time.time_since_epoch().count()) {}
   Value(std::string_view text) : is_text_(true), text_(text) {}
@@ -34,6 +35,7 @@ class Value {
   Value(const std::optional<T>& value) : Value(value ? Value(*value) : Value(T())) {
     is_null_ = !value.has_value();
   }
+  // NOLINTEND(google-explicit-constructor)
 
   bool is_null() const { return is_null_; }
   bool is_text() const { return is_text_; }

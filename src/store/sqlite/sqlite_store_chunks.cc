@@ -14,7 +14,6 @@ namespace {
 using engine::Chunk;
 using engine::ChunkState;
 using engine::JobPhase;
-using engine::JobState;
 using engine::Lease;
 
 /// The heads of one call's jobs.
