@@ -14,6 +14,7 @@
 #include "cli/messages.h"
 #include "cli/progress_bar.h"
 #include "engine/cleaner.h"
+#include "storage/objects.h"
 #include "storage/s3_url.h"
 
 namespace spillway::cli {
@@ -32,12 +33,8 @@ constexpr uint64_t kFreeBytesMin = 1 << 30;
 Result<std::string> TryStore(storage::ObjectStore& store) {
   const std::string key = ".spillway/doctor-" + Random::FromEntropy().Hex(8);
   const std::string text = "written by spillway doctor";
-  auto writer = TRY(store.Create(key, storage::Overwrite::kNever));
-  TRY(writer->Write(std::as_bytes(std::span(text))));
-  TRY(writer->Finish());
-  const auto reader = TRY(store.Open(key, {}));
-  std::string read(text.size(), ' ');
-  TRY(reader->ReadAt(0, std::as_writable_bytes(std::span(read))));
+  TRY(storage::PutWhole(store, key, text, storage::Overwrite::kNever));
+  const std::string read = TRY(storage::ReadWhole(store, key));
   TRY(store.Remove(key));
   if (read != text) return Fail(ErrorCode::kCorrupt, "what was written reads otherwise");
   return "can be written";

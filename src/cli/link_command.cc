@@ -12,6 +12,7 @@
 #include "config/scalar.h"
 #include "engine/manifest.h"
 #include "engine/outcome.h"
+#include "storage/objects.h"
 #include "storage/s3/s3_store.h"
 
 namespace spillway::cli {
@@ -45,7 +46,7 @@ Result<std::vector<Link>> LinksOf(storage::S3Store& store, const std::string& di
                                   seconds lifetime) {
   using engine::Manifest;
   const std::string text =
-      TRY(engine::ReadWhole(store, directory + "/" + std::string(Manifest::kName)));
+      TRY(storage::ReadWhole(store, directory + "/" + std::string(Manifest::kName)));
   const Manifest manifest = TRY(engine::ManifestFromJson(text));
   std::vector<Link> links;
   const auto add = [&](const std::string& base, const std::string& name,

@@ -11,6 +11,7 @@
 #include "engine/outcome.h"
 #include "engine/planner.h"
 #include "engine/rescuer.h"
+#include "storage/objects.h"
 
 namespace spillway::engine {
 namespace {
@@ -29,7 +30,7 @@ TEST_F(ActsTest, AJobIsCarriedFromRequestToManifest) {
               ElementsAre("out/" + job_id + "/lines.txt", "out/" + job_id + "/manifest.json"));
   EXPECT_THAT(Staged(job_id), IsEmpty());
   EXPECT_THAT(Verify(objects_, "out/" + job_id, nullptr, {})->problems, IsEmpty());
-  EXPECT_EQ(*ReadWhole(objects_, "out/" + job_id + "/lines.txt"),
+  EXPECT_EQ(*storage::ReadWhole(objects_, "out/" + job_id + "/lines.txt"),
             "chunk 0\nchunk 0\nchunk 1\nchunk 1\nchunk 2\nchunk 2\n");
   EXPECT_EQ(*queue_.Depth(), 0);
 }
@@ -249,12 +250,12 @@ TEST_F(ActsTest, AFinisherThatComesSecondFindsTheWorkDone) {
   const std::string job_id = Submit();
   RunUntil(job_id, JobPhase::kCompleted);
   WorkOff();
-  const std::string manifest = *ReadWhole(objects_, "out/" + job_id + "/manifest.json");
+  const std::string manifest = *storage::ReadWhole(objects_, "out/" + job_id + "/manifest.json");
   bool busy = true;
   EXPECT_FALSE(HoldJob(context_, job_id, &busy)->has_value());
   EXPECT_FALSE(busy);
   EXPECT_FALSE(FinishJob(context_, job_id, random_)->again_in.has_value());
-  EXPECT_EQ(*ReadWhole(objects_, "out/" + job_id + "/manifest.json"), manifest);
+  EXPECT_EQ(*storage::ReadWhole(objects_, "out/" + job_id + "/manifest.json"), manifest);
 }
 
 TEST_F(ActsTest, ACancelledJobLeavesNothingAndSaysWhatItRemoved) {

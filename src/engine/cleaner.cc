@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "engine/outcome.h"
 #include "engine/retry.h"
+#include "storage/objects.h"
 
 namespace spillway::engine {
 namespace {
@@ -34,15 +35,12 @@ Result<> Discard(Context& context, const Job& job, Receipt& receipt) {
 }
 
 Result<int64_t> CountStaged(storage::ObjectStore& store, std::string_view job_id) {
-  const std::string prefix = Staging::PrefixOf(job_id);
   int64_t objects = 0;
-  std::string after;
-  while (true) {
-    const std::vector<storage::ObjectInfo> page = TRY(store.List(prefix, after, kPage));
-    objects += static_cast<int64_t>(page.size());
-    if (page.size() < kPage) return objects;
-    after = page.back().key;
-  }
+  TRY(storage::ForEachObject(store, Staging::PrefixOf(job_id), [&](const storage::ObjectInfo&) {
+    ++objects;
+    return Result<>();
+  }));
+  return objects;
 }
 
 bool IsToBeDiscarded(const Job& job) {

@@ -7,11 +7,11 @@
 #include "engine/manifest.h"
 #include "engine/outcome.h"
 #include "engine/staging.h"
+#include "storage/objects.h"
 
 namespace spillway::engine {
 namespace {
 
-constexpr size_t kPage = 1000;
 constexpr size_t kJobsASweep = 50;
 
 /// Where the job's own files are, and nobody else's.
@@ -33,17 +33,11 @@ Result<Expirable> CountRemains(Context& context, const Job& job) {
   const recipe::Destination destination = TRY(OwnDestination(context, job));
   Expirable counted{.job = job};
   for (const std::string& prefix : PrefixesOf(destination, job)) {
-    std::string after;
-    while (true) {
-      const std::vector<storage::ObjectInfo> page =
-          TRY(destination.store->List(prefix, after, kPage));
-      for (const storage::ObjectInfo& object : page) {
-        ++counted.objects;
-        counted.bytes += static_cast<int64_t>(object.bytes);
-      }
-      if (page.size() < kPage) break;
-      after = page.back().key;
-    }
+    TRY(storage::ForEachObject(*destination.store, prefix, [&](const storage::ObjectInfo& object) {
+      ++counted.objects;
+      counted.bytes += static_cast<int64_t>(object.bytes);
+      return Result<>();
+    }));
   }
   return counted;
 }
@@ -56,11 +50,10 @@ Result<> RemoveRemains(Context& context, const Job& job) {
     TRY(store.Remove(destination.directory + "/" + std::string(first)));
   }
   for (const std::string& prefix : PrefixesOf(destination, job)) {
-    while (true) {
-      const std::vector<storage::ObjectInfo> page = TRY(store.List(prefix, "", kPage));
-      for (const storage::ObjectInfo& object : page) TRY(store.Remove(object.key));
-      if (page.size() < kPage) break;
-    }
+    TRY(storage::ForEachObject(store, prefix, [&](const storage::ObjectInfo& object) -> Result<> {
+      TRY(store.Remove(object.key));
+      return {};
+    }));
   }
   return {};
 }

@@ -6,6 +6,7 @@
 #include "engine/cleaner.h"
 #include "engine/outcome.h"
 #include "storage/memory/memory_store.h"
+#include "storage/objects.h"
 
 namespace spillway::engine {
 namespace {
@@ -48,8 +49,8 @@ TEST_F(ExpirerTest, AJobLosesItsFilesAndKeepsItsRecord) {
   clock_.Advance(*before.finished_at + hours(48) - clock_.Now());
   EXPECT_EQ(*ExpireDue(context_), 0);
   EXPECT_THAT(Published(job_id), testing::SizeIs(2));
-  const auto bytes = ReadWhole(objects_, "out/" + job_id + "/lines.txt")->size() +
-                     ReadWhole(objects_, "out/" + job_id + "/manifest.json")->size();
+  const auto bytes = storage::ReadWhole(objects_, "out/" + job_id + "/lines.txt")->size() +
+                     storage::ReadWhole(objects_, "out/" + job_id + "/manifest.json")->size();
 
   clock_.Advance(std::chrono::microseconds(1));
   EXPECT_EQ(*ExpireDue(context_), 1);

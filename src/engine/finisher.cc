@@ -14,6 +14,7 @@
 #include "engine/manifest.h"
 #include "engine/outcome.h"
 #include "engine/work.h"
+#include "storage/objects.h"
 
 namespace spillway::engine {
 namespace {
@@ -234,10 +235,7 @@ Result<Job> Decide(Context& context, const HeldJob& held, const recipe::Recipe& 
     outcome.signature = context.signing_key->Sign(outcome.manifest);
   const std::string outcome_key =
       Staging::PrefixOf(held.job.id) + "outcome-" + std::to_string(held.lease().token) + ".json";
-  const std::string document = ToJson(outcome);
-  auto writer = TRY(destination.store->Create(outcome_key, storage::Overwrite::kAllowed));
-  TRY(writer->Write(std::as_bytes(std::span(document))));
-  TRY(writer->Finish());
+  TRY(storage::PutWhole(*destination.store, outcome_key, ToJson(outcome)));
 
   return context.store.Update(
       held.lease(), {.phase = JobPhase::kCompleted,
@@ -249,15 +247,8 @@ Result<Job> Decide(Context& context, const HeldJob& held, const recipe::Recipe& 
                      })});
 }
 
-Result<> Put(storage::ObjectStore& store, const std::string& key, std::string_view bytes) {
-  auto writer = TRY(store.Create(key, storage::Overwrite::kAllowed));
-  TRY(writer->Write(std::as_bytes(std::span(bytes))));
-  TRY(writer->Finish());
-  return {};
-}
-
 Result<bool> IsPublished(storage::ObjectStore& store, const OutcomeReference& reference) {
-  const Result<std::string> manifest = ReadWhole(store, reference.manifest_key);
+  const Result<std::string> manifest = storage::ReadWhole(store, reference.manifest_key);
   if (manifest.has_value()) return ToHex(Sha256Of(*manifest)) == reference.manifest_sha256;
   if (manifest.error().code == ErrorCode::kNotFound) return false;
   return std::unexpected(manifest.error());
@@ -272,9 +263,11 @@ Result<> PublishOutcome(storage::ObjectStore& store, const std::string& director
     }
   }
   if (!outcome.signature.empty()) {
-    TRY(Put(store, directory + "/" + std::string(Manifest::kSignatureName), outcome.signature));
+    TRY(storage::PutWhole(store, directory + "/" + std::string(Manifest::kSignatureName),
+                          outcome.signature));
   }
-  return Put(store, directory + "/" + std::string(Manifest::kName), outcome.manifest);
+  TRY(storage::PutWhole(store, directory + "/" + std::string(Manifest::kName), outcome.manifest));
+  return {};
 }
 
 /// Carries a decided outcome through. Repeatable by anybody: every step finds its work done or does
@@ -284,7 +277,7 @@ Result<> Publish(const Job& job, const recipe::Destination& destination,
   storage::ObjectStore& store = *destination.store;
   const OutcomeReference reference = TRY(OutcomeReferenceFromJson(job.outcome));
   if (!TRY(IsPublished(store, reference))) {
-    const Result<std::string> document = ReadWhole(store, reference.key);
+    const Result<std::string> document = storage::ReadWhole(store, reference.key);
     if (document.has_value()) {
       TRY(PublishOutcome(store, destination.directory, TRY(OutcomeFromJson(*document)), stop));
     } else if (document.error().code != ErrorCode::kNotFound ||

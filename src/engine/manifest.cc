@@ -7,7 +7,7 @@
 
 #include "base/digest.h"
 #include "base/signing.h"
-#include "engine/outcome.h"
+#include "storage/objects.h"
 
 namespace spillway::engine {
 namespace {
@@ -242,7 +242,7 @@ Result<Manifest> ManifestFromJson(std::string_view json) {
 
 Result<Manifest> ReadManifest(storage::ObjectStore& store, std::string_view directory) {
   const std::string base = directory.empty() ? "" : std::string(directory) + "/";
-  return ManifestFromJson(TRY(ReadWhole(store, base + std::string(Manifest::kName))));
+  return ManifestFromJson(TRY(storage::ReadWhole(store, base + std::string(Manifest::kName))));
 }
 
 Result<std::string> BaseOf(const Manifest& manifest, std::string_view directory) {
@@ -261,10 +261,10 @@ Result<std::string> BaseOf(const Manifest& manifest, std::string_view directory)
 Result<Verification> Verify(storage::ObjectStore& store, std::string_view directory,
                             const VerifyingKey* key, const VerifyProgress& progress) {
   const std::string base = directory.empty() ? "" : std::string(directory) + "/";
-  const std::string text = TRY(ReadWhole(store, base + std::string(Manifest::kName)));
+  const std::string text = TRY(storage::ReadWhole(store, base + std::string(Manifest::kName)));
   Verification found{.manifest = TRY(ManifestFromJson(text))};
   const Result<std::string> signature =
-      ReadWhole(store, base + std::string(Manifest::kSignatureName));
+      storage::ReadWhole(store, base + std::string(Manifest::kSignatureName));
   if (signature.has_value()) {
     found.key_id = SignerOf(*signature);
     found.verified = key != nullptr && key->Verify(text, *signature);

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/staging.h"
+#include "storage/objects.h"
 
 namespace spillway::storage {
 
@@ -52,24 +53,13 @@ Result<Receipt> ReceiptFromJson(std::string_view json) {
   return Parse<Receipt>(json, "the receipt of a cancellation");
 }
 
-Result<std::string> ReadWhole(storage::ObjectStore& store, std::string_view key) {
-  const auto reader = TRY(store.Open(key, {}));
-  std::string text(reader->size(), '\0');
-  text.resize(TRY(reader->ReadAt(0, std::as_writable_bytes(std::span(text)))));
-  return text;
-}
-
 Result<> RemoveStaged(storage::ObjectStore& store, std::string_view job_id, Receipt& receipt) {
-  constexpr size_t kPage = 1000;
-  const std::string prefix = Staging::PrefixOf(job_id);
-  while (true) {
-    const std::vector<storage::ObjectInfo> staged = TRY(store.List(prefix, "", kPage));
-    for (const storage::ObjectInfo& object : staged) {
-      receipt.bytes_removed += TRY(store.Remove(object.key));
-      ++receipt.objects_removed;
-    }
-    if (staged.size() < kPage) return {};
-  }
+  const auto remove = [&](const storage::ObjectInfo& object) -> Result<> {
+    receipt.bytes_removed += TRY(store.Remove(object.key));
+    ++receipt.objects_removed;
+    return {};
+  };
+  return storage::ForEachObject(store, Staging::PrefixOf(job_id), remove);
 }
 
 Result<std::vector<std::string>> StagedJobs(storage::ObjectStore& store) {

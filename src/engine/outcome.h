@@ -45,9 +45,6 @@ Result<Outcome> OutcomeFromJson(std::string_view json);
 Result<OutcomeReference> OutcomeReferenceFromJson(std::string_view json);
 Result<Receipt> ReceiptFromJson(std::string_view json);
 
-/// A whole object as text. For small documents.
-Result<std::string> ReadWhole(storage::ObjectStore& store, std::string_view key);
-
 /// Removes everything that any process has staged for the job, and counts it in `receipt`, also
 /// when it cannot remove all.
 Result<> RemoveStaged(storage::ObjectStore& store, std::string_view job_id, Receipt& receipt);

@@ -9,6 +9,7 @@
 #include "engine/act.h"
 #include "engine/outcome.h"
 #include "storage/memory/memory_store.h"
+#include "storage/objects.h"
 
 namespace spillway::engine {
 namespace {
@@ -30,7 +31,7 @@ class StagingTest : public testing::Test {
   std::string Read(const recipe::Part& part) {
     std::string text;
     for (const storage::ObjectRange& range : part.ranges) {
-      text += ReadWhole(store_, range.key)->substr(range.offset, range.bytes);
+      text += storage::ReadWhole(store_, range.key)->substr(range.offset, range.bytes);
     }
     return text;
   }
@@ -93,7 +94,7 @@ TEST_F(StagingTest, ChunksAreStagedInTheOrderOfTheirIndicesWhoeverIsFirst) {
   threads.clear();
   const auto staged = store_.List(Staging::PrefixOf("job"), "", 10);
   ASSERT_EQ(staged->size(), 1U) << "one stage a file";
-  const std::string text = *ReadWhole(store_, staged->front().key);
+  const std::string text = *storage::ReadWhole(store_, staged->front().key);
   EXPECT_TRUE(std::ranges::is_sorted(text));
   EXPECT_EQ(text.size(), 4 * 10U + 4 * 300U);
 }

@@ -4,13 +4,15 @@
 #include <atomic>
 #include <thread>
 
+#include "storage/objects.h"
+
 namespace spillway::storage {
 namespace {
 
 Result<ObjectInfo> Put(ObjectStore& store, const NewObject& object) {
-  const std::unique_ptr<ObjectWriter> writer = TRY(store.Create(object.key, Overwrite::kAllowed));
-  TRY(writer->Write(object.bytes));
-  return writer->Finish();
+  const std::string_view text(reinterpret_cast<const char*>(object.bytes.data()),
+                              object.bytes.size());
+  return PutWhole(store, object.key, text);
 }
 
 }  // namespace

@@ -101,8 +101,8 @@ class ObjectStore {
   virtual Result<std::optional<ObjectInfo>> Head(std::string_view key) = 0;
 
   /// Objects whose key starts with `prefix` and sorts behind `start_after`, in byte order of their
-  /// keys, at most `limit`. Staged and unfinished objects are seen only below a prefix that names
-  /// them.
+  /// keys: `limit`, or all of them where they are fewer. Staged and unfinished objects are seen
+  /// only below a prefix that names them.
   virtual Result<std::vector<ObjectInfo>> List(std::string_view prefix,
                                                std::string_view start_after, size_t limit) = 0;
 

@@ -24,11 +24,11 @@
 #include "source/lake/column/column_reader.h"
 #include "source/lake/data_file_name.h"
 #include "source/lake/parquet_input.h"
+#include "storage/objects.h"
 
 namespace spillway::lake {
 namespace {
 
-constexpr size_t kListed = 1000;
 constexpr int kAttempts = 5;
 constexpr std::string_view kSuffix = ".parquet";
 
@@ -245,16 +245,11 @@ Result<std::vector<storage::ObjectInfo>> Candidates(storage::ObjectStore& lake,
                                                     const AdoptOptions& options) {
   std::vector<storage::ObjectInfo> candidates;
   const std::string prefix = options.organisation_partition + '=';
-  std::string after;
-  while (true) {
-    auto listed = TRY(lake.List(prefix, after, kListed));
-    const bool last = listed.size() < kListed;
-    if (!last) after = listed.back().key;
-    for (storage::ObjectInfo& object : listed) {
-      if (object.key.ends_with(kSuffix)) candidates.push_back(std::move(object));
-    }
-    if (last) return candidates;
-  }
+  TRY(storage::ForEachObject(lake, prefix, [&](const storage::ObjectInfo& object) {
+    if (object.key.ends_with(kSuffix)) candidates.push_back(object);
+    return Result<>();
+  }));
+  return candidates;
 }
 
 Result<DataFile> ReadFile(storage::ObjectStore& lake, const LakeSchema& schema,

@@ -8,8 +8,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "source/lake/object_text.h"
 #include "storage/key.h"
+#include "storage/objects.h"
 
 namespace spillway::lake {
 namespace {
@@ -52,9 +52,9 @@ Result<Checkpoint> CheckpointFromJson(std::string_view text) {
 
 /// Racing writers of one checkpoint write the same bytes: whoever came first did it.
 Result<> WriteOnce(storage::ObjectStore& store, std::string_view key, std::string_view text) {
-  auto written = WriteText(store, key, text, storage::Overwrite::kNever);
-  if (!written && written.error().code != ErrorCode::kAlreadyExists) return written;
-  return {};
+  auto written = storage::PutWhole(store, key, text, storage::Overwrite::kNever);
+  if (written || written.error().code == ErrorCode::kAlreadyExists) return {};
+  return std::unexpected(std::move(written).error());
 }
 
 std::set<std::string> ChangedOrganisations(std::span<const CommitRecord> records) {
@@ -93,7 +93,7 @@ Result<> WriteShard(storage::ObjectStore& store, const std::optional<Checkpoint>
 Result<std::optional<Checkpoint>> ReadNewestCheckpoint(storage::ObjectStore& store) {
   const auto listed = TRY(store.List(kCheckpointPrefix, "", 1));
   if (listed.empty()) return std::nullopt;
-  const std::string text = TRY(ReadText(store, listed.front().key));
+  const std::string text = TRY(storage::ReadWhole(store, listed.front().key));
   auto checkpoint = CheckpointFromJson(text);
   if (!checkpoint) return std::unexpected(std::move(checkpoint).error().Within(listed.front().key));
   return std::move(*checkpoint);
@@ -103,7 +103,7 @@ Result<std::vector<DataFile>> ReadShard(storage::ObjectStore& store, const Check
                                         std::string_view organisation) {
   const auto found = checkpoint.shards.find(std::string(organisation));
   if (found == checkpoint.shards.end()) return std::vector<DataFile>{};
-  const std::string text = TRY(ReadText(store, found->second));
+  const std::string text = TRY(storage::ReadWhole(store, found->second));
   auto files = FilesFromJson(text);
   if (!files) return std::unexpected(std::move(files).error().Within(found->second));
   return files;

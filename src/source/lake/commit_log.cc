@@ -9,7 +9,7 @@
 #include <fmt/format.h>
 
 #include "base/nearest_name.h"
-#include "source/lake/object_text.h"
+#include "storage/objects.h"
 
 namespace spillway::lake {
 namespace {
@@ -22,7 +22,7 @@ constexpr size_t kTailRecordsMax = 2 * kCheckpointRecords;
 /// The record of a version, or none when that version is still free.
 Result<std::optional<CommitRecord>> ReadRecord(storage::ObjectStore& store, int64_t version) {
   const std::string key = CommitKey(version);
-  auto text = ReadText(store, key);
+  auto text = storage::ReadWhole(store, key);
   if (!text) {
     if (text.error().code == ErrorCode::kNotFound) return std::nullopt;
     return std::unexpected(std::move(text).error());
@@ -179,11 +179,11 @@ Result<> CommitLog::CheckRemoved(const Tail& tail, const Commit& commit) const {
 Result<bool> CommitLog::TryAppend(int64_t version, Commit& commit) {
   const std::string text = TRY(CommitToJson(version, commit));
   const std::string key = CommitKey(version);
-  auto written = WriteText(store_, key, text, storage::Overwrite::kNever);
+  auto written = storage::PutWhole(store_, key, text, storage::Overwrite::kNever);
   if (written) return true;
   if (written.error().code == ErrorCode::kAlreadyExists) return false;
   // The store may have published the record and lost the answer.
-  const auto there = ReadText(store_, key);
+  const auto there = storage::ReadWhole(store_, key);
   if (there && *there == text) return true;
   return std::unexpected(std::move(written).error());
 }

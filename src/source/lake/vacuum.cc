@@ -3,16 +3,16 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <fmt/format.h>
 
 #include "source/lake/commit_log.h"
 #include "source/lake/data_file_name.h"
+#include "storage/objects.h"
 
 namespace spillway::lake {
 namespace {
-
-constexpr size_t kListed = 1000;
 
 /// Which objects the history of the lake speaks of.
 struct Named {
@@ -37,18 +37,6 @@ Result<Named> NamedObjects(const CommitLog& log, Timestamp older_than) {
   return named;
 }
 
-/// Calls `visit` with every object below the prefix.
-template <class Visit>
-Result<> ForEachObject(storage::ObjectStore& store, std::string_view prefix, Visit visit) {
-  std::string after;
-  while (true) {
-    const auto listed = TRY(store.List(prefix, after, kListed));
-    for (const storage::ObjectInfo& object : listed) TRY(visit(object));
-    if (listed.size() < kListed) return {};
-    after = listed.back().key;
-  }
-}
-
 }  // namespace
 
 Result<CommitLog::Vacuumed> CommitLog::Vacuum(Timestamp older_than) {
@@ -63,7 +51,7 @@ Result<CommitLog::Vacuumed> CommitLog::Vacuum(Timestamp older_than) {
   // Objects first, then history: a file that a writer publishes and commits in between is seen as
   // committed.
   std::set<std::string> unclaimed;
-  TRY(ForEachObject(store_, "org=", [&](const storage::ObjectInfo& object) -> Result<> {
+  TRY(storage::ForEachObject(store_, "org=", [&](const storage::ObjectInfo& object) -> Result<> {
     if (object.modified < older_than && IsDataFileName(object.key)) unclaimed.insert(object.key);
     return {};
   }));
@@ -79,16 +67,22 @@ Result<CommitLog::Vacuumed> CommitLog::Vacuum(Timestamp older_than) {
     if (!named.kept.contains(key) && !named.leaving.contains(key)) TRY(remove(key));
   }
 
-  const auto roots = TRY(store_.List(kCheckpointPrefix, "", kListed));
+  std::vector<storage::ObjectInfo> roots;  // the newest first
+  TRY(storage::ForEachObject(store_, kCheckpointPrefix, [&](const storage::ObjectInfo& root) {
+    roots.push_back(root);
+    return Result<>();
+  }));
   if (roots.empty() || roots.front().modified >= older_than) return vacuumed;
   const auto newest = TRY(ReadNewestCheckpoint(store_));
   std::set<std::string> shards;
   for (const auto& [organisation, shard] : newest->shards) shards.insert(shard);
   for (size_t i = 1; i < roots.size(); ++i) TRY(remove(roots[i].key));
-  TRY(ForEachObject(store_, kShardPrefix, [&](const storage::ObjectInfo& object) -> Result<> {
-    if (object.modified < older_than && !shards.contains(object.key)) TRY(remove(object.key));
-    return {};
-  }));
+  TRY(storage::ForEachObject(store_, kShardPrefix,
+                             [&](const storage::ObjectInfo& object) -> Result<> {
+                               if (object.modified < older_than && !shards.contains(object.key))
+                                 TRY(remove(object.key));
+                               return {};
+                             }));
   return vacuumed;
 }
 

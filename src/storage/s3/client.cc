@@ -57,6 +57,11 @@ Object ObjectOf(const std::string& key, const http::Response& response) {
   return object;
 }
 
+std::unexpected<Error> EndlessListing() {
+  return Fail(ErrorCode::kCorrupt,
+              "the server cut a listing short and does not say, or heed, where to go on");
+}
+
 std::string SourceHeader(const std::string& bucket, const std::string& key) {
   return "/" + http::PercentEncode(bucket + "/" + key, http::Slash::kKeep);
 }
@@ -219,6 +224,7 @@ Result<std::vector<Upload>> Client::ListUploads(const std::string& prefix) {
     UploadsPage page = TRY(ParseUploads(response.body));
     std::ranges::move(page.uploads, std::back_inserter(uploads));
     if (!page.truncated) return uploads;
+    if (page.next_key.empty()) return EndlessListing();
     query = {{"uploads", ""},
              {"prefix", prefix},
              {"key-marker", page.next_key},
@@ -254,15 +260,23 @@ Result<> Client::PutTags(const std::string& key, const Tags& tags) {
   return {};
 }
 
-Result<std::vector<Object>> Client::List(const std::string& prefix, const std::string& start_after,
-                                         size_t limit) {
-  aws::Query query = {{"list-type", "2"},
-                      {"encoding-type", "url"},
-                      {"prefix", prefix},
-                      {"max-keys", std::to_string(std::min<size_t>(limit, 1000))}};
-  if (!start_after.empty()) query.emplace_back("start-after", start_after);
-  const http::Response response = TRY(Send({.method = "GET", .query = query}));
-  return TRY(ParseList(response.body)).objects;
+Result<ListPage> Client::List(const std::string& prefix, const std::string& start_after,
+                              size_t limit) {
+  const aws::Query query = {{"list-type", "2"},
+                            {"encoding-type", "url"},
+                            {"prefix", prefix},
+                            {"max-keys", std::to_string(std::min<size_t>(limit, 1000))}};
+  std::string token;
+  while (true) {
+    Call call{.method = "GET", .query = query};
+    if (!start_after.empty()) call.query.emplace_back("start-after", start_after);
+    if (!token.empty()) call.query.emplace_back("continuation-token", token);
+    ListPage page = TRY(ParseList(TRY(Send(call)).body));
+    if (!page.objects.empty() && page.objects.front().key <= start_after) return EndlessListing();
+    if (!page.truncated || !page.objects.empty()) return page;
+    if (page.next_token.empty() || page.next_token == token) return EndlessListing();
+    token = std::move(page.next_token);
+  }
 }
 
 Result<> Client::Delete(const std::string& key) {
@@ -282,7 +296,7 @@ Result<> Client::DeleteAll(std::span<const std::string> keys) {
                   .headers = {{"content-type", "application/xml"},
                               {"x-amz-checksum-crc32c", Crc32cOf(body)}},
                   .body = body}));
-    if (const auto error = FirstDeleteError(response.body))
+    if (const auto error = TRY(FirstDeleteError(response.body)))
       return FailTransient(ErrorCode::kUnavailable, "not deleted: " + *error);
     keys = keys.subspan(batch.size());
   }

@@ -32,6 +32,13 @@ struct Object {
   Metadata metadata = {};  ///< From Head only.
 };
 
+/// A part of a listing.
+struct ListPage {
+  std::vector<Object> objects;
+  bool truncated = false;  ///< There are more behind the last one.
+  std::string next_token = {};
+};
+
 /// How a new object is to be.
 struct Placement {
   /// kAlreadyExists instead of taking the place of another object.
@@ -96,9 +103,9 @@ class Client {
   Result<Tags> GetTags(const std::string& key);
   Result<> PutTags(const std::string& key, const Tags& tags);
 
-  /// Up to 1,000 objects in byte order of their keys.
-  Result<std::vector<Object>> List(const std::string& prefix, const std::string& start_after,
-                                   size_t limit);
+  /// Up to 1,000 objects in byte order of their keys. The server may list fewer than there are:
+  /// only what is not truncated is the end, and what is truncated has an object to go on behind.
+  Result<ListPage> List(const std::string& prefix, const std::string& start_after, size_t limit);
 
   Result<> Delete(const std::string& key);
   /// Any number of keys, 1,000 a request.

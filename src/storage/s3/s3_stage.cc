@@ -41,15 +41,15 @@ Result<std::vector<Object>> ListAppends(Client& client, const std::string& stage
                                         const std::string& id) {
   const std::string prefix = stage + kSeparator + id;
   std::vector<Object> appends;
-  while (true) {
-    std::vector<Object> page =
-        TRY(client.List(prefix, appends.empty() ? "" : appends.back().key, kPage));
-    const bool last = page.empty();
-    for (Object& object : page) {
-      if (StageOfAppend(object.key) == stage) appends.push_back(std::move(object));
+  ListPage page{.objects = {}, .truncated = true};
+  while (page.truncated) {
+    const std::string after = page.objects.empty() ? "" : page.objects.back().key;
+    page = TRY(client.List(prefix, after, kPage));
+    for (const Object& object : page.objects) {
+      if (StageOfAppend(object.key) == stage) appends.push_back(object);
     }
-    if (last || page.size() < kPage) return appends;
   }
+  return appends;
 }
 
 Result<ObjectRange> S3Stage::Append(std::span<const Bytes> pieces, std::stop_token stop) {

@@ -7,6 +7,7 @@
 
 #include "base/digest.h"
 #include "storage/key.h"
+#include "storage/objects.h"
 #include "storage/s3/join.h"
 #include "storage/s3/s3_stage.h"
 #include "storage/s3/s3_writer.h"
@@ -163,15 +164,15 @@ Result<std::vector<ObjectInfo>> S3Store::List(std::string_view prefix, std::stri
   const bool all = prefix.starts_with(kPrivatePrefix);
   std::vector<ObjectInfo> infos;
   std::string after(start_after);
-  while (infos.size() < limit) {
+  for (bool more = true; more && infos.size() < limit;) {
     if (!all && after.starts_with(kPrivatePrefix)) after = kBehindPrivate;
     const size_t asked = all ? kPage : std::min(kPage, limit - infos.size());
-    const std::vector<s3::Object> page =
+    const s3::ListPage page =
         TRY(client_.List(options_.prefix + std::string(prefix),
                          after.empty() ? "" : options_.prefix + after, asked));
-    if (!page.empty()) after = page.back().key.substr(options_.prefix.size());
-    Fold(page, options_.prefix.size(), all, start_after, infos);
-    if (page.size() < asked) break;
+    if (!page.objects.empty()) after = page.objects.back().key.substr(options_.prefix.size());
+    Fold(page.objects, options_.prefix.size(), all, start_after, infos);
+    more = page.truncated;
   }
   if (infos.size() > limit) infos.resize(limit);
   return infos;
@@ -207,17 +208,13 @@ Result<size_t> S3Store::SweepAbandoned(std::chrono::seconds age, Sweep sweep) {
     if (sweep == Sweep::kRemove) TRY(client_.AbortUpload(upload));
     ++found;
   }
-  std::string after;
-  while (true) {
-    const std::vector<ObjectInfo> page = TRY(List(kTemporaryPrefix, after, kPage));
-    for (const ObjectInfo& object : page) {
-      if (object.modified + age > client_.Now()) continue;
-      if (sweep == Sweep::kRemove) TRY(Remove(object.key));
-      ++found;
-    }
-    if (page.size() < kPage) return found;
-    after = page.back().key;
-  }
+  TRY(ForEachObject(*this, kTemporaryPrefix, [&](const ObjectInfo& object) -> Result<> {
+    if (object.modified + age > client_.Now()) return {};
+    if (sweep == Sweep::kRemove) TRY(Remove(object.key));
+    ++found;
+    return {};
+  }));
+  return found;
 }
 
 Result<std::unique_ptr<Stage>> S3Store::CreateStage(std::string_view key) {

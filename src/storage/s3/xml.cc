@@ -10,13 +10,16 @@
 namespace spillway::storage::s3 {
 namespace {
 
-Result<pugi::xml_node> RootOf(pugi::xml_document& document, const std::string& body) {
+/// The element that holds all others; of this name, where one is given.
+Result<pugi::xml_node> RootOf(pugi::xml_document& document, const std::string& body,
+                              std::string_view name = {}) {
   const pugi::xml_parse_result parsed = document.load_buffer(body.data(), body.size());
   const pugi::xml_node root = document.document_element();
-  if (!parsed || !root) {
-    return std::unexpected(Error{.code = ErrorCode::kCorrupt,
-                                 .message = "the server's answer is no XML document",
-                                 .retryable = true});
+  if (!parsed || !root)
+    return FailTransient(ErrorCode::kCorrupt, "the server's answer is no XML document");
+  if (!name.empty() && root.name() != name) {
+    return FailTransient(ErrorCode::kCorrupt, "the server's answer is no " + std::string(name) +
+                                                  ", but " + std::string(root.name()));
   }
   return root;
 }
@@ -45,9 +48,11 @@ bool IsTrue(const pugi::xml_node& node) { return std::string_view(node.child_val
 
 Result<ListPage> ParseList(const std::string& body) {
   pugi::xml_document document;
-  const pugi::xml_node root = TRY(RootOf(document, body));
+  const pugi::xml_node root = TRY(RootOf(document, body, "ListBucketResult"));
   const bool encoded = std::string_view(root.child_value("EncodingType")) == "url";
-  ListPage page{.objects = {}, .truncated = IsTrue(root.child("IsTruncated"))};
+  ListPage page{.objects = {},
+                .truncated = IsTrue(root.child("IsTruncated")),
+                .next_token = root.child_value("NextContinuationToken")};
   for (const pugi::xml_node& entry : root.children("Contents")) {
     const char* key = entry.child_value("Key");
     page.objects.push_back({.key = encoded ? http::FormDecode(key) : std::string(key),
@@ -60,7 +65,7 @@ Result<ListPage> ParseList(const std::string& body) {
 
 Result<UploadsPage> ParseUploads(const std::string& body) {
   pugi::xml_document document;
-  const pugi::xml_node root = TRY(RootOf(document, body));
+  const pugi::xml_node root = TRY(RootOf(document, body, "ListMultipartUploadsResult"));
   UploadsPage page{.uploads = {},
                    .truncated = IsTrue(root.child("IsTruncated")),
                    .next_key = root.child_value("NextKeyMarker"),
@@ -90,11 +95,10 @@ Result<Tags> ParseTags(const std::string& body) {
   return tags;
 }
 
-std::optional<std::string> FirstDeleteError(const std::string& body) {
+Result<std::optional<std::string>> FirstDeleteError(const std::string& body) {
   pugi::xml_document document;
-  document.load_buffer(body.data(), body.size());
-  const pugi::xml_node error = document.document_element().child("Error");
-  if (!error) return std::nullopt;
+  const pugi::xml_node error = TRY(RootOf(document, body, "DeleteResult")).child("Error");
+  if (!error) return std::optional<std::string>();
   return std::string(error.child_value("Key")) + ": " + error.child_value("Code") + " (" +
          error.child_value("Message") + ")";
 }

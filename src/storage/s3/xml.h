@@ -7,13 +7,8 @@
 
 #include "storage/s3/client.h"
 
-/// The documents of S3's API. What does not read is kCorrupt.
+/// The documents of S3's API. What does not read, or is another document, is kCorrupt.
 namespace spillway::storage::s3 {
-
-struct ListPage {
-  std::vector<Object> objects;
-  bool truncated = false;
-};
 
 /// Of ListObjectsV2 with encoding-type=url.
 Result<ListPage> ParseList(const std::string& body);
@@ -32,7 +27,7 @@ Result<std::string> ParseElement(const std::string& body, const char* name);
 Result<Tags> ParseTags(const std::string& body);
 
 /// The first error of a DeleteObjects answer, as "key: Code (message)".
-std::optional<std::string> FirstDeleteError(const std::string& body);
+Result<std::optional<std::string>> FirstDeleteError(const std::string& body);
 
 std::string CompleteDocument(const std::vector<UploadedPart>& parts);
 std::string DeleteDocument(std::span<const std::string> keys);
