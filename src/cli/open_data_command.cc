@@ -65,7 +65,9 @@ Outcome Migrate(const Invocation& invocation, const MigrateFlags& flags) {
 Outcome Recount(const Invocation& invocation, const std::string& as) {
   const OpenDataSettings settings = TRY(LoadOpenData(invocation));
   const auto connection = TRY(Connect(settings, as));
+  auto transaction = TRY(postgres::Transaction::Begin(*connection));
   const postgres::Rows rows = TRY(connection->Execute("SELECT open_data_recount()"));
+  TRY(transaction.Commit());
   if (invocation.json) {
     PrintJson({{"days_changed", rows.Integer(0, 0)}});
   } else if (!invocation.quiet) {

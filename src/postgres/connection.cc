@@ -314,9 +314,9 @@ bool Connection::InTransaction() const {
   return status == PQTRANS_INTRANS || status == PQTRANS_INERROR;
 }
 
-Result<bool> Connection::IsDirect() {
+Result<bool> Connection::IsDirect(std::stop_token stop) {
   // What the other side called itself at the start is a pooler's invention.
-  const Rows rows = TRY(Execute("SELECT pg_backend_pid()"));
+  const Rows rows = TRY(Execute("SELECT pg_backend_pid()", {}, std::move(stop)));
   return rows.Integer(0, 0) == PQbackendPID(handle_.get());
 }
 

@@ -90,7 +90,7 @@ class Connection {
   bool InTransaction() const;
   /// False where a pooler stands between, which may give every transaction another session: then
   /// nothing can be LISTENed to.
-  Result<bool> IsDirect();
+  Result<bool> IsDirect(std::stop_token stop = {});
 
   /// "PostgreSQL at host:port/database".
   const std::string& server() const { return server_; }

@@ -30,7 +30,9 @@ Result<> Connection::BeginCopy(const std::string& sql, ExecStatusType wanted,
   if (PQresultStatus(begun.get()) == wanted) return {};
   if (PQresultErrorField(begun.get(), PG_DIAG_SQLSTATE) != nullptr) {
     Error refused = Refused(begun.get(), sql);
+    std::string sqlstate = sqlstate_;
     TRY(Finished(sql, stop));
+    sqlstate_ = std::move(sqlstate);
     return std::unexpected(std::move(refused));
   }
   Abandon();

@@ -83,6 +83,7 @@ TEST_F(CopyTest, AnErrorOfTheServerInMidReadIsReturned) {
   EXPECT_TRUE(connection->usable());
   EXPECT_THAT(connection->CopyOut("COPY missing TO STDOUT", nullptr).error().message,
               HasSubstr("42P01"));
+  EXPECT_EQ(connection->sqlstate(), "42P01");
   EXPECT_THAT(connection->CopyOut("SELECT 1", nullptr).error().message,
               HasSubstr("not a COPY in the direction"));
   EXPECT_TRUE(connection->usable());

@@ -5,8 +5,8 @@
 namespace spillway::postgres {
 
 Result<Transaction> Transaction::Begin(Connection& connection, const std::string& modes,
-                                       const std::string& settings) {
-  TRY(connection.ExecuteScript("BEGIN " + modes + "; " + settings));
+                                       const std::string& settings, std::stop_token stop) {
+  TRY(connection.ExecuteScript("BEGIN " + modes + "; " + settings, std::move(stop)));
   return Transaction(connection);
 }
 

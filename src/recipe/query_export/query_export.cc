@@ -121,7 +121,7 @@ Result<QueryExport::Survey> QueryExport::Look(std::string_view export_name,
   Survey survey;
   survey.holder = TRY(QueryReader::Open(Reading(*options, output, ""), stop));
   QueryReader& reader = *survey.holder;
-  const std::string snapshot = TRY(reader.ExportSnapshot());
+  const std::string snapshot = TRY(reader.ExportSnapshot(stop));
   const Selection selection = TRY(Resolve(reader, WantedBy(*options, parameters), stop));
   TRY(CheckColumns(output, selection.columns));
   std::vector<Split> splits = TRY(Cut(reader, selection, *options, output, stop));

@@ -14,6 +14,11 @@ using postgres::Transaction;
 constexpr std::string_view kQueryCanceled = "57014";
 constexpr uint32_t kInet = 869;
 constexpr std::string_view kReadOnlyTransaction = "25006";
+constexpr std::string_view kLockNotAvailable = "55P03";
+
+/// For a lock that is not given, to readers of another's snapshot. That other has the same locks,
+/// so whoever is before them waits for it, as it waits for them: no server sees that deadlock.
+constexpr std::chrono::milliseconds kLockTimeout{2'000};
 
 /// A column as PostgreSQL's output of its type would spell it.
 std::string AsText(const Column& column, const std::string& name) {
@@ -44,7 +49,7 @@ Result<std::unique_ptr<QueryReader>> QueryReader::Open(const ReadOptions& option
                                                        std::stop_token stop) {
   auto connection = TRY(Connection::Open(options.address, {}, stop));
   auto transaction =
-      TRY(Transaction::Begin(*connection, "ISOLATION LEVEL REPEATABLE READ READ ONLY"));
+      TRY(Transaction::Begin(*connection, "ISOLATION LEVEL REPEATABLE READ READ ONLY", "", stop));
   if (!options.snapshot.empty()) {
     const std::string snapshot = TRY(connection->QuoteLiteral(options.snapshot));
     auto taken = connection->Execute("SET TRANSACTION SNAPSHOT " + snapshot, {}, stop);
@@ -73,9 +78,11 @@ Result<> QueryReader::Set(const ReadOptions& options, std::stop_token stop) {
       "  WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END, true),"
       " set_config('standard_conforming_strings', 'on', true),"
       " set_config('idle_in_transaction_session_timeout', '0', true),"
-      " current_setting('server_encoding')",
-      {options.statement_timeout.count(), options.time_zone}, stop));
-  ascii_ = set.Text(0, 9) == "SQL_ASCII";
+      " set_config('lock_timeout', $3, true), current_setting('server_encoding')",
+      {options.statement_timeout.count(), options.time_zone,
+       options.snapshot.empty() ? 0 : kLockTimeout.count()},
+      stop));
+  ascii_ = set.Text(0, 10) == "SQL_ASCII";
   return {};
 }
 
@@ -92,6 +99,12 @@ std::unexpected<Error> QueryReader::Failed(Error error) {
   if (sqlstate == kReadOnlyTransaction) {
     return Fail(ErrorCode::kInvalidArgument,
                 connection_->server() + ": the query writes, and exports only read");
+  }
+  if (sqlstate == kLockNotAvailable) {
+    return FailTransient(ErrorCode::kUnavailable,
+                         connection_->server() +
+                             ": an ALTER, TRUNCATE or LOCK of what is read waits for this export, "
+                             "and the export would wait for it; begin it when the export is over");
   }
   return std::unexpected(std::move(error));
 }
@@ -146,8 +159,8 @@ Result<int64_t> QueryReader::Read(const std::string& select, const std::vector<C
   return copied;
 }
 
-Result<std::string> QueryReader::ExportSnapshot() {
-  const Rows name = TRY(Execute("SELECT pg_export_snapshot()"));
+Result<std::string> QueryReader::ExportSnapshot(std::stop_token stop) {
+  const Rows name = TRY(Execute("SELECT pg_export_snapshot()", {}, std::move(stop)));
   return std::string(name.Text(0, 0));
 }
 

@@ -28,7 +28,8 @@ struct ReadOptions {
 /// one thread at a time.
 ///
 /// Errors are those of postgres::Connection, except: kConflict when the snapshot is gone;
-/// kInvalidArgument for statements that write; kOutOfSpace when statement_timeout ends a statement.
+/// kInvalidArgument for statements that write; kOutOfSpace when statement_timeout ends a statement;
+/// kUnavailable (retryable) when a lock is not given to a reader of another's snapshot.
 /// After an error that a server sent, only opening another reader helps. A stop ends any call
 /// within a tenth of a second with kCancelled.
 class QueryReader {
@@ -51,7 +52,7 @@ class QueryReader {
                                  std::stop_token stop = {});
 
   /// The snapshot's name for ReadOptions. It ends with this reader, or its connection.
-  Result<std::string> ExportSnapshot();
+  Result<std::string> ExportSnapshot(std::stop_token stop = {});
 
   const postgres::Connection& connection() const { return *connection_; }
 

@@ -81,6 +81,27 @@ TEST_F(QueryReaderTest, ReadersOfOneSnapshotSeeTheSame) {
   EXPECT_EQ(Table("SELECT * FROM t")->num_rows(), 2);
 }
 
+TEST_F(QueryReaderTest, ReadersDoNotWaitBehindALockThatWaitsForTheirSnapshot) {
+  Run("CREATE TABLE t AS SELECT 1 AS a");
+  std::jthread altering;  // the last to go: it waits for the holder
+  const auto holder = Reader();
+  EXPECT_EQ(Table(*holder, "SELECT * FROM t")->num_rows(), 1);
+  altering = std::jthread([this] { Run("ALTER TABLE t ADD b int"); });
+  const auto watcher = Open();
+  while (Must(watcher->Execute("SELECT 1 FROM pg_locks WHERE NOT granted")).empty())
+    std::this_thread::yield();
+  ReadOptions options = Options();
+  options.snapshot = Must(holder->ExportSnapshot());
+  const auto reader = Must(QueryReader::Open(options));
+  const auto columns = Must(reader->Describe("SELECT 1 AS a"));
+  const auto read =
+      reader->Read("SELECT a FROM t", columns, [](const auto&) -> Result<> { return {}; });
+  ASSERT_FALSE(read.has_value());
+  EXPECT_EQ(read.error().code, ErrorCode::kUnavailable);
+  EXPECT_TRUE(read.error().retryable);
+  EXPECT_NE(read.error().message.find("ALTER"), std::string::npos) << read.error().message;
+}
+
 TEST_F(QueryReaderTest, SaysThatASnapshotIsGone) {
   ReadOptions options = Options();
   options.snapshot = Must(Reader()->ExportSnapshot());

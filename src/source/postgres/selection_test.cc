@@ -58,6 +58,22 @@ TEST_F(SelectionTest, ParametersHaveTheTypesThatTheServerInfers) {
             "1|null\n");
 }
 
+TEST_F(SelectionTest, ParametersAreNotCutToATypesShortestLength) {
+  Run("CREATE TABLE t (country char(2), flags bit(3), mask varbit, price numeric(9, 2));"
+      "INSERT INTO t VALUES ('DE', B'101', B'10', 1.25), ('FR', B'100', B'1', 2)");
+  const auto countries = [this](const std::string& condition, const std::string& value) {
+    return Read({.query = "SELECT country FROM t WHERE " + condition + " ORDER BY country",
+                 .parameters = {{"v", value}}});
+  };
+  EXPECT_EQ(countries("country = :v", "DE"), "DE\n");
+  EXPECT_EQ(countries("country <> :v", "DE"), "FR\n");
+  EXPECT_EQ(countries("country = ANY(:v)", "{DE,FR}"), "DE\nFR\n");
+  EXPECT_EQ(countries("flags = :v", "101"), "DE\n");
+  EXPECT_EQ(countries("flags = ANY(:v)", "{101}"), "DE\n");
+  EXPECT_EQ(countries("mask = :v", "10"), "DE\n");
+  EXPECT_EQ(countries("price = :v", "1.25"), "DE\n");
+}
+
 TEST_F(SelectionTest, ValuesStayValues) {
   Run("CREATE TABLE t (name text); CREATE TABLE secret AS SELECT 'secret' AS s");
   const std::vector<std::string> attempts = {"'",

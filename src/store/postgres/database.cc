@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <thread>
+#include <type_traits>
 #include <vector>
 
 #include <fmt/format.h>
@@ -21,7 +22,7 @@ using std::chrono::steady_clock;
 constexpr unsigned kBigint = 20;  // OIDs of pg_type
 constexpr unsigned kText = 25;
 
-constexpr char kReadOnly[] = "READ ONLY";
+constexpr char kReadOnly[] = "ISOLATION LEVEL READ COMMITTED READ ONLY";
 
 /// A client that is paused or cut off in mid-transaction must not keep its locks for long.
 constexpr char kSettings[] =
@@ -89,14 +90,16 @@ class StatementCursor final : public sql::Cursor {
   std::optional<RowsCursor> cursor_;
 };
 
-/// Tries until it succeeds, cannot, or the patience is over.
+/// Tries until it succeeds, cannot, or the patience is over. An attempt that says it is the last
+/// may have done what it was to do.
 template <class Attempt>
-auto Patiently(const Attempt& attempt) -> decltype(attempt()) {
+auto Patiently(const Attempt& attempt) -> std::invoke_result_t<Attempt, bool&> {
   const steady_clock::time_point deadline = steady_clock::now() + Database::kPatience;
   milliseconds pause{0};  // connections that went with a restart are replaced at once
   while (true) {
-    auto done = attempt();
-    if (done.has_value() || !done.error().retryable) return done;
+    bool last = false;
+    auto done = attempt(last);
+    if (done.has_value() || !done.error().retryable || last) return done;
     if (steady_clock::now() >= deadline) {
       Error error = std::move(done).error();
       error.code = ErrorCode::kUnavailable;
@@ -147,36 +150,30 @@ Result<bool> Database::HasSchema(const std::string& address) {
   return TRY(SchemaVersion(*connection)) > 0;
 }
 
-Result<> Database::Write(const Act& act) { return Transact("", act); }
-
-Result<> Database::Read(const Act& act) { return Transact(kReadOnly, act); }
-
-Result<> Database::Transact(const std::string& modes, const Act& act) {
-  return Patiently([&]() -> Result<> {
-    Certainty certainty = Certainty::kUndone;
-    Result<> done = TryTransact(modes, act, certainty);
-    if (!done.has_value() && certainty == Certainty::kUnknown) {
-      Error error = std::move(done).error();
-      error.retryable = false;
-      return std::unexpected(std::move(error));
-    }
-    return done;
+Result<> Database::Write(const Act& act) {
+  return Patiently([&](bool& last) -> Result<> {
+    postgres::Pool::Lent connection = TRY(pool_.Lend());
+    auto transaction =
+        TRY(postgres::Transaction::Begin(*connection, postgres::kReadCommitted, kSettings));
+    PostgresSession session(*connection);
+    TRY(act(session));
+    last = true;
+    return transaction.Commit();
   });
 }
 
-Result<> Database::TryTransact(const std::string& modes, const Act& act, Certainty& certainty) {
-  postgres::Pool::Lent connection = TRY(pool_.Lend());
-  auto transaction = TRY(postgres::Transaction::Begin(*connection, modes, kSettings));
-  PostgresSession session(*connection);
-  TRY(act(session));
-  if (modes == kReadOnly) return {};  // nothing to commit
-  certainty = Certainty::kUnknown;
-  return transaction.Commit();
+Result<> Database::Read(const Act& act) {
+  return Patiently([&](bool&) -> Result<> {
+    postgres::Pool::Lent connection = TRY(pool_.Lend());
+    auto transaction = TRY(postgres::Transaction::Begin(*connection, kReadOnly, kSettings));
+    PostgresSession session(*connection);
+    return act(session);
+  });
 }
 
 Result<Rows> Database::Run(const std::string& sql, std::span<const Parameter> parameters,
                            postgres::Format format) {
-  return Patiently([&]() -> Result<Rows> {
+  return Patiently([&](bool&) -> Result<Rows> {
     postgres::Pool::Lent connection = TRY(pool_.Lend());
     return connection->Execute(sql, parameters, {}, format);
   });

@@ -65,7 +65,8 @@ class RowsCursor final : public sql::Cursor {
 /// A PostgreSQL database with Spillway's schema, shared by any number of threads and processes,
 /// PgBouncer in transaction mode between or not. Calls wait up to kPatience for a server that is
 /// away (it restarts) and begin anew after deadlocks; then they are kUnavailable. A commit whose
-/// answer was lost is kUnavailable at once: it may be done or not. Thread-safe.
+/// answer was lost is kUnavailable at once, and retryable by whoever looks first what became of it:
+/// it may be done or not. Thread-safe.
 class Database {
  public:
   static constexpr std::chrono::milliseconds kPatience{10'000};
@@ -93,11 +94,6 @@ class Database {
 
  private:
   explicit Database(const std::string& address);
-
-  enum class Certainty { kUndone, kUnknown };
-
-  Result<> Transact(const std::string& modes, const Act& act);
-  Result<> TryTransact(const std::string& modes, const Act& act, Certainty& certainty);
 
   const std::string address_;
   postgres::Pool pool_;

@@ -45,16 +45,19 @@ class Life {
     while (true) {
       auto answer = call();
       if (answer.has_value()) return *std::move(answer);
-      if (answer.error().code != ErrorCode::kUnavailable)
-        throw std::runtime_error(answer.error().message);
+      RequireWorthARetry(answer.error());
     }
   }
   template <class Call>
   void Attempt(const Call& call) {
     const auto answer = call();
-    if (answer.has_value() || answer.error().code == ErrorCode::kUnavailable) return;
-    if (answer.error().code != ErrorCode::kConflict)
-      throw std::runtime_error(answer.error().message);
+    if (answer.has_value() || answer.error().code == ErrorCode::kConflict) return;
+    RequireWorthARetry(answer.error());
+  }
+  /// The engine takes any other error for the end of the job.
+  static void RequireWorthARetry(const Error& error) {
+    if (error.code == ErrorCode::kUnavailable && error.retryable) return;
+    throw std::runtime_error(error.message);
   }
 
   Job Now() {

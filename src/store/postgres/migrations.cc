@@ -75,8 +75,8 @@ Result<size_t> SchemaVersion(Connection& connection) {
 
 Result<> Migrate(Connection& connection) {
   if (TRY(SchemaVersion(connection)) == Migrations().size()) return {};
-  auto transaction = TRY(
-      postgres::Transaction::Begin(connection, "", "SET LOCAL search_path = spillway, pg_temp"));
+  auto transaction = TRY(postgres::Transaction::Begin(connection, postgres::kReadCommitted,
+                                                      "SET LOCAL search_path = spillway, pg_temp"));
   TRY(connection.Execute("SELECT pg_advisory_xact_lock($1::bigint)", {kMigrationLock}));
   const size_t version = TRY(SchemaVersion(connection));  // another may have been faster
   if (version < Migrations().size()) TRY(Apply(connection, version));

@@ -152,8 +152,8 @@ Result<> PostgresQueue::ListenOnce(const std::stop_token& stop) {
   constexpr std::chrono::minutes kUntilNextLook{1};
   const auto connection = TRY(Connection::Open(database_.address(), {}, stop));
   // A pooler between shows a process id of its own.
-  if (!TRY(connection->IsDirect())) return {};
-  TRY(connection->Execute(std::string("LISTEN ") + kChannel));
+  if (!TRY(connection->IsDirect(stop))) return {};
+  TRY(connection->Execute(std::string("LISTEN ") + kChannel, {}, stop));
   {
     std::lock_guard lock(mutex_);
     listening_ = true;
@@ -161,7 +161,7 @@ Result<> PostgresQueue::ListenOnce(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     const auto heard = TRY(connection->WaitForNotification(kUntilNextLook, stop));
     if (!heard) {
-      TRY(connection->Execute("SELECT 1"));  // a server that is gone says nothing
+      TRY(connection->Execute("SELECT 1", {}, stop));  // a server that is gone says nothing
       continue;
     }
     {

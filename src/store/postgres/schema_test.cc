@@ -45,6 +45,28 @@ constexpr char kRows[] = R"sql(
   UPDATE chunks SET state = 'dead', lease_owner = '', failure_code = 'internal' WHERE chunk_index = 3;
 )sql";
 
+TEST(PostgresDatabase, TransactionsSeeWhatOthersCommitWhileTheyWait) {
+  const TemporaryState state;
+  for (const char* level : {"repeatable read", "serializable"}) {
+    const auto connection = Connection::Open(state.address()).value();
+    ASSERT_TRUE(connection->Execute("ALTER DATABASE " + state.name() +
+                                    " SET default_transaction_isolation = '" + level + "'"));
+    const auto database = Database::Open(state.address()).value();
+    std::vector<std::string> levels;
+    const auto look = [&](sql::Session& session) -> Result<> {
+      const auto cursor = session.Begin("SHOW transaction_isolation", {});
+      EXPECT_TRUE(TRY(cursor->Next()));
+      levels.emplace_back(cursor->Text());
+      return {};
+    };
+    EXPECT_TRUE(database->Write(look));
+    EXPECT_TRUE(database->Read(look));
+    EXPECT_THAT(levels, testing::Each("read committed"));
+    EXPECT_TRUE(connection->Execute("ALTER DATABASE " + state.name() +
+                                    " RESET default_transaction_isolation"));
+  }
+}
+
 class PostgresSchemaTest : public testing::Test {
  protected:
   PostgresSchemaTest() {

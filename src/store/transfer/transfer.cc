@@ -201,7 +201,8 @@ Result<Transferred> TransferState(const std::filesystem::path& file,
   TRY(postgres_state::Database::Open(postgres_address));
   const auto target = TRY(Target::Open(postgres_address, {}, stop));
   auto transaction = TRY(spillway::postgres::Transaction::Begin(
-      *target, "", "SET LOCAL search_path = spillway, pg_temp; LOCK TABLE jobs, schedules"));
+      *target, spillway::postgres::kReadCommitted,
+      "SET LOCAL search_path = spillway, pg_temp; LOCK TABLE jobs, schedules", stop));
   TRY(RequireEmpty(*target));
   for (const Table& table : kTables) TRY(CopyTable(source, *target, table, stop));
   TRY(
