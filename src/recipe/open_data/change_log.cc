@@ -42,8 +42,12 @@ std::set<LocationDay> SetOf(const Rows& rows) {
 }
 
 std::string Describe(const ExportedDay& day, const std::string& claimant) {
-  return nlohmann::json{
-      {"job", claimant}, {"rows", day.rows}, {"parameters", day.parameters}, {"files", day.files}}
+  return nlohmann::json{{"job", claimant},
+                        {"rows", day.rows},
+                        {"parameters", day.parameters},
+                        {"time_zone", day.time_zone},
+                        {"day_bound", day.day_bound},
+                        {"files", day.files}}
       .dump();
 }
 
@@ -57,26 +61,38 @@ Result<int64_t> ChangeLog::CountPending(int64_t limit, const std::stop_token& st
   return rows.Integer(0, 0);
 }
 
-Result<std::vector<LocationDay>> ChangeLog::Claim(int64_t limit, const std::stop_token& stop) {
+Result<std::string> ChangeLog::Now(const std::stop_token& stop) {
   const Rows rows = TRY(connection_.Execute(
-      "SELECT sensor_nodes_id, day::text FROM get_pending($1, $2, $3, $4, $5) ORDER BY 1, 2",
-      {limit, claimant_, Interval(policy_.abandoned_after), policy_.attempts,
-       Interval(policy_.retry_pause)},
+      "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US+00')", {},
       stop));
+  return std::string(rows.Text(0, 0));
+}
+
+Result<std::vector<LocationDay>> ChangeLog::Claim(int64_t limit, const std::string& untouched_since,
+                                                  const std::stop_token& stop) {
+  const Rows rows =
+      TRY(connection_.Execute("SELECT sensor_nodes_id, to_char(day, 'YYYY-MM-DD') "
+                              "FROM get_pending($1, $2, $3, $4, $5, $6) ORDER BY 1, 2",
+                              {limit, claimant_, Interval(policy_.abandoned_after),
+                               policy_.attempts, Interval(policy_.retry_pause), untouched_since},
+                              stop));
   return DaysOf(rows);
 }
 
-Result<std::set<LocationDay>> ChangeLog::Hold(std::span<const LocationDay> days) {
+Result<std::set<LocationDay>> ChangeLog::Hold(std::span<const LocationDay> days,
+                                              const std::stop_token& stop) {
   Columns columns;
   for (const LocationDay& day : days) columns.Add(day);
-  const Rows rows =
-      TRY(connection_.Execute("SELECT sensor_nodes_id, day::text FROM open_data_hold($1, $2, $3)",
-                              {claimant_, std::span<const int64_t>(columns.locations),
-                               std::span<const std::string>(columns.days)}));
+  const Rows rows = TRY(connection_.Execute(
+      "SELECT sensor_nodes_id, to_char(day, 'YYYY-MM-DD') FROM open_data_hold($1, $2, $3, $4)",
+      {claimant_, std::span<const int64_t>(columns.locations),
+       std::span<const std::string>(columns.days), Interval(policy_.abandoned_after)},
+      stop));
   return SetOf(rows);
 }
 
-Result<std::set<LocationDay>> ChangeLog::RecordExported(std::span<const ExportedDay> days) {
+Result<std::set<LocationDay>> ChangeLog::RecordExported(std::span<const ExportedDay> days,
+                                                        const std::stop_token& stop) {
   Columns columns;
   std::vector<std::string> seen, keys, descriptions;
   std::vector<int64_t> parameters;
@@ -88,26 +104,31 @@ Result<std::set<LocationDay>> ChangeLog::RecordExported(std::span<const Exported
     descriptions.push_back(Describe(day, claimant_));
   }
   const Rows rows = TRY(connection_.Execute(
-      "SELECT sensor_nodes_id, day::text FROM open_data_exported($1, $2, $3, $4, $5, $6, $7)",
+      "SELECT sensor_nodes_id, to_char(day, 'YYYY-MM-DD') FROM open_data_exported($1, $2, $3, $4, "
+      "$5, $6, $7)",
       {claimant_, std::span<const int64_t>(columns.locations),
        std::span<const std::string>(columns.days), std::span<const std::string>(seen),
        std::span<const std::string>(keys), std::span<const int64_t>(parameters),
-       std::span<const std::string>(descriptions)}));
+       std::span<const std::string>(descriptions)},
+      stop));
   return SetOf(rows);
 }
 
-Result<> ChangeLog::RecordFailed(std::span<const FailedDay> days) {
+Result<> ChangeLog::RecordFailed(std::span<const FailedDay> days, const std::stop_token& stop) {
   if (days.empty()) return {};
   Columns columns;
-  std::vector<std::string> errors;
+  std::vector<std::string> classifications, errors;
   for (const FailedDay& day : days) {
     columns.Add(day.id);
+    classifications.push_back(day.classification);
     errors.push_back(day.error);
   }
   TRY(connection_.Execute(
-      "SELECT open_data_failed($1, $2, $3, $4)",
+      "SELECT open_data_failed($1, $2, $3, $4, $5)",
       {claimant_, std::span<const int64_t>(columns.locations),
-       std::span<const std::string>(columns.days), std::span<const std::string>(errors)}));
+       std::span<const std::string>(columns.days), std::span<const std::string>(classifications),
+       std::span<const std::string>(errors)},
+      stop));
   return {};
 }
 
@@ -116,18 +137,25 @@ Result<> ChangeLog::Release() {
   return {};
 }
 
-Result<std::vector<ExportedDay>> ChangeLog::ExportedSince(Timestamp since,
-                                                          const std::stop_token& stop) {
+Result<SettledDays> ChangeLog::SettledSince(const std::string& since, const std::stop_token& stop) {
   const Rows rows = TRY(connection_.Execute(
-      "SELECT sensor_nodes_id, day::text, described FROM open_data_done($1, $2) ORDER BY 1, 2",
-      {claimant_, FormatTimestamp(since)}, stop));
-  std::vector<ExportedDay> days;
+      "SELECT sensor_nodes_id, to_char(day, 'YYYY-MM-DD'), described, described->>'error', "
+      "described->>'classification' FROM open_data_done($1, $2) ORDER BY 1, 2",
+      {claimant_, since}, stop));
+  SettledDays settled;
   for (int row = 0; row < rows.size(); ++row) {
-    ExportedDay& day = days.emplace_back();
-    day.id = {.location = rows.Integer(row, 0), .day = std::string(rows.Text(row, 1))};
+    LocationDay id{.location = rows.Integer(row, 0), .day = std::string(rows.Text(row, 1))};
+    if (!rows.IsNull(row, 3)) {
+      settled.failed.push_back({.id = std::move(id),
+                                .classification = std::string(rows.Text(row, 4)),
+                                .error = std::string(rows.Text(row, 3))});
+      continue;
+    }
+    ExportedDay& day = settled.exported.emplace_back();
+    day.id = std::move(id);
     day.files = TRY(FilesFromJson(rows.Text(row, 2)));
   }
-  return days;
+  return settled;
 }
 
 Result<std::vector<DayFile>> FilesFromJson(std::string_view metadata) {

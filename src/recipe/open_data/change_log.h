@@ -27,6 +27,8 @@ struct ExportedDay {
   LocationDay id;
   std::string
       seen;  ///< The log's modified_on in the snapshot that was read, as PostgreSQL wrote it.
+  std::string time_zone;  ///< Of the location, as the view says.
+  std::string day_bound;
   int64_t rows = 0;
   int64_t parameters = 0;
   std::vector<DayFile> files;  ///< None: the day is empty.
@@ -34,12 +36,18 @@ struct ExportedDay {
 
 struct FailedDay {
   LocationDay id;
+  std::string classification;  ///< As ErrorRecord's.
   std::string error;
+};
+
+struct SettledDays {
+  std::vector<ExportedDay> exported;  ///< With `id` and `files` alone.
+  std::vector<FailedDay> failed;
 };
 
 /// The export log through the functions that Spillway ships (migrations/0004_export.sql): all that
 /// the writing role may do. Every call is one short transaction. One thread at a time. Errors are
-/// the connection's.
+/// the connection's; a row that an ingest has locked for a minute is one, retryable.
 class ChangeLog {
  public:
   /// `claimant` tells this exporter's claims from others'.
@@ -49,23 +57,31 @@ class ChangeLog {
   /// How many days could be claimed, counted up to `limit`.
   Result<int64_t> CountPending(int64_t limit, const std::stop_token& stop);
 
-  /// D2. Days that are over, oldest first; this claimant's own again.
-  Result<std::vector<LocationDay>> Claim(int64_t limit, const std::stop_token& stop);
+  /// The database's time, as PostgreSQL reads it.
+  Result<std::string> Now(const std::stop_token& stop);
 
-  /// Which of the days are still this claimant's; their claims are young again.
-  Result<std::set<LocationDay>> Hold(std::span<const LocationDay> days);
+  /// D2. Days that are over, oldest first; this claimant's own again. None that was exported, or
+  /// failed, since `untouched_since`.
+  Result<std::vector<LocationDay>> Claim(int64_t limit, const std::string& untouched_since,
+                                         const std::stop_token& stop);
+
+  /// Which of the days are still this claimant's; claims that are getting old are young
+  /// again: three quarters of abandoned_after are left at least.
+  Result<std::set<LocationDay>> Hold(std::span<const LocationDay> days,
+                                     const std::stop_token& stop);
 
   /// D3. Returns those that were still this claimant's; the others are pending again. A day that
   /// was modified since it was read stays pending, too.
-  Result<std::set<LocationDay>> RecordExported(std::span<const ExportedDay> days);
+  Result<std::set<LocationDay>> RecordExported(std::span<const ExportedDay> days,
+                                               const std::stop_token& stop);
 
-  Result<> RecordFailed(std::span<const FailedDay> days);
+  Result<> RecordFailed(std::span<const FailedDay> days, const std::stop_token& stop);
 
-  /// Gives up all claims left.
+  /// Gives up all claims left; waits for nobody's lock.
   Result<> Release();
 
-  /// What this claimant has exported since then.
-  Result<std::vector<ExportedDay>> ExportedSince(Timestamp since, const std::stop_token& stop);
+  /// What this claimant has exported, or failed to, since then.
+  Result<SettledDays> SettledSince(const std::string& since, const std::stop_token& stop);
 
  private:
   postgres::Connection& connection_;

@@ -23,8 +23,10 @@ bool IsOfData(const Error& error) {
 Error WhyUnreadable(const DaySource& day) {
   std::string why = "its location is not in open_data_locations; add it there";
   if (day.has_location) {
-    why = fmt::format("\"{}\" is no time zone; correct it in open_data_locations, then recount",
-                      day.time_zone);
+    why = fmt::format(
+        "\"{}\" is no name of a time zone, like Europe/Vienna; correct it in open_data_locations, "
+        "then recount",
+        day.time_zone);
   }
   return {.code = ErrorCode::kInvalidArgument, .message = std::move(why)};
 }
@@ -41,7 +43,7 @@ Result<> DayExporter::Export(std::span<const LocationDay> days, const std::stop_
   std::vector<LocationDay> left;
   std::ranges::copy_if(days, std::back_inserter(left),
                        [this](const LocationDay& day) { return !settled_[day]; });
-  if (left.size() == 1) return FailDay(left.front(), done.error());
+  if (left.size() == 1) return FailDay(left.front(), done.error(), stop);
   const std::span<const LocationDay> rest(left);
   TRY(Export(rest.first(rest.size() / 2), stop));
   return Export(rest.subspan(rest.size() / 2), stop);
@@ -112,15 +114,16 @@ Result<> DayExporter::CloseDay(size_t next, const DayReader& reader, const std::
       continue;
     }
     if (!source.readable() && source.records > 0) {
-      TRY(FailDay(source.id, WhyUnreadable(source)));
+      TRY(FailDay(source.id, WhyUnreadable(source), stop));
     } else if (day.rows != source.records) {
       TRY(FailDay(source.id,
                   {.code = ErrorCode::kCorrupt,
                    .message = fmt::format("the log counts {} readings, but there are {}; "
                                           "`spillway open-data recount` mends the log",
-                                          source.records, day.rows)}));
+                                          source.records, day.rows)},
+                  stop));
     } else if (day.failure.has_value()) {
-      TRY(FailDay(source.id, *day.failure));
+      TRY(FailDay(source.id, *day.failure, stop));
     } else {
       TRY(CloseRead(std::move(day), source, reader));
     }
@@ -130,7 +133,11 @@ Result<> DayExporter::CloseDay(size_t next, const DayReader& reader, const std::
 }
 
 Result<> DayExporter::CloseRead(OpenDay day, const DaySource& source, const DayReader& reader) {
-  ReadDay read{.exported = {.id = source.id, .seen = source.modified_on, .rows = day.rows}};
+  ReadDay read{.exported = {.id = source.id,
+                            .seen = source.modified_on,
+                            .time_zone = source.time_zone,
+                            .day_bound = source.day_bound,
+                            .rows = day.rows}};
   std::set<std::string_view> parameters;
   for (const int64_t sensor : day.sensors) parameters.insert(reader.sensors().at(sensor).parameter);
   read.exported.parameters = static_cast<int64_t>(parameters.size());
@@ -158,7 +165,7 @@ Result<> DayExporter::Flush(const std::stop_token& stop) {
   if (days.empty()) return {};
   std::vector<LocationDay> ids;
   for (const ReadDay& day : days) ids.push_back(day.exported.id);
-  const std::set<LocationDay> held = TRY(log_.Hold(ids));
+  const std::set<LocationDay> held = TRY(log_.Hold(ids, stop));
   std::vector<ReadDay> ours;
   for (ReadDay& day : days) {
     if (held.contains(day.exported.id)) {
@@ -167,10 +174,10 @@ Result<> DayExporter::Flush(const std::stop_token& stop) {
       List(day.exported.id, "excluded", "was taken over by another export meanwhile");
     }
   }
-  return Put(std::move(ours));
+  return Put(std::move(ours), stop);
 }
 
-Result<> DayExporter::Put(std::vector<ReadDay> days) {
+Result<> DayExporter::Put(std::vector<ReadDay> days, const std::stop_token& stop) {
   std::vector<storage::NewObject> objects;
   for (ReadDay& day : days) {
     for (DayFileWriter& writer : day.writers) {
@@ -197,12 +204,12 @@ Result<> DayExporter::Put(std::vector<ReadDay> days) {
       }
     }
     if (failure.has_value()) {
-      TRY(FailDay(day.exported.id, *failure));
+      TRY(FailDay(day.exported.id, *failure, stop));
     } else {
       exported.push_back(std::move(day.exported));
     }
   }
-  const std::set<LocationDay> applied = TRY(log_.RecordExported(exported));
+  const std::set<LocationDay> applied = TRY(log_.RecordExported(exported, stop));
   for (const ExportedDay& day : exported) {
     if (applied.contains(day.id)) {
       CountExported(day);
@@ -222,6 +229,11 @@ Result<> DayExporter::RemoveStale(const ReadDay& day) {
   return {};
 }
 
+void DayExporter::CountBefore(const SettledDays& days) {
+  for (const ExportedDay& day : days.exported) CountExported(day);
+  for (const FailedDay& day : days.failed) List(day.id, day.classification, day.error);
+}
+
 void DayExporter::CountExported(const ExportedDay& day) {
   if (day.files.empty()) {
     List(day.id, "excluded", "has no readings; there is no file of it");
@@ -239,10 +251,12 @@ void DayExporter::CountExported(const ExportedDay& day) {
   }
 }
 
-Result<> DayExporter::FailDay(const LocationDay& day, const Error& error) {
-  const FailedDay failed{.id = day, .error = error.message};
-  TRY(log_.RecordFailed({&failed, 1}));
-  List(day, std::string(Name(error.code)), error.message);
+Result<> DayExporter::FailDay(const LocationDay& day, const Error& error,
+                              const std::stop_token& stop) {
+  const FailedDay failed{
+      .id = day, .classification = std::string(Name(error.code)), .error = error.message};
+  TRY(log_.RecordFailed({&failed, 1}, stop));
+  List(day, failed.classification, failed.error);
   return {};
 }
 

@@ -34,8 +34,8 @@ class DayExporter {
   /// what is not settled is still claimed, and may be exported again.
   Result<> Export(std::span<const LocationDay> days, const std::stop_token& stop);
 
-  /// Counts a day that an earlier attempt of the same chunk has exported.
-  void CountBefore(const ExportedDay& day) { CountExported(day); }
+  /// Counts what an earlier attempt of the same chunk has settled.
+  void CountBefore(const SettledDays& days);
 
   /// What came of all days so far.
   ChunkResult& result() { return result_; }
@@ -65,12 +65,12 @@ class DayExporter {
   Result<> CloseDay(size_t next, const DayReader& reader, const std::stop_token& stop);
   Result<> CloseRead(OpenDay day, const DaySource& source, const DayReader& reader);
   Result<> Flush(const std::stop_token& stop);
-  Result<> Put(std::vector<ReadDay> days);
+  Result<> Put(std::vector<ReadDay> days, const std::stop_token& stop);
   /// Removes what stands where an empty day's files, or files of a form no longer written, were.
   Result<> RemoveStale(const ReadDay& day);
 
   void CountExported(const ExportedDay& day);
-  Result<> FailDay(const LocationDay& day, const Error& error);
+  Result<> FailDay(const LocationDay& day, const Error& error, const std::stop_token& stop);
   void List(const LocationDay& day, std::string classification, std::string message);
 
   ChangeLog& log_;

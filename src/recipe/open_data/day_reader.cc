@@ -5,9 +5,7 @@
 #include <arrow/api.h>
 #include <fmt/format.h>
 
-#include "postgres/transaction.h"
 #include "recipe/open_data/change_log.h"
-#include "source/postgres/copy_decoder.h"
 
 namespace spillway::recipe::open_data {
 namespace {
@@ -18,35 +16,39 @@ using postgres::Rows;
 constexpr std::string_view kLook = R"sql(
   SELECT log.modified_on::text, log.records, log.metadata::text,
          l.sensor_nodes_id IS NOT NULL, l.location::text, l.lat::float8, l.lon::float8,
-         l.time_zone::text, open_data_zone(l.time_zone) IS NOT NULL
-  FROM unnest($1::bigint[], $2::date[]) WITH ORDINALITY AS wanted (node, day, n)
+         l.time_zone::text, settings.day_bound, span.first::text, span.last::text, span.is_exact
+  FROM open_data_settings settings
+  CROSS JOIN unnest($1::bigint[], $2::date[]) WITH ORDINALITY AS wanted (node, day, n)
   LEFT JOIN open_data_export_logs log ON log.sensor_nodes_id = wanted.node AND log.day = wanted.day
   LEFT JOIN open_data_locations l ON l.sensor_nodes_id = wanted.node
+  LEFT JOIN LATERAL open_data_span(wanted.day, open_data_zone(l.time_zone::text),
+                                   settings.day_bound = 'time_ending') AS span ON true
   ORDER BY wanted.n)sql";
 
 constexpr std::string_view kSensors = R"sql(
-  SELECT DISTINCT sensors_id, parameter::text, units::text FROM open_data_sensors
-  WHERE sensor_nodes_id = ANY($1::bigint[]))sql";
+  SELECT sensors_id, sensor_nodes_id, parameter::text, units::text FROM open_data_sensors
+  WHERE sensor_nodes_id IN (SELECT unnest($1::bigint[])))sql";
 
 /// The arrays stand in the statement: COPY takes no parameters. OFFSET keeps the readings of each
 /// sensor and day a look of their own, by their index; joined freely, the planner, which cannot
-/// know how short a span is, would read the whole table.
-constexpr std::string_view kCopy = R"sql(
-COPY (
-  WITH bound AS (SELECT day_bound = 'time_ending' AS ending FROM open_data_settings)
-  SELECT wanted.n, m.sensors_id::bigint, m.datetime::timestamptz, m.value::float8, m.lat::float8,
+/// know how short a span is, would read the whole table. Since the looks are in order, only the
+/// readings of each are left to sort.
+constexpr std::string_view kReadings = R"sql(
+  SELECT wanted.n, wanted.sensor, m.datetime::timestamptz, m.value::float8, m.lat::float8,
          m.lon::float8
-  FROM bound,
-    unnest({}::integer[], {}::bigint[], {}::date[], {}::text[]) AS wanted (n, node, day, zone)
-    CROSS JOIN LATERAL open_data_span(wanted.day, wanted.zone, (SELECT ending FROM bound)) AS span
-    JOIN open_data_sensors s ON s.sensor_nodes_id = wanted.node
+  FROM (SELECT * FROM unnest({}::integer[], {}::bigint[], {}::timestamptz[], {}::timestamptz[],
+                             {}::text[], {}::text[])
+          AS looks (n, sensor, first, last, day, zone)
+        ORDER BY n, sensor OFFSET 0) AS wanted
     CROSS JOIN LATERAL (
       SELECT * FROM open_data_measurements all_readings
-      WHERE all_readings.sensors_id = s.sensors_id
-        AND all_readings.datetime BETWEEN span.first AND span.last OFFSET 0) AS m
-  WHERE span.is_exact OR open_data_day(m.datetime, wanted.zone, bound.ending) = wanted.day
-  ORDER BY wanted.n, m.sensors_id, m.datetime, m.value
-) TO STDOUT (FORMAT binary))sql";
+      WHERE all_readings.sensors_id = wanted.sensor
+        AND all_readings.datetime BETWEEN wanted.first AND wanted.last OFFSET 0) AS m
+  WHERE wanted.day = '' OR open_data_day(m.datetime, wanted.zone, {}) = wanted.day::date
+  ORDER BY wanted.n, wanted.sensor, m.datetime, m.value)sql";
+
+/// SQLSTATE's class of statements that do not fit the database: a view lacks a column.
+constexpr std::string_view kWrongStatement = "42";
 
 std::optional<double> Number(const Rows& rows, int row, int column) {
   const std::optional<std::string_view> text = rows.TextOrNull(row, column);
@@ -69,7 +71,8 @@ std::vector<postgres_source::Column> ReadingColumns() {
 
 }  // namespace
 
-Result<> DayReader::Look(std::span<const LocationDay> days, const std::stop_token& stop) {
+Result<> DayReader::Look(std::span<const LocationDay> days, postgres_source::QueryReader& reader,
+                         const std::stop_token& stop) {
   days_.clear();
   sensors_.clear();
   std::vector<int64_t> locations;
@@ -79,8 +82,8 @@ Result<> DayReader::Look(std::span<const LocationDay> days, const std::stop_toke
     dates.push_back(day.day);
   }
   const std::span<const int64_t> nodes(locations);
-  const Rows rows = TRY(
-      connection_.Execute(std::string(kLook), {nodes, std::span<const std::string>(dates)}, stop));
+  const Rows rows =
+      TRY(reader.Execute(std::string(kLook), {nodes, std::span<const std::string>(dates)}, stop));
   if (rows.size() != static_cast<int>(days.size())) {
     return Fail(ErrorCode::kInvalidArgument,
                 "open_data_locations has a location more than once; give each one row");
@@ -97,51 +100,75 @@ Result<> DayReader::Look(std::span<const LocationDay> days, const std::stop_toke
     day.lat = Number(rows, row, 5);
     day.lon = Number(rows, row, 6);
     day.time_zone = rows.Text(row, 7);
-    day.zone_known = rows.Boolean(row, 8);
+    day.day_bound = rows.Text(row, 8);
+    if (!rows.IsNull(row, 9)) {
+      day.span = DaySpan{.first = std::string(rows.Text(row, 9)),
+                         .last = std::string(rows.Text(row, 10)),
+                         .is_exact = rows.Boolean(row, 11)};
+    }
   }
-  const Rows sensors = TRY(connection_.Execute(std::string(kSensors), {nodes}, stop));
+  const Rows sensors = TRY(reader.Execute(std::string(kSensors), {nodes}, stop));
   for (int row = 0; row < sensors.size(); ++row) {
-    sensors_[sensors.Integer(row, 0)] = {.parameter = std::string(sensors.Text(row, 1)),
-                                         .units = std::string(sensors.Text(row, 2))};
+    Sensor sensor{.location = sensors.Integer(row, 1),
+                  .parameter = std::string(sensors.Text(row, 2)),
+                  .units = std::string(sensors.Text(row, 3))};
+    const int64_t id = sensors.Integer(row, 0);
+    if (!sensors_.emplace(id, std::move(sensor)).second) {
+      return Fail(
+          ErrorCode::kInvalidArgument,
+          fmt::format("open_data_sensors has sensor {} more than once; give each one row", id));
+    }
   }
   return {};
 }
 
-Result<std::string> DayReader::CopyStatement() const {
-  std::vector<int64_t> numbers, locations;
-  std::vector<std::string> dates, zones;
+Result<std::string> DayReader::Selection() const {
+  std::multimap<int64_t, int64_t> sensors_of;
+  for (const auto& [id, sensor] : sensors_) sensors_of.emplace(sensor.location, id);
+  std::vector<int64_t> numbers, sensors;
+  std::vector<std::string> firsts, lasts, dates, zones;
   for (size_t i = 0; i < days_.size(); ++i) {
-    if (!days_[i].readable()) continue;
-    numbers.push_back(static_cast<int64_t>(i));
-    locations.push_back(days_[i].id.location);
-    dates.push_back(days_[i].id.day);
-    zones.push_back(days_[i].time_zone);
+    const DaySource& day = days_[i];
+    if (!day.readable()) continue;
+    const auto [begin, end] = sensors_of.equal_range(day.id.location);
+    for (auto sensor = begin; sensor != end; ++sensor) {
+      numbers.push_back(static_cast<int64_t>(i));
+      sensors.push_back(sensor->second);
+      firsts.push_back(day.span->first);
+      lasts.push_back(day.span->last);
+      dates.push_back(day.span->is_exact ? "" : day.id.day);
+      zones.push_back(day.span->is_exact ? "" : day.time_zone);
+    }
   }
-  const auto literal = [this](const Parameter& array) {
-    return connection_.QuoteLiteral(array.data());
+  const auto literal = [this](const auto& array) {
+    return connection_.QuoteLiteral(Parameter(std::span(array)).data());
   };
-  return fmt::format(fmt::runtime(kCopy), TRY(literal(std::span<const int64_t>(numbers))),
-                     TRY(literal(std::span<const int64_t>(locations))),
-                     TRY(literal(std::span<const std::string>(dates))),
-                     TRY(literal(std::span<const std::string>(zones))));
+  return fmt::format(fmt::runtime(kReadings), TRY(literal(std::as_const(numbers))),
+                     TRY(literal(std::as_const(sensors))), TRY(literal(std::as_const(firsts))),
+                     TRY(literal(std::as_const(lasts))), TRY(literal(std::as_const(dates))),
+                     TRY(literal(std::as_const(zones))), days_.front().day_bound == "time_ending");
 }
 
 Result<> DayReader::Read(std::span<const LocationDay> days, const Consume& consume,
                          const std::stop_token& stop) {
-  postgres::Transaction snapshot =
-      TRY(postgres::Transaction::Begin(connection_, "ISOLATION LEVEL REPEATABLE READ READ ONLY"));
+  const auto reader = TRY(postgres_source::QueryReader::Begin(connection_, {}, stop));
+  Result<> read = ReadFrom(*reader, days, consume, stop);
+  if (!read.has_value() && read.error().code == ErrorCode::kInvalidArgument &&
+      connection_.sqlstate().starts_with(kWrongStatement)) {
+    read.error().code = ErrorCode::kNotFound;
+  }
+  return read;
+}
+
+Result<> DayReader::ReadFrom(postgres_source::QueryReader& reader,
+                             std::span<const LocationDay> days, const Consume& consume,
+                             const std::stop_token& stop) {
   // Its sort is of some ten thousand rows, and compiling it takes longer than running it.
-  TRY(connection_.ExecuteScript("SET LOCAL work_mem = '64MB'; SET LOCAL jit = off"));
-  TRY(Look(days, stop));
-  postgres_source::CopyDecoder decoder(ReadingColumns(), {}, consume);
-  TRY(connection_.CopyOut(
-      TRY(CopyStatement()),
-      [&decoder](std::span<const std::byte> bytes) {
-        return decoder.Append({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-      },
-      stop));
-  TRY(decoder.Finish());
-  return snapshot.Commit();
+  TRY(reader.Execute("SELECT set_config('work_mem', '64MB', true), set_config('jit', 'off', true)",
+                     {}, stop));
+  TRY(Look(days, reader, stop));
+  TRY(reader.Read(TRY(Selection()), ReadingColumns(), consume, stop));
+  return {};
 }
 
 }  // namespace spillway::recipe::open_data

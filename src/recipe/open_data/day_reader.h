@@ -14,8 +14,16 @@
 #include "base/error.h"
 #include "postgres/connection.h"
 #include "recipe/open_data/location_day.h"
+#include "source/postgres/query_reader.h"
 
 namespace spillway::recipe::open_data {
+
+/// As PostgreSQL wrote them. All the day's readings are in [first, last]; if `is_exact`, no others.
+struct DaySpan {
+  std::string first;
+  std::string last;
+  bool is_exact = false;
+};
 
 /// What the database knows of a day before its readings.
 struct DaySource {
@@ -29,19 +37,22 @@ struct DaySource {
   std::optional<double> lat;
   std::optional<double> lon;
   std::string time_zone;
-  bool zone_known = false;
+  std::string day_bound;
+  /// What instants it spans, as open_data_span says; null where there is no such zone.
+  std::optional<DaySpan> span;
 
   /// Readings can be told apart from those of other days.
-  bool readable() const { return logged && has_location && zone_known; }
+  bool readable() const { return logged && has_location && span.has_value(); }
 };
 
 struct Sensor {
+  int64_t location = 0;
   std::string parameter;
   std::string units;
 };
 
 /// One consistent look at many days: their log rows, locations and sensors first, then all their
-/// readings by one statement, in one snapshot (REPEATABLE READ, READ ONLY). Since whoever changes
+/// readings by one statement, in one snapshot. Since whoever changes
 /// readings changes their log row in the same transaction, `modified_on` and `records` are those of
 /// the readings that are read.
 class DayReader {
@@ -54,6 +65,7 @@ class DayReader {
   explicit DayReader(postgres::Connection& connection) : connection_(connection) {}
 
   /// days() and sensors() are there when `consume` is called first; an error of it ends the read.
+  /// Errors are QueryReader's, and kNotFound where the views are not as they should be.
   Result<> Read(std::span<const LocationDay> days, const Consume& consume,
                 const std::stop_token& stop);
 
@@ -61,8 +73,11 @@ class DayReader {
   const std::map<int64_t, Sensor>& sensors() const { return sensors_; }
 
  private:
-  Result<> Look(std::span<const LocationDay> days, const std::stop_token& stop);
-  Result<std::string> CopyStatement() const;
+  Result<> ReadFrom(postgres_source::QueryReader& reader, std::span<const LocationDay> days,
+                    const Consume& consume, const std::stop_token& stop);
+  Result<> Look(std::span<const LocationDay> days, postgres_source::QueryReader& reader,
+                const std::stop_token& stop);
+  Result<std::string> Selection() const;
 
   postgres::Connection& connection_;
   std::vector<DaySource> days_;

@@ -16,7 +16,7 @@ class ExportLogTest : public OpenDataTest {
   std::vector<LocationDay> Claim(const std::string& claimant, int64_t limit = 100,
                                  ClaimPolicy policy = {}) {
     const auto connection = Open();
-    return Must(ChangeLog(*connection, policy, claimant).Claim(limit, {}));
+    return Must(ChangeLog(*connection, policy, claimant).Claim(limit, "infinity", {}));
   }
 
   void AddDays(int first, int last) {
@@ -25,6 +25,22 @@ class ExportLogTest : public OpenDataTest {
     }
   }
 };
+
+TEST_F(ExportLogTest, HoldingMakesOldClaimsYoung) {
+  AddLocation(1, "UTC");
+  AddDays(1, 2);
+  const std::vector<LocationDay> days = Claim("me");
+  ASSERT_EQ(days.size(), 2);
+  Sql("UPDATE open_data_export_logs SET queued_on = CASE day WHEN '2024-01-01'"
+      " THEN now() - interval '10 minutes' ELSE now() - interval '50 minutes' END");
+  const auto connection = Open();
+  ChangeLog log(*connection, {}, "me");
+  EXPECT_EQ(Must(log.Hold(days, {})).size(), 2);
+  EXPECT_EQ(Ask("SELECT string_agg(round(extract(epoch FROM now() - queued_on) / 600)::text, ' '"
+                " ORDER BY day) FROM open_data_export_logs"),
+            "1 0");
+  EXPECT_THAT(Must(ChangeLog(*connection, {}, "you").Hold(days, {})), IsEmpty());
+}
 
 /// Any changes in any statements: the log counts as a count of everything does.
 TEST_F(ExportLogTest, CountsEveryChange) {
@@ -117,7 +133,7 @@ TEST_F(ExportLogTest, PendingIsCountedAsItIsClaimed) {
   ChangeLog log(*connection, {}, "me");
   EXPECT_EQ(Must(log.CountPending(100, {})), 9);
   EXPECT_EQ(Must(log.CountPending(4, {})), 4);
-  Must(log.Claim(2, {}));
+  Must(log.Claim(2, "infinity", {}));
   EXPECT_EQ(Must(log.CountPending(100, {})), 7);
   Must(log.Release());
   EXPECT_EQ(Must(log.CountPending(100, {})), 9);

@@ -51,6 +51,15 @@ std::string ToJson(const Parameters& parameters) {
       .dump();
 }
 
+/// When the job was planned, by the database's clock: a job takes no day twice.
+Result<std::string> PlannedAt(const engine::Job& job) {
+  const nlohmann::json plan = nlohmann::json::parse(job.plan, nullptr, false);
+  if (plan.is_object() && plan.contains("planned_at") && plan["planned_at"].is_string()) {
+    return plan["planned_at"].get<std::string>();
+  }
+  return Fail(ErrorCode::kCorrupt, "the job's plan does not say when it was made");
+}
+
 /// When a run stops claiming.
 class TimeLimit {
  public:
@@ -143,11 +152,13 @@ Result<Plan> OpenData::MakePlan(const engine::Job& job, std::stop_token stop) co
   open_data::ChangeLog log(*write, options_.claims, job.id);
   const int64_t limit =
       parameters.limit > 0 ? parameters.limit : std::numeric_limits<int64_t>::max();
+  const std::string now = TRY(log.Now(stop));
   const int64_t pending = TRY(log.CountPending(limit, stop));
   nlohmann::json formats = options_.formats;
   Plan plan{.source = nlohmann::json{{"database", write->server()},
                                      {"counts", "location-days"},
-                                     {"formats", std::move(formats)}}
+                                     {"formats", std::move(formats)},
+                                     {"planned_at", now}}
                           .dump(),
             .planned = pending,
             .chunks = {}};
@@ -161,14 +172,14 @@ Result<Plan> OpenData::MakePlan(const engine::Job& job, std::stop_token stop) co
 Result<ChunkResult> OpenData::Process(const engine::Job& job, const engine::Chunk& chunk,
                                       engine::Staging& /*staging*/, std::stop_token stop) const {
   const Parameters parameters = TRY(ParametersFromJson(job.parameters, {}));
+  const std::string planned_at = TRY(PlannedAt(job));
   storage::ObjectStore* store = TRY(destinations_(parameters.destination));
   postgres::Pool::Lent write = TRY(write_.Lend(stop));
   postgres::Pool::Lent read = TRY(read_.Lend(stop));
   open_data::ChangeLog log(*write, options_.claims, fmt::format("{}/{}", job.id, chunk.index));
   open_data::DayExporter exporter(log, *read, *store, formats_);
-  if (chunk.attempts > 1) {
-    const auto before = TRY(log.ExportedSince(job.created_at, stop));
-    for (const open_data::ExportedDay& day : before) exporter.CountBefore(day);
+  if (chunk.lease_token > 1) {
+    exporter.CountBefore(TRY(log.SettledSince(planned_at, stop)));
   }
   ChunkResult& result = exporter.result();
   TimeLimit time_limit(job, parameters, clock_);
@@ -184,7 +195,8 @@ Result<ChunkResult> OpenData::Process(const engine::Job& job, const engine::Chun
       break;
     }
     const Timestamp began = clock_.Now();
-    const std::vector<LocationDay> days = TRY(log.Claim(std::min(wanted, kDaysPerRead), stop));
+    const std::vector<LocationDay> days =
+        TRY(log.Claim(std::min(wanted, kDaysPerRead), planned_at, stop));
     if (days.empty()) break;
     TRY(exporter.Export(days, stop));
     time_limit.Took(clock_.Now() - began);

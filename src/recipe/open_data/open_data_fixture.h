@@ -141,12 +141,19 @@ class OpenDataTest : public postgres::ServerTest {
     return *recipe_;
   }
 
+  /// Its chunks are for the test to think of.
+  engine::Job PlannedJob() {
+    engine::Job job = NewJob();
+    job.plan = Must(Recipe().MakePlan(job, {})).source;
+    return job;
+  }
+
   engine::Job NewJob(const std::string& parameters = "{}") {
     const CanonicalRequest request =
         Must(Recipe().Canonicalise({.export_name = "open-data", .parameters = parameters}));
     return {.id = "job-" + std::to_string(++jobs_),
             .parameters = request.parameters,
-            .created_at = SystemClock().Now(),
+            .created_at = clock_.Now(),
             .started_at = clock_.Now()};
   }
 
@@ -156,13 +163,15 @@ class OpenDataTest : public postgres::ServerTest {
   }
 
   Ran Run(const std::string& parameters = "{}") {
-    const engine::Job job = NewJob(parameters);
+    engine::Job job = NewJob(parameters);
     const Plan plan = Must(Recipe().MakePlan(job, {}));
+    job.plan = plan.source;
     Ran ran;
     for (size_t i = 0; i < plan.chunks.size(); ++i) {
       Take(Must(Process(job, {.index = static_cast<int64_t>(i),
                               .planned = plan.chunks[i].planned,
-                              .attempts = 1})),
+                              .attempts = 1,
+                              .lease_token = 1})),
            ran);
     }
     EXPECT_TRUE(ran.counts.Reconciled());

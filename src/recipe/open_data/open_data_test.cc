@@ -110,7 +110,7 @@ TEST_F(OpenDataTest, AFileOfAFormNoLongerWrittenGoes) {
       options_, [this](std::string_view) -> Result<storage::ObjectStore*> { return &store_; },
       clock_));
   engine::Staging staging(store_, "unused", "unused", 1);
-  Must(other->Process(NewJob(), {.planned = 1, .attempts = 1}, staging, {}));
+  Must(other->Process(PlannedJob(), {.planned = 1, .attempts = 1, .lease_token = 1}, staging, {}));
   EXPECT_THAT(Keys(), ElementsAre(HasSubstr(".csv.gz")));
 }
 
@@ -141,13 +141,14 @@ TEST_F(OpenDataTest, ErrorsOfOneLocationStopNoOther) {
   };
   const Ran ran = Run();
   EXPECT_THAT(ran.items, ElementsAre("1/2024-01-31", "3/2024-01-31"));
-  EXPECT_THAT(ran.errors,
-              testing::UnorderedElementsAre(
-                  HasSubstr("location 2, 2024-01-31: invalid_argument: \"Mars/Olympus\" is no time "
-                            "zone"),
-                  HasSubstr("location 4, 2024-01-31: corrupt: the log counts 2 readings, but there "
-                            "are 1"),
-                  "location 5, 2024-01-31: permission_denied: not there"));
+  EXPECT_THAT(
+      ran.errors,
+      testing::UnorderedElementsAre(
+          HasSubstr("location 2, 2024-01-31: invalid_argument: \"Mars/Olympus\" is no name of "
+                    "a time zone"),
+          HasSubstr("location 4, 2024-01-31: corrupt: the log counts 2 readings, but there "
+                    "are 1"),
+          "location 5, 2024-01-31: permission_denied: not there"));
   EXPECT_EQ(State(2, "2024-01-31"), "failed");
   EXPECT_THAT(Ask("SELECT metadata->>'error' FROM open_data_states WHERE sensor_nodes_id = 5"),
               "not there");
@@ -161,10 +162,10 @@ TEST_F(OpenDataTest, UnreadableReadingsFailTheirDayAlone) {
   // Beyond the year 9999, which no file can carry.
   Sql("UPDATE measurements SET datetime = '12024-01-31T12:00:00Z' WHERE sensors_id = 31");
   Sql("UPDATE open_data_export_logs SET day = '2024-02-01', records = 1 WHERE day > '9999-01-01'");
-  Sql("CREATE OR REPLACE FUNCTION open_data_span(day date, zone text, ending boolean, "
-      "OUT first timestamptz, OUT last timestamptz, OUT is_exact boolean) LANGUAGE sql IMMUTABLE "
-      "AS "
-      "$$ SELECT '-infinity'::timestamptz, 'infinity'::timestamptz, true $$");
+  Sql("CREATE OR REPLACE FUNCTION open_data_span(day date, zone text, ending boolean) "
+      "RETURNS TABLE (first timestamptz, last timestamptz, is_exact boolean) LANGUAGE sql "
+      "IMMUTABLE "
+      "AS $$ SELECT '-infinity'::timestamptz, 'infinity'::timestamptz, true $$");
   const Ran ran = Run();
   EXPECT_EQ(ran.counts.written, 4);
   EXPECT_THAT(ran.errors, testing::Contains(HasSubstr("location 3, 2024-02-01: invalid_argument")));
@@ -199,7 +200,7 @@ TEST_F(OpenDataTest, AStoreThatIsDownFailsTheChunkAndGivesClaimsBack) {
   store_.refuse = [](std::string_view) {
     return Error{.code = ErrorCode::kUnavailable, .message = "down", .retryable = true};
   };
-  const auto result = Process(NewJob(), {.planned = 1, .attempts = 1});
+  const auto result = Process(PlannedJob(), {.planned = 1, .attempts = 1, .lease_token = 1});
   ASSERT_FALSE(result.has_value());
   EXPECT_TRUE(result.error().retryable);
   EXPECT_EQ(State(1, "2024-01-31"), "pending");
@@ -231,14 +232,100 @@ TEST_F(OpenDataTest, NothingIsClaimedWhenTheTimeLimitIsNear) {
 TEST_F(OpenDataTest, ARepeatedChunkListsWhatItsFirstAttemptExported) {
   AddLocation(1, "UTC");
   for (int day = 10; day < 14; ++day) AddReading(11, fmt::format("2024-01-{}T12:00:00Z", day));
-  const engine::Job job = NewJob();
+  const engine::Job job = PlannedJob();
   Ran first;
-  Take(Must(Process(job, {.planned = 2, .attempts = 1})), first);
+  Take(Must(Process(job, {.planned = 2, .attempts = 1, .lease_token = 1})), first);
   Ran second;
-  Take(Must(Process(job, {.planned = 2, .attempts = 2})), second);
+  // A chunk that was released, or redriven, begins to count its attempts anew.
+  Take(Must(Process(job, {.planned = 2, .attempts = 1, .lease_token = 2})), second);
   EXPECT_THAT(second.items, ElementsAre("1/2024-01-10", "1/2024-01-11"));
   EXPECT_EQ(second.items, first.items);
   EXPECT_EQ(second.counts, first.counts);
+}
+
+TEST_F(OpenDataTest, ARepeatedChunkListsWhatItsFirstAttemptCouldNotExport) {
+  AddLocation(1, "Europe/Nowhere");
+  AddReading(11, "2024-01-31T12:00:00Z");
+  const engine::Job job = PlannedJob();
+  Ran first;
+  Take(Must(Process(job, {.planned = 1, .attempts = 1, .lease_token = 1})), first);
+  Ran second;
+  Take(Must(Process(job, {.planned = 1, .attempts = 1, .lease_token = 2})), second);
+  EXPECT_THAT(first.errors, ElementsAre(HasSubstr("invalid_argument: \"Europe/Nowhere\"")));
+  EXPECT_EQ(second.errors, first.errors);
+}
+
+TEST_F(OpenDataTest, RecountingFindsWhatANewBoundOrZoneMoves) {
+  AddLocation(1, "UTC");
+  AddLocation(2, "Asia/Tokyo");
+  Sql("INSERT INTO measurements SELECT s, at, 1 FROM unnest(ARRAY[11, 21]) s, "
+      "generate_series(timestamptz '2024-01-10T00:00Z', '2024-01-20T00:00Z', interval '1 hour') "
+      "at");
+  const int64_t days = Run().counts.written;
+  EXPECT_EQ(Ask("SELECT open_data_recount()"), "0");
+  EXPECT_TRUE(Must(SetDayBound(*database_, false)));
+  EXPECT_EQ(Ask("SELECT open_data_recount()"), std::to_string(days + 1)) << "and the 20th has come";
+  Run();
+  EXPECT_EQ(Ask("SELECT open_data_recount()"), "0");
+  Sql("UPDATE timezones SET tzid = 'Asia/Seoul' WHERE timezones_id = 2");  // The same offset.
+  EXPECT_EQ(Ask("SELECT open_data_recount()"), "11");
+  EXPECT_EQ(Run().counts.written, 11);
+}
+
+TEST_F(OpenDataTest, RecountingMendsWhatWasDeletedBeforeItWasCounted) {
+  AddLocation(1, "UTC");
+  AddReading(11, "2024-01-31T12:00:00Z");
+  Sql("DELETE FROM open_data_export_logs; DELETE FROM measurements");
+  EXPECT_EQ(Ask("SELECT records FROM open_data_export_logs"), "-1");
+  EXPECT_EQ(Ask("SELECT open_data_recount()"), "1");
+  EXPECT_THAT(Run().errors, ElementsAre(HasSubstr("has no readings")));
+}
+
+TEST_F(OpenDataTest, AViewThatIsWrongIsNoDaysFault) {
+  AddLocation(1, "UTC");
+  AddReading(11, "2024-01-30T12:00:00Z");
+  AddReading(11, "2024-01-31T12:00:00Z");
+  Sql("DROP VIEW open_data_measurements;"
+      "CREATE VIEW open_data_measurements AS SELECT sensors_id, datetime, value FROM measurements");
+  const auto result = Process(PlannedJob(), {.planned = 2, .attempts = 1, .lease_token = 1});
+  ASSERT_FALSE(result.has_value());
+  EXPECT_THAT(result.error().message, HasSubstr("lat"));
+  EXPECT_EQ(Ask("SELECT count(*) FROM open_data_export_logs WHERE has_error"), "0");
+}
+
+TEST_F(OpenDataTest, ASensorOfTwoRowsFailsItsLocationAlone) {
+  AddLocation(1, "UTC");
+  AddLocation(2, "UTC");
+  AddReading(11, "2024-01-31T12:00:00Z");
+  AddReading(21, "2024-01-31T12:00:00Z");
+  Sql("CREATE OR REPLACE VIEW open_data_sensors AS"
+      " SELECT sensors_id, sensor_nodes_id, measurand AS parameter, units"
+      " FROM sensors JOIN sensor_systems USING (sensor_systems_id)"
+      " JOIN (SELECT * FROM measurands UNION ALL SELECT 1, 'pm25', 'ppm') AS m"
+      "   ON m.measurands_id = sensors.measurands_id AND (sensors_id < 20 OR units <> 'ppm' OR "
+      "      measurand <> 'pm25')");
+  const Ran ran = Run();
+  EXPECT_THAT(ran.items, ElementsAre("2/2024-01-31"));
+  EXPECT_THAT(ran.errors, ElementsAre(HasSubstr("has sensor 11 more than once")));
+}
+
+TEST_F(OpenDataTest, SessionsMayWriteDatesAsTheyLike) {
+  Sql(fmt::format("ALTER DATABASE {} SET datestyle = 'German'",
+                  Ask("SELECT quote_ident(current_database())")));
+  AddLocation(1, "UTC");
+  AddReading(11, "2024-01-31T12:00:00Z");
+  EXPECT_THAT(Run().items, ElementsAre("1/2024-01-31"));
+  EXPECT_THAT(Keys(), ElementsAre(kKey));
+  EXPECT_THAT(Run().items, IsEmpty());
+}
+
+TEST_F(OpenDataTest, AbbreviationsAreNoZones) {
+  for (const char* zone : {"CET", "EET", "MET", "WET", "EST", "cet", "Europe/Nowhere", ""}) {
+    EXPECT_EQ(Ask(fmt::format("SELECT open_data_zone('{}') IS NULL", zone)), "t") << zone;
+  }
+  for (const char* zone : {"UTC", "Europe/Vienna", "Japan", "EST5EDT"}) {
+    EXPECT_EQ(Ask(fmt::format("SELECT open_data_zone('{}')", zone)), zone);
+  }
 }
 
 TEST_F(OpenDataTest, ParametersThatCannotBeMeantAreRefused) {

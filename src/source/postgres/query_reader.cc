@@ -48,21 +48,28 @@ std::string WithText(const std::string& select, const std::vector<Column>& colum
 Result<std::unique_ptr<QueryReader>> QueryReader::Open(const ReadOptions& options,
                                                        std::stop_token stop) {
   auto connection = TRY(Connection::Open(options.address, {}, stop));
+  auto reader = TRY(Begin(*connection, options, std::move(stop)));
+  reader->owned_ = std::move(connection);
+  return reader;
+}
+
+Result<std::unique_ptr<QueryReader>> QueryReader::Begin(Connection& connection,
+                                                        const ReadOptions& options,
+                                                        std::stop_token stop) {
   auto transaction =
-      TRY(Transaction::Begin(*connection, "ISOLATION LEVEL REPEATABLE READ READ ONLY", "", stop));
+      TRY(Transaction::Begin(connection, "ISOLATION LEVEL REPEATABLE READ READ ONLY", "", stop));
   if (!options.snapshot.empty()) {
-    const std::string snapshot = TRY(connection->QuoteLiteral(options.snapshot));
-    auto taken = connection->Execute("SET TRANSACTION SNAPSHOT " + snapshot, {}, stop);
-    if (!taken.has_value() && !connection->sqlstate().empty()) {
+    const std::string snapshot = TRY(connection.QuoteLiteral(options.snapshot));
+    auto taken = connection.Execute("SET TRANSACTION SNAPSHOT " + snapshot, {}, stop);
+    if (!taken.has_value() && !connection.sqlstate().empty()) {
       return Fail(ErrorCode::kConflict,
-                  connection->server() +
+                  connection.server() +
                       ": the snapshot that the export was planned with is gone, because the "
                       "process or the connection that held it ended; run the export anew");
     }
     TRY(std::move(taken));
   }
-  std::unique_ptr<QueryReader> reader(
-      new QueryReader(std::move(connection), std::move(transaction)));
+  std::unique_ptr<QueryReader> reader(new QueryReader(connection, std::move(transaction)));
   TRY(reader->Set(options, std::move(stop)));
   return reader;
 }

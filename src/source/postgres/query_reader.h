@@ -37,6 +37,12 @@ class QueryReader {
   static Result<std::unique_ptr<QueryReader>> Open(const ReadOptions& options,
                                                    std::stop_token stop = {});
 
+  /// Reads through somebody's connection, which must outlive the reader and has nobody else's
+  /// statements meanwhile. The address is that connection's.
+  static Result<std::unique_ptr<QueryReader>> Begin(postgres::Connection& connection,
+                                                    const ReadOptions& options,
+                                                    std::stop_token stop = {});
+
   /// The columns of a SELECT, without running it.
   Result<std::vector<Column>> Describe(const std::string& select, std::stop_token stop = {});
 
@@ -60,14 +66,15 @@ class QueryReader {
   bool usable() const { return usable_; }
 
  private:
-  QueryReader(std::unique_ptr<postgres::Connection> connection, postgres::Transaction transaction)
-      : connection_(std::move(connection)), transaction_(std::move(transaction)) {}
+  QueryReader(postgres::Connection& connection, postgres::Transaction transaction)
+      : connection_(&connection), transaction_(std::move(transaction)) {}
 
   Result<> Set(const ReadOptions& options, std::stop_token stop);
   /// The error as users of a read should see it.
   std::unexpected<Error> Failed(Error error);
 
-  std::unique_ptr<postgres::Connection> connection_;
+  std::unique_ptr<postgres::Connection> owned_;  ///< What Open opened.
+  postgres::Connection* connection_;
   postgres::Transaction transaction_;
   bool ascii_ = false;  ///< The database's encoding is SQL_ASCII.
   bool usable_ = true;

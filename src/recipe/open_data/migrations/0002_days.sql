@@ -1,12 +1,16 @@
 -- Days in time zones. PostgreSQL's own arithmetic decides which day an instant has; days of 23 and 25
 -- hours, and zones that change at midnight, follow from it.
 
--- The zone, or null for a name that is none.
+-- The zone, or null for a name that is none. PostgreSQL takes CET and its like for abbreviations, of
+-- a fixed offset, where others know zones with summer time: they are none here.
 CREATE FUNCTION open_data_zone(zone text) RETURNS text
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
   PERFORM now() AT TIME ZONE zone;
-  RETURN zone;
+  IF zone LIKE '%/%' OR upper(zone) IN ('UTC', 'GMT') THEN
+    RETURN zone;
+  END IF;
+  RETURN (SELECT zone WHERE upper(zone) NOT IN (SELECT abbrev FROM pg_timezone_abbrevs));
 EXCEPTION WHEN invalid_parameter_value THEN
   RETURN NULL;
 END $$;
@@ -20,8 +24,8 @@ $$;
 -- The instants that a day spans: all its readings are in [first, last], and where is_exact, no other
 -- day's are. Around a change of the zone's offset the span is widened by three hours on either side,
 -- for there a day may begin at no midnight, or end twice; open_data_day then decides.
-CREATE FUNCTION open_data_span(day date, zone text, ending boolean,
-                               OUT first timestamptz, OUT last timestamptz, OUT is_exact boolean)
+CREATE FUNCTION open_data_span(day date, zone text, ending boolean)
+RETURNS TABLE (first timestamptz, last timestamptz, is_exact boolean)  -- One row; so it can be inlined.
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   WITH midnight AS (
     SELECT day::timestamp AS opens, (day + 1)::timestamp AS closes, interval '3 hours' AS margin
@@ -48,5 +52,5 @@ $$;
 CREATE FUNCTION open_data_is_complete(day date, zone text, ending boolean, at timestamptz)
 RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
-  SELECT (open_data_span(day, zone, ending)).last < at
+  SELECT span.last < at FROM open_data_span(day, zone, ending) AS span
 $$;

@@ -37,7 +37,7 @@ BEGIN
       records = 0, attempts = 0, has_error = false,
       modified_on = greatest(clock_timestamp(), modified_on + interval '1 microsecond',
                              exported_on + interval '1 microsecond')
-    WHERE records > 0;
+    WHERE records <> 0;
     RETURN NULL;
   ELSIF TG_OP = 'INSERT' THEN
     SELECT array_agg(c.node), array_agg(c.day), array_agg(c.readings) INTO nodes, days, added
@@ -93,20 +93,23 @@ BEGIN
                   FOR EACH STATEMENT EXECUTE FUNCTION @schema@.open_data_track_changes()', readings);
 END $$;
 
--- Counts all readings anew, and marks the days whose count was wrong as modified. For readings from
--- before the log, a new bound of days, locations that moved to another zone. Tracked changes wait for
--- it, so that none is counted twice or never. Returns how many days were marked.
+-- Counts all readings anew, and marks as modified the days whose count was wrong, and those whose
+-- file was made with another bound of days or in another zone. Days that failed are tried again, too.
+-- For readings from before the log, a new bound of days, locations that moved to another zone.
+-- Tracked changes wait for it, so that none is counted twice or never. Returns how many days were
+-- marked.
 CREATE FUNCTION open_data_recount() RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
 DECLARE
-  ending CONSTANT boolean := (SELECT day_bound = 'time_ending' FROM open_data_settings);
+  bound CONSTANT text := (SELECT day_bound FROM open_data_settings);
   marked bigint;
 BEGIN
   LOCK TABLE open_data_export_logs IN SHARE ROW EXCLUSIVE MODE;
+  UPDATE open_data_export_logs SET attempts = 0 WHERE has_error;
   WITH location AS MATERIALIZED (
     SELECT sensor_nodes_id, coalesce(open_data_zone(time_zone), 'UTC') AS zone FROM open_data_locations
   ), counted AS (
-    SELECT s.sensor_nodes_id, open_data_day(m.datetime, l.zone, ending) AS day, count(*) AS records
+    SELECT s.sensor_nodes_id, open_data_day(m.datetime, l.zone, bound = 'time_ending') AS day, count(*) AS records
     FROM open_data_measurements m
     JOIN open_data_sensors s USING (sensors_id)
     JOIN location l USING (sensor_nodes_id)
@@ -114,7 +117,10 @@ BEGIN
   ), differing AS (
     SELECT sensor_nodes_id, day, coalesce(c.records, 0) - coalesce(log.records, 0) AS more
     FROM counted c FULL JOIN open_data_export_logs log USING (sensor_nodes_id, day)
-    WHERE c.records IS DISTINCT FROM log.records AND (c.records IS NOT NULL OR log.records > 0)
+    LEFT JOIN open_data_locations l USING (sensor_nodes_id)
+    WHERE coalesce(c.records, 0) <> coalesce(log.records, 0)
+      OR log.key IS NOT NULL AND (log.metadata->>'day_bound', log.metadata->>'time_zone')
+                                 IS DISTINCT FROM (bound, l.time_zone::text)
   ), listed AS (
     SELECT array_agg(sensor_nodes_id) AS nodes, array_agg(day) AS days, array_agg(more) AS added,
            count(*) AS days_marked

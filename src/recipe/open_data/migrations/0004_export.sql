@@ -1,5 +1,5 @@
 -- The side of the exporter. Every function is one short transaction; rows that another exporter or an
--- ingest has locked are passed over, or waited for in one order (location, day).
+-- ingest has locked are passed over, or waited for in one order (location, day), for a minute.
 
 -- Whether a day is over where its location is. Fifteen hours behind its end in UTC it is over
 -- everywhere. Where the zone is none, it counts as over, so that its export says what is wrong.
@@ -16,10 +16,12 @@ $$;
 
 -- D2. Marks up to `wanted` pending days as queued and returns them: days that are over in their
 -- location's zone, oldest first. A claim that is older than `abandoned` is taken over, and so are the
--- caller's own. A day that failed is tried again after `pause`, `attempts_max` times in all.
+-- caller's own. A day that failed is tried again after `pause`, `attempts_max` times in all. Days that
+-- an export looked at since `untouched_since` are left out: so an export takes none twice.
 CREATE FUNCTION get_pending(wanted integer DEFAULT 500, claimed_by text DEFAULT session_user,
                             abandoned interval DEFAULT '1 hour', attempts_max integer DEFAULT 3,
-                            pause interval DEFAULT '5 minutes')
+                            pause interval DEFAULT '5 minutes',
+                            untouched_since timestamptz DEFAULT 'infinity')
 RETURNS TABLE (sensor_nodes_id bigint, day date)
 LANGUAGE sql SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
   WITH candidate AS (
@@ -30,6 +32,7 @@ LANGUAGE sql SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
            OR log.claim = claimed_by)
       AND (log.attempts = 0 OR log.claim = claimed_by AND log.queued_on IS NOT NULL
            OR log.attempts < attempts_max AND log.checked_on < clock_timestamp() - pause)
+      AND (log.checked_on IS NULL OR log.checked_on < untouched_since)
       -- No zone is further ahead; spares looking at each of today's.
       AND log.day < (clock_timestamp() AT TIME ZONE 'UTC' + interval '15 hours')::date
       AND open_data_is_over(log.sensor_nodes_id, log.day)
@@ -61,20 +64,24 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
     LIMIT wanted) AS pending
 $$;
 
--- Which of these days the caller still has queued, just before their files are put in place. Their
--- claims are young again.
-CREATE FUNCTION open_data_hold(claimed_by text, nodes bigint[], days date[])
+-- Which of these days the caller still has queued, just before their files are put in place. Claims
+-- that are getting old are young again: three quarters of `abandoned` are left at least.
+CREATE FUNCTION open_data_hold(claimed_by text, nodes bigint[], days date[],
+                               abandoned interval DEFAULT '1 hour')
 RETURNS TABLE (sensor_nodes_id bigint, day date)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = @schema@, pg_temp SET lock_timeout = '1min' AS $$
 #variable_conflict use_column
 BEGIN
   PERFORM open_data_lock(nodes, days);
+  UPDATE open_data_export_logs log SET queued_on = clock_timestamp()
+  FROM unnest(nodes, days) AS held (node, held_day)
+  WHERE log.sensor_nodes_id = held.node AND log.day = held.held_day
+    AND log.claim = claimed_by AND log.queued_on < clock_timestamp() - abandoned / 4;
   RETURN QUERY
-    UPDATE open_data_export_logs log SET queued_on = clock_timestamp()
-    FROM unnest(nodes, days) AS held (node, held_day)
-    WHERE log.sensor_nodes_id = held.node AND log.day = held.held_day
-      AND log.claim = claimed_by AND log.queued_on IS NOT NULL
-    RETURNING log.sensor_nodes_id, log.day;
+    SELECT log.sensor_nodes_id, log.day
+    FROM open_data_export_logs log JOIN unnest(nodes, days) AS held (node, held_day)
+      ON log.sensor_nodes_id = held.node AND log.day = held.held_day
+    WHERE log.claim = claimed_by AND log.queued_on IS NOT NULL;
 END $$;
 
 CREATE FUNCTION open_data_lock(nodes bigint[], days date[]) RETURNS void
@@ -93,7 +100,7 @@ $$;
 CREATE FUNCTION open_data_exported(claimed_by text, nodes bigint[], days date[], seen timestamptz[],
                                    keys text[], measurands_exported bigint[], described jsonb[])
 RETURNS TABLE (sensor_nodes_id bigint, day date)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = @schema@, pg_temp SET lock_timeout = '1min' AS $$
 #variable_conflict use_column
 BEGIN
   PERFORM open_data_lock(nodes, days);
@@ -118,34 +125,45 @@ BEGIN
 END $$;
 
 -- These days could not be exported. What was exported before stays described.
-CREATE FUNCTION open_data_failed(claimed_by text, nodes bigint[], days date[], errors text[])
+CREATE FUNCTION open_data_failed(claimed_by text, nodes bigint[], days date[],
+                                 classifications text[], errors text[])
 RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = @schema@, pg_temp SET lock_timeout = '1min' AS $$
 BEGIN
   PERFORM open_data_lock(nodes, days);
   UPDATE open_data_export_logs log
   SET queued_on = NULL, checked_on = clock_timestamp(), has_error = true,
-      attempts = log.attempts + 1, metadata = log.metadata || jsonb_build_object('error', failed.error)
-  FROM unnest(nodes, days, errors) AS failed (node, failed_day, error)
+      attempts = log.attempts + 1,
+      metadata = log.metadata || jsonb_build_object('error', failed.error,
+                                                    'classification', failed.classification)
+  FROM unnest(nodes, days, classifications, errors)
+    AS failed (node, failed_day, classification, error)
   WHERE log.sensor_nodes_id = failed.node AND log.day = failed.failed_day
     AND log.claim = claimed_by AND log.queued_on IS NOT NULL;
 END $$;
 
--- Gives up what the caller has queued still.
+-- Gives up what the caller has queued still. It waits for nobody: a day that an ingest has locked
+-- returns like an abandoned one.
 CREATE FUNCTION open_data_release(claimed_by text) RETURNS bigint
 LANGUAGE sql SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
-  WITH released AS (
-    UPDATE open_data_export_logs SET queued_on = NULL
-    WHERE claim = claimed_by AND queued_on IS NOT NULL RETURNING 1)
+  WITH free AS (
+    SELECT log.sensor_nodes_id, log.day FROM open_data_export_logs log
+    WHERE log.claim = claimed_by AND log.queued_on IS NOT NULL
+    FOR UPDATE SKIP LOCKED
+  ), released AS (
+    UPDATE open_data_export_logs log SET queued_on = NULL FROM free
+    WHERE log.sensor_nodes_id = free.sensor_nodes_id AND log.day = free.day RETURNING 1)
   SELECT count(*) FROM released
 $$;
 
--- What the caller has exported since then, for an export that goes on after its process died.
+-- What the caller has exported, or failed to, since then, for an export that goes on after its process
+-- died.
 CREATE FUNCTION open_data_done(claimed_by text, since timestamptz)
 RETURNS TABLE (sensor_nodes_id bigint, day date, key text, described jsonb)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
   SELECT log.sensor_nodes_id, log.day, log.key, log.metadata FROM open_data_export_logs log
-  WHERE log.claim = claimed_by AND log.queued_on IS NULL AND log.exported_on >= since
+  WHERE log.claim = claimed_by AND log.queued_on IS NULL AND log.checked_on >= since
+    AND (log.metadata->>'job' = claimed_by OR log.metadata ? 'error')
 $$;
 
 -- What state every location and day is in.
