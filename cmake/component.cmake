@@ -25,6 +25,9 @@
 #                   has SPILLWAY (path of the binary) and PYTHON
 #   spillway_fuzzer(config_fuzzer SOURCES config_fuzzer.cc DEPS spillway_base)
 #                   tests/fuzz only: libFuzzer in `make fuzz`; elsewhere a test replaying corpus/config_fuzzer/
+#   spillway_migrations(spillway::store store/sqlite/migrations.h)
+#                   each migrations/NNNN_name.sql as a string, in the order of its number, behind the header's
+#                   Migrations(); add ${CMAKE_CURRENT_BINARY_DIR}/embedded_migrations.cc to the SOURCES
 #
 # Third-party targets: CURL::libcurl pugixml::pugixml Arrow::arrow Arrow::parquet SQLite::SQLite3 PostgreSQL::libpq OpenSSL::Crypto yaml-cpp::yaml-cpp
 # fmt::fmt CLI11::CLI11 simdjson::simdjson zstd::zstd isal::isal
@@ -126,3 +129,18 @@ macro(spillway_folders)
     endif()
   endforeach()
 endmacro()
+
+function(spillway_migrations namespace header)
+  file(GLOB files CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/migrations/*.sql)
+  list(SORT files)
+  set(MIGRATIONS "")
+  foreach(file ${files})
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
+    file(READ ${file} sql)
+    string(APPEND MIGRATIONS "    R\"sql(${sql})sql\",\n")
+  endforeach()
+  set(NAMESPACE ${namespace})
+  set(HEADER ${header})
+  configure_file(${CMAKE_CURRENT_FUNCTION_LIST_DIR}/embedded_migrations.cc.in
+    ${CMAKE_CURRENT_BINARY_DIR}/embedded_migrations.cc @ONLY)
+endfunction()

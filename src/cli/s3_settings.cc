@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/setting_checks.h"
 #include "storage/s3_url.h"
 
 namespace spillway::cli {
@@ -16,11 +17,6 @@ using config::Complaints;
 using config::Section;
 using std::chrono::hours;
 using std::chrono::seconds;
-
-Complaint CheckNotEmpty(const std::string& name) {
-  if (!name.empty()) return std::nullopt;
-  return "is empty; give it a name";
-}
 
 Complaint CheckEndpoint(const std::string& endpoint) {
   const size_t host = endpoint.starts_with("https://")  ? 8

@@ -1,6 +1,6 @@
 #include "cli/schedule_settings.h"
 
-#include "base/time_zone.h"
+#include "cli/setting_checks.h"
 #include "cli/time_range.h"
 #include "schedule/cron.h"
 
@@ -15,12 +15,6 @@ Complaint CheckCron(const std::string& text) {
   const auto cron = schedule::Cron::Parse(text);
   if (cron.has_value()) return std::nullopt;
   return "does not read, at " + cron.error().message;
-}
-
-Complaint CheckZone(const std::string& name) {
-  const auto zone = FindTimeZone(name);
-  if (zone.has_value()) return std::nullopt;
-  return "names an " + zone.error().message;
 }
 
 }  // namespace
@@ -38,7 +32,7 @@ config::Section<ScheduleSettings> DeclareSchedule() {
       .Check(CheckCron);
   section.Field("time_zone", &ScheduleSettings::time_zone)
       .Help("The IANA time zone of the cron expression and of days; the export's unless set.")
-      .Check(CheckZone);
+      .Check(CheckTimeZone);
   section.Field("catch_up", &ScheduleSettings::catch_up)
       .Help("Which ticks are made up for that came while nothing ran.")
       .OneOf({{"none", CatchUpPolicy::kNone},

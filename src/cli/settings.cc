@@ -8,11 +8,10 @@
 #include <fmt/format.h>
 
 #include "base/nearest_name.h"
-#include "base/time_zone.h"
 #include "batch/column_type.h"
 #include "cli/query_settings.h"
 #include "cli/s3_settings.h"
-#include "storage/s3_url.h"
+#include "cli/setting_checks.h"
 
 namespace spillway::cli {
 namespace {
@@ -30,28 +29,10 @@ Complaint CheckColumnType(const std::string& type) {
   return "has an " + parsed.error().message;
 }
 
-Complaint CheckTimeZone(const std::string& name) {
-  const auto zone = FindTimeZone(name);
-  if (zone.has_value()) return std::nullopt;
-  return "names an " + zone.error().message;
-}
-
 Complaint CheckDelimiter(char delimiter) {
   const auto checked = format::CheckCsvDelimiter(delimiter);
   if (checked.has_value()) return std::nullopt;
   return checked.error().message;
-}
-
-Complaint CheckPlace(const std::filesystem::path& place) {
-  if (!storage::IsUrl(place.native())) return std::nullopt;
-  const auto url = storage::ParseS3Url(place.native());
-  if (url.has_value()) return std::nullopt;
-  return url.error().message;
-}
-
-Complaint CheckNotEmpty(const std::string& name) {
-  if (!name.empty()) return std::nullopt;
-  return "is empty; give it a name";
 }
 
 void CheckLakeColumns(const LakeSettings& lake, Complaints& complaints) {

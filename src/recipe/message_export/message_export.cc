@@ -186,25 +186,14 @@ Result<ChunkResult> MessageExport::Process(const engine::Job& job, const engine:
   ChunkWriter writer(parameters.output, kind, *schema,
                      {{.file = spec.file, .first = spec.first, .last = spec.last}}, chunk.index,
                      parameters.range.end, staging);
-  ChunkResult result;
+  uint64_t source_bytes = 0;
   if (!spec.unit.slices.empty()) {
-    result.source_bytes = TRY(
+    source_bytes = TRY(
         lake::Scan(lake_, schema_, spec.unit, projection, stop,
                    [&](const arrow::RecordBatch& batch) { return writer.Append(batch, stop); }));
   }
-  result.parts = TRY(writer.Finish(stop));
-  for (const Part& part : result.parts) {
-    result.counts.written += part.rows;
-    result.counts.bytes += static_cast<int64_t>(part.bytes);
-  }
-  result.counts.planned = spec.unit.rows + spec.cut_off;
-  result.counts.excluded = spec.cut_off;
-  if (spec.cut_off > 0) {
-    result.errors.push_back({.key = std::to_string(spec.cut_off) + " rows",
-                             .classification = "excluded",
-                             .message = "left out at limits.rows_per_file " +
-                                        std::to_string(parameters.output.limits.rows_per_file)});
-  }
+  ChunkResult result = TRY(writer.Finish(spec.unit.rows, spec.cut_off, stop));
+  result.source_bytes = source_bytes;
   return result;
 }
 

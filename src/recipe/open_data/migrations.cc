@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include "postgres/transaction.h"
-#include "recipe/open_data/embedded_migrations.h"
 
 namespace spillway::recipe::open_data {
 namespace {
@@ -55,7 +54,7 @@ Error NewerLog(int version) {
 
 }  // namespace
 
-int LogVersionKnown() { return static_cast<int>(EmbeddedMigrations().size()); }
+int LogVersionKnown() { return static_cast<int>(Migrations().size()); }
 
 Result<int> LogVersion(postgres::Connection& connection) {
   if (!TRY(IsThere(connection, "SELECT to_regclass($1) IS NOT NULL", "open_data_migrations"))) {
@@ -93,7 +92,7 @@ Result<int> MigrateLog(postgres::Connection& connection) {
   }
   for (int version = before + 1; version <= LogVersionKnown(); ++version) {
     TRY(connection.ExecuteScript(
-        WithSchema(EmbeddedMigrations()[static_cast<size_t>(version - 1)], schema)));
+        WithSchema(Migrations()[static_cast<size_t>(version - 1)], schema)));
     TRY(connection.Execute("INSERT INTO open_data_migrations (version) VALUES ($1)", {version}));
   }
   TRY(transaction.Commit());

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -8,6 +9,9 @@
 #include "postgres/connection.h"
 
 namespace spillway::recipe::open_data {
+
+/// The files of migrations/, in order; `@schema@` stands for the quoted schema.
+std::span<const std::string_view> Migrations();
 
 /// The version that the log in the connection's first schema has; 0: there is none.
 Result<int> LogVersion(postgres::Connection& connection);

@@ -142,10 +142,23 @@ Result<> ChunkWriter::AppendToRun(const arrow::RecordBatch& batch, std::stop_tok
   return {};
 }
 
-Result<std::vector<Part>> ChunkWriter::Finish(std::stop_token stop) {
+Result<ChunkResult> ChunkWriter::Finish(int64_t rows, int64_t cut_off, std::stop_token stop) {
   if (encoder_ == nullptr) TRY(Open(/*last=*/true));
   TRY(Close(stop));
-  return std::move(parts_);
+  ChunkResult result{.parts = std::move(parts_)};
+  for (const Part& part : result.parts) {
+    result.counts.written += part.rows;
+    result.counts.bytes += static_cast<int64_t>(part.bytes);
+  }
+  result.counts.planned = rows + cut_off;
+  result.counts.excluded = cut_off;
+  if (cut_off > 0) {
+    result.errors.push_back({.key = std::to_string(cut_off) + " rows",
+                             .classification = "excluded",
+                             .message = "left out at limits.rows_per_file " +
+                                        std::to_string(output_.limits.rows_per_file)});
+  }
+  return result;
 }
 
 }  // namespace spillway::recipe

@@ -41,8 +41,9 @@ class ChunkWriter {
               engine::Staging& staging);
 
   Result<> Append(const arrow::RecordBatch& batch, std::stop_token stop);
-  /// All parts, in order; at least one.
-  Result<std::vector<Part>> Finish(std::stop_token stop);
+  /// What the chunk came to, with all parts, in order; at least one. Of its plan, `rows` were to be
+  /// written, and `cut_off` were left out at limits.rows_per_file.
+  Result<ChunkResult> Finish(int64_t rows, int64_t cut_off, std::stop_token stop);
 
  private:
   Result<> AppendToRun(const arrow::RecordBatch& batch, std::stop_token stop);

@@ -174,21 +174,7 @@ Result<ChunkResult> QueryExport::Process(const engine::Job& job, const engine::C
   const int64_t sent = TRY(reader->Read(
       select, source.columns,
       [&](const arrow::RecordBatch& batch) { return writer.Append(batch, stop); }, stop));
-  ChunkResult result;
-  result.parts = TRY(writer.Finish(stop));
-  for (const Part& part : result.parts) {
-    result.counts.written += part.rows;
-    result.counts.bytes += static_cast<int64_t>(part.bytes);
-  }
-  result.counts.planned = sent + spec.cut_off;
-  result.counts.excluded = spec.cut_off;
-  if (spec.cut_off > 0) {
-    result.errors.push_back({.key = std::to_string(spec.cut_off) + " rows",
-                             .classification = "excluded",
-                             .message = "left out at limits.rows_per_file " +
-                                        std::to_string(parameters.output.limits.rows_per_file)});
-  }
-  return result;
+  return writer.Finish(sent, spec.cut_off, stop);
 }
 
 Result<Assembly> QueryExport::Assemble(const engine::Job& job, std::vector<Part> parts,

@@ -1,0 +1,28 @@
+#include "cli/setting_checks.h"
+
+#include "base/time_zone.h"
+#include "storage/s3_url.h"
+
+namespace spillway::cli {
+
+using config::Complaint;
+
+Complaint CheckNotEmpty(const std::string& name) {
+  if (!name.empty()) return std::nullopt;
+  return "is empty; give it a name";
+}
+
+Complaint CheckTimeZone(const std::string& name) {
+  const auto zone = FindTimeZone(name);
+  if (zone.has_value()) return std::nullopt;
+  return "names an " + zone.error().message;
+}
+
+Complaint CheckPlace(const std::filesystem::path& place) {
+  if (!storage::IsUrl(place.native())) return std::nullopt;
+  const auto url = storage::ParseS3Url(place.native());
+  if (url.has_value()) return std::nullopt;
+  return url.error().message;
+}
+
+}  // namespace spillway::cli
