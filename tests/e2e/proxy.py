@@ -1,4 +1,4 @@
-"""A TCP proxy before a server on loopback, whose connections can be cut or swallowed: a partition of the network."""
+"""A TCP proxy before a server on loopback: a network that can be slow, or partitioned (cut or swallowed)."""
 import select
 import socket
 import threading
@@ -6,8 +6,10 @@ import time
 
 
 class Proxy:
-    def __init__(self, port):
+    def __init__(self, port, bytes_per_second=None):
+        """The rate is that of all connections together, from the server."""
         self.target, self.pairs, self.lock = port, [], threading.Lock()
+        self.rate, self.free_at = bytes_per_second, 0
         self.silent = False
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
@@ -39,12 +41,21 @@ class Proxy:
                     data = ready.recv(1 << 16)
                     if not data:
                         return
+                    if ready is server and self.rate:
+                        self._wait_for(len(data))
                     other[ready].sendall(data)
         except (OSError, ValueError):
             pass
         finally:
             client.close()
             server.close()
+
+    def _wait_for(self, size):
+        with self.lock:
+            now = time.monotonic()
+            self.free_at = max(now, self.free_at) + size / self.rate
+            wait = self.free_at - now
+        time.sleep(wait)
 
     def blackhole(self, silent):
         """While silent, nothing passes and nobody is told."""
