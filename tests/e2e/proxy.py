@@ -61,16 +61,16 @@ class Proxy:
         """While silent, nothing passes and nobody is told."""
         self.silent = silent
 
-    def cut(self):
-        """Ends every connection, in mid-message perhaps."""
+    def cut(self, which=slice(None)):
+        """Ends connections, in mid-message perhaps: all, or those at these places in the order of their making."""
         with self.lock:
-            pairs, self.pairs = self.pairs, []
+            pairs = self.pairs[which]
         for pair in pairs:
             for end in pair:
                 try:
                     end.shutdown(socket.SHUT_RDWR)
                 except OSError:
-                    pass
+                    pass  # Closed already.
 
     def close(self):
         self.listener.close()

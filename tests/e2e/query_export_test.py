@@ -4,10 +4,12 @@ import csv
 import gzip
 import io
 import json
+import os
+import pathlib
 import shutil
 import signal
-import socket
 import subprocess
+import tempfile
 import threading
 import time
 import unittest
@@ -17,54 +19,12 @@ import pyarrow.parquet
 
 from deployment import Deployment
 from postgres import PostgresServer, free_port
+from proxy import Proxy
 
 ROWS = 30_000
 TABLE = f"""CREATE TABLE orders AS SELECT i AS id, i % 100 AS customer, (i * 1.37)::numeric(10,2) AS price,
   '2025-01-01Z'::timestamptz + i * '1 min'::interval AS at, CASE WHEN i % 10 > 0 THEN 'note "' || i || '", ü' END AS note,
   ARRAY[i, NULL] AS tags FROM generate_series(1, {ROWS}) AS i; ANALYZE orders"""
-
-
-class Relay:
-    """Hands bytes on to a server until it is told to cut every connection."""
-
-    def __init__(self, port):
-        self.to, self.pairs, self.listener = port, [], socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            server = socket.create_connection(("127.0.0.1", self.to))
-            self.pairs.append((client, server))
-            for source, sink in ((client, server), (server, client)):
-                threading.Thread(target=self.pump, args=(source, sink), daemon=True).start()
-
-    @staticmethod
-    def pump(source, sink):
-        try:
-            while data := source.recv(65536):
-                sink.sendall(data)
-        except OSError:
-            pass
-        for end in (source, sink):
-            end.close()
-
-    def cut(self, which):
-        """Ends the connections at these places in the order of their making."""
-        for client, server in self.pairs[which]:
-            for end in (client, server):
-                try:
-                    end.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass
-
-    def close(self):
-        self.listener.close()
-        self.cut(slice(None))
 
 
 def configuration(url, exports, timeout="0s"):
@@ -214,27 +174,49 @@ class QueryExportTest(unittest.TestCase):
         job, _, _ = self.run_export(spillway, "orders")
         self.assertEqual(job["counts"]["written"], ROWS)
 
+    def test_tls_as_the_address_asks_for_it(self):
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="spillway-tls-"))
+        self.addCleanup(shutil.rmtree, folder)
+        for name in ("server", "other"):
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "ed25519", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+                            "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.pem"],
+                           check=True, capture_output=True)
+        if os.geteuid() == 0:
+            for path in (folder, *folder.iterdir()):
+                shutil.chown(path, "postgres", "postgres")
+        with PostgresServer("ssl = on", f"ssl_cert_file = '{folder}/server.pem'", f"ssl_key_file = '{folder}/server.key'") as server:
+            exports = {"session": {"query": "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"}}
+
+            def with_mode(mode, root="server", to=server):
+                return self.spillway(exports, f"{to.url()}?sslmode={mode}&sslrootcert={folder}/{root}.pem")
+
+            for mode, encrypted in (("disable", "false"), ("require", "true"), ("verify-ca", "true"), ("verify-full", "true")):
+                _, files, _ = self.run_export(with_mode(mode), "session")
+                self.assertEqual(files[0].read_text().split(), ["ssl", encrypted], mode)
+            self.assertIn("certificate verify failed", self.failure(with_mode("verify-full", "other"), "session"))
+            self.assertIn("server does not support SSL", self.failure(with_mode("require", to=self.server), "session"))
+
     def await_reading(self, process):
         reading = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'COPY (%pg_sleep%' AND state = 'active'"
         while self.server.sql(reading) == [["0"]]:
             self.assertIsNone(process.poll())
             time.sleep(0.02)
 
-    def slow(self, relay=None):
+    def slow(self, proxy=None):
         """An export whose reading, though not its counting, takes ten seconds."""
         self.server.sql("DROP TABLE IF EXISTS slow; CREATE TABLE slow AS SELECT i AS id, repeat('x', 1000) AS pad"
                         " FROM generate_series(1, 40000) AS i; ANALYZE slow")
-        url = f"postgres://postgres@127.0.0.1:{relay.port}/postgres" if relay else None
+        url = f"postgres://postgres@127.0.0.1:{proxy.port}/postgres" if proxy else None
         return self.spillway({"slow": {"query": "SELECT id, CASE WHEN id % 400 = 0 THEN pg_sleep(0.1)::text ELSE pad END AS pad FROM slow"}}, url)
 
     def test_a_lost_reader_is_tried_again_in_the_same_snapshot(self):
-        relay = Relay(self.server.port)
-        self.addCleanup(relay.close)
-        spillway = self.slow(relay)
+        proxy = Proxy(self.server.port)
+        self.addCleanup(proxy.close)
+        spillway = self.slow(proxy)
         process = spillway.start("run", "slow", "--json")
         self.await_reading(process)
         self.server.sql("UPDATE slow SET pad = 'another instant'")
-        relay.cut(slice(1, None))  # All but the first, which holds the snapshot.
+        proxy.cut(slice(1, None))  # All but the first, which holds the snapshot.
         out, err = process.communicate(timeout=120)
         self.assertEqual(process.returncode, 0, err)
         job = json.loads(out)
