@@ -36,6 +36,10 @@ engine::Options OptionsOf(const Settings& settings) {
                           .attempts_max = settings.engine.attempts,
                           .pending_bytes_max = settings.engine.worker_memory.bytes};
   options.parallel_max_of_group[std::string(kOpenData)] = 1;
+  const std::optional<std::chrono::milliseconds> manifests =
+      settings.open_data.manifest_retention.limit;
+  options.retention_of_export[std::string(kOpenData)] = {.published = manifests,
+                                                         .redrivable = manifests};
   for (const auto& [name, settings_of_export] : settings.exports) {
     options.parallel_max_of_group[name] = settings_of_export.parallel;
     engine::Retention& retention = options.retention_of_export[name];

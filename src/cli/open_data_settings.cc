@@ -109,6 +109,8 @@ Section<OpenDataSettings> DeclareOpenData() {
   section.Field("retry_pause", &OpenDataSettings::retry_pause)
       .Help("The pause before a day that failed is tried again.")
       .Between(milliseconds(0), hours(24 * 7));
+  section.Field("manifest_retention", &OpenDataSettings::manifest_retention)
+      .Help("How long the manifest of a run is kept, from its end on. The days' files stay.");
   section.Field("day", &OpenDataSettings::day)
       .Help(
           "Whether a reading at midnight ends the day before it (time_ending) or begins the next "

@@ -42,6 +42,7 @@ struct OpenDataSettings {
   std::chrono::milliseconds claim_timeout{3'600'000};
   int64_t attempts = 3;
   std::chrono::milliseconds retry_pause{300'000};
+  config::Lifetime manifest_retention;
   DayBound day = DayBound::kTimeEnding;
   bool operator==(const OpenDataSettings&) const = default;
 

@@ -4,6 +4,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 from postgres import PostgresServer
@@ -50,6 +51,26 @@ class OpenDataTest(unittest.TestCase):
                 self.assertNotIn("secret\"", text.replace('"(secret)"', ""))
                 self.assertNotIn("read secret", text)
                 self.assertNotIn("write secret", text)
+
+    def test_manifests_expire_and_files_stay(self):
+        with PostgresServer() as server:
+            database = server.new_database()
+            for file in ("schema.sql", "readings.sql"):
+                server.sql((ROOT / "demo" / "open-data" / file).read_text(), database)
+            login = "{user: postgres}"
+            pathlib.Path(self.folder.name, "spillway.yaml").write_text(
+                f"open_data: {{database: {{host: 127.0.0.1, port: {server.port}, name: {database}, read: {login}, write: {login}}}, "
+                "manifest_retention: 1s, limit: 5}\n")
+            self.run_spillway("open-data", "migrate", "--track", "measurements")
+            self.run_spillway("open-data", "recount")
+            self.run_spillway("run", "open-data")
+            data = pathlib.Path(self.folder.name, "data")
+            before = sorted((data / "records").rglob("location-*"))
+            self.assertEqual((len(before), len(list(data.rglob("manifest.json")))), (5, 1))
+            time.sleep(1.1)
+            self.run_spillway("jobs", "expire")
+            self.assertEqual(sorted((data / "records").rglob("location-*")), before)
+            self.assertEqual(list(data.rglob("manifest.json")), [])
 
     def test_bad_settings(self):
         for setting, complaint in (("{database: {host: h}, format: csv.bz2}", "open_data.format has"),
