@@ -24,26 +24,46 @@ std::string CredentialsChain::name() const {
 }
 
 Result<Credentials> CredentialsCache::Get(std::stop_token stop) {
-  std::lock_guard lock(mutex_);
-  const Timestamp now = clock_.Now();
-  const bool alive = credentials_.has_value() &&
-                     (!credentials_->expires_at.has_value() || *credentials_->expires_at > now);
-  const bool fresh = alive && (!credentials_->expires_at.has_value() ||
-                               *credentials_->expires_at - kEarly > now || ask_again_at_ > now);
-  if (fresh) return *credentials_;
-  Result<std::optional<Credentials>> fetched = provider_->Fetch(std::move(stop));
-  if (fetched.has_value() && fetched->has_value()) {
-    credentials_ = **std::move(fetched);
-    // Some services hand out the same credentials until their very end.
-    ask_again_at_ = now + kAskAgain;
-    return *credentials_;
+  std::unique_lock lock(mutex_);
+  bool waited = false;
+  while (true) {
+    const Timestamp now = clock_.Now();
+    const auto lives_at = [&](Timestamp time) {
+      return credentials_.has_value() &&
+             (!credentials_->expires_at.has_value() || *credentials_->expires_at > time);
+    };
+    const bool alive = lives_at(now);
+    if (lives_at(now + kEarly) || (alive && (fetching_ || ask_again_at_ > now)))
+      return *credentials_;
+    if (!fetching_ && waited && failure_.has_value()) return std::unexpected(*failure_);
+    if (!fetching_) return Fetch(lock, alive, stop);
+    waited = true;
+    if (!fetched_.wait(lock, stop, [this] { return !fetching_; }))
+      return Fail(ErrorCode::kCancelled, "stopped while AWS credentials were fetched");
   }
-  if (alive) {
-    ask_again_at_ = now + kAskAgain;
-    return *credentials_;
-  }
-  if (!fetched.has_value()) return std::unexpected(std::move(fetched).error());
-  return Fail(ErrorCode::kPermissionDenied, "no AWS credentials in " + provider_->name());
+}
+
+Result<Credentials> CredentialsCache::Fetch(std::unique_lock<std::mutex>& lock, bool alive,
+                                            const std::stop_token& stop) {
+  fetching_ = true;
+  lock.unlock();
+  Result<std::optional<Credentials>> fetched = provider_->Fetch(stop);
+  lock.lock();
+  fetching_ = false;
+  fetched_.notify_all();
+  failure_.reset();
+  // Some services hand out the same credentials until their very end.
+  ask_again_at_ = clock_.Now() + kAskAgain;
+  const bool found = fetched.has_value() && fetched->has_value();
+  if (found || !alive) credentials_.reset();
+  if (found) credentials_ = **fetched;
+  if (credentials_.has_value()) return *credentials_;
+  const Error failure = fetched.has_value()
+                            ? Error{.code = ErrorCode::kPermissionDenied,
+                                    .message = "no AWS credentials in " + provider_->name()}
+                            : std::move(fetched).error();
+  if (failure.code != ErrorCode::kCancelled) failure_ = failure;
+  return std::unexpected(failure);
 }
 
 void CredentialsCache::Refuse(const std::string& access_key_id) {

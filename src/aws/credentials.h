@@ -1,5 +1,6 @@
 #pragma once
 
+#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -57,7 +58,8 @@ class CredentialsChain final : public CredentialsProvider {
   const std::vector<std::unique_ptr<CredentialsProvider>> providers_;
 };
 
-/// Credentials kept until shortly before they expire. Thread-safe.
+/// Credentials kept until shortly before they expire. One thread fetches; the others use the old
+/// ones meanwhile, and only where those have ended they wait. Thread-safe.
 class CredentialsCache {
  public:
   /// How long before their end credentials are fetched anew; while that fails, the old ones are
@@ -68,16 +70,24 @@ class CredentialsCache {
   CredentialsCache(std::unique_ptr<CredentialsProvider> provider, Clock& clock)
       : provider_(std::move(provider)), clock_(clock) {}
 
+  /// kCancelled as soon as `stop` is requested.
   Result<Credentials> Get(std::stop_token stop);
 
   /// Forgets credentials that the service refused as expired, if they are still these.
   void Refuse(const std::string& access_key_id);
 
  private:
+  Result<Credentials> Fetch(std::unique_lock<std::mutex>& lock, bool alive,
+                            const std::stop_token& stop);
+
   const std::unique_ptr<CredentialsProvider> provider_;
   Clock& clock_;
-  std::mutex mutex_;  // also keeps all but one thread from fetching
+  std::mutex mutex_;
+  std::condition_variable_any fetched_;
+  // Guarded by mutex_:
+  bool fetching_ = false;
   std::optional<Credentials> credentials_;
+  std::optional<Error> failure_;  // of the last fetch, unless it was stopped
   Timestamp ask_again_at_;
 };
 

@@ -1,7 +1,10 @@
 #include "aws/credentials.h"
 
+#include <atomic>
 #include <fstream>
+#include <future>
 #include <map>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -36,6 +39,7 @@ class FakeTransport final : public http::HttpTransport {
     for (const http::Bytes piece : request.body)
       text.append("\n").append(reinterpret_cast<const char*>(piece.data()), piece.size());
     seen.push_back(text);
+    if (request.url.starts_with("http://")) all_direct = all_direct && request.direct;
     const auto found = answers.find(request.method + " " + request.url);
     if (found == answers.end()) return FailTransient(ErrorCode::kUnavailable, "nobody there");
     return found->second;
@@ -43,6 +47,7 @@ class FakeTransport final : public http::HttpTransport {
 
   std::map<std::string, http::Response> answers;
   std::vector<std::string> seen;
+  bool all_direct = true;  // of what was not sent over TLS
 };
 
 void ExpectKeys(const Result<std::optional<Credentials>>& found, const std::string& id,
@@ -200,6 +205,29 @@ TEST(InstanceCredentials, UsesASessionToken) {
   transport.answers["GET " + roles + "role"] = {.status = 200, .body = kJson};
   ExpectKeys(InstanceCredentials(Has({}), transport).Fetch({}), "ID", "SECRET", "TOKEN");
   EXPECT_THAT(transport.seen.at(2), HasSubstr("x-aws-ec2-metadata-token: session"));
+  EXPECT_TRUE(transport.all_direct) << "a proxy would see the keys";
+}
+
+TEST(InstanceCredentials, ThatAreLateAreNotAbsent) {
+  FakeTransport transport;
+  const std::string host = "http://169.254.169.254";
+  const std::string roles = host + "/latest/meta-data/iam/security-credentials/";
+  http::Response& token = transport.answers["PUT " + host + "/latest/api/token"];
+  InstanceCredentials instance(Has({}), transport);
+  const auto is_late = [&] {
+    const auto found = instance.Fetch({});
+    return !found.has_value() && found.error().retryable;
+  };
+  token.status = 429;
+  EXPECT_TRUE(is_late());
+  token.status = 404;
+  EXPECT_FALSE(instance.Fetch({}).value().has_value());
+  token = {.status = 200, .body = "session"};
+  transport.answers["GET " + roles] = {.status = 200, .body = "role\n"};
+  transport.answers["GET " + roles + "role"] = {.status = 200, .body = kJson};
+  ASSERT_TRUE(instance.Fetch({}));
+  transport.answers.clear();
+  EXPECT_TRUE(is_late()) << "there was an instance";
 }
 
 TEST(InstanceCredentials, IsNotThereElsewhere) {
@@ -275,6 +303,78 @@ TEST_F(CredentialsCacheTest, UsesTheOldOnesWhileNoneAreToBeHad) {
   EXPECT_EQ(fetched_, 2);
   clock_.Advance(std::chrono::minutes(5));
   EXPECT_EQ(Get(), "away");
+}
+
+/// Fetches "1" at once, and waits for the test before every later fetch.
+class Held final : public CredentialsProvider {
+ public:
+  explicit Held(Clock& clock) : clock_(clock) {}
+  Result<std::optional<Credentials>> Fetch(std::stop_token) override {
+    const int number = ++fetches;
+    if (number > 1) released.wait(false);
+    return Credentials{.access_key_id = std::to_string(number),
+                       .secret_access_key = Redacted("s"),
+                       .expires_at = clock_.Now() + std::chrono::hours(1)};
+  }
+  std::string name() const override { return "a slow service"; }
+
+  std::atomic<int> fetches = 0;
+  std::atomic<bool> released = false;
+
+ private:
+  Clock& clock_;
+};
+
+class SlowCredentialsTest : public testing::Test {
+ protected:
+  /// The first credentials are fetched, this time goes by, and a thread is fetching others.
+  void FetchAnew(std::chrono::minutes age) {
+    EXPECT_EQ(cache_.Get({})->access_key_id, "1");
+    clock_.Advance(age);
+    fetching_ = std::async(std::launch::async, [this] { return cache_.Get({}); });
+    while (held_.fetches < 2) std::this_thread::yield();
+  }
+  std::future<Result<Credentials>> GetInAnotherThread(std::stop_token stop = {}) {
+    return std::async(std::launch::async,
+                      [this, stop = std::move(stop)] { return cache_.Get(stop); });
+  }
+  static bool Ends(const std::future<Result<Credentials>>& call) {
+    return call.wait_for(std::chrono::seconds(20)) == std::future_status::ready;
+  }
+  void TearDown() override {
+    held_.released = true;
+    held_.released.notify_all();
+  }
+
+  ManualClock clock_;
+  std::unique_ptr<Held> provider_ = std::make_unique<Held>(clock_);
+  Held& held_ = *provider_;
+  CredentialsCache cache_{std::move(provider_), clock_};
+  std::future<Result<Credentials>> fetching_;
+};
+
+TEST_F(SlowCredentialsTest, NobodyWaitsWhileTheOldOnesLast) {
+  FetchAnew(std::chrono::minutes(56));
+  auto other = GetInAnotherThread();
+  const bool ended = Ends(other);
+  TearDown();
+  EXPECT_TRUE(ended);
+  EXPECT_EQ(other.get()->access_key_id, "1");
+  EXPECT_EQ(fetching_.get()->access_key_id, "2");
+}
+
+TEST_F(SlowCredentialsTest, WhoWaitsHearsTheOwnStop) {
+  FetchAnew(std::chrono::minutes(61));
+  std::stop_source stop;
+  auto other = GetInAnotherThread(stop.get_token());
+  auto patient = GetInAnotherThread();
+  stop.request_stop();
+  const bool ended = Ends(other);
+  TearDown();
+  EXPECT_TRUE(ended);
+  EXPECT_EQ(other.get().error().code, ErrorCode::kCancelled);
+  EXPECT_EQ(patient.get()->access_key_id, "2");
+  EXPECT_EQ(held_.fetches, 2);
 }
 
 TEST_F(CredentialsCacheTest, ForgetsWhatWasRefused) {

@@ -72,8 +72,11 @@ Result<std::optional<Credentials>> ContainerCredentials::Fetch(std::stop_token s
   } else if (const auto token = environment_("AWS_CONTAINER_AUTHORIZATION_TOKEN")) {
     headers.push_back({"Authorization", *token});
   }
-  const http::Response response = TRY(transport_.Send(
-      {.url = url, .headers = std::move(headers), .timeout = kTimeout}, nullptr, std::move(stop)));
+  const http::Response response = TRY(transport_.Send({.url = url,
+                                                       .headers = std::move(headers),
+                                                       .timeout = kTimeout,
+                                                       .direct = url.starts_with("http://")},
+                                                      nullptr, std::move(stop)));
   if (!response.ok()) return std::unexpected(Refusal(response));
   return TRY(ParseCredentials(response.body));
 }
@@ -87,25 +90,36 @@ Result<std::optional<Credentials>> InstanceCredentials::Fetch(std::stop_token st
       transport_.Send({.method = "PUT",
                        .url = host + "/latest/api/token",
                        .headers = {{"x-aws-ec2-metadata-token-ttl-seconds", "21600"}},
-                       .timeout = kIsAnybodyThere},
+                       .timeout = kIsAnybodyThere,
+                       .direct = true},
                       nullptr, stop);
-  if (!token.has_value() && token.error().code == ErrorCode::kCancelled)
+  if (!token.has_value()) {
+    const bool is_away = token.error().code != ErrorCode::kCancelled && !was_there_;
+    if (is_away) return std::optional<Credentials>();
     return std::unexpected(token.error());
-  if (!token.has_value() || !token->ok()) return std::optional<Credentials>();
+  }
+  const Error refusal = Refusal(*token);
+  if (!token->ok() && refusal.retryable) return std::unexpected(refusal);
+  if (!token->ok()) return std::optional<Credentials>();
   const std::vector<http::Header> headers = {{"x-aws-ec2-metadata-token", token->body}};
-  const http::Response role = TRY(transport_.Send(
-      {.url = host + std::string(kRolePath), .headers = headers, .timeout = kTimeout}, nullptr,
-      stop));
+  const http::Response role = TRY(transport_.Send({.url = host + std::string(kRolePath),
+                                                   .headers = headers,
+                                                   .timeout = kTimeout,
+                                                   .direct = true},
+                                                  nullptr, stop));
   if (role.status == 404) return std::optional<Credentials>();  // an instance without a role
   if (!role.ok()) return std::unexpected(Refusal(role));
   const std::string name = role.body.substr(0, role.body.find('\n'));
   const http::Response response =
       TRY(transport_.Send({.url = host + std::string(kRolePath) + Trimmed(name),
                            .headers = headers,
-                           .timeout = kTimeout},
+                           .timeout = kTimeout,
+                           .direct = true},
                           nullptr, std::move(stop)));
   if (!response.ok()) return std::unexpected(Refusal(response));
-  return TRY(ParseCredentials(response.body));
+  const Credentials credentials = TRY(ParseCredentials(response.body));
+  was_there_ = true;
+  return credentials;
 }
 
 }  // namespace spillway::aws

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -69,7 +70,8 @@ class ContainerCredentials final : public CredentialsProvider {
 };
 
 /// The instance's role, by metadata service version 2. AWS_EC2_METADATA_DISABLED turns it off,
-/// AWS_EC2_METADATA_SERVICE_ENDPOINT moves it. Nobody there means no instance.
+/// AWS_EC2_METADATA_SERVICE_ENDPOINT moves it. Nobody there means no instance, unless there was
+/// one.
 class InstanceCredentials final : public CredentialsProvider {
  public:
   InstanceCredentials(Environment environment, http::HttpTransport& transport)
@@ -80,6 +82,7 @@ class InstanceCredentials final : public CredentialsProvider {
  private:
   const Environment environment_;
   http::HttpTransport& transport_;
+  std::atomic<bool> was_there_ = false;
 };
 
 /// All of the above, in this order.

@@ -47,12 +47,11 @@ struct Exchange {
   const Request& request;
   const BodySink& sink;
   Response response;
-  std::optional<Error> failure;  // what sink or read returned
+  std::optional<Error> failure;  // what the sink returned
   size_t piece = 0;
   size_t offset = 0;
 
-  Result<size_t> ReadBody(std::span<std::byte> into) {
-    if (request.read) return request.read(into);
+  size_t ReadBody(std::span<std::byte> into) {
     size_t filled = 0;
     while (filled < into.size() && piece < request.body.size()) {
       const Bytes rest = request.body[piece].subspan(offset);
@@ -80,10 +79,7 @@ struct Exchange {
 
 size_t OnRead(char* into, size_t size, size_t count, void* exchange_pointer) {
   auto& exchange = *static_cast<Exchange*>(exchange_pointer);
-  Result<size_t> read = exchange.ReadBody(std::as_writable_bytes(std::span(into, size * count)));
-  if (read.has_value()) return *read;
-  exchange.failure = std::move(read).error();
-  return CURL_READFUNC_ABORT;
+  return exchange.ReadBody(std::as_writable_bytes(std::span(into, size * count)));
 }
 
 size_t OnBody(char* data, size_t size, size_t count, void* exchange_pointer) {
@@ -134,7 +130,6 @@ Result<HeaderList> ListHeaders(const Request& request) {
 }
 
 uint64_t BodyBytes(const Request& request) {
-  if (request.read) return request.read_bytes;
   uint64_t bytes = 0;
   for (const Bytes piece : request.body) bytes += piece.size();
   return bytes;
@@ -159,14 +154,19 @@ void SetLimits(CURL* easy, const CurlOptions& options, const Request& request) {
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
                    static_cast<long>(options.connect_timeout.count()));
   curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
-  curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, static_cast<long>(options.idle_timeout.count()));
+  const std::chrono::seconds idle =
+      request.idle_timeout.count() > 0 ? request.idle_timeout : options.idle_timeout;
+  curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, static_cast<long>(idle.count()));
   curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout.count()));
   curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 256L << 10);
   curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, 512L << 10);
 }
 
-void SetConnection(CURL* easy, const CurlOptions& options) {
+void SetConnection(CURL* easy, const CurlOptions& options, const Request& request) {
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  // Who stops does not wait for an answer of DNS: the thread that asks ends by itself.
+  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+  if (request.direct) curl_easy_setopt(easy, CURLOPT_PROXY, "");
   curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
@@ -206,7 +206,7 @@ class CurlTransport::Connection {
     Exchange exchange{.request = request, .sink = sink, .response = {}, .failure = {}};
     char why[CURL_ERROR_SIZE] = "";
     curl_easy_reset(easy_);
-    SetConnection(easy_, options);
+    SetConnection(easy_, options, request);
     SetLimits(easy_, options, request);
     SetMethod(easy_, request);
     SetCallbacks(easy_, exchange);

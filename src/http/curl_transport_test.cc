@@ -1,6 +1,6 @@
 #include "http/curl_transport.h"
 
-#include <cstring>
+#include <cstdlib>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -50,14 +50,7 @@ TEST(CurlTransport, StreamsBothWays) {
   CurlTransport transport({});
   std::string sent;
   for (int i = 0; i < 3'000'000; ++i) sent += static_cast<char>('a' + i % 26);
-  size_t offset = 0;
-  Request request{.method = "POST", .url = server.url() + "/", .read_bytes = sent.size()};
-  request.read = [&](std::span<std::byte> into) -> Result<size_t> {
-    const size_t taken = std::min(into.size(), sent.size() - offset);
-    std::memcpy(into.data(), sent.data() + offset, taken);
-    offset += taken;
-    return taken;
-  };
+  const Request request{.method = "POST", .url = server.url() + "/", .body = {BytesOf(sent)}};
   std::string received;
   const auto response =
       transport.Send(request,
@@ -79,13 +72,6 @@ TEST(CurlTransport, ErrorsOfTheBodyEndTheExchange) {
                      [](Bytes) -> Result<> { return Fail(ErrorCode::kOutOfSpace, "full"); }, {});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().message, "full");
-  Request request{.method = "PUT", .url = server.url(), .read_bytes = 5};
-  request.read = [](std::span<std::byte>) -> Result<size_t> {
-    return Fail(ErrorCode::kCorrupt, "unreadable");
-  };
-  const auto unread = transport.Send(request, nullptr, {});
-  ASSERT_FALSE(unread);
-  EXPECT_EQ(unread.error().message, "unreadable");
 }
 
 TEST(CurlTransport, UsesOneConnectionForRequestsInTurn) {
@@ -124,6 +110,48 @@ TEST(CurlTransport, NobodyThereIsTransient) {
   const auto nonsense = transport.Send({.url = "ftp://127.0.0.1/"}, nullptr, {});
   ASSERT_FALSE(nonsense);
   EXPECT_EQ(nonsense.error().code, ErrorCode::kInvalidArgument);
+}
+
+TEST(CurlTransport, WaitsForASilentServerAsLongAsTheRequestSays) {
+  ScriptedServer server([](const SeenRequest&) {
+    std::this_thread::sleep_for(std::chrono::seconds(4));
+    return Answer{};
+  });
+  CurlTransport transport({.idle_timeout = std::chrono::seconds(1)});
+  const auto late = transport.Send({.url = server.url()}, nullptr, {});
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code, ErrorCode::kUnavailable);
+  const auto awaited =
+      transport.Send({.url = server.url(), .idle_timeout = std::chrono::seconds(60)}, nullptr, {});
+  EXPECT_TRUE(awaited) << awaited.error().message;
+}
+
+/// Sets a variable of the environment while it lives.
+class Variable {
+ public:
+  Variable(const char* name, const std::string& value) : name_(name) {
+    setenv(name, value.c_str(), 1);
+  }
+  ~Variable() { unsetenv(name_); }
+  Variable(const Variable&) = delete;
+  Variable& operator=(const Variable&) = delete;
+
+ private:
+  const char* name_;
+};
+
+TEST(CurlTransport, GoesDirectlyWhereItIsTold) {
+  ScriptedServer proxy(Echo);
+  ScriptedServer server(Echo);
+  const Variable proxied("http_proxy", proxy.url());
+  const Variable unless("no_proxy", "");
+  CurlTransport transport({});
+  ASSERT_TRUE(transport.Send({.url = server.url() + "/a", .direct = true}, nullptr, {}));
+  EXPECT_TRUE(proxy.seen().empty());
+  EXPECT_EQ(server.seen().size(), 1u);
+  ASSERT_TRUE(transport.Send({.url = server.url() + "/b"}, nullptr, {}));
+  EXPECT_EQ(proxy.seen().size(), 1u);
+  EXPECT_EQ(server.seen().size(), 1u);
 }
 
 TEST(CurlTransport, HeadersHaveNoLineBreaks) {

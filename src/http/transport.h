@@ -24,19 +24,19 @@ struct Header {
   bool operator==(const Header&) const = default;
 };
 
-/// One request, sent once. The body is either the pieces, which outlive the call, or what `read`
-/// hands out.
+/// One request, sent once. The pieces of the body outlive the call.
 struct Request {
   std::string method = "GET";
   /// Percent-encoded; sent as it stands, `.` and `..` included.
   std::string url;
   std::vector<Header> headers = {};
   std::vector<Bytes> body = {};
-  /// Fills the span and returns how much of it, 0 at the end; `read_bytes` in all.
-  std::function<Result<size_t>(std::span<std::byte>)> read = nullptr;
-  uint64_t read_bytes = 0;
   /// For the whole exchange; zero for none but the transport's own limits.
   std::chrono::milliseconds timeout{0};
+  /// How long it may go without a byte in either direction; zero for the transport's own limit.
+  std::chrono::seconds idle_timeout{0};
+  /// To the server itself, whatever proxy the environment names.
+  bool direct = false;
 };
 
 struct Response {
@@ -62,7 +62,7 @@ class HttpTransport {
 
   /// Any answer of the server is a Response, whatever its status. Errors: kUnavailable (retryable)
   /// where no whole answer came, kCancelled as soon as `stop` is requested, kPermissionDenied where
-  /// the server's certificate is not trusted, and what `sink` or `read` returned. Redirections are
+  /// the server's certificate is not trusted, and what `sink` returned. Redirections are
   /// not followed.
   virtual Result<Response> Send(const Request& request, const BodySink& sink,
                                 std::stop_token stop) = 0;
