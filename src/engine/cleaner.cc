@@ -102,7 +102,7 @@ Result<Leftovers> SweepLeftovers(store::JobStore& jobs, storage::ObjectStore& st
     const bool is_over = job->state == JobState::kSucceeded || job->state == JobState::kCancelled;
     if (!is_over && !job->expiry) continue;
     Receipt receipt;
-    if (sweep == storage::Sweep::kRemove) {
+    if (sweep != storage::Sweep::kCount) {
       TRY(RemoveStaged(store, job_id, receipt));
     } else {
       receipt.objects_removed = TRY(CountStaged(store, job_id));
@@ -117,7 +117,7 @@ Result<Leftovers> SweepLeftovers(store::JobStore& jobs, storage::ObjectStore& st
 Result<Leftovers> RemoveLeftovers(Context& context) {
   Leftovers all;
   for (storage::ObjectStore* store : context.stagings.Stores()) {
-    all += TRY(SweepLeftovers(context.store, *store, kAbandonedAge, storage::Sweep::kRemove));
+    all += TRY(SweepLeftovers(context.store, *store, kAbandonedAge, storage::Sweep::kRemoveOwn));
   }
   if (all.jobs > 0 || all.abandoned > 0) {
     context.log.Info("leftovers removed", {{"jobs", all.jobs},

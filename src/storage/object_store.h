@@ -45,7 +45,11 @@ struct NewObject {
 enum class Overwrite { kNever, kAllowed };
 
 /// What becomes of what a sweep finds.
-enum class Sweep { kCount, kRemove };
+enum class Sweep {
+  kCount,
+  kRemoveOwn,  ///< Only what nobody but Spillway can have left.
+  kRemove,
+};
 
 /// One object being written. Nothing is visible under its key until Finish returns success; a
 /// destructor without Finish leaves nothing behind. Used by one thread at a time.
@@ -138,9 +142,13 @@ class ObjectStore {
   /// runs it has to read back.
   virtual size_t join_bytes_min() const { return 0; }
 
+  /// kUnsupported where Overwrite::kNever would take the place of what is there: what needs one of
+  /// several racing writers to win asks before it writes. Cheap once it was answered.
+  virtual Result<> ProveCreateOnce() { return {}; }
+
   /// How much there is that calls of processes that died have left under no key (unfinished
-  /// uploads, temporary objects), at least this old: longer than any call lasts. With kRemove it is
-  /// removed.
+  /// uploads, temporary objects), at least this old: longer than any call lasts. Unless it is only
+  /// counted, it is removed.
   virtual Result<size_t> SweepAbandoned(std::chrono::seconds age, Sweep sweep) {
     static_cast<void>(age), static_cast<void>(sweep);
     return size_t{0};

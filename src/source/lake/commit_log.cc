@@ -189,8 +189,13 @@ Result<bool> CommitLog::TryAppend(int64_t version, Commit& commit) {
 }
 
 Result<int64_t> CommitLog::Append(Commit commit, std::optional<int64_t> expected_version) {
-  while (true) {
+  TRY(store_.ProveCreateOnce());
+  for (int64_t taken = 0;;) {
     const Tail tail = TRY(Current());
+    if (tail.version() < taken) {
+      return FailTransient(ErrorCode::kUnavailable,
+                           CommitKey(taken) + ": the store says it is there, and has none");
+    }
     if (TRY(Holds(tail, commit.batch_id))) {
       return Fail(ErrorCode::kAlreadyExists,
                   fmt::format("the batch {:?} is in the lake already", commit.batch_id));
@@ -204,9 +209,12 @@ Result<int64_t> CommitLog::Append(Commit commit, std::optional<int64_t> expected
                            : tail.base           ? tail.base->at
                                                  : Timestamp::min();
     commit.at = std::max(clock_.Now(), last);
-    if (!TRY(TryAppend(tail.version() + 1, commit))) continue;
-
     const int64_t version = tail.version() + 1;
+    if (!TRY(TryAppend(version, commit))) {
+      taken = version;
+      continue;
+    }
+
     // The commit stands whatever becomes of the checkpoint: the next Append tries again.
     const auto now = Current();
     if (now && (now->records.size() >= kCheckpointRecords || now->bytes >= kCheckpointBytes) &&

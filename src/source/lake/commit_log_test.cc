@@ -174,7 +174,7 @@ TEST_F(CommitLogTest, AnotherProcessFollowsOverCheckpoints) {
 }
 
 /// Counts what a reader asks of the store.
-class CountingStore final : public storage::ObjectStore {
+class CountingStore : public storage::ObjectStore {
  public:
   explicit CountingStore(storage::ObjectStore& store) : store_(store) {}
   int64_t opened = 0, listed = 0, created = 0;
@@ -214,6 +214,42 @@ class CountingStore final : public storage::ObjectStore {
  private:
   storage::ObjectStore& store_;
 };
+
+/// Says of every object to be created that it is there already.
+class TakenStore final : public CountingStore {
+ public:
+  using CountingStore::CountingStore;
+  Result<std::unique_ptr<storage::ObjectWriter>> Create(std::string_view,
+                                                        storage::Overwrite) override {
+    ++created;
+    return Fail(created < 9 ? ErrorCode::kAlreadyExists : ErrorCode::kInternal, "taken");
+  }
+  Result<> ProveCreateOnce() override {
+    if (creates_once) return {};
+    return Fail(ErrorCode::kUnsupported, "no conditional writes");
+  }
+
+  bool creates_once = true;
+};
+
+TEST_F(CommitLogTest, ARecordThatIsTakenAndNotThereEndsAnAppend) {
+  TakenStore taken(store_);
+  CommitLog log(taken, clock_);
+  const auto appended = log.Append({.added = {File("a", "o")}});
+  ASSERT_FALSE(appended);
+  EXPECT_EQ(appended.error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(taken.created, 1);
+}
+
+TEST_F(CommitLogTest, NothingIsAppendedWhereNobodyWins) {
+  TakenStore taken(store_);
+  taken.creates_once = false;
+  CommitLog log(taken, clock_);
+  const auto appended = log.Append({.added = {File("a", "o")}});
+  ASSERT_FALSE(appended);
+  EXPECT_EQ(appended.error().code, ErrorCode::kUnsupported);
+  EXPECT_EQ(taken.created, 0);
+}
 
 TEST_F(CommitLogTest, AReaderOfOneOrganisationAmongManyReadsOneShardAndTheTail) {
   Commit all;

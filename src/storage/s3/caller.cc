@@ -39,6 +39,11 @@ std::string DigestOf(const std::vector<http::Bytes>& pieces) {
   return ToHex(hash.Finish());
 }
 
+bool HasChecksum(const Call& call) {
+  return std::ranges::find(call.headers, kChecksumHeader, &http::Header::name) !=
+         call.headers.end();
+}
+
 bool IsMutation(const Call& call) { return call.method == "PUT" || call.method == "POST"; }
 
 }  // namespace
@@ -79,7 +84,10 @@ http::Request Caller::Sign(const Call& call, const aws::Credentials& credentials
                                 .query = call.query,
                                 .headers = call.headers};
   signable.headers.push_back({"x-amz-content-sha256", payload_digest});
-  http::Request request{.method = call.method, .headers = signable.headers, .body = call.body};
+  http::Request request{.method = call.method,
+                        .headers = signable.headers,
+                        .body = call.body,
+                        .idle_timeout = call.idle_timeout};
   signable.headers.push_back({"host", host_});  // libcurl writes this one
   for (http::Header& header :
        aws::SignatureHeaders(signable, payload_digest, credentials, {options_.region, "s3"}, Now()))
@@ -151,23 +159,27 @@ Result<http::Response> Caller::Send(const Call& call, std::stop_token stop, Call
   const std::stop_callback by_caller(std::move(stop), request_stop);
   CallRecord own;
   CallRecord& seen = record != nullptr ? *record : own;
-  // Over TLS the bytes are safe on their way, and their checksum header is signed.
-  const std::string digest =
-      origin_.starts_with("https://") ? std::string(aws::kUnsignedPayload) : DigestOf(call.body);
+  // Over TLS the bytes are safe on their way, and a checksum header is signed.
+  const std::string digest = origin_.starts_with("https://") && HasChecksum(call)
+                                 ? std::string(aws::kUnsignedPayload)
+                                 : DigestOf(call.body);
   const Timestamp deadline = clock_.Now() + options_.retry_for;
   int recoveries = 0;
   while (true) {
-    const aws::Credentials credentials = TRY(credentials_.Get(either.get_token()));
-    std::string failure_code;
+    const Result<aws::Credentials> credentials = credentials_.Get(either.get_token());
+    std::string failure_code = "no credentials";
     Result<http::Response> response =
-        SendOnce(call, credentials, digest, failure_code, either.get_token());
+        credentials.has_value()
+            ? SendOnce(call, *credentials, digest, failure_code, either.get_token())
+            : std::unexpected(credentials.error());
     ++seen.attempts;
     if (response.has_value()) {
       seen.failure_code.clear();
       return response;
     }
     const bool again = std::exchange(seen.failure_code, failure_code) == failure_code;
-    if (!again && recoveries < kRecoveriesMax && Recover(failure_code, credentials)) {
+    if (credentials.has_value() && !again && recoveries < kRecoveriesMax &&
+        Recover(failure_code, *credentials)) {
       ++recoveries;
       continue;
     }

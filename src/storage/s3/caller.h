@@ -17,6 +17,9 @@
 
 namespace spillway::storage::s3 {
 
+/// A call's checksum of its body: base64 of its CRC-32C.
+inline constexpr char kChecksumHeader[] = "x-amz-checksum-crc32c";
+
 /// One request to a bucket, before it is signed.
 struct Call {
   std::string method;
@@ -27,6 +30,8 @@ struct Call {
   /// For the body of a success; `restart` is called before each attempt.
   http::BodySink sink = nullptr;
   std::function<void()> restart = nullptr;
+  /// As http::Request's.
+  std::chrono::seconds idle_timeout{0};
 };
 
 /// How a call ended, beside its answer.

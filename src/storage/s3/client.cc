@@ -16,6 +16,7 @@
 namespace spillway::storage::s3 {
 namespace {
 
+constexpr std::string_view kUploadGone = "NoSuchUpload";
 constexpr std::string_view kMetaPrefix = "x-amz-meta-";
 
 std::string Crc32cOf(const std::vector<Bytes>& pieces) {
@@ -120,30 +121,38 @@ Result<> Client::Get(const std::string& key, uint64_t offset, std::span<std::byt
                           caller_.options().bucket, key, offset + done, offset + into.size()));
 }
 
-/// Whether the object has all of this metadata: then it is the one that was to be written.
-Result<bool> Client::HasMark(const std::string& key, const Metadata& mark) {
-  if (mark.empty()) return false;
+/// What a call has come to that found the key taken, or its upload gone: perhaps an earlier attempt
+/// was carried out unheard. Even a first one may have been sent twice, since libcurl repeats what a
+/// kept connection swallowed.
+Result<> Client::JudgeConflict(const std::string& key, const Metadata& mark, bool if_absent,
+                               const CallRecord& record, Error error) {
+  const bool gone = record.failure_code == kUploadGone;
+  const bool taken = if_absent && error.code == ErrorCode::kConflict;
+  if (!gone && !taken) return std::unexpected(std::move(error));
   const std::optional<Object> object = TRY(Head(key));
-  return object.has_value() && std::ranges::all_of(mark, [&](const auto& entry) {
-           const auto found = object->metadata.find(entry.first);
-           return found != object->metadata.end() && found->second == entry.second;
-         });
+  const bool is_ours =
+      object.has_value() && !mark.empty() && std::ranges::all_of(mark, [&](const auto& entry) {
+        const auto found = object->metadata.find(entry.first);
+        return found != object->metadata.end() && found->second == entry.second;
+      });
+  if (is_ours) return {};
+  const bool exists = taken && (object.has_value() || record.failure_code == "PreconditionFailed" ||
+                                record.failure_code == "HTTP 412");
+  error.code = exists ? ErrorCode::kAlreadyExists : ErrorCode::kUnavailable;
+  error.retryable = !exists;
+  return std::unexpected(std::move(error));
 }
 
 Result<> Client::Put(const std::string& key, const std::vector<Bytes>& pieces,
                      const Placement& placement) {
   Call call{.method = "PUT", .key = key, .headers = PlacementHeaders(placement), .body = pieces};
-  call.headers.push_back({"x-amz-checksum-crc32c", Crc32cOf(pieces)});
+  call.headers.push_back({kChecksumHeader, Crc32cOf(pieces)});
   if (placement.if_absent) call.headers.push_back({"if-none-match", "*"});
-  Result<http::Response> response = Send(call);
+  CallRecord record;
+  Result<http::Response> response = Send(call, &record);
   if (response.has_value()) return {};
-  if (!placement.if_absent || response.error().code != ErrorCode::kConflict)
-    return std::unexpected(std::move(response).error());
-  // Even a first attempt may have been sent twice: libcurl repeats what a kept connection
-  // swallowed.
-  if (TRY(HasMark(key, placement.metadata))) return {};
-  response.error().code = ErrorCode::kAlreadyExists;
-  return std::unexpected(std::move(response).error());
+  return JudgeConflict(key, placement.metadata, placement.if_absent, record,
+                       std::move(response).error());
 }
 
 Result<Upload> Client::CreateUpload(const std::string& key, const Placement& placement,
@@ -158,6 +167,16 @@ Result<Upload> Client::CreateUpload(const std::string& key, const Placement& pla
       .key = key, .id = TRY(ParseElement(response.body, "UploadId")), .checksums = checksums};
 }
 
+Result<http::Response> Client::SendPart(const Call& call) {
+  CallRecord record;
+  Result<http::Response> response = Send(call, &record);
+  if (!response.has_value() && record.failure_code == kUploadGone) {
+    response.error().code = ErrorCode::kUnavailable;
+    response.error().retryable = true;
+  }
+  return response;
+}
+
 Result<UploadedPart> Client::UploadPart(const Upload& upload, int number,
                                         const std::vector<Bytes>& pieces) {
   Call call{.method = "PUT",
@@ -167,25 +186,28 @@ Result<UploadedPart> Client::UploadPart(const Upload& upload, int number,
   UploadedPart part{.number = number};
   if (upload.checksums) {
     part.crc32c = Crc32cOf(pieces);
-    call.headers.push_back({"x-amz-checksum-crc32c", part.crc32c});
+    call.headers.push_back({kChecksumHeader, part.crc32c});
   }
-  const http::Response response = TRY(Send(call));
+  const http::Response response = TRY(SendPart(call));
   part.etag = response.Find("etag").value_or("");
   return part;
 }
 
 Result<UploadedPart> Client::UploadPartCopy(const Upload& upload, int number,
-                                            const ObjectRange& source,
-                                            const std::string& source_etag) {
-  Call call{
-      .method = "PUT",
-      .key = upload.key,
-      .query = {{"partNumber", std::to_string(number)}, {"uploadId", upload.id}},
-      .headers = {{"x-amz-copy-source", SourceHeader(caller_.options().bucket, source.key)},
-                  {"x-amz-copy-source-range",
-                   fmt::format("bytes={}-{}", source.offset, source.offset + source.bytes - 1)}}};
-  if (!source_etag.empty()) call.headers.push_back({"x-amz-copy-source-if-match", source_etag});
-  const http::Response response = TRY(Send(call));
+                                            const Extent& source) {
+  const auto& [key, offset, bytes] = source.range;
+  Call call{.method = "PUT",
+            .key = upload.key,
+            .query = {{"partNumber", std::to_string(number)}, {"uploadId", upload.id}},
+            .headers = {{"x-amz-copy-source", SourceHeader(caller_.options().bucket, key)}},
+            .idle_timeout = caller_.options().copy_timeout};
+  // A range of what has 5 MiB or less is refused by the letter of the API.
+  if (bytes != source.object_bytes) {
+    call.headers.push_back(
+        {"x-amz-copy-source-range", fmt::format("bytes={}-{}", offset, offset + bytes - 1)});
+  }
+  if (!source.etag.empty()) call.headers.push_back({"x-amz-copy-source-if-match", source.etag});
+  const http::Response response = TRY(SendPart(call));
   return UploadedPart{.number = number, .etag = TRY(ParseElement(response.body, "ETag"))};
 }
 
@@ -196,17 +218,13 @@ Result<> Client::CompleteUpload(const Upload& upload, const std::vector<Uploaded
             .key = upload.key,
             .query = {{"uploadId", upload.id}},
             .headers = {{"content-type", "application/xml"}},
-            .body = PiecesOf(document)};
+            .body = PiecesOf(document),
+            .idle_timeout = caller_.options().copy_timeout};
   if (if_absent) call.headers.push_back({"if-none-match", "*"});
   CallRecord record;
   Result<http::Response> response = Send(call, &record);
   if (response.has_value()) return {};
-  Error error = std::move(response).error();
-  const bool gone = record.failure_code == "NoSuchUpload";
-  const bool taken = if_absent && error.code == ErrorCode::kConflict;
-  if ((gone || taken) && TRY(HasMark(upload.key, mark))) return {};
-  if (taken) error.code = ErrorCode::kAlreadyExists;
-  return std::unexpected(std::move(error));
+  return JudgeConflict(upload.key, mark, if_absent, record, std::move(response).error());
 }
 
 Result<> Client::AbortUpload(const Upload& upload) {
@@ -251,12 +269,11 @@ Result<Tags> Client::GetTags(const std::string& key) {
 Result<> Client::PutTags(const std::string& key, const Tags& tags) {
   const std::string document = TagsDocument(tags);
   const std::vector<Bytes> body = PiecesOf(document);
-  TRY(Send(
-      {.method = "PUT",
-       .key = key,
-       .query = {{"tagging", ""}},
-       .headers = {{"content-type", "application/xml"}, {"x-amz-checksum-crc32c", Crc32cOf(body)}},
-       .body = body}));
+  TRY(Send({.method = "PUT",
+            .key = key,
+            .query = {{"tagging", ""}},
+            .headers = {{"content-type", "application/xml"}, {kChecksumHeader, Crc32cOf(body)}},
+            .body = body}));
   return {};
 }
 
@@ -290,12 +307,11 @@ Result<> Client::DeleteAll(std::span<const std::string> keys) {
     const auto batch = keys.first(std::min(keys.size(), kMaxDeletes));
     const std::string document = DeleteDocument(batch);
     const std::vector<Bytes> body = PiecesOf(document);
-    const http::Response response =
-        TRY(Send({.method = "POST",
-                  .query = {{"delete", ""}},
-                  .headers = {{"content-type", "application/xml"},
-                              {"x-amz-checksum-crc32c", Crc32cOf(body)}},
-                  .body = body}));
+    const http::Response response = TRY(
+        Send({.method = "POST",
+              .query = {{"delete", ""}},
+              .headers = {{"content-type", "application/xml"}, {kChecksumHeader, Crc32cOf(body)}},
+              .body = body}));
     if (const auto error = TRY(FirstDeleteError(response.body)))
       return FailTransient(ErrorCode::kUnavailable, "not deleted: " + *error);
     keys = keys.subspan(batch.size());

@@ -54,6 +54,15 @@ struct UploadedPart {
   std::string crc32c = {};  ///< Base64; empty for copied parts.
 };
 
+/// A run of bytes inside one object of the bucket.
+struct Extent {
+  ObjectRange range;
+  std::string etag;           ///< May be empty.
+  uint64_t object_bytes = 0;  ///< Of the whole object; 0 where that is not known.
+
+  bool operator==(const Extent&) const = default;
+};
+
 /// A multipart upload.
 struct Upload {
   std::string key;
@@ -81,15 +90,15 @@ class Client {
                const std::string& etag);
 
   /// Sends a CRC-32C, which the server checks and keeps. An answer that was lost is found again by
-  /// a mark in the object's metadata.
+  /// a mark in the object's metadata. kAlreadyExists where if_absent, and another object is there.
   Result<> Put(const std::string& key, const std::vector<Bytes>& pieces,
                const Placement& placement);
 
+  /// An upload that somebody aborted meanwhile is kUnavailable, to be begun anew.
   Result<Upload> CreateUpload(const std::string& key, const Placement& placement, bool checksums);
   Result<UploadedPart> UploadPart(const Upload& upload, int number,
                                   const std::vector<Bytes>& pieces);
-  Result<UploadedPart> UploadPartCopy(const Upload& upload, int number, const ObjectRange& source,
-                                      const std::string& source_etag);
+  Result<UploadedPart> UploadPartCopy(const Upload& upload, int number, const Extent& source);
   /// `mark` is metadata the upload was created with: where an earlier attempt succeeded unheard,
   /// the object has it.
   Result<> CompleteUpload(const Upload& upload, const std::vector<UploadedPart>& parts,
@@ -120,9 +129,11 @@ class Client {
 
  private:
   std::vector<http::Header> PlacementHeaders(const Placement& placement) const;
-  Result<bool> HasMark(const std::string& key, const Metadata& mark);
+  Result<> JudgeConflict(const std::string& key, const Metadata& mark, bool if_absent,
+                         const CallRecord& record, Error error);
 
   Result<http::Response> Send(const Call& call, CallRecord* record = nullptr);
+  Result<http::Response> SendPart(const Call& call);
 
   Caller& caller_;
   const std::stop_token stop_;

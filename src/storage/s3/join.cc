@@ -24,7 +24,7 @@ Result<std::vector<std::byte>> Read(Client& client, const JoinPart& part) {
 
 Result<UploadedPart> SendPart(Client& client, const Upload& upload, int number,
                               const JoinPart& part) {
-  if (part.size() == 1) return client.UploadPartCopy(upload, number, part[0].range, part[0].etag);
+  if (part.size() == 1) return client.UploadPartCopy(upload, number, part[0]);
   const std::vector<std::byte> bytes = TRY(Read(client, part));
   return client.UploadPart(upload, number, {bytes});
 }
@@ -71,8 +71,9 @@ Result<> Join(Client& client, const S3StoreOptions& options, const std::string& 
       uint64_t bytes = 0;
       for (const JoinPart& part : group) bytes += BytesOf(part);
       names.push_back(new_name());
-      TRY(Write(client, options, names.back(), group, {}));
-      groups.push_back({{names.back(), 0, bytes}, ""});
+      TRY(Write(client, options, names.back(), group,
+                {.metadata = {{"spillway-join", names.back()}}}));
+      groups.push_back({{names.back(), 0, bytes}, "", bytes});
     }
     return Join(client, options, name, groups, placement, new_name);
   };

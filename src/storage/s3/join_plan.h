@@ -4,17 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "storage/object_store.h"
+#include "storage/s3/client.h"
 
 namespace spillway::storage::s3 {
-
-/// A run of bytes inside one object of the bucket.
-struct Extent {
-  ObjectRange range;
-  std::string etag;
-
-  bool operator==(const Extent&) const = default;
-};
 
 /// One part of a join. Of one extent: the server copies it. Of several: they are read and sent.
 using JoinPart = std::vector<Extent>;

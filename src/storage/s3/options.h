@@ -30,6 +30,9 @@ struct ClientOptions {
   /// A call is tried again for so long, with pauses from `backoff` doubling up to `backoff_max`, of
   /// which a random part is taken.
   std::chrono::milliseconds retry_for{60'000};
+  /// How long the server may be silent while it copies a part or joins an upload: some write the
+  /// whole object before they answer.
+  std::chrono::seconds copy_timeout{900};
   std::chrono::milliseconds backoff{100};
   std::chrono::milliseconds backoff_max{20'000};
 };

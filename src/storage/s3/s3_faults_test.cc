@@ -118,7 +118,12 @@ class S3Faults : public testing::TestWithParam<unsigned> {
                      GetParam(),
                      {}};
   std::unique_ptr<S3Store> store_ =
-      S3Store::OpenExisting(caller_, {.part_bytes = uint64_t{5} << 20}, Random(GetParam())).value();
+      S3Store::OpenExisting(caller_,
+                            {.part_bytes = uint64_t{5} << 20,
+                             // Every other time in groups.
+                             .join_parts_max = GetParam() % 2 == 0 ? 2 : size_t{s3::kMaxParts}},
+                            Random(GetParam()))
+          .value();
 };
 
 TEST_P(S3Faults, WritesOnceAndWhole) {

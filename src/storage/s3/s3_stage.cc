@@ -77,12 +77,13 @@ Result<Source> Source::Find(Client& client, const std::string& name) {
   const auto id = object->metadata.find(kStageMetadata);
   if (id == object->metadata.end()) {
     source.bytes_ = object->bytes;
-    source.extents_.emplace(0, Extent{{name, 0, object->bytes}, object->etag});
+    source.extents_.emplace(0, Extent{{name, 0, object->bytes}, object->etag, object->bytes});
     return source;
   }
   for (const Object& append : TRY(ListAppends(client, name, id->second))) {
     const uint64_t offset = OffsetOf(append.key);
-    source.extents_.emplace(offset, Extent{{append.key, 0, append.bytes}, append.etag});
+    source.extents_.emplace(offset,
+                            Extent{{append.key, 0, append.bytes}, append.etag, append.bytes});
     source.bytes_ = std::max(source.bytes_, offset + append.bytes);
   }
   return source;
@@ -100,7 +101,7 @@ Result<std::vector<Extent>> Source::Cut(uint64_t offset, uint64_t bytes) const {
     }
     const Extent& extent = at->second;
     const uint64_t taken = std::min(bytes, extent.range.bytes - inside);
-    cut.push_back({{extent.range.key, inside, taken}, extent.etag});
+    cut.push_back({{extent.range.key, inside, taken}, extent.etag, extent.object_bytes});
     offset += taken;
     bytes -= taken;
   }

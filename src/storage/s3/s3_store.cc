@@ -200,17 +200,35 @@ Result<std::string> S3Store::Link(std::string_view key, std::chrono::seconds lif
   return client_.PresignGet(TRY(NameOf(key)), lifetime, file_name);
 }
 
+Result<> S3Store::ProveCreateOnce() {
+  if (creates_once_) return {};
+  const std::string key = std::string(kTemporaryPrefix) + NewId();
+  TRY(PutWhole(*this, key, "", Overwrite::kNever));
+  const Result<ObjectInfo> second = PutWhole(*this, key, "", Overwrite::kNever);
+  TRY(Remove(key));
+  if (second.has_value()) {
+    return Fail(ErrorCode::kUnsupported,
+                "the server ignores If-None-Match, so one writer would undo what another has "
+                "written; use a server with conditional writes");
+  }
+  if (second.error().code != ErrorCode::kAlreadyExists) return std::unexpected(second.error());
+  creates_once_ = true;
+  return {};
+}
+
 Result<size_t> S3Store::SweepAbandoned(std::chrono::seconds age, Sweep sweep) {
   size_t found = 0;
-  const std::vector<s3::Upload> uploads = TRY(client_.ListUploads(options_.prefix));
+  std::vector<s3::Upload> uploads;
+  if (sweep != Sweep::kRemoveOwn || !options_.prefix.empty())
+    uploads = TRY(client_.ListUploads(options_.prefix));
   for (const s3::Upload& upload : uploads) {
     if (upload.begun_at + age > client_.Now()) continue;
-    if (sweep == Sweep::kRemove) TRY(client_.AbortUpload(upload));
+    if (sweep != Sweep::kCount) TRY(client_.AbortUpload(upload));
     ++found;
   }
   TRY(ForEachObject(*this, kTemporaryPrefix, [&](const ObjectInfo& object) -> Result<> {
     if (object.modified + age > client_.Now()) return {};
-    if (sweep == Sweep::kRemove) TRY(Remove(object.key));
+    if (sweep != Sweep::kCount) TRY(Remove(object.key));
     ++found;
     return {};
   }));
@@ -239,23 +257,19 @@ Result<ObjectInfo> S3Store::Compose(std::string_view key, std::span<const Object
   const std::string name = TRY(NameOf(key));
   s3::Client client = client_.StoppedBy(std::move(stop));
   const s3::Metadata mark = {{kComposeMetadata, DigestOf(ranges)}};
+  // Whoever composed before may not have heard that it succeeded, or has removed the stages since.
+  if (const std::optional<s3::Object> there = TRY(client.Head(name)); there.has_value()) {
+    const auto found = there->metadata.find(kComposeMetadata);
+    if (found != there->metadata.end() && found->second == mark.at(kComposeMetadata))
+      return ObjectInfo{std::string(key), there->bytes, there->modified};
+  }
   std::map<std::string, s3::Source> sources;
   std::vector<s3::Extent> extents;
   uint64_t bytes = 0;
   for (const ObjectRange& range : ranges) {
     const std::string source = TRY(NameOf(range.key));
     bytes += range.bytes;
-    if (!sources.contains(source)) {
-      Result<s3::Source> found = s3::Source::Find(client, source);
-      if (!found.has_value() && found.error().code == ErrorCode::kNotFound) {
-        const std::optional<s3::Object> there = TRY(client.Head(name));
-        const auto done = [&] { return there->metadata.find(kComposeMetadata); };
-        if (there.has_value() && done() != there->metadata.end() &&
-            done()->second == mark.at(kComposeMetadata))
-          return ObjectInfo{std::string(key), there->bytes, there->modified};
-      }
-      sources.emplace(source, TRY(std::move(found)));
-    }
+    if (!sources.contains(source)) sources.emplace(source, TRY(s3::Source::Find(client, source)));
     std::ranges::move(TRY(sources.at(source).Cut(range.offset, range.bytes)),
                       std::back_inserter(extents));
   }

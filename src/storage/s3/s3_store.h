@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -68,8 +69,11 @@ class S3Store final : public ObjectStore {
   Result<std::string> Link(std::string_view key, std::chrono::seconds lifetime,
                            const std::string& file_name);
 
+  Result<> ProveCreateOnce() override;
+
   /// Aborts uploads of processes that died, and those whose beginning was never heard of; removes
-  /// what joins of very many parts left.
+  /// what joins of very many parts left. In a whole bucket, uploads may be anybody's: kRemoveOwn
+  /// leaves them.
   Result<size_t> SweepAbandoned(std::chrono::seconds age, Sweep sweep) override;
 
   s3::Client& client() { return client_; }
@@ -82,6 +86,7 @@ class S3Store final : public ObjectStore {
 
   s3::Client client_;
   const S3StoreOptions options_;
+  std::atomic<bool> creates_once_ = false;  // proven
   std::mutex mutex_;
   Random random_;  // guarded by mutex_
 };

@@ -24,11 +24,15 @@ Result<pugi::xml_node> RootOf(pugi::xml_document& document, const std::string& b
   return root;
 }
 
-Timestamp ParseTime(const char* text) {
-  std::istringstream stream{std::string(text)};
-  date::sys_time<std::chrono::microseconds> time;
-  stream >> date::parse("%FT%TZ", time);
-  return Timestamp(time.time_since_epoch());
+Result<Timestamp> ParseTime(const std::string& text) {
+  for (const char* format : {"%FT%TZ", "%FT%T%Ez"}) {
+    std::istringstream stream(text);
+    date::sys_time<std::chrono::microseconds> time;
+    stream >> date::parse(format, time);
+    if (!stream.fail()) return Timestamp(time.time_since_epoch());
+  }
+  return Fail(ErrorCode::kCorrupt,
+              "the server's answer has '" + text.substr(0, 40) + "', which is no time");
 }
 
 /// pugixml writes to a stream; this is the text without white space between elements.
@@ -57,7 +61,7 @@ Result<ListPage> ParseList(const std::string& body) {
     const char* key = entry.child_value("Key");
     page.objects.push_back({.key = encoded ? http::FormDecode(key) : std::string(key),
                             .bytes = entry.child("Size").text().as_ullong(),
-                            .modified = ParseTime(entry.child_value("LastModified")),
+                            .modified = TRY(ParseTime(entry.child_value("LastModified"))),
                             .etag = entry.child_value("ETag")});
   }
   return page;
@@ -73,7 +77,7 @@ Result<UploadsPage> ParseUploads(const std::string& body) {
   for (const pugi::xml_node& entry : root.children("Upload"))
     page.uploads.push_back({.key = entry.child_value("Key"),
                             .id = entry.child_value("UploadId"),
-                            .begun_at = ParseTime(entry.child_value("Initiated"))});
+                            .begun_at = TRY(ParseTime(entry.child_value("Initiated")))});
   return page;
 }
 

@@ -1,0 +1,257 @@
+#include <chrono>
+#include <map>
+
+#include "storage/s3/client_fixture.h"
+#include "storage/s3/join.h"
+#include "storage/s3/s3_store.h"
+
+namespace spillway::storage::s3 {
+namespace {
+
+using http::Answer;
+using http::SeenRequest;
+using testing::HasSubstr;
+
+TEST_F(ClientTest, AJoinThatWasNotHeardIsNotMadeAgain) {
+  const std::vector<ObjectRange> ranges = {{".spillway/jobs/j/a", 0, 4}};
+  std::string mark;
+  Script([&](int, const SeenRequest& request) -> Answer {
+    if (request.method == "PUT") {
+      mark = request.Header("x-amz-meta-spillway-compose");
+      return {};
+    }
+    if (request.method == "GET") return {.status = 206, .body = "text"};
+    if (request.target == "/bucket/out") {
+      return mark.empty() ? Answer{.status = 404}
+                          : Answer{.headers = "x-amz-meta-spillway-compose: " + mark +
+                                              "\r\nContent-Length: 4\r\n"};
+    }
+    return {.headers = "Content-Length: 4\r\n"};
+  });
+  auto store = S3Store::Open(*caller_, {}, Random(1)).value();
+  ASSERT_TRUE(store->Compose("out", ranges, {}));
+  const auto puts = [&] {
+    return std::ranges::count(server_->seen(), std::string("PUT"), &SeenRequest::method);
+  };
+  ASSERT_EQ(puts(), 1);
+  const auto again = store->Compose("out", ranges, {});
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(again->bytes, 4u);
+  EXPECT_EQ(puts(), 1);
+}
+
+TEST_F(ClientTest, AGroupOfPartsThatWasNotHeardIsFound) {
+  std::map<std::string, std::string> marks;
+  bool lost = false;
+  Script([&](int, const SeenRequest& request) -> Answer {
+    const std::string name = request.target.substr(0, request.target.find('?'));
+    if (request.target.ends_with("?uploads=")) {
+      for (const char* mark : {"x-amz-meta-spillway-join", "x-amz-meta-spillway-compose"})
+        if (!request.Header(mark).empty())
+          marks[name] = std::string(mark) + ": " + request.Header(mark);
+      return {.body = "<R><UploadId>u</UploadId></R>"};
+    }
+    if (request.method == "HEAD") return {.headers = marks[name] + "\r\n"};
+    if (request.method == "POST" && request.target.contains("uploadId") &&
+        name == "/bucket/group1") {
+      if (!std::exchange(lost, true)) return {.cut_after = -3};
+      return Refuse(404, "NoSuchUpload");
+    }
+    return {.body =
+                request.target.contains("?delete") ? "<DeleteResult/>" : "<R><ETag>e</ETag></R>"};
+  });
+  const Extent extent{.range = {"a", 0, uint64_t{6} << 20}, .etag = ""};
+  int groups = 0;
+  const auto joined = Join(*client_, {.parts_in_flight = 1, .join_parts_max = 2}, "k",
+                           {extent, extent, extent}, {.metadata = {{"spillway-compose", "m"}}},
+                           [&] { return "group" + std::to_string(++groups); });
+  EXPECT_TRUE(joined) << joined.error().message;
+  EXPECT_TRUE(lost);
+}
+
+TEST_F(ClientTest, AnUploadThatSomebodyAbortedIsNoMissingObject) {
+  Script([](int, const SeenRequest&) { return Refuse(404, "NoSuchUpload"); });
+  const Upload upload{.key = "k", .id = "u"};
+  const auto lost = [](const auto& result) {
+    return !result.has_value() && result.error().code == ErrorCode::kUnavailable &&
+           result.error().retryable;
+  };
+  EXPECT_TRUE(lost(client_->UploadPart(upload, 1, kText)));
+  EXPECT_TRUE(lost(client_->UploadPartCopy(upload, 1, {.range = {"a", 0, 9}})));
+  EXPECT_TRUE(lost(client_->CompleteUpload(upload, {{1, "\"e\""}}, false, {{"mark", "m"}})));
+  EXPECT_TRUE(client_->AbortUpload(upload));
+}
+
+TEST_F(ClientTest, OnlyWhatIsThereExistsAlready) {
+  for (const bool there : {false, true}) {
+    Script([&](int, const SeenRequest& request) {
+      if (request.method == "HEAD") return Answer{.status = there ? 200 : 404};
+      return Refuse(409, "SomethingElse");
+    });
+    const auto put = client_->Put("k", kText, {.if_absent = true});
+    const auto completed = client_->CompleteUpload({.key = "k", .id = "u"}, {{1, "e"}}, true, {});
+    for (const Result<>& result : {put, completed}) {
+      ASSERT_FALSE(result);
+      EXPECT_EQ(result.error().code, there ? ErrorCode::kAlreadyExists : ErrorCode::kUnavailable);
+      EXPECT_THAT(result.error().message, HasSubstr("SomethingElse"));
+    }
+  }
+}
+
+/// A server that keeps objects, and heeds `If-None-Match` where it is told to.
+Answer Keep(std::map<std::string, std::string>& kept, bool conditional,
+            const SeenRequest& request) {
+  if (request.method == "DELETE") {
+    kept.erase(request.target);
+    return {.status = 204};
+  }
+  if (request.method == "HEAD")
+    return kept.contains(request.target)
+               ? Answer{.headers = "x-amz-meta-spillway-write: " + kept[request.target] + "\r\n"}
+               : Answer{.status = 404};
+  if (request.method != "PUT") return {.body = "<ListBucketResult/>"};
+  if (conditional && request.Header("if-none-match") == "*" && kept.contains(request.target))
+    return Refuse(412, "PreconditionFailed");
+  kept[request.target] = request.Header("x-amz-meta-spillway-write");
+  return {};
+}
+
+TEST_F(ClientTest, NoticesAServerThatIgnoresConditions) {
+  for (const bool conditional : {false, true}) {
+    std::map<std::string, std::string> kept;
+    Script([&](int, const SeenRequest& request) { return Keep(kept, conditional, request); });
+    auto store = S3Store::Open(*caller_, {}, Random(1)).value();
+    const auto proven = store->ProveCreateOnce();
+    EXPECT_EQ(proven.has_value(), conditional);
+    if (!proven) {
+      EXPECT_EQ(proven.error().code, ErrorCode::kUnsupported);
+      EXPECT_THAT(proven.error().message, HasSubstr("If-None-Match"));
+    }
+    EXPECT_TRUE(kept.empty());
+    const size_t asked = server_->seen().size();
+    EXPECT_EQ(store->ProveCreateOnce().has_value(), conditional);
+    EXPECT_EQ(server_->seen().size() == asked, conditional) << "once proven is enough";
+  }
+}
+
+TEST_F(ClientTest, CopiesAWholeObjectWithoutARange) {
+  Script([](int, const SeenRequest&) { return Answer{.body = "<R><ETag>e</ETag></R>"}; });
+  const Upload upload{.key = "k", .id = "u"};
+  ASSERT_TRUE(client_->UploadPartCopy(upload, 1, {.range = {"a", 0, 9}, .object_bytes = 9}));
+  ASSERT_TRUE(client_->UploadPartCopy(upload, 1, {.range = {"a", 0, 9}, .object_bytes = 10}));
+  EXPECT_EQ(server_->seen()[0].Header("x-amz-copy-source-range"), "");
+  EXPECT_EQ(server_->seen()[1].Header("x-amz-copy-source-range"), "bytes=0-8");
+}
+
+/// Takes everything, and remembers it.
+class TakingTransport final : public http::HttpTransport {
+ public:
+  Result<http::Response> Send(const http::Request& request, const http::BodySink&,
+                              std::stop_token) override {
+    seen.push_back(request);
+    return http::Response{.status = 200};
+  }
+
+  std::vector<http::Request> seen;
+};
+
+TEST_F(ClientTest, OverTlsABodyHasAChecksumOrItsDigest) {
+  TakingTransport taking;
+  Caller caller({.bucket = "b"}, taking, credentials_, clock_, 1, {});
+  Client client(caller);
+  const Upload copied{.key = "k", .id = "u"};
+  Upload sent = copied;
+  sent.checksums = true;
+  ASSERT_TRUE(client.Put("k", kText, {}));
+  ASSERT_TRUE(client.UploadPart(sent, 1, kText));
+  ASSERT_TRUE(client.UploadPart(copied, 1, kText));
+  ASSERT_TRUE(client.CompleteUpload(copied, {{1, "e"}}, false, {}));
+  std::string unsigned_bodies;
+  for (const http::Request& request : taking.seen) {
+    const auto digest =
+        std::ranges::find(request.headers, "x-amz-content-sha256", &http::Header::name);
+    const bool is_signed = digest->value != aws::kUnsignedPayload;
+    const bool has_checksum = std::ranges::find(request.headers, kChecksumHeader,
+                                                &http::Header::name) != request.headers.end();
+    EXPECT_NE(is_signed, has_checksum);
+    unsigned_bodies += is_signed ? "-" : "u";
+  }
+  EXPECT_EQ(unsigned_bodies, "uu--");
+}
+
+TEST_F(ClientTest, WaitsForAServerThatCopiesAndForNoOther) {
+  TakingTransport taking;
+  Caller caller({.bucket = "b", .copy_timeout = std::chrono::seconds(700)}, taking, credentials_,
+                clock_, 1, {});
+  Client client(caller);
+  const Upload upload{.key = "k", .id = "u"};
+  static_cast<void>(client.UploadPartCopy(upload, 1, {.range = {"a", 0, 9}}));
+  ASSERT_TRUE(client.CompleteUpload(upload, {{1, "e"}}, false, {}));
+  ASSERT_TRUE(client.Put("k", kText, {}));
+  ASSERT_EQ(taking.seen.size(), 3u);
+  EXPECT_EQ(taking.seen[0].idle_timeout, std::chrono::seconds(700));
+  EXPECT_EQ(taking.seen[1].idle_timeout, std::chrono::seconds(700));
+  EXPECT_EQ(taking.seen[2].idle_timeout, std::chrono::seconds(0));
+}
+
+/// Has credentials at the second time of asking.
+class LateCredentials final : public aws::CredentialsProvider {
+ public:
+  Result<std::optional<aws::Credentials>> Fetch(std::stop_token) override {
+    if (asked_++ == 0) return FailTransient(ErrorCode::kUnavailable, "answered HTTP 503");
+    return aws::Credentials{.access_key_id = "id", .secret_access_key = Redacted("secret")};
+  }
+  std::string name() const override { return "a late service"; }
+
+ private:
+  int asked_ = 0;
+};
+
+TEST_F(ClientTest, PassingTroubleWithCredentialsIsOutlasted) {
+  Script([](int, const SeenRequest&) { return Answer{}; });
+  aws::CredentialsCache late(std::make_unique<LateCredentials>(), clock_);
+  Caller caller(caller_->options(), transport_, late, clock_, 1, {});
+  const auto put = Client(caller).Put("k", kText, {});
+  EXPECT_TRUE(put) << put.error().message;
+}
+
+class SweepTest : public ClientTest {
+ protected:
+  /// The keys of uploads that a sweep of the prefix aborts, where there is one of this age.
+  size_t Aborted(const std::string& prefix, const std::string& initiated, Sweep sweep) {
+    Script([&](int, const SeenRequest& request) -> Answer {
+      if (request.method == "DELETE") return {.status = 204};
+      if (!request.target.contains("uploads=")) return {.body = "<ListBucketResult/>"};
+      return {.body =
+                  "<ListMultipartUploadsResult><Upload><Key>k</Key><UploadId>u</UploadId>"
+                  "<Initiated>" +
+                  initiated +
+                  "</Initiated></Upload>"
+                  "</ListMultipartUploadsResult>"};
+    });
+    auto store = S3Store::Open(*caller_, {.prefix = prefix}, Random(1)).value();
+    const auto swept = store->SweepAbandoned(std::chrono::hours(24), sweep);
+    const auto seen = server_->seen();
+    return static_cast<size_t>(
+        std::ranges::count(seen, std::string("DELETE"), &SeenRequest::method));
+  }
+
+  const std::string old_ = "2026-01-01T00:00:00.000Z";
+};
+
+TEST_F(SweepTest, LeavesWhatMayBeAnothersInAWholeBucket) {
+  EXPECT_EQ(Aborted("exports", old_, Sweep::kRemoveOwn), 1u);
+  EXPECT_EQ(Aborted("", old_, Sweep::kRemoveOwn), 0u);
+  EXPECT_EQ(Aborted("", old_, Sweep::kRemove), 1u);
+  EXPECT_EQ(Aborted("", old_, Sweep::kCount), 0u);
+}
+
+TEST_F(SweepTest, AnUploadWhoseAgeDoesNotReadIsNotOld) {
+  EXPECT_EQ(Aborted("p", "2026-01-01T01:00:00+01:00", Sweep::kRemove), 1u);
+  EXPECT_EQ(Aborted("p", "2027-01-15T09:00:00+01:00", Sweep::kRemove), 0u);
+  EXPECT_EQ(Aborted("p", "yesterday", Sweep::kRemove), 0u);
+  EXPECT_EQ(Aborted("p", "", Sweep::kRemove), 0u);
+}
+
+}  // namespace
+}  // namespace spillway::storage::s3
