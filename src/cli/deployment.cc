@@ -19,6 +19,9 @@
 namespace spillway::cli {
 namespace {
 
+/// For calls to buckets that nothing else stops, once the program is to end.
+constexpr std::chrono::seconds kPatience{10};
+
 std::string NewOwner() {
   std::array<char, 65> host{};
   gethostname(host.data(), host.size() - 1);
@@ -72,12 +75,6 @@ recipe::QueryExportOptions QueryOptionsOf(const ExportSettings& settings,
           .split_by_place = settings.split_by == kSplitAuto && !settings.table.empty(),
           .split_column = chosen ? "" : settings.split_by,
           .output = OutputOptionsOf(settings)};
-}
-
-/// What cannot be looked at is there, too: opening it says what is wrong.
-bool IsThere(const std::filesystem::path& path) {
-  std::error_code error;
-  return std::filesystem::exists(path, error) || error;
 }
 
 }  // namespace
@@ -245,7 +242,8 @@ Result<engine::Job> Deployment::AwaitCancelled(std::string_view job_id) {
   }
 }
 
-Deployment::Workers::Workers(Deployment& deployment) : worker_(deployment.ContextForWorkers()) {
+Deployment::Workers::Workers(Deployment& deployment)
+    : deployment_(deployment), worker_(deployment.ContextForWorkers()) {
   engine::Heartbeat& heartbeat = *deployment.heartbeat_;
   heartbeat_ = std::jthread([&heartbeat](std::stop_token stop) { heartbeat.Run(std::move(stop)); });
   Random random = Random::FromEntropy();
@@ -258,6 +256,11 @@ Deployment::Workers::Workers(Deployment& deployment) : worker_(deployment.Contex
 Deployment::Workers::~Workers() {
   for (std::jthread& thread : threads_) thread.request_stop();
   heartbeat_.request_stop();  // Stops the work that is under way.
+  // Bookkeeping goes on to its end, but not for as long as a server is silent.
+  const std::jthread patience([this](const std::stop_token& ended) {
+    deployment_.clock_.SleepFor(kPatience, ended);
+    if (!ended.stop_requested()) deployment_.stores_.Stop();
+  });
   threads_.clear();
 }
 

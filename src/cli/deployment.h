@@ -98,6 +98,7 @@ class Deployment {
     Workers& operator=(const Workers&) = delete;
 
    private:
+    Deployment& deployment_;
     engine::Worker worker_;
     std::vector<std::jthread> threads_;
     std::jthread heartbeat_;

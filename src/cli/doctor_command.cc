@@ -36,6 +36,7 @@ Result<std::string> TryStore(storage::ObjectStore& store) {
   TRY(storage::PutWhole(store, key, text, storage::Overwrite::kNever));
   const std::string read = TRY(storage::ReadWhole(store, key));
   TRY(store.Remove(key));
+  TRY(store.ProveCreateOnce());
   if (read != text) return Fail(ErrorCode::kCorrupt, "what was written reads otherwise");
   return "can be written";
 }
@@ -66,11 +67,6 @@ class Examination {
  private:
   std::vector<Finding> findings_;
 };
-
-bool IsThere(const std::filesystem::path& path) {
-  std::error_code error;
-  return std::filesystem::exists(path, error) || error;
-}
 
 constexpr const char* kNotYet = "is not there yet; the first command that needs it makes it";
 

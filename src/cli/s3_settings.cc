@@ -86,6 +86,10 @@ Section<S3Settings> DeclareS3() {
   section.Field("retry_for", &S3Settings::retry_for)
       .Help("How long a call that fails for passing reasons is tried again.")
       .Between(seconds(0), hours(1));
+  section.Field("copy_timeout", &S3Settings::copy_timeout)
+      .Help(
+          "How long the server may be silent while it copies a part or joins the parts of a file.")
+      .Between(seconds(60), hours(24));
   section.Rule(CheckS3);
   return section;
 }

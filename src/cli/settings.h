@@ -142,6 +142,7 @@ struct S3Settings {
   config::ByteSize part_bytes{8 << 20};
   int parts_in_flight = 4;
   std::chrono::milliseconds retry_for{60'000};
+  std::chrono::milliseconds copy_timeout{900'000};
   bool operator==(const S3Settings&) const = default;
 };
 

@@ -21,7 +21,7 @@ using std::chrono::seconds;
 constexpr seconds kAgeMin = std::chrono::hours(1);
 
 struct SweepFlags {
-  std::string older_than = "24h";
+  std::string older_than = fmt::format("{}h", engine::kAbandonedAge.count());
   bool no_other_writers = false;
   bool dry_run = false;
 };

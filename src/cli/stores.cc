@@ -1,7 +1,5 @@
 #include "cli/stores.h"
 
-#include <filesystem>
-
 #include "aws/environment.h"
 #include "aws/providers.h"
 #include "base/random.h"
@@ -9,15 +7,11 @@
 #include "storage/s3_url.h"
 
 namespace spillway::cli {
-namespace {
 
-/// What cannot be looked at is there, too: opening it says what is wrong.
 bool IsThere(const std::filesystem::path& path) {
   std::error_code error;
   return std::filesystem::exists(path, error) || error;
 }
-
-}  // namespace
 
 Stores::Stores(S3Settings settings, Clock& clock)
     : settings_(std::move(settings)),
@@ -64,8 +58,9 @@ storage::s3::Caller& Stores::CallerOf(const std::string& bucket) {
             .encryption = {.kind = settings_.encryption,
                            .kms_key = settings_.kms_key.value_or(""),
                            .bucket_key = settings_.bucket_key},
-            .retry_for = settings_.retry_for},
-        transport_, credentials_, clock_, Random::FromEntropy().Next(), std::stop_token());
+            .retry_for = settings_.retry_for,
+            .copy_timeout = std::chrono::ceil<std::chrono::seconds>(settings_.copy_timeout)},
+        transport_, credentials_, clock_, Random::FromEntropy().Next(), stop_.get_token());
   }
   return *caller;
 }

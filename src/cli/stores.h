@@ -1,8 +1,10 @@
 #pragma once
 
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <stop_token>
 #include <string>
 
 #include "aws/credentials.h"
@@ -16,6 +18,9 @@
 #include "storage/s3/s3_store.h"
 
 namespace spillway::cli {
+
+/// What cannot be looked at is there, too: opening it says what is wrong.
+bool IsThere(const std::filesystem::path& path);
 
 /// Opens places for objects: the one place where directories and buckets are told apart. Outlives
 /// the stores it opens. Thread-safe.
@@ -36,6 +41,9 @@ class Stores {
   /// Only for s3://bucket/prefix.
   Result<std::unique_ptr<storage::S3Store>> OpenBucket(const std::string& url, Missing missing);
 
+  /// Ends every call to a bucket, also those that nothing else stops, for good.
+  void Stop() { stop_.request_stop(); }
+
  private:
   storage::s3::Caller& CallerOf(const std::string& bucket);
 
@@ -44,6 +52,7 @@ class Stores {
   http::CurlTransport transport_;
   aws::CredentialsCache credentials_;
   storage::MemoryPlace nothing_;
+  std::stop_source stop_;
   std::mutex mutex_;
   std::map<std::string, std::unique_ptr<storage::s3::Caller>> callers_;  // guarded by mutex_
 };

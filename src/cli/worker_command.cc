@@ -1,6 +1,4 @@
-#include <atomic>
-#include <condition_variable>
-#include <mutex>
+#include <chrono>
 #include <thread>
 
 #include <CLI/CLI.hpp>

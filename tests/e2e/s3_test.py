@@ -204,6 +204,14 @@ class S3Test(unittest.TestCase):
         self.assertEqual(run.returncode, 130, err)
         self.check_nothing_left()
 
+    def test_a_worker_that_is_to_end_does_not_wait_for_a_silent_server(self):
+        self.spillway = self.deployment(retry_for="1h")
+        self.spillway.ingest(long_messages(1, 20000))
+        run = self.start_stalled(rb"PUT [^ ]*/\.spillway/jobs/[^ !%]* ", "run", "messages", "-o", "acme", *RANGE)
+        os.killpg(run.pid, signal.SIGTERM)
+        run.communicate(timeout=45)
+        self.assertNotEqual(run.returncode, 0)
+
     def test_kill_while_staging(self):
         messages = long_messages(1, 20000)
         self.spillway.ingest(messages)
