@@ -7,6 +7,9 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <future>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -19,14 +22,11 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-/// How long a cancelled statement may take to end before its connection is given up.
-constexpr milliseconds kCancelPatience{2'000};
+/// How long what is cancelled or rolled back may take to end before its connection is given up.
+constexpr milliseconds kEndPatience{2'000};
 
 struct Clear {
   void operator()(PGresult* result) const { PQclear(result); }
-};
-struct Forget {
-  void operator()(PQconninfoOption* options) const { PQconninfoFree(options); }
 };
 
 milliseconds Until(steady_clock::time_point deadline) {
@@ -79,26 +79,73 @@ bool DropCopyData(PGconn* handle) {
 Result<std::unique_ptr<Connection>> Connection::Open(const std::string& address,
                                                      const ConnectOptions& options,
                                                      std::stop_token stop) {
-  // libpq's own words on an address that does not parse quote parts of it: perhaps the password.
-  const std::unique_ptr<PQconninfoOption, Forget> parsed(PQconninfoParse(address.c_str(), nullptr));
-  if (parsed == nullptr) {
-    return Fail(ErrorCode::kInvalidArgument,
-                "the PostgreSQL address does not read: write "
-                "postgres://user@host:port/database, with special characters percent-encoded");
+  const Address parsed = TRY(ParseAddress(address));
+  const auto hosts = static_cast<int64_t>(std::max<size_t>(parsed.hosts.size(), 1));
+  const milliseconds patience = parsed.connect_timeout.count() > 0
+                                    ? milliseconds(parsed.connect_timeout)
+                                    : options.connect_timeout / hosts;
+  // libpq waits for a silent host without end, so it is asked again without that one.
+  std::vector<Address::Host> left = parsed.hosts;
+  while (true) {
+    auto connection = TRY(Start(address, left, options.application_name));
+    if (TRY(connection->Connect(patience, stop))) {
+      if (options.answer_timeout.count() > 0) connection->answer_timeout_ = options.answer_timeout;
+      return connection;
+    }
+    const std::string name = PQhost(connection->handle_.get());
+    const std::string port = PQport(connection->handle_.get());
+    const auto silent = std::ranges::find_if(left, [&](const Address::Host& host) {
+      return (host.name.empty() ? host.ip : host.name) == name &&
+             (host.port.empty() || host.port == port);
+    });
+    if (silent == left.end() || left.size() == 1) {
+      return FailTransient(ErrorCode::kUnavailable,
+                           fmt::format("PostgreSQL at {}:{} did not answer within {} s", name, port,
+                                       std::chrono::duration<double>(patience).count()));
+    }
+    left.erase(silent);
   }
-  // Later ones win: the address may overrule what stands before it.
-  static constexpr std::array<const char*, 8> kKeywords = {
-      "keepalives_idle", "keepalives_interval",       "keepalives_count", "tcp_user_timeout",
-      "client_encoding", "fallback_application_name", "dbname",           nullptr};
-  const std::array<const char*, 8> values = {
-      "10", "10", "3", "40000", "UTF8", options.application_name.c_str(), address.c_str(), nullptr};
+}
+
+Result<std::unique_ptr<Connection>> Connection::Start(const std::string& address,
+                                                      std::span<const Address::Host> hosts,
+                                                      const std::string& application_name) {
+  const auto list = [&](std::string Address::Host::* member) {
+    std::string text;
+    for (const Address::Host& host : hosts) text += "," + host.*member;
+    return text.find_first_not_of(',') == std::string::npos ? std::string() : text.substr(1);
+  };
+  const std::string names = list(&Address::Host::name);
+  const std::string ips = list(&Address::Host::ip);
+  const std::string ports = list(&Address::Host::port);
+  // Later ones win, unless they are empty: the address overrules what stands before it.
+  static constexpr std::array<const char*, 11> kKeywords = {"keepalives_idle",
+                                                            "keepalives_interval",
+                                                            "keepalives_count",
+                                                            "tcp_user_timeout",
+                                                            "client_encoding",
+                                                            "fallback_application_name",
+                                                            "dbname",
+                                                            "host",
+                                                            "hostaddr",
+                                                            "port",
+                                                            nullptr};
+  const std::array<const char*, 11> values = {"10",
+                                              "10",
+                                              "3",
+                                              "40000",
+                                              "UTF8",
+                                              application_name.c_str(),
+                                              address.c_str(),
+                                              names.c_str(),
+                                              ips.c_str(),
+                                              ports.c_str(),
+                                              nullptr};
   PGconn* handle = PQconnectStartParams(kKeywords.data(), values.data(), 1);
   if (handle == nullptr) throw std::bad_alloc();
   std::unique_ptr<Connection> connection(
       new Connection(handle, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)));
   if (connection->wake_ < 0) return std::unexpected(FromErrno(errno, "eventfd"));
-  TRY(connection->Connect(options.connect_timeout, std::move(stop)));
-  if (options.answer_timeout.count() > 0) connection->answer_timeout_ = options.answer_timeout;
   return connection;
 }
 
@@ -106,36 +153,39 @@ Connection::~Connection() {
   if (wake_ >= 0) close(wake_);
 }
 
-Result<> Connection::Connect(milliseconds timeout, std::stop_token stop) {
+Result<bool> Connection::Connect(milliseconds patience, const std::stop_token& stop) {
   PQsetErrorVerbosity(handle_.get(), PQERRORS_VERBOSE);  // the SQLSTATE stands nowhere else
   PQsetNoticeProcessor(handle_.get(), [](void*, const char*) {}, nullptr);
-  const steady_clock::time_point deadline = steady_clock::now() + timeout;
-  PostgresPollingStatusType status = PGRES_POLLING_WRITING;
   if (PQstatus(handle_.get()) == CONNECTION_BAD) return std::unexpected(ConnectFailure());
+  std::string asked;
+  steady_clock::time_point deadline;
+  PostgresPollingStatusType status = PGRES_POLLING_WRITING;
   while (status != PGRES_POLLING_OK) {
+    std::string host = HostAndPort();
+    if (host != asked) {
+      asked = std::move(host);
+      deadline = steady_clock::now() + patience;
+    }
     const Woken woken =
         Wait(status == PGRES_POLLING_READING ? POLLIN : POLLOUT, Until(deadline), stop);
     if (woken == Woken::kStopped) return std::unexpected(Stopped());
-    if (woken == Woken::kTimedOut) {
-      return FailTransient(
-          ErrorCode::kUnavailable,
-          fmt::format("PostgreSQL at {}:{} did not answer within {} s", PQhost(handle_.get()),
-                      PQport(handle_.get()), std::chrono::duration<double>(timeout).count()));
-    }
+    if (woken == Woken::kTimedOut) return false;
     status = PQconnectPoll(handle_.get());
     if (status == PGRES_POLLING_FAILED) return std::unexpected(ConnectFailure());
   }
-  server_ = fmt::format("PostgreSQL at {}:{}/{}", PQhost(handle_.get()), PQport(handle_.get()),
-                        PQdb(handle_.get()));
+  server_ = fmt::format("PostgreSQL at {}/{}", HostAndPort(), PQdb(handle_.get()));
   PQsetErrorVerbosity(handle_.get(), PQERRORS_DEFAULT);
   PQsetnonblocking(handle_.get(), 1);
-  return {};
+  return true;
+}
+
+std::string Connection::HostAndPort() const {
+  return fmt::format("{}:{}", PQhost(handle_.get()), PQport(handle_.get()));
 }
 
 Error Connection::ConnectFailure() const {
   const std::string_view text = PQerrorMessage(handle_.get());
-  const std::string server =
-      fmt::format("PostgreSQL at {}:{}", PQhost(handle_.get()), PQport(handle_.get()));
+  const std::string server = "PostgreSQL at " + HostAndPort();
   if (const std::string_view line = ServerLine(text); !line.empty()) {
     return ClassifyRefusal({.sqlstate = line.substr(0, 5),
                             .message = line.substr(7),
@@ -266,14 +316,22 @@ Result<> Connection::ExecuteScript(const std::string& sql, std::stop_token stop)
   return {};
 }
 
+bool Connection::Cancel(steady_clock::time_point deadline) {
+  const std::shared_ptr<PGcancel> cancel(PQgetCancel(handle_.get()), PQfreeCancel);
+  if (cancel == nullptr) return false;
+  std::promise<void> sent;
+  const std::future<void> done = sent.get_future();
+  std::thread([cancel, sent = std::move(sent)]() mutable {
+    std::array<char, 256> ignored;
+    PQcancel(cancel.get(), ignored.data(), ignored.size());
+    sent.set_value();
+  }).detach();
+  return done.wait_until(deadline) == std::future_status::ready;
+}
+
 void Connection::Abandon() {
-  struct FreeCancel {
-    void operator()(PGcancel* cancel) const { PQfreeCancel(cancel); }
-  };
-  const std::unique_ptr<PGcancel, FreeCancel> cancel(PQgetCancel(handle_.get()));
-  std::array<char, 256> ignored;
-  if (cancel != nullptr) PQcancel(cancel.get(), ignored.data(), ignored.size());
-  const steady_clock::time_point deadline = steady_clock::now() + kCancelPatience;
+  const steady_clock::time_point deadline = steady_clock::now() + kEndPatience;
+  if (!Cancel(deadline)) handle_.reset();  // a cancellation that comes late could strike the next
   while (PQstatus(handle_.get()) == CONNECTION_OK) {
     if (PQisBusy(handle_.get()) == 0) {
       const std::unique_ptr<PGresult, Clear> result(PQgetResult(handle_.get()));
@@ -288,6 +346,13 @@ void Connection::Abandon() {
     if (PQconsumeInput(handle_.get()) == 0) break;
   }
   handle_.reset();  // it may still be sending: nothing can be asked of it any more
+}
+
+void Connection::Rollback() {
+  const milliseconds usual = std::exchange(answer_timeout_, kEndPatience);
+  // A failure leaves the connection in its transaction, and so not usable().
+  static_cast<void>(Execute("ROLLBACK").has_value());
+  answer_timeout_ = usual;
 }
 
 Result<std::optional<Notification>> Connection::WaitForNotification(milliseconds timeout,

@@ -13,6 +13,7 @@
 #include <libpq-fe.h>
 
 #include "base/error.h"
+#include "postgres/address.h"
 #include "postgres/parameter.h"
 #include "postgres/rows.h"
 
@@ -21,6 +22,7 @@ namespace spillway::postgres {
 struct ConnectOptions {
   /// As pg_stat_activity shows it; the address may say otherwise.
   std::string application_name = "spillway";
+  /// For all hosts, each its share, unless the address has a connect_timeout, which is for each.
   std::chrono::milliseconds connect_timeout{10'000};
   /// How long a server may be silent within a statement before the connection counts as lost;
   /// zero: as long as TCP's keepalives find it alive (40 s after its last sign otherwise).
@@ -39,7 +41,8 @@ struct Notification {
 /// unnamed and keep nothing in the session, so it may go through PgBouncer in transaction mode.
 ///
 /// A stop ends whatever is under way within a tenth of a second: the statement is cancelled at the
-/// server, the call returns kCancelled, and the session can go on. Errors: see failure.cc;
+/// server, the call returns kCancelled, and the session can go on. A server that does not take the
+/// cancellation within two seconds is left, and the session not usable(). Errors: see failure.cc;
 /// kUnavailable (retryable) when the server cannot be reached or goes away, after which usable() is
 /// false. No error holds a password.
 class Connection {
@@ -64,6 +67,10 @@ class Connection {
 
   /// Runs statements, separated by semicolons, as one transaction unless they say otherwise.
   Result<> ExecuteScript(const std::string& sql, std::stop_token stop = {});
+
+  /// Ends the transaction under way. A server that does not answer within two seconds counts as
+  /// lost.
+  void Rollback();
 
   /// Takes the bytes of one CopyData message: a row of CSV or text; in binary form a row too, the
   /// first with the header before it. Valid during the call.
@@ -114,7 +121,13 @@ class Connection {
 
   Connection(PGconn* handle, int wake) : handle_(handle), wake_(wake) {}
 
-  Result<> Connect(std::chrono::milliseconds timeout, std::stop_token stop);
+  /// Begins to connect: to those hosts, unless there are none.
+  static Result<std::unique_ptr<Connection>> Start(const std::string& address,
+                                                   std::span<const Address::Host> hosts,
+                                                   const std::string& application_name);
+  /// False when the host whose turn it is was silent for so long.
+  Result<bool> Connect(std::chrono::milliseconds patience, const std::stop_token& stop);
+  std::string HostAndPort() const;
   Error ConnectFailure() const;
 
   /// Waits for the socket; `timeout` below zero is for ever.
@@ -128,6 +141,9 @@ class Connection {
   Result<> BeginCopy(const std::string& sql, ExecStatusType wanted, const std::stop_token& stop);
   /// The results of the statement under way, to the last; the first error counts.
   Result<std::optional<Rows>> Finished(const std::string& sql, const std::stop_token& stop);
+  /// Asks the server to end the statement under way; false when nobody took that by then. On a
+  /// thread of its own, as libpq would wait without end.
+  bool Cancel(std::chrono::steady_clock::time_point deadline);
   /// After a stop or a caller's error: cancels at the server and reads what still comes.
   void Abandon();
   Result<> OrAbandon(Result<> step);

@@ -1,12 +1,17 @@
 #include "postgres/connection.h"
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <array>
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <thread>
 #include <vector>
 
 #include <gmock/gmock.h>
+#include <netinet/in.h>
 
 #include "postgres/server_fixture.h"
 #include "postgres/transaction.h"
@@ -135,6 +140,42 @@ TEST_F(ConnectionTest, AStopCancelsTheStatementAtTheServer) {
             0);
 }
 
+TEST_F(ConnectionTest, AServerThatDoesNotTakeACancellationIsLeft) {
+  const auto connection = Open();
+  StopWhenBusy stop(Open(), "SELECT pg_sleep(600)%");
+  const int64_t postmaster =
+      Must(connection->Execute(
+               "SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1)::bigint"))
+          .Integer(0, 0);
+  ASSERT_EQ(kill(static_cast<pid_t>(postmaster), SIGSTOP), 0);
+  const auto slept = connection->Execute("SELECT pg_sleep(600)", {}, stop.token());
+  kill(static_cast<pid_t>(postmaster), SIGCONT);
+  ASSERT_FALSE(slept.has_value());
+  EXPECT_EQ(slept.error().code, ErrorCode::kCancelled);
+  EXPECT_FALSE(connection->usable());
+}
+
+TEST_F(ConnectionTest, ATransactionEndsWhereTheServerIsSilent) {
+  const auto connection = Open();
+  const auto session =
+      static_cast<pid_t>(Must(connection->Execute("SELECT pg_backend_pid()")).Integer(0, 0));
+  {
+    const Transaction dropped = Must(Transaction::Begin(*connection));
+    ASSERT_EQ(kill(session, SIGSTOP), 0);
+  }
+  kill(session, SIGCONT);
+  EXPECT_FALSE(connection->usable());
+}
+
+TEST_F(ConnectionTest, AStopEndsTheBeginningOfATransaction) {
+  const auto connection = Open();
+  StopWhenBusy stop(Open(), "BEGIN%pg_sleep(600)%");
+  EXPECT_EQ(Transaction::Begin(*connection, kReadCommitted, "SELECT pg_sleep(600)", stop.token())
+                .error()
+                .code,
+            ErrorCode::kCancelled);
+}
+
 TEST_F(ConnectionTest, ATimeLimitOfTheServerIsNotAStop) {
   const auto connection = Open();
   Must(connection->Execute("SET statement_timeout = '10ms'"));
@@ -213,12 +254,63 @@ TEST_F(ConnectionTest, WhyThereIsNoConnectionIsTold) {
   EXPECT_THAT(refused.error().message,
               AllOf(HasSubstr("port 1"), Not(HasSubstr("hush")), Not(HasSubstr("\n"))));
 
-  for (const std::string address : {"postgres://someone:hush@host:port/db",
-                                    "password=hush and more", "postgres://a:hush@[::1/x"}) {
+  for (const std::string address :
+       {"postgres://someone:hush@host:port/db", "password=hush and more",
+        "postgres://a:hush@[::1/x", "postgres://a:x/hush@127.0.0.1:1/db",
+        "postgres://a:12/hush@127.0.0.1:1/db", "postgres://a:x@hush@127.0.0.1:1/db",
+        "postgres://a:x?@hush@127.0.0.1:1/db", "postgres://a:x@y/hush@127.0.0.1:1/db",
+        "postgresql://a:hush"}) {
     const auto unread = Connection::Open(address);
     ASSERT_FALSE(unread.has_value()) << address;
+    EXPECT_EQ(unread.error().code, ErrorCode::kInvalidArgument) << unread.error().message;
     EXPECT_THAT(unread.error().message, Not(HasSubstr("hush")));
   }
+}
+
+/// A port that takes connections, as the kernel does, of a server that says nothing.
+class SilentPort {
+ public:
+  SilentPort() {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    if (bind(socket_, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
+        listen(socket_, 8) != 0 ||
+        getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size) != 0)
+      throw std::runtime_error("no port");
+    number_ = std::to_string(ntohs(address.sin_port));
+  }
+  SilentPort(const SilentPort&) = delete;
+  SilentPort& operator=(const SilentPort&) = delete;
+  ~SilentPort() { close(socket_); }
+
+  const std::string& number() const { return number_; }
+
+ private:
+  const int socket_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  std::string number_;
+};
+
+TEST_F(ConnectionTest, ASilentHostLeavesTimeForTheOthers) {
+  const SilentPort silent;
+  const std::string port = std::to_string(Server().port());
+  const ConnectOptions options{.connect_timeout = milliseconds(3'000)};
+  for (const std::string& address :
+       {"host=127.0.0.1,127.0.0.1 port=" + silent.number() + "," + port +
+            " user=postgres dbname=postgres",
+        "host=localhost,localhost,localhost hostaddr=127.0.0.1,127.0.0.1,127.0.0.1 port=" +
+            silent.number() + ",1," + port + " user=postgres dbname=postgres",
+        "postgres://postgres@127.0.0.1:" + silent.number() + ",127.0.0.1:" + port +
+            "/postgres?target_session_attrs=read-write"}) {
+    const auto connection = Must(Connection::Open(address, options));
+    EXPECT_THAT(connection->server(), HasSubstr(port)) << address;
+  }
+  const auto nobody = Connection::Open("postgres://postgres@127.0.0.1:" + silent.number() +
+                                       ",127.0.0.1:" + silent.number() + "/x?connect_timeout=1");
+  ASSERT_FALSE(nobody.has_value());
+  EXPECT_THAT(nobody.error().message, HasSubstr("did not answer within 1 s"));
+  EXPECT_TRUE(nobody.error().retryable);
 }
 
 TEST_F(ConnectionTest, AStopEndsConnecting) {

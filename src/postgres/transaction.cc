@@ -14,9 +14,7 @@ Transaction::Transaction(Transaction&& other) noexcept
     : connection_(std::exchange(other.connection_, nullptr)) {}
 
 Transaction::~Transaction() {
-  if (connection_ == nullptr || !connection_->InTransaction()) return;
-  // A failure leaves the connection in its transaction, and so not usable().
-  static_cast<void>(connection_->Execute("ROLLBACK").has_value());
+  if (connection_ != nullptr && connection_->InTransaction()) connection_->Rollback();
 }
 
 Result<> Transaction::Commit() {
