@@ -171,32 +171,67 @@ Outcome Redrive(const Invocation& invocation, const std::string& id) {
           job.id));
 }
 
-Outcome ExpireJobs(const Invocation& invocation, bool dry_run) {
+/// What `jobs expire` did, or would do.
+struct ExpiryReport {
+  Json jobs = Json::array();
+  Json failed = Json::array();
+  int64_t objects = 0;
+  int64_t bytes = 0;
+};
+
+void Add(const engine::Expirable& due, bool json, ExpiryReport& report) {
+  report.objects += due.objects;
+  report.bytes += due.bytes;
+  report.jobs.push_back({{"id", due.job.id}, {"files", due.objects}, {"bytes", due.bytes}});
+  if (json) return;
+  PrintLine(fmt::format("{}  {:<10}  {:<12}  {:<20}  ended {}, {} file{}, {}", due.job.id,
+                        Name(due.job.state), due.job.export_name, due.job.tenant,
+                        FormatTimestamp(*due.job.finished_at).substr(0, 19), due.objects,
+                        due.objects == 1 ? "" : "s", ShortBytes(static_cast<uint64_t>(due.bytes))));
+}
+
+/// To the end of the walk; jobs that fail are reported and passed.
+Result<> ExpireAll(engine::Context& context, engine::ExpiryWalk& walk, bool dry_run, bool json,
+                   ExpiryReport& report) {
   constexpr size_t kPage = 1000;
+  do {
+    for (const engine::Expirable& due : TRY(walk.Next(context, kPage))) {
+      const Result<bool> expired = dry_run && !due.error ? true : engine::Expire(context, due);
+      if (!expired.has_value()) {
+        report.failed.push_back({{"id", due.job.id}, {"error", expired.error().message}});
+        if (json) continue;
+        PrintLine(fmt::format("{}  cannot expire: {}", due.job.id, expired.error().message),
+                  stderr);
+      } else if (*expired) {
+        Add(due, json, report);
+      }
+    }
+  } while (!walk.ended());
+  return {};
+}
+
+Outcome ExpireJobs(const Invocation& invocation, bool dry_run) {
   Log log = ErrorLog();
   const auto deployment = TRY(OpenState(invocation, log));
   engine::Context context = deployment->ContextForWorkers();
-  Json listed = Json::array();
-  int64_t objects = 0;
-  int64_t bytes = 0;
-  for (const engine::Expirable& due : TRY(engine::FindExpirable(context, kPage))) {
-    if (!dry_run && !TRY(engine::Expire(context, due))) continue;
-    objects += due.objects;
-    bytes += due.bytes;
-    listed.push_back({{"id", due.job.id}, {"files", due.objects}, {"bytes", due.bytes}});
-    if (invocation.json) continue;
-    PrintLine(fmt::format(
-        "{}  {:<10}  {:<12}  {:<20}  ended {}, {} file{}, {}", due.job.id, Name(due.job.state),
-        due.job.export_name, due.job.tenant, FormatTimestamp(*due.job.finished_at).substr(0, 19),
-        due.objects, due.objects == 1 ? "" : "s", ShortBytes(static_cast<uint64_t>(due.bytes))));
-  }
+  ExpiryReport report;
+  engine::FirstError failed;
+  for (engine::ExpiryWalk& walk : engine::ExpiryWalks(context.options))
+    failed.Add(ExpireAll(context, walk, dry_run, invocation.json, report));
+  const ExitCode code = report.failed.empty() ? ExitCode::kSuccess : ExitCode::kFailed;
+  const size_t jobs = report.jobs.size();
+  const size_t not_expired = report.failed.size();
   if (invocation.json) {
-    PrintJson({{"dry_run", dry_run}, {"jobs", std::move(listed)}});
-    return ExitCode::kSuccess;
+    PrintJson({{"dry_run", dry_run},
+               {"jobs", std::move(report.jobs)},
+               {"failed", std::move(report.failed)}});
+  } else {
+    PrintLine(fmt::format("{}: jobs {}, files {}, {}{}", dry_run ? "would expire" : "expired", jobs,
+                          report.objects, ShortBytes(static_cast<uint64_t>(report.bytes)),
+                          not_expired == 0 ? "" : fmt::format("; failed: {}", not_expired)));
   }
-  PrintLine(fmt::format("{}: jobs {}, files {}, {}", dry_run ? "would expire" : "expired",
-                        listed.size(), objects, ShortBytes(static_cast<uint64_t>(bytes))));
-  return ExitCode::kSuccess;
+  TRY(failed.result());
+  return code;
 }
 
 void AddOne(CLI::App& jobs, const Invocation& invocation, Action& action, const std::string& name,

@@ -26,7 +26,7 @@ Outcome PlanQuery(const Invocation& invocation, const ExportFlags& flags,
       TRY(queries.Look(flags.export_name, canonical.parameters, {}));
   const recipe::QuerySource& source = survey.source;
   if (invocation.json) {
-    auto json = nlohmann::ordered_json::parse(ToJson(source));
+    auto json = nlohmann::ordered_json::parse(TRY(ToJson(source)));
     json.erase("snapshot");  // It ends here.
     PrintJson(json);
     return ExitCode::kSuccess;

@@ -31,7 +31,9 @@ config::Section<ScheduleSettings> DeclareSchedule() {
       .Required()
       .Check(CheckCron);
   section.Field("time_zone", &ScheduleSettings::time_zone)
-      .Help("The IANA time zone of the cron expression and of days; the export's unless set.")
+      .Help(
+          "The IANA time zone of the cron expression, and, where there is a range, of its days "
+          "and of the times and file names written; the export's unless set.")
       .Check(CheckTimeZone);
   section.Field("catch_up", &ScheduleSettings::catch_up)
       .Help("Which ticks are made up for that came while nothing ran.")

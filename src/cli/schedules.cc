@@ -26,7 +26,9 @@ Result<recipe::Request> RequestAt(const Settings& settings, const std::string& n
   ExportFlags flags;
   flags.export_name = schedule.export_name;
   if (!schedule.from.empty()) {
-    const lake::TimeRange range = TRY(RangeAt(schedule, ZoneOf(settings, schedule), tick));
+    // As `run -z`: files are named, and split, by the days that the range is of.
+    flags.time_zone = ZoneOf(settings, schedule);
+    const lake::TimeRange range = TRY(RangeAt(schedule, flags.time_zone, tick));
     flags.organisation = schedule.organisation;
     flags.from = FormatTimestamp(range.begin);
     flags.to = FormatTimestamp(range.end);

@@ -29,6 +29,19 @@ class SigningKey;
 
 namespace spillway::engine {
 
+/// Of several things of which one's error keeps no other from being done.
+class FirstError {
+ public:
+  template <class T>
+  void Add(const Result<T>& outcome) {
+    if (first_.has_value() && !outcome.has_value()) first_ = std::unexpected(outcome.error());
+  }
+  const Result<>& result() const { return first_; }
+
+ private:
+  Result<> first_;
+};
+
 /// The stagings of one process, one a job that it works on. Thread-safe.
 class Stagings {
   struct Entry;

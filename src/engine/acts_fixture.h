@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,7 @@ class LinesRecipe final : public recipe::Recipe {
   bool drops_a_part = false;       ///< On assembling.
   bool publishes_at_once = false;  ///< An item of one file a chunk, instead of parts.
   std::optional<Error> no_destination;
+  std::set<std::string> without_destination;  ///< Jobs; empty: all.
   std::function<Result<>(const Chunk&)> before_chunk = [](const Chunk&) { return Result<>(); };
   std::function<Result<>()> before_plan = [] { return Result<>(); };
   std::function<Result<>()> before_assembly = [] { return Result<>(); };
@@ -41,7 +43,9 @@ class LinesRecipe final : public recipe::Recipe {
         .tenant = request.tenant, .group = "group", .parameters = request.parameters};
   }
   Result<recipe::Destination> DestinationOf(const Job& job) const override {
-    if (no_destination.has_value()) return std::unexpected(*no_destination);
+    if (no_destination.has_value() &&
+        (without_destination.empty() || without_destination.contains(job.id)))
+      return std::unexpected(*no_destination);
     return recipe::Destination{.store = &store_, .directory = "out/" + job.id};
   }
   Result<recipe::Plan> MakePlan(const Job& /*job*/, std::stop_token /*stop*/) const override {

@@ -376,7 +376,9 @@ TEST_F(ActsTest, LeftoversOfJobsThatAreOverAreRemovedAndThoseOfOthersAreNot) {
   for (const std::string& job_id : {over, std::string("of-another-store-1")}) {
     ASSERT_TRUE(objects_.CreateStage(Staging::PrefixOf(job_id) + "zombie-1-1").has_value());
   }
-  EXPECT_EQ(RemoveLeftovers(context_)->jobs, 1);
+  Leftovers removed;
+  ASSERT_TRUE(RemoveLeftovers(context_, removed).has_value());
+  EXPECT_EQ(removed.jobs, 1);
   EXPECT_THAT(Staged(over), IsEmpty());
   EXPECT_EQ(Staged(failed).size(), 1U);
   EXPECT_EQ(Staged("of-another-store-1").size(), 1U);

@@ -114,17 +114,22 @@ Result<Leftovers> SweepLeftovers(store::JobStore& jobs, storage::ObjectStore& st
   return found;
 }
 
-Result<Leftovers> RemoveLeftovers(Context& context) {
+Result<> RemoveLeftovers(Context& context, Leftovers& removed) {
+  FirstError failed;
   Leftovers all;
   for (storage::ObjectStore* store : context.stagings.Stores()) {
-    all += TRY(SweepLeftovers(context.store, *store, kAbandonedAge, storage::Sweep::kRemoveOwn));
+    const Result<Leftovers> swept =
+        SweepLeftovers(context.store, *store, kAbandonedAge, storage::Sweep::kRemoveOwn);
+    failed.Add(swept);
+    if (swept.has_value()) all += *swept;
   }
   if (all.jobs > 0 || all.abandoned > 0) {
     context.log.Info("leftovers removed", {{"jobs", all.jobs},
                                            {"staged_objects", all.objects},
                                            {"abandoned_uploads_and_objects", all.abandoned}});
   }
-  return all;
+  removed += all;
+  return failed.result();
 }
 
 }  // namespace spillway::engine

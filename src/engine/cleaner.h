@@ -33,7 +33,8 @@ inline constexpr std::chrono::hours kAbandonedAge{24};
 Result<Leftovers> SweepLeftovers(store::JobStore& jobs, storage::ObjectStore& store,
                                  std::chrono::seconds abandoned_age, storage::Sweep sweep);
 
-/// Removes the leftovers wherever this process has staged anything.
-Result<Leftovers> RemoveLeftovers(Context& context);
+/// Removes the leftovers wherever this process has staged anything, and adds them to `removed`. One
+/// store's error keeps no other; the first is returned.
+Result<> RemoveLeftovers(Context& context, Leftovers& removed);
 
 }  // namespace spillway::engine

@@ -29,9 +29,16 @@ std::array<std::string, 2> PrefixesOf(const recipe::Destination& destination, co
   return {destination.directory + "/", Staging::PrefixOf(job.id)};
 }
 
-Result<Expirable> CountRemains(Context& context, const Job& job) {
+/// What was published is gone with the whole place: as where a disk is not mounted.
+Result<> RequirePlace(const recipe::Destination& destination) {
+  if (!TRY(destination.store->List("", "", 1)).empty()) return {};
+  return Fail(ErrorCode::kNotFound,
+              "its destination holds nothing at all: is it mounted, and the right one?");
+}
+
+Result<> CountRemains(Context& context, Expirable& counted) {
+  const Job& job = counted.job;
   const recipe::Destination destination = TRY(OwnDestination(context, job));
-  Expirable counted{.job = job};
   for (const std::string& prefix : PrefixesOf(destination, job)) {
     TRY(storage::ForEachObject(*destination.store, prefix, [&](const storage::ObjectInfo& object) {
       ++counted.objects;
@@ -39,7 +46,9 @@ Result<Expirable> CountRemains(Context& context, const Job& job) {
       return Result<>();
     }));
   }
-  return counted;
+  if (counted.objects == 0 && job.state == JobState::kSucceeded && !job.expiry)
+    TRY(RequirePlace(destination));
+  return {};
 }
 
 Result<> RemoveRemains(Context& context, const Job& job) {
@@ -60,32 +69,38 @@ Result<> RemoveRemains(Context& context, const Job& job) {
 
 }  // namespace
 
-Result<std::vector<Expirable>> FindExpirable(Context& context, size_t limit) {
-  std::vector<Expirable> due;
+ExpiryWalk::ExpiryWalk(std::string export_name, JobState state, std::chrono::microseconds kept)
+    : filter_{.export_name = std::move(export_name), .state = state}, kept_(kept) {}
+
+Result<std::vector<Expirable>> ExpiryWalk::Next(Context& context, size_t limit) {
+  if (ended_) filter_.after = {};
   const Timestamp now = context.clock.Now();
-  for (const auto& [export_name, retention] : context.options.retention_of_export) {
-    for (const auto& [state, kept] : {std::pair(JobState::kSucceeded, retention.published),
-                                      std::pair(JobState::kFailed, retention.redrivable)}) {
-      if (!kept) continue;
-      const store::ExpiryFilter filter{.export_name = export_name,
-                                       .state = state,
-                                       .ended_before = now - *kept,
-                                       .begun_before = now - context.options.lease};
-      for (const Job& job : TRY(context.store.Expirable(filter, limit))) {
-        Result<Expirable> counted = CountRemains(context, job);
-        if (counted.has_value()) {
-          due.push_back(*std::move(counted));
-        } else {
-          context.log.Error("job cannot expire",
-                            {{"job", job.id}, {"error", counted.error().message}});
-        }
-      }
-    }
+  filter_.ended_before = now - kept_;
+  filter_.begun_before = now - context.options.lease;
+  std::vector<Expirable> due;
+  for (Job& job : TRY(context.store.Expirable(filter_, limit))) {
+    filter_.after = {.finished_at = *job.finished_at, .id = job.id};
+    Expirable& counted = due.emplace_back(Expirable{.job = std::move(job)});
+    if (const Result<> count = CountRemains(context, counted); !count.has_value())
+      counted.error = count.error();
   }
+  ended_ = due.size() < limit;
   return due;
 }
 
+std::vector<ExpiryWalk> ExpiryWalks(const Options& options) {
+  std::vector<ExpiryWalk> walks;
+  for (const auto& [export_name, retention] : options.retention_of_export) {
+    if (retention.published)
+      walks.emplace_back(export_name, JobState::kSucceeded, *retention.published);
+    if (retention.redrivable)
+      walks.emplace_back(export_name, JobState::kFailed, *retention.redrivable);
+  }
+  return walks;
+}
+
 Result<bool> Expire(Context& context, const Expirable& due) {
+  if (due.error.has_value()) return std::unexpected(*due.error);
   const Result<Job> begun = context.store.BeginExpiry(due.job, due.objects, due.bytes);
   if (!begun.has_value() && begun.error().code == ErrorCode::kConflict) return false;
   if (!begun.has_value()) return std::unexpected(begun.error());
@@ -97,17 +112,24 @@ Result<bool> Expire(Context& context, const Expirable& due) {
   return true;
 }
 
-Result<int64_t> ExpireDue(Context& context) {
+Result<int64_t> ExpireDue(Context& context, std::span<ExpiryWalk> walks) {
   int64_t jobs = 0;
-  for (const Expirable& due : TRY(FindExpirable(context, kJobsASweep))) {
-    const Result<bool> expired = Expire(context, due);
-    if (!expired.has_value()) {
-      context.log.Error("job cannot expire",
-                        {{"job", due.job.id}, {"error", expired.error().message}});
-    } else if (*expired) {
-      ++jobs;
+  FirstError failed;
+  for (ExpiryWalk& walk : walks) {
+    const Result<std::vector<Expirable>> page = walk.Next(context, kJobsASweep);
+    failed.Add(page);
+    if (!page.has_value()) continue;
+    for (const Expirable& due : *page) {
+      const Result<bool> expired = Expire(context, due);
+      if (!expired.has_value()) {
+        context.log.Error("job cannot expire",
+                          {{"job", due.job.id}, {"error", expired.error().message}});
+      } else if (*expired) {
+        ++jobs;
+      }
     }
   }
+  TRY(failed.result());
   return jobs;
 }
 

@@ -1,5 +1,7 @@
 #include "engine/expirer.h"
 
+#include <algorithm>
+
 #include <gmock/gmock.h>
 
 #include "engine/acts_fixture.h"
@@ -40,20 +42,41 @@ class ExpirerTest : public ActsTest {
     return job_id;
   }
 
+  /// Once over everything.
+  static int64_t ExpireAll(Context& context) {
+    int64_t expired = 0;
+    for (ExpiryWalk& walk : ExpiryWalks(context.options)) {
+      do {
+        expired += ExpireDue(context, {&walk, 1}).value();
+      } while (!walk.ended());
+    }
+    return expired;
+  }
+
+  /// Sweeps until the rarest of what they do was done.
+  void SweepOften() {
+    Worker worker(context_);
+    for (int i = 0; i < 20; ++i) {
+      clock_.Advance(options_.lease);
+      swept_.push_back(worker.Sweep());
+    }
+  }
+
   int submitted_ = 0;
+  std::vector<Result<>> swept_;
 };
 
 TEST_F(ExpirerTest, AJobLosesItsFilesAndKeepsItsRecord) {
   const std::string job_id = Succeeded();
   const Job before = *store_.Get(job_id);
   clock_.Advance(*before.finished_at + hours(48) - clock_.Now());
-  EXPECT_EQ(*ExpireDue(context_), 0);
+  EXPECT_EQ(ExpireAll(context_), 0);
   EXPECT_THAT(Published(job_id), testing::SizeIs(2));
   const auto bytes = storage::ReadWhole(objects_, "out/" + job_id + "/lines.txt")->size() +
                      storage::ReadWhole(objects_, "out/" + job_id + "/manifest.json")->size();
 
   clock_.Advance(std::chrono::microseconds(1));
-  EXPECT_EQ(*ExpireDue(context_), 1);
+  EXPECT_EQ(ExpireAll(context_), 1);
   EXPECT_THAT(Published(job_id), IsEmpty());
   const Job after = *store_.Get(job_id);
   ASSERT_TRUE(after.expiry.has_value());
@@ -62,17 +85,14 @@ TEST_F(ExpirerTest, AJobLosesItsFilesAndKeepsItsRecord) {
   EXPECT_EQ(after.expiry->ended_at, clock_.Now());
   EXPECT_EQ(after.state, JobState::kSucceeded);
   EXPECT_EQ(after.outcome, before.outcome);
-  EXPECT_EQ(*ExpireDue(context_), 0);
+  EXPECT_EQ(ExpireAll(context_), 0);
 }
 
 TEST_F(ExpirerTest, WorkersExpireWhatIsDue) {
   const std::string job_id = Succeeded();
   clock_.Advance(hours(49));
-  Worker worker(context_);
-  for (int i = 0; i < 20; ++i) {
-    clock_.Advance(options_.lease);
-    ASSERT_TRUE(worker.Sweep().has_value());
-  }
+  SweepOften();
+  for (const Result<>& swept : swept_) ASSERT_TRUE(swept.has_value());
   EXPECT_THAT(Published(job_id), IsEmpty());
   EXPECT_TRUE(store_.Get(job_id)->expiry->ended_at.has_value());
 }
@@ -82,7 +102,7 @@ TEST_F(ExpirerTest, WhatIsKeptForEverStays) {
   const std::string job_id = Succeeded();
   const std::string failed = Failed();
   clock_.Advance(hours(1'000'000));
-  EXPECT_EQ(*ExpireDue(context_), 0);
+  EXPECT_EQ(ExpireAll(context_), 0);
   EXPECT_THAT(Published(job_id), testing::SizeIs(2));
   EXPECT_THAT(Staged(failed), testing::Not(IsEmpty()));
 }
@@ -91,7 +111,7 @@ TEST_F(ExpirerTest, AFailedJobThatNobodyRedroveLosesWhatItStaged) {
   const std::string job_id = Failed();
   ASSERT_THAT(Staged(job_id), testing::Not(IsEmpty()));
   clock_.Advance(hours(25));
-  EXPECT_EQ(*ExpireDue(context_), 1);
+  EXPECT_EQ(ExpireAll(context_), 1);
   EXPECT_THAT(Staged(job_id), IsEmpty());
   const auto redriven = engine_.Redrive(job_id, "ada");
   ASSERT_FALSE(redriven.has_value());
@@ -102,7 +122,7 @@ TEST_F(ExpirerTest, AFailedJobThatNobodyRedroveLosesWhatItStaged) {
 TEST_F(ExpirerTest, ARedrivenJobDoesNotExpire) {
   const std::string job_id = Failed();
   clock_.Advance(hours(25));
-  const auto due = *FindExpirable(context_, 10);
+  const auto due = *ExpiryWalk("lines", JobState::kFailed, hours(24)).Next(context_, 10);
   ASSERT_EQ(due.size(), 1U);
   ASSERT_TRUE(engine_.Redrive(job_id, "ada").has_value());
   EXPECT_FALSE(*Expire(context_, due[0]));
@@ -118,19 +138,19 @@ TEST_F(ExpirerTest, NobodyElsesFilesAreTouched) {
   lines_->publishes_at_once = true;
   clock_.Advance(hours(2));
   const std::string in_place = Succeeded();
-  ASSERT_TRUE(ExpireDue(context_).has_value());
+  ExpireAll(context_);
   EXPECT_THAT(Published(expiring), IsEmpty());
   EXPECT_THAT(Published(staying), testing::SizeIs(2));
 
   // Files that were put in their places are for later jobs to write.
   clock_.Advance(hours(49));
-  ASSERT_TRUE(ExpireDue(context_).has_value());
+  ExpireAll(context_);
   EXPECT_THAT(Published(in_place), IsEmpty());
   EXPECT_THAT(Keys("items/"), testing::SizeIs(3));
 }
 
 /// Fails the n-th call that removes, and notes the order.
-class CuttingStore final : public storage::ObjectStore {
+class CuttingStore : public storage::ObjectStore {
  public:
   explicit CuttingStore(storage::ObjectStore& store) : store_(store) {}
   int removals_left = 1'000'000;
@@ -175,6 +195,27 @@ class CuttingStore final : public storage::ObjectStore {
   storage::ObjectStore& store_;
 };
 
+/// Cannot be swept: of a bucket whose role may not list uploads.
+class UnsweepableStore final : public CuttingStore {
+ public:
+  using CuttingStore::CuttingStore;
+  Result<uint64_t> SweepAbandoned(std::chrono::seconds, storage::Sweep) override {
+    return Fail(ErrorCode::kPermissionDenied, "no permission to list uploads");
+  }
+};
+
+TEST_F(ExpirerTest, AStoreThatCannotBeSweptKeepsNoJobFromExpiring) {
+  UnsweepableStore unsweepable(objects_);
+  const std::string job_id = Succeeded();
+  const auto use = stagings_.Of(*store_.Get(job_id), {.store = &unsweepable, .directory = "out"});
+  clock_.Advance(hours(49));
+  SweepOften();
+  EXPECT_TRUE(std::ranges::any_of(swept_, [](const Result<>& swept) {
+    return !swept.has_value() && swept.error().code == ErrorCode::kPermissionDenied;
+  }));
+  EXPECT_THAT(Published(job_id), IsEmpty());
+}
+
 TEST_F(ExpirerTest, CutShortAnywhereItIsCarriedThrough) {
   bool whole = false;
   for (int cut = 0; !whole; ++cut) {
@@ -193,7 +234,7 @@ TEST_F(ExpirerTest, CutShortAnywhereItIsCarriedThrough) {
                     .heartbeat = heartbeat_,
                     .stagings = stagings_};
     cutting.removals_left = cut;
-    const int64_t expired = *ExpireDue(context);
+    const int64_t expired = ExpireAll(context);
     whole = expired == 1;
     if (!cutting.removed.empty()) {
       EXPECT_EQ(cutting.removed[0], "out/" + job_id + "/manifest.json");
@@ -202,9 +243,9 @@ TEST_F(ExpirerTest, CutShortAnywhereItIsCarriedThrough) {
       EXPECT_FALSE(objects_.Head("out/" + job_id + "/manifest.json")->has_value());
     }
     // Nobody takes it over before the lease's time; then anybody does.
-    EXPECT_EQ(*ExpireDue(context_), 0);
+    EXPECT_EQ(ExpireAll(context_), 0);
     clock_.Advance(options_.lease + std::chrono::seconds(1));
-    EXPECT_EQ(*ExpireDue(context_), whole ? 0 : 1);
+    EXPECT_EQ(ExpireAll(context_), whole ? 0 : 1);
     EXPECT_THAT(Published(job_id), IsEmpty());
     EXPECT_EQ(store_.Get(job_id)->expiry->objects, 2);
   }
@@ -215,20 +256,57 @@ TEST_F(ExpirerTest, AFinisherThatComesTooLateTakesItsFilesBack) {
   ASSERT_TRUE(RemoveIfExpired(context_, job_id).has_value());
   EXPECT_THAT(Published(job_id), testing::SizeIs(2));
   clock_.Advance(hours(49));
-  ASSERT_EQ(*ExpireDue(context_), 1);
+  ASSERT_EQ(ExpireAll(context_), 1);
   auto late = *objects_.Create("out/" + job_id + "/manifest.json", storage::Overwrite::kAllowed);
   ASSERT_TRUE(late->Finish().has_value());
   ASSERT_TRUE(RemoveIfExpired(context_, job_id).has_value());
   EXPECT_THAT(Published(job_id), IsEmpty());
 }
 
-TEST_F(ExpirerTest, OneJobsErrorKeepsNoOther) {
-  Succeeded();
+TEST_F(ExpirerTest, JobsThatCannotExpireKeepNoOther) {
+  constexpr int kMoreThanASweepLooksAt = 51;
+  for (int i = 0; i < kMoreThanASweepLooksAt; ++i) lines_->without_destination.insert(Succeeded());
+  const std::string last = Succeeded();
   lines_->no_destination = Error{.code = ErrorCode::kUnavailable, .message = "gone"};
   clock_.Advance(hours(49));
-  EXPECT_EQ(*ExpireDue(context_), 0);
+  SweepOften();
+  EXPECT_THAT(Published(last), IsEmpty());
+  EXPECT_EQ(ExpireAll(context_), 0);
   lines_->no_destination.reset();
-  EXPECT_EQ(*ExpireDue(context_), 1);
+  EXPECT_EQ(ExpireAll(context_), kMoreThanASweepLooksAt);
+}
+
+TEST_F(ExpirerTest, NothingExpiresWhereThePlaceIsNot) {
+  const std::string job_id = Succeeded();
+  clock_.Advance(hours(49));
+  storage::MemoryPlace elsewhere;
+  storage::MemoryStore unmounted(elsewhere, clock_);
+  recipe::Recipes recipes;
+  recipes.Add(std::make_unique<LinesRecipe>(unmounted));
+  Context context{.store = store_,
+                  .queue = queue_,
+                  .recipes = recipes,
+                  .clock = clock_,
+                  .log = log_,
+                  .options = options_,
+                  .owner = "other",
+                  .heartbeat = heartbeat_,
+                  .stagings = stagings_};
+  EXPECT_EQ(ExpireAll(context), 0);
+  const auto due = *ExpiryWalk("lines", JobState::kSucceeded, hours(48)).Next(context, 10);
+  ASSERT_EQ(due.size(), 1U);
+  EXPECT_THAT(due[0].error->message, testing::HasSubstr("is it mounted"));
+  EXPECT_FALSE(store_.Get(job_id)->expiry.has_value());
+  EXPECT_EQ(ExpireAll(context_), 1);
+  EXPECT_THAT(Published(job_id), IsEmpty());
+
+  // What somebody removed by hand is gone, where anything else is left.
+  const std::string removed = Succeeded();
+  for (const std::string& key : Published(removed)) ASSERT_TRUE(objects_.Remove(key).has_value());
+  const std::string other = Succeeded();
+  clock_.Advance(hours(48));
+  EXPECT_EQ(ExpireAll(context_), 2);
+  EXPECT_EQ(store_.Get(removed)->expiry->objects, 0);
 }
 
 }  // namespace

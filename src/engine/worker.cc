@@ -5,7 +5,6 @@
 #include <map>
 
 #include "base/log.h"
-#include "engine/expirer.h"
 #include "engine/finisher.h"
 #include "engine/planner.h"
 #include "engine/rescuer.h"
@@ -30,18 +29,6 @@ Result<Verdict> Perform(Context& context, const Work& work, Random& random) {
   }
   return Fail(ErrorCode::kInternal, "chunks are not processed as acts");
 }
-
-/// One thing's error keeps nothing else from being done: whatever was claimed is worked on.
-class FirstError {
- public:
-  void Add(Result<> outcome) {
-    if (first_.has_value()) first_ = std::move(outcome);
-  }
-  const Result<>& result() const { return first_; }
-
- private:
-  Result<> first_;
-};
 
 }  // namespace
 
@@ -71,11 +58,8 @@ Result<> Worker::Take(size_t limit, std::vector<Taken>& taken) {
   }
   for (const auto& [job_id, messages] : chunks_of_job) {
     Result<HeldChunks> chunks = ClaimChunks(context_, job_id, messages);
-    if (chunks.has_value()) {
-      taken.push_back({.chunks = *std::move(chunks)});
-    } else {
-      failed.Add(std::unexpected(std::move(chunks).error()));
-    }
+    failed.Add(chunks);
+    if (chunks.has_value()) taken.push_back({.chunks = *std::move(chunks)});
   }
   return failed.result();
 }
@@ -113,19 +97,21 @@ Result<> Worker::Sweep() {
   const Timestamp now = context_.clock.Now();
   if (swept_at_.has_value() && now - *swept_at_ < context_.options.lease / 3) return {};
   swept_at_ = now;
-  TRY(Rescue(context_));
+  FirstError failed;
+  failed.Add(Rescue(context_));
   for (const std::string& job_id : context_.stagings.Unused()) {
     const Result<Job> job = context_.store.Get(job_id);
     if (job.has_value() && IsFinal(job->state)) context_.stagings.Drop(job_id);
   }
-  if (++sweeps_ % kSweepsPerCleaning != 0) return {};
-  const Leftovers removed = TRY(RemoveLeftovers(context_));
+  if (++sweeps_ % kSweepsPerCleaning != 0) return failed.result();
+  Leftovers removed;
+  failed.Add(RemoveLeftovers(context_, removed));
   {
     std::lock_guard counting(leftovers_mutex_);
     leftovers_ += removed;
   }
-  TRY(ExpireDue(context_));
-  return {};
+  failed.Add(ExpireDue(context_, expiry_walks_));
+  return failed.result();
 }
 
 Leftovers Worker::leftovers() {

@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "engine/act.h"
 #include "engine/cleaner.h"
+#include "engine/expirer.h"
 #include "engine/processor.h"
 #include "engine/work.h"
 
@@ -32,7 +33,8 @@ class BatchSize {
 /// Takes messages and acts on them. One Worker a process; Run in as many threads as wanted.
 class Worker {
  public:
-  explicit Worker(Context context) : context_(std::move(context)) {}
+  explicit Worker(Context context)
+      : context_(std::move(context)), expiry_walks_(ExpiryWalks(context_.options)) {}
 
   /// Works until `stop`; acts under way are then stopped and given back.
   void Run(std::stop_token stop, uint64_t seed);
@@ -63,6 +65,7 @@ class Worker {
   std::mutex sweep_;
   std::optional<Timestamp> swept_at_;
   int64_t sweeps_ = 0;
+  std::vector<ExpiryWalk> expiry_walks_;
   std::mutex leftovers_mutex_;
   Leftovers leftovers_;
 };

@@ -138,6 +138,12 @@ struct ExpiryFilter {
   engine::JobState state = engine::JobState::kSucceeded;  ///< A final one.
   Timestamp ended_before;                                 ///< Job::finished_at is earlier.
   Timestamp begun_before;  ///< Nobody has begun, or taken over, their expiry since.
+
+  /// Only those behind this job.
+  struct After {
+    Timestamp finished_at = Timestamp::min();
+    std::string id;
+  } after = {};
 };
 
 /// The source of truth for jobs and chunks. Every write is conditional on a state or a fencing
@@ -237,7 +243,7 @@ class JobStore {
   /// All schedules that were ever settled, in order of their names.
   virtual Result<std::vector<ScheduleRecord>> Schedules() = 0;
 
-  /// E11. Jobs whose expiry has not ended, those that ended longest ago first.
+  /// E11. Jobs whose expiry has not ended, in the order of their ends and then of their ids.
   virtual Result<std::vector<engine::Job>> Expirable(const ExpiryFilter& filter, size_t limit) = 0;
 
   /// Begins the expiry of a final job, or takes it over; `objects` and `bytes` of the first

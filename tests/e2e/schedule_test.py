@@ -2,6 +2,7 @@
 """Schedules and retention through the program. Three processes on one state fire each tick once."""
 import datetime
 import os
+import shutil
 import signal
 import time
 import unittest
@@ -84,6 +85,18 @@ class RetentionTest(unittest.TestCase):
         self.assertEqual(due, [{"id": job["id"], "files": len(before), "bytes": size}])
         self.assertEqual(files_of(spillway), before)
         self.assertNotIn("expired", spillway.json("jobs", "show", job["id"]))
+
+        # As where a disk is not mounted.
+        exports, mounted = spillway.path / "exports", spillway.path / "mounted"
+        for leave in (lambda: None, exports.mkdir):
+            exports.rename(mounted)
+            leave()
+            refused = spillway.call("jobs", "expire")
+            self.assertEqual(refused.code, 1)
+            self.assertRegex(refused.err, rf"^{job['id']}  cannot expire: .*is it mounted")
+            self.assertRegex(refused.out, "^expired: jobs 0, .*; failed: 1\n$")
+            shutil.rmtree(exports, ignore_errors=True)
+            mounted.rename(exports)
 
         self.assertEqual(spillway.json("jobs", "expire")["jobs"], due)
         self.assertEqual(files_of(spillway), [])

@@ -150,9 +150,9 @@ Result<Plan> QueryExport::MakePlan(const engine::Job& job, std::stop_token stop)
   Survey survey = TRY(Look(job.export_name, job.parameters, std::move(stop)));
   TRY(ApplyRowLimit(parameters.output.limits, survey.chunks));
   TRY(LayOut(parameters.output, job.export_name, survey.chunks));
-  Plan plan{.source = ToJson(survey.source), .planned = survey.source.rows, .chunks = {}};
+  Plan plan{.source = TRY(ToJson(survey.source)), .planned = survey.source.rows, .chunks = {}};
   for (const QueryChunk& chunk : survey.chunks)
-    plan.chunks.push_back({.spec = ToJson(chunk), .planned = chunk.rows + chunk.cut_off});
+    plan.chunks.push_back({.spec = TRY(ToJson(chunk)), .planned = chunk.rows + chunk.cut_off});
   snapshots_->Keep(job.id, std::move(survey.holder));
   return plan;
 }

@@ -18,9 +18,21 @@ auto Guarded(std::string_view text, Read read) -> Result<decltype(read(Json()))>
   }
 }
 
+Result<std::string> ToText(const Json& json) {
+  try {
+    return json.dump();
+  } catch (const Json::exception&) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "a column's name, or a value of split_by, is not UTF-8, in a database whose "
+                "encoding SQL_ASCII says nothing of it; write a query that says what it is, "
+                "convert_from(convert_to(name, 'SQL_ASCII'), 'LATIN1') AS name, or split by "
+                "another column");
+  }
+}
+
 }  // namespace
 
-std::string ToJson(const QuerySource& source) {
+Result<std::string> ToJson(const QuerySource& source) {
   Json columns = Json::array();
   for (const Column& column : source.columns) {
     columns.push_back({{"name", column.name},
@@ -29,11 +41,15 @@ std::string ToJson(const QuerySource& source) {
                        {"modifier", column.modifier},
                        {"enum", column.is_enum}});
   }
-  return Json{
-      {"database", source.database}, {"server", source.server}, {"snapshot", source.snapshot},
-      {"from", source.from},         {"list", source.list},     {"columns", std::move(columns)},
-      {"split_by", source.split_by}, {"rows", source.rows},     {"splits", source.splits}}
-      .dump();
+  return ToText(Json{{"database", source.database},
+                     {"server", source.server},
+                     {"snapshot", source.snapshot},
+                     {"from", source.from},
+                     {"list", source.list},
+                     {"columns", std::move(columns)},
+                     {"split_by", source.split_by},
+                     {"rows", source.rows},
+                     {"splits", source.splits}});
 }
 
 Result<QuerySource> QuerySourceFromJson(std::string_view text) {
@@ -56,16 +72,15 @@ Result<QuerySource> QuerySourceFromJson(std::string_view text) {
   });
 }
 
-std::string ToJson(const QueryChunk& chunk) {
+Result<std::string> ToJson(const QueryChunk& chunk) {
   Json runs = Json::array();
   for (const FileRun& run : chunk.runs)
     runs.push_back(
         {{"file", run.file}, {"first", run.first}, {"last", run.last}, {"rows", run.rows}});
-  return Json{{"condition", chunk.condition},
-              {"rows", chunk.rows},
-              {"cut_off", chunk.cut_off},
-              {"runs", std::move(runs)}}
-      .dump();
+  return ToText(Json{{"condition", chunk.condition},
+                     {"rows", chunk.rows},
+                     {"cut_off", chunk.cut_off},
+                     {"runs", std::move(runs)}});
 }
 
 Result<QueryChunk> QueryChunkFromJson(std::string_view text) {

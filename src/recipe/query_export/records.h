@@ -24,7 +24,8 @@ struct QuerySource {
   int64_t splits = 0;
 };
 
-std::string ToJson(const QuerySource& source);
+/// kInvalidArgument when a name or a text in it is not UTF-8.
+Result<std::string> ToJson(const QuerySource& source);
 Result<QuerySource> QuerySourceFromJson(std::string_view json);
 
 /// What one chunk of a query export does.
@@ -35,7 +36,8 @@ struct QueryChunk {
   std::vector<FileRun> runs;
 };
 
-std::string ToJson(const QueryChunk& chunk);
+/// As for QuerySource.
+Result<std::string> ToJson(const QueryChunk& chunk);
 Result<QueryChunk> QueryChunkFromJson(std::string_view json);
 
 }  // namespace spillway::recipe

@@ -25,6 +25,25 @@ TEST_P(JobStoreConformance, JobsExpireInTheOrderOfTheirEnds) {
       Must(store_->Expirable({.export_name = "others", .ended_before = later}, 10)).empty());
 }
 
+TEST_P(JobStoreConformance, ExpirableJobsAreReadPageByPage) {
+  std::vector<std::pair<Timestamp, std::string>> all;
+  for (const char* task : {"a", "c", "b", "d", "f", "e"}) {
+    const Job job = Succeeded(task);
+    all.emplace_back(*job.finished_at, job.id);
+  }
+  std::ranges::sort(all);
+  const Timestamp later = clock_.Now() + seconds(1);
+  ExpiryFilter filter{.export_name = "messages", .ended_before = later, .begun_before = later};
+  std::vector<std::pair<Timestamp, std::string>> read;
+  while (true) {
+    const std::vector<Job> page = Must(store_->Expirable(filter, 1));
+    if (page.empty()) break;
+    read.emplace_back(*page[0].finished_at, page[0].id);
+    filter.after = {.finished_at = *page[0].finished_at, .id = page[0].id};
+  }
+  EXPECT_EQ(read, all);
+}
+
 TEST_P(JobStoreConformance, AnExpiryIsBegunByOneAndEnds) {
   const Job seen = Succeeded("task");
   const Timestamp begun_at = clock_.Now();

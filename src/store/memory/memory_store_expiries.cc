@@ -10,16 +10,18 @@ using engine::Job;
 Result<std::vector<Job>> MemoryStore::Expirable(const ExpiryFilter& filter, size_t limit) {
   std::lock_guard lock(database_.mutex_);
   std::vector<Job> expirable;
+  const auto place_of = [](const Job& job) { return std::tie(*job.finished_at, job.id); };
   for (const Entry& entry : database_.jobs_) {
     const Job& job = entry.job;
     const bool ended = job.expiry && job.expiry->ended_at;
     const bool in_hands = job.expiry && job.expiry->begun_at >= filter.begun_before;
     if (job.export_name == filter.export_name && job.state == filter.state && job.finished_at &&
-        *job.finished_at < filter.ended_before && !ended && !in_hands) {
+        *job.finished_at < filter.ended_before && !ended && !in_hands &&
+        place_of(job) > std::tie(filter.after.finished_at, filter.after.id)) {
       expirable.push_back(job);
     }
   }
-  std::ranges::stable_sort(expirable, {}, [](const Job& job) { return *job.finished_at; });
+  std::ranges::sort(expirable, {}, place_of);
   if (expirable.size() > limit) expirable.resize(limit);
   return expirable;
 }

@@ -12,9 +12,10 @@ Result<std::vector<Job>> SqlStore::Expirable(const ExpiryFilter& filter, size_t 
         session,
         SPILLWAY_SELECT_JOB
         "WHERE export_name = ? AND state = ? AND finished_at < ? AND expiry_ended_at IS NULL "
-        "AND (expiry_begun_at IS NULL OR expiry_begun_at < ?) ORDER BY finished_at LIMIT ?",
+        "AND (expiry_begun_at IS NULL OR expiry_begun_at < ?) AND (finished_at, id) > (?, ?) "
+        "ORDER BY finished_at, id LIMIT ?",
         filter.export_name, engine::Name(filter.state), filter.ended_before, filter.begun_before,
-        static_cast<int64_t>(limit));
+        filter.after.finished_at, filter.after.id, static_cast<int64_t>(limit));
     while (TRY(rows.Next())) jobs.push_back(TRY(ReadJob(rows)).job);
     return jobs;
   });
