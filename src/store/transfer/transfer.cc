@@ -127,9 +127,27 @@ struct Source {
   std::unique_ptr<Connection> connection;
 };
 
+template <class... Values>
+Result<int64_t> Count(Connection& source, std::string_view sql, const Values&... values) {
+  Query count(source, sql, values...);
+  TRY(count.Next());
+  return count.Integer();
+}
+
+/// A column that only the file has would be left behind. One that only the target has, no SELECT
+/// finds.
+Result<> RequireSameColumns(Connection& source, const Table& table, size_t columns) {
+  const int64_t there = TRY(Count(source, "SELECT count(*) FROM pragma_table_info(?)", table.name));
+  if (there == static_cast<int64_t>(columns)) return {};
+  return Fail(ErrorCode::kInternal,
+              fmt::format("table {} has {} columns in SQLite and {} in PostgreSQL", table.name,
+                          there, columns));
+}
+
 Result<> CopyTable(Source& source, Target& target, const Table& table,
                    const std::stop_token& stop) {
   const std::vector<Column> columns = TRY(ColumnsOf(target, table.name));
+  TRY(RequireSameColumns(*source.connection, table, columns.size()));
   const std::string names = NamesOf(columns);
   const std::string& selection = source.statements.emplace_back(
       fmt::format("SELECT {} FROM {} ORDER BY {}", names, table.name, table.key));
@@ -154,13 +172,6 @@ Result<> CopyTable(Source& source, Target& target, const Table& table,
                             target.server(), table.name));
   }
   return {};
-}
-
-template <class... Values>
-Result<int64_t> Count(Connection& source, std::string_view sql, const Values&... values) {
-  Query count(source, sql, values...);
-  TRY(count.Next());
-  return count.Integer();
 }
 
 Result<> RequireIdle(Connection& source, const std::filesystem::path& file, Timestamp now) {

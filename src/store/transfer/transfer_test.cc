@@ -7,6 +7,7 @@
 #include "base/manual_clock.h"
 #include "store/conformance/job_store_fixture.h"
 #include "store/postgres/temporary_state.h"
+#include "store/sqlite/connection.h"
 #include "store/sqlite/sqlite_store.h"
 #include "store/sqlite/temporary_state.h"
 
@@ -109,6 +110,18 @@ TEST_F(TransferTest, RefusesATargetThatHasJobs) {
   ASSERT_FALSE(again.has_value());
   EXPECT_EQ(again.error().code, ErrorCode::kConflict);
   EXPECT_THAT(again.error().message, HasSubstr("has 1 jobs and schedules"));
+}
+
+TEST_F(TransferTest, LeavesNoColumnBehind) {
+  Planned("one");
+  {
+    const auto file =
+        Must(Connection::Open(file_.path(), Connection::Mode::kReadWrite, Database::kBusyTimeout));
+    Must(file->Execute("ALTER TABLE jobs ADD COLUMN later TEXT"));
+  }
+  const Result<Transferred> moved = Transfer();
+  ASSERT_FALSE(moved.has_value());
+  EXPECT_THAT(moved.error().message, HasSubstr("table jobs has"));
 }
 
 }  // namespace
