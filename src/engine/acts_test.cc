@@ -430,11 +430,11 @@ TEST_F(ActsTest, TheRescuerDoesNotBuryABusyQueue) {
 TEST(BatchSize, GrowsWhileChunksAreShortAndFallsAtOnceWhenTheyAreNot) {
   BatchSize batch;
   EXPECT_EQ(batch.size(), 1U);
-  for (size_t expected : {2, 4, 8, 16, 32, 64, 64}) {
+  for (size_t expected : {2, 4, 8, 16, 32, 64, 128, 256, 512, 512}) {
     batch.Learn(batch.size(), std::chrono::microseconds(10));
     EXPECT_EQ(batch.size(), expected);
   }
-  batch.Learn(64, std::chrono::seconds(64));
+  batch.Learn(512, std::chrono::seconds(512));
   EXPECT_EQ(batch.size(), 1U);
   batch.Learn(0, std::chrono::seconds(1));
   EXPECT_EQ(batch.size(), 1U);

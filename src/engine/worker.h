@@ -20,7 +20,7 @@ namespace spillway::engine {
 /// short that claiming costs more than working. Not thread-safe.
 class BatchSize {
  public:
-  static constexpr size_t kMax = 64;
+  static constexpr size_t kMax = store::kSettlementsMax;
 
   size_t size() const { return size_; }
   /// After `chunks` took `elapsed`.

@@ -146,6 +146,9 @@ struct ExpiryFilter {
   } after = {};
 };
 
+/// What one call of JobStore::Settle may have of one job.
+inline constexpr size_t kSettlementsMax = 512;
+
 /// The source of truth for jobs and chunks. Every write is conditional on a state or a fencing
 /// token and touches at most 100 items (docs/adr/0003), so that SQL databases and DynamoDB can both
 /// carry it. A lease whose time has passed is still held while nobody has taken it over: the newest
@@ -200,8 +203,8 @@ class JobStore {
                                                  std::string_view owner,
                                                  std::chrono::milliseconds duration) = 0;
 
-  /// Ends leased work; answers in order. Settlements of one call are one durable transaction where
-  /// they belong to one job (at most 90). Work that was done counts although the job was asked to
+  /// Ends leased work, at most kSettlementsMax of one job; answers in order. What belongs to one job
+  /// is one durable transaction, or several of 90 and more where a store's are small. Work that was done counts although the job was asked to
   /// stop; nothing is settled on a final job.
   virtual Result<std::vector<Settled>> Settle(std::span<const Settlement> settlements) = 0;
 

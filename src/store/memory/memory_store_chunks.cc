@@ -27,8 +27,8 @@ bool Holds(const Chunk& chunk, const Lease& lease) {
 Result<> CheckSettlements(std::span<const Settlement> settlements) {
   std::map<std::string_view, size_t> of_job;
   for (const Settlement& settlement : settlements) {
-    if (++of_job[settlement.lease.job_id] > kCallMax) {
-      return Fail(ErrorCode::kInvalidArgument, "more than " + std::to_string(kCallMax) +
+    if (++of_job[settlement.lease.job_id] > kSettlementsMax) {
+      return Fail(ErrorCode::kInvalidArgument, "more than " + std::to_string(kSettlementsMax) +
                                                    " settlements of job " +
                                                    settlement.lease.job_id + " in one call");
     }

@@ -39,7 +39,6 @@ Result<> Touch(Session& session, int64_t job, Timestamp now) {
 }
 
 Result<> CheckSettlements(std::span<const Settlement> settlements) {
-  constexpr size_t kSettlementsMax = 90;
   std::map<std::string_view, size_t> of_job;
   for (const Settlement& settlement : settlements) {
     if (++of_job[settlement.lease.job_id] > kSettlementsMax) {
