@@ -24,9 +24,12 @@ constexpr unsigned kText = 25;
 
 constexpr char kReadOnly[] = "ISOLATION LEVEL READ COMMITTED READ ONLY";
 
-/// A client that is paused or cut off in mid-transaction must not keep its locks for long.
+/// Reads go by key, or along one index in its order; the planner, which does not know how large a
+/// young table is, would collect and sort all of a job's chunks for every page. A client that is
+/// paused or cut off in mid-transaction must not keep its locks for long.
 constexpr char kSettings[] =
     "SET LOCAL search_path = spillway, pg_temp; "
+    "SET LOCAL enable_bitmapscan = off; SET LOCAL enable_seqscan = off; "
     "SET LOCAL idle_in_transaction_session_timeout = 5000; SET LOCAL lock_timeout = 10000";
 
 const postgres::ConnectOptions kConnectOptions = {.connect_timeout = Database::kPatience,

@@ -47,9 +47,9 @@ constexpr char kClaim[] =
     "k.failure_code, k.failure_message, k.failure_retryable, k.failure_retry_after_ms, "
     "k.lease_owner, k.lease_token, k.lease_expires_at FROM wanted w "
     "LEFT JOIN spillway.jobs j ON j.id = w.job_id "
+    "LEFT JOIN claimed k ON k.job = j.number AND k.chunk_index = w.chunk_index "
     "LEFT JOIN LATERAL (SELECT * FROM spillway.chunks c WHERE c.job = j.number "
-    "AND c.chunk_index = w.chunk_index OFFSET 0) c ON true "
-    "LEFT JOIN claimed k ON k.job = c.job AND k.chunk_index = c.chunk_index ORDER BY w.n";
+    "AND c.chunk_index = w.chunk_index AND k.job IS NULL OFFSET 0) c ON true ORDER BY w.n";
 
 /// The job's row is locked first, here and wherever both change: its sums, and who sees the last
 /// chunk go, follow the order of commits.

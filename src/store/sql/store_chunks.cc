@@ -94,7 +94,7 @@ Result<std::vector<Chunk>> SqlStore::ListChunks(std::string_view job_id,
                                      "state = ?3 ORDER BY chunk_index LIMIT ?4"
                                                                     : SPILLWAY_SELECT_CHUNK
                                      "WHERE job = ?1 AND chunk_index > ?2 AND chunk_index < ?5 AND "
-                                     "state = ?3 AND state <> 'succeeded' "
+                                     "state = ?3 AND state <> 'succeeded' AND result = '' "
                                      "ORDER BY chunk_index LIMIT ?4";
     std::vector<Chunk> chunks;
     const auto state_name = state ? std::optional(engine::Name(*state)) : std::nullopt;
