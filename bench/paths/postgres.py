@@ -20,7 +20,7 @@ TABLE = f"""CREATE UNLOGGED TABLE orders AS
          '2024-01-01Z'::timestamptz + i * '1 sec'::interval AS placed_at, i % 3 = 0 AS paid,
          (i % 1000003)::float8 / 1000003 AS score, md5(i::text) AS note
   FROM generate_series(1::int8, {ROWS}::int8) AS i"""
-SUMS = "count(*)::bigint, sum(id)::bigint, sum(customer)::bigint, sum(price * 100)::bigint, sum(length(note))::bigint"
+SUMS = "count(*)::bigint, sum(id)::bigint, sum(customer)::bigint, sum(price::decimal(10, 2) * 100)::bigint, sum(length(note))::bigint"
 
 
 class Exports:
