@@ -82,7 +82,8 @@ TEST_P(JobStoreConformance, CallsHaveTheirLimit) {
   const Job planning = Processing("planning");
   EXPECT_EQ(CodeOf(store_->AddChunks(Hold(planning.id), std::vector<NewChunk>(91))),
             "invalid_argument");
-  EXPECT_EQ(CodeOf(store_->Settle(std::vector<Settlement>(kSettlementsMax + 1, Success(Claimed(job.id, 0))))),
+  EXPECT_EQ(CodeOf(store_->Settle(
+                std::vector<Settlement>(kSettlementsMax + 1, Success(Claimed(job.id, 0))))),
             "invalid_argument");
   EXPECT_TRUE(Must(store_->ClaimChunks({}, "worker", kLease)).empty());
   EXPECT_TRUE(Must(store_->Settle({})).empty());
