@@ -1,6 +1,7 @@
 """A real S3 server for a test: Versity's gateway (setup/go_tool.sh versitygw) on a free port of loopback, over a directory."""
 import os
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
@@ -57,8 +58,8 @@ class Gateway:
 
     def requests(self):
         """Every request so far, as (operation, key)."""
-        lines = self.log.read_text().splitlines() if self.log.exists() else []
-        return [tuple(line.split("] ", 1)[1].split(" ")[3:5]) for line in lines if "] " in line]
+        log = self.log.read_text() if self.log.exists() else ""
+        return re.findall(r" (s3_\w+) (.*?) /\S* \d{3} ", log)
 
 
 def objects(bucket):
