@@ -190,29 +190,31 @@ TEST_F(RacesTest, ManyAtOnceLoseNothing) {
   SCOPED_TRACE(fmt::format("seed {}", seed));
   for (int i = 2; i <= 6; ++i) AddLocation(i, "UTC");
   std::atomic<bool> done = false;
+  std::atomic<int> ingested = 0;
   std::vector<std::jthread> ingests;
   for (uint64_t thread = 0; thread < 2; ++thread) {
-    ingests.emplace_back([this, seed, thread, &done] {
+    ingests.emplace_back([this, seed, thread, &done, &ingested] {
       Random random(seed + thread);
       const auto connection = Open();
       while (!done) {
-        static_cast<void>(connection->Execute(
+        const auto inserted = connection->Execute(
             "INSERT INTO measurements SELECT $1::int, timestamptz '2024-01-31T00:00Z' + n * "
             "interval "
             "'1 second', n + 0.25 FROM generate_series($2::int, $2 + 20) n ON CONFLICT "
             "(sensors_id, "
             "datetime) "
             "DO UPDATE SET value = measurements.value + 1",
-            {(random.Below(6) + 1) * 10 + 1 + random.Below(2), random.Below(170'000)}));
+            {(random.Below(6) + 1) * 10 + 1 + random.Below(2), random.Below(170'000)});
+        ingested += inserted.has_value() ? 1 : 0;
       }
     });
   }
-  const auto export_all = [this](uint64_t runs) {
-    for (uint64_t run = 0; run < runs; ++run) Run();
+  const auto export_meanwhile = [&] {
+    for (int run = 0; run < 12 || ingested < 150; ++run) Run();
   };
   Recipe();
-  std::jthread other([&] { export_all(12); });
-  export_all(12);
+  std::jthread other(export_meanwhile);
+  export_meanwhile();
   other.join();
   done = true;
   ingests.clear();
