@@ -3,6 +3,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -38,11 +39,12 @@ class JumpingClock final : public Clock {
   std::atomic<Timestamp> now_ = Timestamp(std::chrono::seconds(1'800'000'000));
 };
 
-/// A client whose server answers the n-th request (from 0) as the script says.
+/// A client whose server answers the n-th request (from 0) as the script says, one at a time.
 class ClientTest : public testing::Test {
  protected:
   void Script(std::function<http::Answer(int, const http::SeenRequest&)> script) {
     server_.emplace([this, script = std::move(script)](const http::SeenRequest& request) {
+      const std::lock_guard lock(scripted_);
       return script(requests_++, request);
     });
     ClientOptions options{.bucket = "bucket", .endpoint = server_->url(), .path_style = true};
@@ -51,6 +53,7 @@ class ClientTest : public testing::Test {
     client_.emplace(*caller_);
   }
 
+  std::mutex scripted_;
   std::optional<http::ScriptedServer> server_;
   std::atomic<int> requests_ = 0;
   Encryption encryption_;
