@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Plants bugs in copies of the product's sources and checks that the simulation finds each.
 
-Usage: planted_bugs_test.py <source folder> <build folder>
+Usage: planted_bugs_test.py <source folder> [<build folder>]
+Without a build folder it only looks whether each bug still has its place in the sources.
 Needs a build of `simulate` by Ninja: the changed file is compiled with that build's own command and
 linked before the libraries, in whose place it steps.
 """
@@ -32,14 +33,14 @@ BUGS = [
           "chunk.state == ChunkState::kLeased && chunk.lease_owner == lease.owner && chunk.lease_token == lease.token",
           "chunk.state == ChunkState::kLeased")]),
     Bug("files are published before the commit point",
-        [("engine/finisher.cc", "const std::string document = ToJson(outcome);",
-          """const std::string document = ToJson(outcome);
+        [("engine/finisher.cc", "TRY(storage::PutWhole(*destination.store, outcome_key, ToJson(outcome)));",
+          """TRY(storage::PutWhole(*destination.store, outcome_key, ToJson(outcome)));
           for (const OutcomeFile& file : outcome.files) {
-            TRY(destination.store->Compose(destination.directory + "/" + file.name, file.ranges));
+            TRY(destination.store->Compose(destination.directory + "/" + file.name, file.ranges, {}));
           }""")]),
     Bug("the manifest is published first",
         [("engine/finisher.cc", "for (const OutcomeFile& file : outcome.files) { const auto composed",
-          """TRY(Put(store, directory + "/" + std::string(Manifest::kName), outcome.manifest));
+          """TRY(storage::PutWhole(store, directory + "/" + std::string(Manifest::kName), outcome.manifest));
           for (const OutcomeFile& file : outcome.files) { const auto composed""")]),
     Bug("nothing is reconciled",
         [("engine/finisher.cc", "if (counts.planned == job.counts.planned && counts.Reconciled()) return {};",
@@ -60,7 +61,7 @@ BUGS = [
           if (fired.applied) fired.job = TRY(store_.Create(*job, true)).job;""")]),
     Bug("the manifest expires last",
         [("engine/expirer.cc", "for (const std::string_view first : {Manifest::kName, Manifest::kSignatureName}) {",
-          """for (const auto& object : TRY(store.List(destination.directory + "/", "", kPage))) {
+          """for (const auto& object : TRY(store.List(destination.directory + "/", "", 1000))) {
             if (!object.key.ends_with(Manifest::kName)) TRY(store.Remove(object.key));
           }
           for (const std::string_view first : {Manifest::kName, Manifest::kSignatureName}) {""")]),
@@ -68,7 +69,7 @@ BUGS = [
         [("store/memory/memory_store_jobs.cc", "TRY(Require(!job.expiry, job, kExpired));",
           "static_cast<void>(kExpired);")]),
     Bug("an expiry that was cut short is not taken over",
-        [("engine/expirer.cc", ".begun_before = now - context.options.lease", ".begun_before = Timestamp()")]),
+        [("engine/expirer.cc", "filter_.begun_before = now - context.options.lease;", "filter_.begun_before = Timestamp();")]),
     Bug("staged files stay",
         [("engine/finisher.cc", "return RemoveStaged(store, job.id, removed);", "return {};")]),
     Bug("discarding is tried for ever",
@@ -133,7 +134,12 @@ def build(bug: Bug, sources: pathlib.Path, folder: pathlib.Path, scratch: pathli
 
 
 def main() -> int:
-    sources, folder = (pathlib.Path(argument).resolve() for argument in sys.argv[1:3])
+    sources, *folders = (pathlib.Path(argument).resolve() for argument in sys.argv[1:3])
+    if not folders:
+        for name, before, after in (edit for bug in BUGS for edit in bug.edits):
+            plant(sources / "src" / name, before, after)
+        return 0
+    folder = folders[0]
     missed = 0
     for bug in BUGS:
         with tempfile.TemporaryDirectory() as scratch:
