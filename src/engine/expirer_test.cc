@@ -42,6 +42,19 @@ class ExpirerTest : public ActsTest {
     return job_id;
   }
 
+  /// Of another process, whose recipes may write elsewhere.
+  Context ContextOf(recipe::Recipes& recipes) {
+    return {.store = store_,
+            .queue = queue_,
+            .recipes = recipes,
+            .clock = clock_,
+            .log = log_,
+            .options = options_,
+            .owner = "other",
+            .heartbeat = heartbeat_,
+            .stagings = stagings_};
+  }
+
   /// Once over everything.
   static int64_t ExpireAll(Context& context) {
     int64_t expired = 0;
@@ -224,15 +237,7 @@ TEST_F(ExpirerTest, CutShortAnywhereItIsCarriedThrough) {
     CuttingStore cutting(objects_);
     recipe::Recipes recipes;
     recipes.Add(std::make_unique<LinesRecipe>(cutting));
-    Context context{.store = store_,
-                    .queue = queue_,
-                    .recipes = recipes,
-                    .clock = clock_,
-                    .log = log_,
-                    .options = options_,
-                    .owner = "cutter",
-                    .heartbeat = heartbeat_,
-                    .stagings = stagings_};
+    Context context = ContextOf(recipes);
     cutting.removals_left = cut;
     const int64_t expired = ExpireAll(context);
     whole = expired == 1;
@@ -283,15 +288,7 @@ TEST_F(ExpirerTest, NothingExpiresWhereThePlaceIsNot) {
   storage::MemoryStore unmounted(elsewhere, clock_);
   recipe::Recipes recipes;
   recipes.Add(std::make_unique<LinesRecipe>(unmounted));
-  Context context{.store = store_,
-                  .queue = queue_,
-                  .recipes = recipes,
-                  .clock = clock_,
-                  .log = log_,
-                  .options = options_,
-                  .owner = "other",
-                  .heartbeat = heartbeat_,
-                  .stagings = stagings_};
+  Context context = ContextOf(recipes);
   EXPECT_EQ(ExpireAll(context), 0);
   const auto due = *ExpiryWalk("lines", JobState::kSucceeded, hours(48)).Next(context, 10);
   ASSERT_EQ(due.size(), 1U);

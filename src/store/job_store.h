@@ -204,7 +204,7 @@ class JobStore {
                                                  std::chrono::milliseconds duration) = 0;
 
   /// Ends leased work, at most kSettlementsMax of one job; answers in order. What belongs to one
-  /// job is one durable transaction, or several of 90 and more where a store's are small. Work that
+  /// job is one durable transaction, or several where a store's are small. Work that
   /// was done counts although the job was asked to stop; nothing is settled on a final job.
   virtual Result<std::vector<Settled>> Settle(std::span<const Settlement> settlements) = 0;
 

@@ -163,9 +163,8 @@ Result<> DayReader::Read(std::span<const LocationDay> days, const Consume& consu
 Result<> DayReader::ReadFrom(postgres_source::QueryReader& reader,
                              std::span<const LocationDay> days, const Consume& consume,
                              const std::stop_token& stop) {
-  // Its sort is of some ten thousand rows, and compiling it takes longer than running it.
-  TRY(reader.Execute("SELECT set_config('work_mem', '64MB', true), set_config('jit', 'off', true)",
-                     {}, stop));
+  // Compiling the statement takes longer than running it.
+  TRY(reader.Execute("SELECT set_config('jit', 'off', true)", {}, stop));
   TRY(Look(days, reader, stop));
   TRY(reader.Read(TRY(Selection()), ReadingColumns(), consume, stop));
   return {};
