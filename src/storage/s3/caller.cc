@@ -46,6 +46,36 @@ bool HasChecksum(const Call& call) {
 
 bool IsMutation(const Call& call) { return call.method == "PUT" || call.method == "POST"; }
 
+/// What a policy has to allow: docs.aws.amazon.com/AmazonS3/latest/userguide/
+/// using-with-s3-policy-actions.html.
+std::string ActionOf(const Call& call) {
+  const auto asks = [&](std::string_view name) {
+    return std::ranges::any_of(call.query, [&](const auto& entry) { return entry.first == name; });
+  };
+  const auto bears = [&](std::string_view name) {
+    return std::ranges::find(call.headers, name, &http::Header::name) != call.headers.end();
+  };
+  const bool reads = call.method == "GET" || call.method == "HEAD";
+  if (!call.key.has_value()) {
+    if (asks("delete")) return "s3:DeleteObject";
+    return asks("uploads") ? "s3:ListBucketMultipartUploads" : "s3:ListBucket";
+  }
+  if (asks("tagging")) return reads ? "s3:GetObjectTagging" : "s3:PutObjectTagging";
+  // Without the second, S3 hides whether anything is there.
+  if (reads) return call.method == "HEAD" ? "s3:GetObject and s3:ListBucket" : "s3:GetObject";
+  if (call.method == "DELETE")
+    return asks("uploadId") ? "s3:AbortMultipartUpload" : "s3:DeleteObject";
+  if (bears("x-amz-copy-source")) return "s3:PutObject, and s3:GetObject on what is copied,";
+  return bears("x-amz-tagging") ? "s3:PutObject and s3:PutObjectTagging" : "s3:PutObject";
+}
+
+/// The key, or what those begin with that are listed.
+std::string KeyOf(const Call& call) {
+  const auto prefix =
+      std::ranges::find(call.query, "prefix", [](const auto& entry) { return entry.first; });
+  return call.key.value_or(prefix == call.query.end() ? "" : prefix->second);
+}
+
 }  // namespace
 
 Caller::Caller(ClientOptions options, http::HttpTransport& transport,
@@ -72,7 +102,7 @@ std::string Caller::PathOf(const std::optional<std::string>& key) const {
 }
 
 std::string Caller::Describe(const Call& call) const {
-  const std::string key = call.key.value_or("");
+  const std::string key = KeyOf(call);
   return fmt::format("{} s3://{}/{}{}", call.method, options_.bucket, key.substr(0, kShownBytes),
                      key.size() > kShownBytes ? "..." : "");
 }
@@ -119,7 +149,7 @@ Result<http::Response> Caller::SendOnce(const Call& call, const aws::Credentials
   }
   const bool error_inside = IsMutation(call) && response->ok() && IsErrorDocument(response->body);
   if (response->ok() && !error_inside) return response;
-  Failure failure = Classify(*response, Describe(call));
+  Failure failure = Classify(*response, Describe(call), ActionOf(call));
   failure_code = failure.code;
   // The answer to a HEAD has no body to tell a skewed clock or expired credentials by.
   const bool silent = call.method == "HEAD" && (response->status == 400 || response->status == 403);

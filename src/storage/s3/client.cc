@@ -11,6 +11,7 @@
 
 #include "base/digest.h"
 #include "http/percent_encoding.h"
+#include "storage/s3/failure.h"
 #include "storage/s3/xml.h"
 
 namespace spillway::storage::s3 {
@@ -312,8 +313,10 @@ Result<> Client::DeleteAll(std::span<const std::string> keys) {
               .query = {{"delete", ""}},
               .headers = {{"content-type", "application/xml"}, {kChecksumHeader, Crc32cOf(body)}},
               .body = body}));
-    if (const auto error = TRY(FirstDeleteError(response.body)))
-      return FailTransient(ErrorCode::kUnavailable, "not deleted: " + *error);
+    if (const auto refusal = TRY(ParseDeleteRefusal(response.body)); refusal.has_value()) {
+      const std::string what = "DELETE s3://" + caller_.options().bucket + "/" + refusal->key;
+      return std::unexpected(ClassifyDelete(what, refusal->code, refusal->message));
+    }
     keys = keys.subspan(batch.size());
   }
   return {};

@@ -207,14 +207,60 @@ TEST_F(ClientTest, StopsBetweenAttempts) {
 }
 
 TEST_F(ClientTest, DeleteAllNamesWhatStayed) {
-  Script([](int, const SeenRequest&) {
-    return Answer{.body =
-                      "<DeleteResult><Error><Key>b</Key><Code>AccessDenied</Code>"
-                      "<Message>no</Message></Error></DeleteResult>"};
+  for (const std::string code : {"AccessDenied", "InternalError"}) {
+    Script([&](int, const SeenRequest&) {
+      return Answer{.body = "<DeleteResult><Error><Key>b</Key><Code>" + code +
+                            "</Code><Message>no</Message></Error></DeleteResult>"};
+    });
+    const auto deleted = client_->DeleteAll(std::vector<std::string>{"a", "b"});
+    ASSERT_FALSE(deleted);
+    EXPECT_THAT(deleted.error().message, HasSubstr("DELETE s3://bucket/b: " + code + " (no)"));
+    const bool denied = code == "AccessDenied";
+    EXPECT_EQ(deleted.error().code,
+              denied ? ErrorCode::kPermissionDenied : ErrorCode::kUnavailable);
+    EXPECT_EQ(deleted.error().retryable, !denied);
+    EXPECT_EQ(deleted.error().message.contains("allow s3:DeleteObject"), denied);
+  }
+}
+
+TEST_F(ClientTest, SaysWhichActionIsNotAllowed) {
+  const auto refused = [&](const std::string& action, const std::string& what, const auto& call) {
+    for (const bool with_body : {true, false}) {
+      Script([&](int, const SeenRequest&) {
+        return with_body ? Refuse(403, "AccessDenied") : Answer{.status = 403};
+      });
+      const auto result = call();
+      ASSERT_FALSE(result);
+      EXPECT_EQ(result.error().code, ErrorCode::kPermissionDenied);
+      EXPECT_THAT(result.error().message,
+                  AllOf(testing::StartsWith(what), HasSubstr("; allow " + action + " in the ")));
+    }
+  };
+  const Upload upload{.key = "k", .id = "u"};
+  refused("s3:PutObject", "PUT s3://bucket/k: ", [&] { return client_->Put("k", kText, {}); });
+  refused("s3:PutObject and s3:PutObjectTagging",
+          "PUT s3://bucket/k: ", [&] { return client_->Put("k", kText, {.tags = {{"a", "b"}}}); });
+  refused("s3:PutObject",
+          "POST s3://bucket/k: ", [&] { return client_->CreateUpload("k", {}, true); });
+  refused("s3:PutObject, and s3:GetObject on what is copied,", "PUT s3://bucket/k: ", [&] {
+    return client_->UploadPartCopy(upload, 1, {.range = {"a", 0, 9}});
   });
-  const auto deleted = client_->DeleteAll(std::vector<std::string>{"a", "b"});
-  ASSERT_FALSE(deleted);
-  EXPECT_THAT(deleted.error().message, HasSubstr("b: AccessDenied"));
+  refused("s3:AbortMultipartUpload",
+          "DELETE s3://bucket/k: ", [&] { return client_->AbortUpload(upload); });
+  refused("s3:GetObject and s3:ListBucket",
+          "HEAD s3://bucket/k: ", [&] { return client_->Head("k"); });
+  std::string text(4, ' ');
+  refused("s3:GetObject", "GET s3://bucket/k: ", [&] {
+    return client_->Get("k", 0, std::as_writable_bytes(std::span(text)), "");
+  });
+  refused("s3:DeleteObject", "DELETE s3://bucket/k: ", [&] { return client_->Delete("k"); });
+  refused("s3:DeleteObject",
+          "POST s3://bucket/: ", [&] { return client_->DeleteAll(std::vector<std::string>{"k"}); });
+  refused("s3:ListBucket", "GET s3://bucket/p/: ", [&] { return client_->List("p/", "", 9); });
+  refused("s3:ListBucketMultipartUploads",
+          "GET s3://bucket/p/: ", [&] { return client_->ListUploads("p/"); });
+  refused("s3:GetObjectTagging", "GET s3://bucket/k: ", [&] { return client_->GetTags("k"); });
+  refused("s3:PutObjectTagging", "PUT s3://bucket/k: ", [&] { return client_->PutTags("k", {}); });
 }
 
 TEST_F(ClientTest, PutsTheBucketWhereTheServerWantsIt) {

@@ -96,8 +96,15 @@ Kind KindOf(std::string_view code, int status) {
   return found != kKinds.end() ? *found : KindOfStatus(status);
 }
 
+/// A refusal whose body says nothing: that of a HEAD, which has none.
+constexpr std::string_view kSilent403 = "HTTP 403";
+
+std::string Allow(const std::string& action) {
+  return "; allow " + action + " in the bucket's or the role's policy";
+}
+
 /// What to do about it, where that is not plain.
-std::string Advice(std::string_view code, const pugi::xml_node& error,
+std::string Advice(std::string_view code, const std::string& action, const pugi::xml_node& error,
                    const http::Response& response) {
   std::string region = error.child_value("Region");
   if (region.empty()) region = response.Find("x-amz-bucket-region").value_or("");
@@ -107,8 +114,7 @@ std::string Advice(std::string_view code, const pugi::xml_node& error,
   if (code == "NoSuchBucket") return "; create the bucket, or correct its name";
   if (code == "InvalidAccessKeyId" || code == "SignatureDoesNotMatch")
     return "; the credentials are wrong";
-  if (code == "AccessDenied") return "; allow this action in the bucket's or the role's policy";
-  return {};
+  return code == "AccessDenied" || code == kSilent403 ? Allow(action) : "";
 }
 
 std::string OneLine(std::string text) {
@@ -120,7 +126,8 @@ std::string OneLine(std::string text) {
 
 }  // namespace
 
-Failure Classify(const http::Response& response, const std::string& what) {
+Failure Classify(const http::Response& response, const std::string& what,
+                 const std::string& action) {
   pugi::xml_document document;
   document.load_buffer(response.body.data(), response.body.size());
   const pugi::xml_node error = document.child("Error");
@@ -131,7 +138,7 @@ Failure Classify(const http::Response& response, const std::string& what) {
   failure.error.message = OneLine(fmt::format("{}: {}", what, code));
   if (const std::string message = error.child_value("Message"); !message.empty())
     failure.error.message += OneLine(" (" + message + ")");
-  failure.error.message += Advice(code, error, response);
+  failure.error.message += Advice(code, action, error, response);
   if (const auto wait = response.Find("retry-after")) {
     int seconds = 0;
     const auto [end, problem] = std::from_chars(wait->data(), wait->data() + wait->size(), seconds);
@@ -139,6 +146,14 @@ Failure Classify(const http::Response& response, const std::string& what) {
       failure.error.retry_after = std::chrono::seconds(seconds);
   }
   return failure;
+}
+
+Error ClassifyDelete(const std::string& what, const std::string& code, const std::string& message) {
+  const Kind kind = KindOf(code, 500);
+  return {.code = kind.means,
+          .message = OneLine(fmt::format("{}: {} ({})", what, code, message)) +
+                     (code == "AccessDenied" ? Allow("s3:DeleteObject") : ""),
+          .retryable = kind.retryable};
 }
 
 bool IsErrorDocument(const std::string& body) {

@@ -99,12 +99,12 @@ Result<Tags> ParseTags(const std::string& body) {
   return tags;
 }
 
-Result<std::optional<std::string>> FirstDeleteError(const std::string& body) {
+Result<std::optional<DeleteRefusal>> ParseDeleteRefusal(const std::string& body) {
   pugi::xml_document document;
   const pugi::xml_node error = TRY(RootOf(document, body, "DeleteResult")).child("Error");
-  if (!error) return std::optional<std::string>();
-  return std::string(error.child_value("Key")) + ": " + error.child_value("Code") + " (" +
-         error.child_value("Message") + ")";
+  if (!error) return std::optional<DeleteRefusal>();
+  return DeleteRefusal{error.child_value("Key"), error.child_value("Code"),
+                       error.child_value("Message")};
 }
 
 std::string CompleteDocument(const std::vector<UploadedPart>& parts) {

@@ -26,8 +26,14 @@ Result<std::string> ParseElement(const std::string& body, const char* name);
 
 Result<Tags> ParseTags(const std::string& body);
 
-/// The first error of a DeleteObjects answer, as "key: Code (message)".
-Result<std::optional<std::string>> FirstDeleteError(const std::string& body);
+/// What became of a key that was to be deleted.
+struct DeleteRefusal {
+  std::string key;
+  std::string code;
+  std::string message;
+};
+/// The first of a DeleteObjects answer.
+Result<std::optional<DeleteRefusal>> ParseDeleteRefusal(const std::string& body);
 
 std::string CompleteDocument(const std::vector<UploadedPart>& parts);
 std::string DeleteDocument(std::span<const std::string> keys);
