@@ -1,10 +1,13 @@
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "base/nearest_name.h"
 #include "cli/settings.h"
+#include "source/postgres/named_query.h"
 
 namespace spillway::cli {
 
@@ -35,6 +38,70 @@ void CheckRange(const std::string& path, const ScheduleSettings& schedule, const
   complaints.About(path, "has no usable range: " + message);
 }
 
+void CheckMessages(const Settings& settings, const std::string& path,
+                   const ScheduleSettings& schedule, Complaints& complaints) {
+  if (schedule.organisation.empty()) {
+    complaints.About(path, "has no organisation; say whose messages are exported");
+  } else if (schedule.from.empty()) {
+    complaints.About(path,
+                     "has no range; give it one, such as from: yesterday and through: yesterday");
+  } else {
+    CheckRange(path, schedule, ZoneOf(settings, schedule), complaints);
+  }
+}
+
+/// A schedule's parameters against those of its query; a table has none.
+void CheckParameters(const std::string& path, const ScheduleSettings& schedule,
+                     const ExportSettings& exported, Complaints& complaints) {
+  std::vector<std::string> known;
+  if (!exported.query.empty()) {
+    const auto query = postgres_source::NamedQuery::Parse(exported.query);
+    if (!query.has_value()) {
+      return complaints.About("exports." + schedule.export_name + ".query",
+                              "does not read: " + query.error().message, {path});
+    }
+    known = query->names();
+  }
+  for (const auto& [name, value] : schedule.parameters) {
+    if (std::ranges::find(known, name) != known.end()) continue;
+    const auto nearest = NearestName(name, known);
+    complaints.About(path + ".parameters." + name,
+                     fmt::format("is no parameter of the query of {}; {}", schedule.export_name,
+                                 nearest         ? "did you mean " + *nearest + "?"
+                                 : known.empty() ? "it has none, so remove it"
+                                                 : "use " + config::Alternatives(known)),
+                     {path});
+  }
+  for (const std::string& name : known) {
+    if (name == kTickParameter || schedule.parameters.contains(name)) continue;
+    complaints.About(path + ".parameters",
+                     fmt::format("gives no value to :{0} of the query of {1}; add {0}: …", name,
+                                 schedule.export_name),
+                     {path});
+  }
+}
+
+/// Refuses what the recipe would not look at.
+void RefuseOthers(const std::string& path, const ScheduleSettings& schedule, std::string_view what,
+                  const std::vector<std::string>& taken, Complaints& complaints) {
+  const std::array<std::pair<std::string_view, bool>, 7> fields = {{
+      {"organisation", !schedule.organisation.empty()},
+      {"from", !schedule.from.empty()},
+      {"to", schedule.to.has_value()},
+      {"through", schedule.through.has_value()},
+      {"parameters", !schedule.parameters.empty()},
+      {"limit", schedule.limit.has_value()},
+      {"time_limit", schedule.time_limit.has_value()},
+  }};
+  for (const auto& [field, given] : fields) {
+    if (!given || std::ranges::find(taken, field) != taken.end()) continue;
+    complaints.About(
+        fmt::format("{}.{}", path, field),
+        fmt::format("is not for {}; remove it, or use {}", what, config::Alternatives(taken)),
+        {path});
+  }
+}
+
 }  // namespace
 
 void CheckSchedules(const Settings& settings, Complaints& complaints) {
@@ -51,23 +118,15 @@ void CheckSchedules(const Settings& settings, Complaints& complaints) {
       continue;
     }
     const auto exported = settings.exports.find(schedule.export_name);
-    if (exported == settings.exports.end() ||
-        exported->second.recipe != ExportRecipe::kMessageExport) {
-      if (schedule.organisation.empty() && schedule.from.empty() && !schedule.to &&
-          !schedule.through) {
-        continue;
-      }
-      complaints.About(path,
-                       "has an organisation or a range, which only exports of messages take; "
-                       "remove organisation, from, to and through");
-    } else if (schedule.organisation.empty()) {
-      complaints.About(path, "has no organisation; say whose messages are exported");
-    } else if (schedule.from.empty()) {
-      complaints.About(path,
-                       "has no range; give it one, such as from: yesterday and through: "
-                       "yesterday");
+    if (exported == settings.exports.end()) {
+      RefuseOthers(path, schedule, "open data", {"limit", "time_limit"}, complaints);
+    } else if (exported->second.recipe == ExportRecipe::kQueryExport) {
+      RefuseOthers(path, schedule, "a query export", {"organisation", "parameters"}, complaints);
+      CheckParameters(path, schedule, exported->second, complaints);
     } else {
-      CheckRange(path, schedule, ZoneOf(settings, schedule), complaints);
+      RefuseOthers(path, schedule, "an export of messages",
+                   {"organisation", "from", "to", "through"}, complaints);
+      CheckMessages(settings, path, schedule, complaints);
     }
   }
 }

@@ -10,6 +10,7 @@ namespace {
 using config::Complaint;
 using std::chrono::hours;
 using std::chrono::minutes;
+using std::chrono::seconds;
 
 Complaint CheckCron(const std::string& text) {
   const auto cron = schedule::Cron::Parse(text);
@@ -44,7 +45,7 @@ config::Section<ScheduleSettings> DeclareSchedule() {
       .Help("Older ticks are passed over.")
       .Between(minutes(1), hours(366 * 24));
   section.Field("organisation", &ScheduleSettings::organisation)
-      .Help("Whose messages are exported.");
+      .Help("Whose messages are exported; of a query export, for whom it is.");
   section.Field("from", &ScheduleSettings::from)
       .Help(
           "Where the range begins: today, yesterday, today-7d, this-week, last-week, this-month, "
@@ -53,6 +54,16 @@ config::Section<ScheduleSettings> DeclareSchedule() {
       .Help("Where the range ends, not included: the same, or now.");
   section.Field("through", &ScheduleSettings::through)
       .Help("In place of to: the day, week, month or year that is the last to be included.");
+  section.Field("parameters", &ScheduleSettings::parameters)
+      .Help("Of query_export: the values of the query's parameters. It has :tick by itself.");
+  section.Field("limit", &ScheduleSettings::limit)
+      .Help("Of open-data: location-days at most, 0 for whatever is pending; else its own limit.")
+      .AtLeast(0);
+  section.Field("time_limit", &ScheduleSettings::time_limit)
+      .Help(
+          "Of open-data: the run claims nothing more when this time nears its end, 0s for no "
+          "limit; else its own time_limit.")
+      .Between(seconds(0), hours(24 * 7));
   return section;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -26,8 +27,14 @@ struct ScheduleSettings {
   std::string from;
   std::optional<std::string> to;
   std::optional<std::string> through;
+  std::map<std::string, std::string> parameters;
+  std::optional<int64_t> limit;
+  std::optional<std::chrono::milliseconds> time_limit;
   bool operator==(const ScheduleSettings&) const = default;
 };
+
+/// The parameter that a scheduled query has without being given it: the tick, an instant.
+inline constexpr std::string_view kTickParameter = "tick";
 
 using SchedulesByName = std::map<std::string, ScheduleSettings>;
 

@@ -1,10 +1,13 @@
 #include "cli/schedules.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
 #include "base/time_zone.h"
 #include "cli/export_flags.h"
+#include "config/scalar.h"
+#include "source/postgres/named_query.h"
 
 namespace spillway::cli {
 namespace {
@@ -21,15 +24,35 @@ engine::CatchUp PolicyOf(CatchUpPolicy policy) {
   return engine::CatchUp::kLast;
 }
 
+/// As `run --param`.
+Result<std::vector<std::string>> ParametersAt(const Settings& settings,
+                                              const ScheduleSettings& schedule, Timestamp tick) {
+  std::vector<std::string> parameters;
+  for (const auto& [name, value] : schedule.parameters) parameters.push_back(name + "=" + value);
+  const auto exported = settings.exports.find(schedule.export_name);
+  const std::string tick_name(kTickParameter);
+  if (exported == settings.exports.end() || exported->second.query.empty() ||
+      schedule.parameters.contains(tick_name)) {
+    return parameters;
+  }
+  const auto query = TRY(postgres_source::NamedQuery::Parse(exported->second.query));
+  if (std::ranges::find(query.names(), tick_name) != query.names().end())
+    parameters.push_back(tick_name + "=" + FormatTimestamp(tick));
+  return parameters;
+}
+
 Result<recipe::Request> RequestAt(const Settings& settings, const std::string& name,
                                   const ScheduleSettings& schedule, Timestamp tick) {
   ExportFlags flags;
   flags.export_name = schedule.export_name;
+  flags.organisation = schedule.organisation;
+  flags.parameters = TRY(ParametersAt(settings, schedule, tick));
+  if (schedule.limit) flags.limit = std::to_string(*schedule.limit);
+  if (schedule.time_limit) flags.time_limit = config::FormatDuration(*schedule.time_limit);
   if (!schedule.from.empty()) {
     // As `run -z`: files are named, and split, by the days that the range is of.
     flags.time_zone = ZoneOf(settings, schedule);
     const lake::TimeRange range = TRY(RangeAt(schedule, flags.time_zone, tick));
-    flags.organisation = schedule.organisation;
     flags.from = FormatTimestamp(range.begin);
     flags.to = FormatTimestamp(range.end);
   }

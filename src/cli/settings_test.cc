@@ -205,6 +205,61 @@ TEST(Settings, SchedulesMustFitTheirExports) {
           HasSubstr("spillway.yaml:10:11: schedules.odd.from \"yesterdy\" is no time; use a day")));
 }
 
+TEST(Settings, SchedulesHaveTheParametersOfTheirExport) {
+  constexpr std::string_view kExports =
+      "databases: {shop: {url: 'postgres://shop'}}\n"
+      "open_data: {database: {host: db}}\n"
+      "exports:\n"
+      "  messages: {}\n"
+      "  orders: {recipe: query_export, database: shop, table: orders}\n"
+      "  recent: {recipe: query_export, database: shop,\n"
+      "           query: 'SELECT :Customer, :since, :tick'}\n"
+      "schedules:\n";
+  const auto problems = [&](std::string_view schedules) {
+    return ProblemsOf(std::string(kExports) + std::string(schedules));
+  };
+  EXPECT_THAT(problems("  all: {export: recent, cron: '@daily', organisation: acme,\n"
+                       "        parameters: {Customer: 4711, since: '2025-01-01'}}\n"
+                       "  tick: {export: recent, cron: '@daily',\n"
+                       "         parameters: {Customer: 1, since: x, tick: now}}\n"
+                       "  table: {export: orders, cron: '@daily'}\n"
+                       "  open: {export: open-data, cron: '@daily', limit: 0, time_limit: 14m}\n"),
+              testing::IsEmpty());
+  EXPECT_THAT(
+      problems("  misspelt:\n"
+               "    export: recent\n"
+               "    cron: '@daily'\n"
+               "    parameters: {Custmer: 4711, since: x}\n"
+               "  table: {export: orders, cron: '@daily', parameters: {id: 1}}\n"
+               "  open: {export: open-data, cron: '@daily', organisation: a, parameters: {id: 1}}\n"
+               "  query: {export: orders, cron: '@daily', from: today, limit: 3}\n"
+               "  none: {export: messages, cron: '@daily', organisation: a, from: today, to: now,\n"
+               "         time_limit: 14m}\n"),
+      testing::UnorderedElementsAre(
+          HasSubstr("spillway.yaml:12:18: schedules.misspelt.parameters.Custmer is no parameter of "
+                    "the query of recent; did you mean Customer?"),
+          HasSubstr("schedules.misspelt.parameters gives no value to :Customer of the query of "
+                    "recent; add Customer: …"),
+          HasSubstr("schedules.table.parameters.id is no parameter of the query of orders; it has "
+                    "none, so remove it"),
+          HasSubstr("schedules.open.organisation is not for open data; remove it, or use limit or "
+                    "time_limit"),
+          HasSubstr("schedules.open.parameters is not for open data"),
+          HasSubstr("schedules.query.from is not for a query export; remove it, or use "
+                    "organisation or parameters"),
+          HasSubstr("schedules.query.limit is not for a query export"),
+          HasSubstr("schedules.none.time_limit is not for an export of messages; remove it, or use "
+                    "organisation, from, to or through")));
+  EXPECT_THAT(problems("  low: {export: open-data, cron: '@daily', limit: -1, time_limit: 8d}\n"),
+              ElementsAre(HasSubstr("schedules.low.limit is -1; use a whole number of at least 0"),
+                          HasSubstr("schedules.low.time_limit is \"8d\"; use a duration from 0s")));
+  EXPECT_THAT(ProblemsOf("databases: {shop: {url: 'postgres://shop'}}\n"
+                         "exports: {half: {recipe: query_export, database: shop, query: \"'\"}}\n"
+                         "schedules: {of: {export: half, cron: '@daily'}}\n"),
+              ElementsAre(HasSubstr("exports.half.query does not read: the query has a text "
+                                    "without an end")));
+}
+
 TEST(Settings, ALifetimeIsADurationOrForever) {
   const Settings settings =
       Loaded("exports: {a: {retention: 30d, redrive_within: forever}, b: {}}\n");

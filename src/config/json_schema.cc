@@ -100,8 +100,11 @@ Json SchemaOf(const Outline& outline) {
     return {{"type", "array"}, {"items", SchemaOf(outline.element.front())}};
   }
   if (outline.kind == Outline::Kind::kMap) {
+    const bool single = outline.element.front().kind != Outline::Kind::kSection;
     return {{"type", "object"},
-            {"propertyNames", {{"pattern", "^[a-z0-9][a-z0-9_-]{0,63}$"}}},
+            {"propertyNames",
+             {{"pattern",
+               single ? "^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$" : "^[a-z0-9][a-z0-9_-]{0,63}$"}}},
             {"additionalProperties", SchemaOf(outline.element.front())}};
   }
   Json schema = ScalarSchema(outline);

@@ -208,6 +208,8 @@ TEST(Load, NamesWhatEachKindOfValueExpects) {
   EXPECT_THAT(
       ProblemsOf("brakes: {'../x': {}}"),
       ElementsAre(HasSubstr("b.yaml:1:10: brakes has the name \"../x\"; use lower-case letters")));
+  EXPECT_THAT(ProblemsOf("labels: {-x: y}"),
+              ElementsAre(HasSubstr("labels has the name \"-x\"; use letters, digits, _ and -")));
   EXPECT_THAT(ProblemsOf("brakes: 7"), ElementsAre(HasSubstr("brakes is no section of names")));
 }
 

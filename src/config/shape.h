@@ -231,7 +231,8 @@ class ListShape final : public Shape<std::vector<V>> {
 };
 
 /// Named values. What is given takes the place of the default, whole. Names are made of lower-case
-/// letters, digits, - and _.
+/// letters, digits, - and _; those of single values, which stand in no variable's name, of capitals
+/// too.
 template <class V>
 class MapShape final : public Shape<std::map<std::string, V>> {
  public:
@@ -250,7 +251,9 @@ class MapShape final : public Shape<std::map<std::string, V>> {
         if (!IsName(entry.key)) {
           reader.Report(entry.key_position,
                         path + " has the name " + Quoted(entry.key) +
-                            "; use lower-case letters, digits, - and _, a letter or digit first");
+                            (of_single_values() ? "; use letters, digits, _ and -, no - first"
+                                                : "; use lower-case letters, digits, - and _, a "
+                                                  "letter or digit first"));
           continue;
         }
         reader.Given(entry_path, entry.key_position);
@@ -274,14 +277,19 @@ class MapShape final : public Shape<std::map<std::string, V>> {
   }
 
   OverrideForm override_form() const override {
-    return element_->override_form() == OverrideForm::kText ? OverrideForm::kYaml
-                                                            : OverrideForm::kNone;
+    return of_single_values() ? OverrideForm::kYaml : OverrideForm::kNone;
   }
   void Conceal() override { element_->Conceal(); }
 
  private:
-  static bool IsName(std::string_view name) {
-    const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+  bool of_single_values() const { return element_->override_form() == OverrideForm::kText; }
+
+  bool IsName(std::string_view name) const {
+    const bool single = of_single_values();
+    const auto plain = [single](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+             (single && ((c >= 'A' && c <= 'Z') || c == '_'));
+    };
     return !name.empty() && name.size() <= 64 && plain(name[0]) &&
            std::ranges::all_of(name, [&](char c) { return plain(c) || c == '-' || c == '_'; });
   }

@@ -1,13 +1,19 @@
 #!/usr/bin/env python3
 """Schedules and retention through the program. Three processes on one state fire each tick once."""
+import csv
 import datetime
+import json
 import os
+import pathlib
 import shutil
 import signal
 import time
 import unittest
 
 from deployment import Deployment, make_messages
+from postgres import PostgresServer
+
+OPEN_DATA = pathlib.Path(__file__).resolve().parents[2] / "demo" / "open-data"
 
 CONFIG = """
 engine: {threads: 1}
@@ -68,6 +74,41 @@ class ScheduleTest(unittest.TestCase):
         self.assertGreater(next_tick, datetime.datetime.now(datetime.timezone.utc))
         text = spillway.good("schedules").out
         self.assertIn("nightly: messages at 02:30, Europe/Berlin\n  last never, next ", text)
+
+
+    def test_schedules_pass_parameters(self):
+        with PostgresServer() as server:
+            for file in ("schema.sql", "readings.sql"):
+                server.sql((OPEN_DATA / file).read_text())
+            minutely = {"cron": "* * * * *"}
+            spillway = Deployment(json.dumps({
+                "databases": {"shop": {"url": server.url()}},
+                "exports": {"sums": {"recipe": "query_export", "database": "shop",
+                                     "query": "SELECT :A::int + :b::int AS sum, :tick::timestamptz AS tick"}},
+                "open_data": {"database": {"host": "127.0.0.1", "port": server.port, "read": {"user": "postgres"},
+                                           "write": {"user": "postgres"}}},
+                "schedules": {"sum": {**minutely, "export": "sums", "organisation": "acme", "parameters": {"A": 3, "b": "4"}},
+                              "some": {**minutely, "export": "open-data", "limit": 3, "time_limit": "14m"}}}))
+            self.addCleanup(spillway.close)
+            spillway.good("open-data", "migrate", "--track", "measurements")
+            spillway.good("open-data", "recount")
+            worker = spillway.start("worker", "--schedules")
+            try:
+                deadline = time.monotonic() + 120
+                jobs = {}
+                while len(jobs) < 2 and time.monotonic() < deadline:
+                    time.sleep(0.5)
+                    jobs = {job["export"]: job for job in spillway.json("jobs", "list", "--state", "succeeded")["jobs"]}
+            finally:
+                worker.send_signal(signal.SIGTERM)
+                output = worker.communicate(timeout=60)[1].decode()
+            self.assertEqual(jobs.keys(), {"sums", "open-data"}, output)
+            self.assertEqual((jobs["open-data"]["counts"]["written"], jobs["open-data"]["parameters"]["time_limit_ms"]), (3, 840_000))
+            with open(spillway.path / jobs["sums"]["directory"] / "sums.csv", newline="") as file:
+                row = next(csv.DictReader(file))
+            self.assertEqual(row["sum"], "7")
+            self.assertEqual(jobs["sums"]["requested_by"], f"schedule sum, {row['tick']}")
+            self.assertEqual(jobs["sums"]["tenant"], "acme")
 
 
 class RetentionTest(unittest.TestCase):
