@@ -210,24 +210,30 @@ Result<> ExpireAll(engine::Context& context, engine::ExpiryWalk& walk, bool dry_
   return {};
 }
 
-Outcome ExpireJobs(const Invocation& invocation, bool dry_run) {
+struct ExpireFlags {
+  bool dry_run = false;
+  bool missing = false;
+};
+
+Outcome ExpireJobs(const Invocation& invocation, const ExpireFlags& flags) {
   Log log = ErrorLog();
   const auto deployment = TRY(OpenState(invocation, log));
   engine::Context context = deployment->ContextForWorkers();
   ExpiryReport report;
   engine::FirstError failed;
-  for (engine::ExpiryWalk& walk : engine::ExpiryWalks(context.options))
-    failed.Add(ExpireAll(context, walk, dry_run, invocation.json, report));
+  const auto missing = flags.missing ? engine::Missing::kExpires : engine::Missing::kKept;
+  for (engine::ExpiryWalk& walk : engine::ExpiryWalks(context.options, missing))
+    failed.Add(ExpireAll(context, walk, flags.dry_run, invocation.json, report));
   const ExitCode code = report.failed.empty() ? ExitCode::kSuccess : ExitCode::kFailed;
   const size_t jobs = report.jobs.size();
   const size_t not_expired = report.failed.size();
   if (invocation.json) {
-    PrintJson({{"dry_run", dry_run},
+    PrintJson({{"dry_run", flags.dry_run},
                {"jobs", std::move(report.jobs)},
                {"failed", std::move(report.failed)}});
   } else {
-    PrintLine(fmt::format("{}: jobs {}, files {}, {}{}", dry_run ? "would expire" : "expired", jobs,
-                          report.objects, ShortBytes(static_cast<uint64_t>(report.bytes)),
+    PrintLine(fmt::format("{}: jobs {}, files {}, {}{}", flags.dry_run ? "would expire" : "expired",
+                          jobs, report.objects, ShortBytes(static_cast<uint64_t>(report.bytes)),
                           not_expired == 0 ? "" : fmt::format("; failed: {}", not_expired)));
   }
   TRY(failed.result());
@@ -263,13 +269,15 @@ void AddJobs(CLI::App& program, const Invocation& invocation, Action& action) {
   });
   AddOne(*jobs, invocation, action, "show", "a job, its history and what failed", Show);
   AddOne(*jobs, invocation, action, "cancel", "stop a job and remove what it staged", Cancel);
-  auto dry_run = std::make_shared<bool>(false);
+  auto expire_flags = std::make_shared<ExpireFlags>();
   CLI::App* expire =
       jobs->add_subcommand("expire", "remove the files of jobs whose retention is over");
-  expire->add_flag("--dry-run", *dry_run, "only say which, and what they would lose");
+  expire->add_flag("--dry-run", expire_flags->dry_run, "only say which, and what they would lose");
+  expire->add_flag("--missing", expire_flags->missing,
+                   "also those whose manifest is not where it was published");
   expire->footer("Workers do the same by themselves, every few minutes. The jobs' records stay.");
-  expire->callback([dry_run, &invocation, &action] {
-    action = [dry_run, &invocation] { return ExpireJobs(invocation, *dry_run); };
+  expire->callback([expire_flags, &invocation, &action] {
+    action = [expire_flags, &invocation] { return ExpireJobs(invocation, *expire_flags); };
   });
   AddOne(*jobs, invocation, action, "redrive", "rerun what failed of a job, and only that",
          Redrive);

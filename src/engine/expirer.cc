@@ -29,26 +29,25 @@ std::array<std::string, 2> PrefixesOf(const recipe::Destination& destination, co
   return {destination.directory + "/", Staging::PrefixOf(job.id)};
 }
 
-/// What was published is gone with the whole place: as where a disk is not mounted.
-Result<> RequirePlace(const recipe::Destination& destination) {
-  if (!TRY(destination.store->List("", "", 1)).empty()) return {};
-  return Fail(ErrorCode::kNotFound,
-              "its destination holds nothing at all: is it mounted, and the right one?");
-}
-
-Result<> CountRemains(Context& context, Expirable& counted) {
+Result<> CountRemains(Context& context, Missing missing, Expirable& counted) {
   const Job& job = counted.job;
   const recipe::Destination destination = TRY(OwnDestination(context, job));
+  const std::string manifest = destination.directory + "/" + std::string(Manifest::kName);
+  bool published = false;
   for (const std::string& prefix : PrefixesOf(destination, job)) {
     TRY(storage::ForEachObject(*destination.store, prefix, [&](const storage::ObjectInfo& object) {
+      published |= object.key == manifest;
       ++counted.objects;
       counted.bytes += static_cast<int64_t>(object.bytes);
       return Result<>();
     }));
   }
-  if (counted.objects == 0 && job.state == JobState::kSucceeded && !job.expiry)
-    TRY(RequirePlace(destination));
-  return {};
+  if (published || job.state != JobState::kSucceeded || job.expiry || missing == Missing::kExpires)
+    return {};
+  return Fail(ErrorCode::kNotFound,
+              manifest +
+                  " is not where it was published: is the destination mounted, and the right one? "
+                  "If somebody removed it, `spillway jobs expire --missing` lets the job expire");
 }
 
 Result<> RemoveRemains(Context& context, const Job& job) {
@@ -69,30 +68,39 @@ Result<> RemoveRemains(Context& context, const Job& job) {
 
 }  // namespace
 
-ExpiryWalk::ExpiryWalk(std::string export_name, JobState state, std::chrono::microseconds kept)
-    : filter_{.export_name = std::move(export_name), .state = state}, kept_(kept) {}
+ExpiryWalk::ExpiryWalk(std::string export_name, JobState state, std::chrono::microseconds kept,
+                       Missing missing)
+    : filter_{.export_name = std::move(export_name), .state = state},
+      kept_(kept),
+      missing_(missing) {}
 
-Result<std::vector<Expirable>> ExpiryWalk::Next(Context& context, size_t limit) {
+Result<std::vector<Expirable>> ExpiryWalk::Next(Context& context, size_t limit,
+                                                std::stop_token stop) {
   if (ended_) filter_.after = {};
   const Timestamp now = context.clock.Now();
   filter_.ended_before = now - kept_;
   filter_.begun_before = now - context.options.lease;
+  std::vector<Job> jobs = TRY(context.store.Expirable(filter_, limit));
+  ended_ = jobs.size() < limit;
   std::vector<Expirable> due;
-  for (Job& job : TRY(context.store.Expirable(filter_, limit))) {
+  for (Job& job : jobs) {
+    if (stop.stop_requested()) {
+      ended_ = false;
+      break;
+    }
     filter_.after = {.finished_at = *job.finished_at, .id = job.id};
     Expirable& counted = due.emplace_back(Expirable{.job = std::move(job)});
-    if (const Result<> count = CountRemains(context, counted); !count.has_value())
+    if (const Result<> count = CountRemains(context, missing_, counted); !count.has_value())
       counted.error = count.error();
   }
-  ended_ = due.size() < limit;
   return due;
 }
 
-std::vector<ExpiryWalk> ExpiryWalks(const Options& options) {
+std::vector<ExpiryWalk> ExpiryWalks(const Options& options, Missing missing) {
   std::vector<ExpiryWalk> walks;
   for (const auto& [export_name, retention] : options.retention_of_export) {
     if (retention.published)
-      walks.emplace_back(export_name, JobState::kSucceeded, *retention.published);
+      walks.emplace_back(export_name, JobState::kSucceeded, *retention.published, missing);
     if (retention.redrivable)
       walks.emplace_back(export_name, JobState::kFailed, *retention.redrivable);
   }
@@ -112,14 +120,15 @@ Result<bool> Expire(Context& context, const Expirable& due) {
   return true;
 }
 
-Result<int64_t> ExpireDue(Context& context, std::span<ExpiryWalk> walks) {
+Result<int64_t> ExpireDue(Context& context, std::span<ExpiryWalk> walks, std::stop_token stop) {
   int64_t jobs = 0;
   FirstError failed;
   for (ExpiryWalk& walk : walks) {
-    const Result<std::vector<Expirable>> page = walk.Next(context, kJobsASweep);
+    const Result<std::vector<Expirable>> page = walk.Next(context, kJobsASweep, stop);
     failed.Add(page);
     if (!page.has_value()) continue;
     for (const Expirable& due : *page) {
+      if (stop.stop_requested()) break;
       const Result<bool> expired = Expire(context, due);
       if (!expired.has_value()) {
         context.log.Error("job cannot expire",

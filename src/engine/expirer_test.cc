@@ -56,9 +56,9 @@ class ExpirerTest : public ActsTest {
   }
 
   /// Once over everything.
-  static int64_t ExpireAll(Context& context) {
+  static int64_t ExpireAll(Context& context, Missing missing = Missing::kKept) {
     int64_t expired = 0;
-    for (ExpiryWalk& walk : ExpiryWalks(context.options)) {
+    for (ExpiryWalk& walk : ExpiryWalks(context.options, missing)) {
       do {
         expired += ExpireDue(context, {&walk, 1}).value();
       } while (!walk.ended());
@@ -168,6 +168,7 @@ class CuttingStore : public storage::ObjectStore {
   explicit CuttingStore(storage::ObjectStore& store) : store_(store) {}
   int removals_left = 1'000'000;
   std::vector<std::string> removed;
+  std::function<void()> before_list = [] {};
 
   Result<uint64_t> Remove(std::string_view key) override {
     if (removals_left-- == 0) return FailTransient(ErrorCode::kUnavailable, "cut short");
@@ -191,6 +192,7 @@ class CuttingStore : public storage::ObjectStore {
   }
   Result<std::vector<storage::ObjectInfo>> List(std::string_view prefix, std::string_view after,
                                                 size_t limit) override {
+    before_list();
     return store_.List(prefix, after, limit);
   }
   Result<std::unique_ptr<storage::Stage>> CreateStage(std::string_view key) override {
@@ -281,29 +283,75 @@ TEST_F(ExpirerTest, JobsThatCannotExpireKeepNoOther) {
   EXPECT_EQ(ExpireAll(context_), kMoreThanASweepLooksAt);
 }
 
-TEST_F(ExpirerTest, NothingExpiresWhereThePlaceIsNot) {
+TEST_F(ExpirerTest, NothingExpiresWhereItsManifestIsNot) {
   const std::string job_id = Succeeded();
   clock_.Advance(hours(49));
   storage::MemoryPlace elsewhere;
   storage::MemoryStore unmounted(elsewhere, clock_);
+  // Something else was published there meanwhile.
+  ASSERT_TRUE((*unmounted.Create("out/other/manifest.json", storage::Overwrite::kAllowed))
+                  ->Finish()
+                  .has_value());
   recipe::Recipes recipes;
   recipes.Add(std::make_unique<LinesRecipe>(unmounted));
   Context context = ContextOf(recipes);
   EXPECT_EQ(ExpireAll(context), 0);
   const auto due = *ExpiryWalk("lines", JobState::kSucceeded, hours(48)).Next(context, 10);
   ASSERT_EQ(due.size(), 1U);
-  EXPECT_THAT(due[0].error->message, testing::HasSubstr("is it mounted"));
+  EXPECT_THAT(due[0].error->message,
+              testing::HasSubstr("out/" + job_id + "/manifest.json is not where it was published"));
+  EXPECT_FALSE(Expire(context, due[0]).has_value());
   EXPECT_FALSE(store_.Get(job_id)->expiry.has_value());
   EXPECT_EQ(ExpireAll(context_), 1);
   EXPECT_THAT(Published(job_id), IsEmpty());
+}
 
-  // What somebody removed by hand is gone, where anything else is left.
+TEST_F(ExpirerTest, WhatSomebodyRemovedExpiresOnDemand) {
   const std::string removed = Succeeded();
-  for (const std::string& key : Published(removed)) ASSERT_TRUE(objects_.Remove(key).has_value());
-  const std::string other = Succeeded();
-  clock_.Advance(hours(48));
-  EXPECT_EQ(ExpireAll(context_), 2);
-  EXPECT_EQ(store_.Get(removed)->expiry->objects, 0);
+  ASSERT_TRUE(objects_.Remove("out/" + removed + "/manifest.json").has_value());
+  clock_.Advance(hours(49));
+  EXPECT_EQ(ExpireAll(context_), 0);
+  EXPECT_EQ(ExpireAll(context_, Missing::kExpires), 1);
+  EXPECT_THAT(Published(removed), IsEmpty());
+  EXPECT_EQ(store_.Get(removed)->expiry->objects, 1);
+}
+
+TEST_F(ExpirerTest, AnExpiryThatWasNotRecordedEnds) {
+  const std::string job_id = Succeeded();
+  clock_.Advance(hours(49));
+  // As a process that dies before it can record that everything is removed.
+  ASSERT_TRUE(store_.BeginExpiry(*store_.Get(job_id), 2, 20).has_value());
+  for (const std::string& key : Published(job_id)) ASSERT_TRUE(objects_.Remove(key).has_value());
+  clock_.Advance(options_.lease + std::chrono::seconds(1));
+  EXPECT_EQ(ExpireAll(context_), 1);
+  EXPECT_TRUE(store_.Get(job_id)->expiry->ended_at.has_value());
+}
+
+TEST_F(ExpirerTest, AStopComesBetweenJobs) {
+  for (int i = 0; i < 3; ++i) Succeeded();
+  clock_.Advance(hours(49));
+  CuttingStore cutting(objects_);
+  recipe::Recipes recipes;
+  recipes.Add(std::make_unique<LinesRecipe>(cutting));
+  Context context = ContextOf(recipes);
+  // Each job is listed twice, below its directory and below its stages: to count, then to remove.
+  struct Case {
+    int stop_at;
+    int lists;
+    int64_t expired;
+  };
+  for (const auto& [stop_at, lists, expired] : {Case{1, 2, 0}, Case{6, 6, 0}, Case{7, 8, 1}}) {
+    std::stop_source stop;
+    int listed = 0;
+    cutting.before_list = [&stop, &listed, stop_at = stop_at] {
+      if (++listed == stop_at) stop.request_stop();
+    };
+    std::vector<ExpiryWalk> walks = ExpiryWalks(options_);
+    EXPECT_EQ(*ExpireDue(context, walks, stop.get_token()), expired);
+    EXPECT_EQ(listed, lists);
+  }
+  cutting.before_list = [] {};
+  EXPECT_EQ(ExpireAll(context), 2);
 }
 
 }  // namespace

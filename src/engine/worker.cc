@@ -91,7 +91,7 @@ Result<bool> Worker::Step(Random& random, BatchSize& batch) {
   return !taken.empty();
 }
 
-Result<> Worker::Sweep() {
+Result<> Worker::Sweep(std::stop_token stop) {
   std::unique_lock lock(sweep_, std::try_to_lock);
   if (!lock.owns_lock()) return {};
   const Timestamp now = context_.clock.Now();
@@ -110,7 +110,7 @@ Result<> Worker::Sweep() {
     std::lock_guard counting(leftovers_mutex_);
     leftovers_ += removed;
   }
-  failed.Add(ExpireDue(context_, expiry_walks_));
+  failed.Add(ExpireDue(context_, expiry_walks_, stop));
   return failed.result();
 }
 
@@ -124,7 +124,7 @@ void Worker::Run(std::stop_token stop, uint64_t seed) {
   BatchSize batch;
   std::chrono::milliseconds pause = kIdleMin;
   while (!stop.stop_requested()) {
-    if (Result<> swept = Sweep(); !swept.has_value()) {
+    if (Result<> swept = Sweep(stop); !swept.has_value()) {
       context_.log.Error("sweep failed", {{"error", swept.error().message}});
     }
     Result<bool> worked = Step(random, batch);

@@ -44,8 +44,8 @@ class Worker {
   Result<bool> Step(Random& random, BatchSize& batch);
 
   /// Runs the rescuer, and more rarely the cleaner and the expirer, when they are due, in one
-  /// thread at a time.
-  Result<> Sweep();
+  /// thread at a time. After `stop` no further job expires.
+  Result<> Sweep(std::stop_token stop = {});
 
   /// What sweeps have removed since this worker began.
   Leftovers leftovers();

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Schedules and retention through the program. Three processes on one state fire each tick once."""
+import contextlib
 import csv
 import datetime
 import json
@@ -7,6 +8,7 @@ import os
 import pathlib
 import shutil
 import signal
+import sqlite3
 import time
 import unittest
 
@@ -33,6 +35,22 @@ schedules:
 def files_of(spillway):
     return sorted(str(path.relative_to(spillway.path)) for path in (spillway.path / "exports").rglob("*")
                   if path.is_file() and ".spillway" not in path.parts)
+
+
+def copy_jobs(state, job, ids):
+    """Other finished jobs like one that is there."""
+    with contextlib.closing(sqlite3.connect(state)) as store, store:
+        store.row_factory = sqlite3.Row
+        done = dict(store.execute("SELECT * FROM jobs WHERE id = ?", (job,)).fetchone())
+        documents = tuple(store.execute("SELECT parameters, plan, outcome FROM job_documents WHERE job = ?", (done.pop("number"),)).fetchone())
+        new = {**done, "state": "pending", "phase": "initializing", "started_at": None, "finished_at": None}
+        for number, id in enumerate(ids):
+            inserted = store.execute(f"INSERT INTO jobs ({', '.join(new)}) VALUES ({', '.join('?' * len(new))})",
+                                     [*{**new, "id": id, "run": 2 + number}.values()])
+            store.execute("INSERT INTO job_documents VALUES (?, ?, ?, ?)", (inserted.lastrowid, *documents))
+        for change in ({"state": "processing", "started_at": done["started_at"]},
+                       {"state": "succeeded", "phase": done["phase"], "finished_at": done["finished_at"]}):
+            store.execute(f"UPDATE jobs SET {', '.join(f'{name} = ?' for name in change)} WHERE id LIKE 'copy-%'", [*change.values()])
 
 
 class ScheduleTest(unittest.TestCase):
@@ -127,14 +145,14 @@ class RetentionTest(unittest.TestCase):
         self.assertEqual(files_of(spillway), before)
         self.assertNotIn("expired", spillway.json("jobs", "show", job["id"]))
 
-        # As where a disk is not mounted.
+        # As where a disk is not mounted: nothing is there, or what another has published meanwhile.
         exports, mounted = spillway.path / "exports", spillway.path / "mounted"
-        for leave in (lambda: None, exports.mkdir):
+        for put in (lambda: None, exports.mkdir, lambda: shutil.copytree(mounted / "acme" / job["id"], exports / "acme" / "another")):
             exports.rename(mounted)
-            leave()
+            put()
             refused = spillway.call("jobs", "expire")
             self.assertEqual(refused.code, 1)
-            self.assertRegex(refused.err, rf"^{job['id']}  cannot expire: .*is it mounted")
+            self.assertRegex(refused.err, rf"^{job['id']}  cannot expire: .*is the destination mounted.*jobs expire --missing")
             self.assertRegex(refused.out, "^expired: jobs 0, .*; failed: 1\n$")
             shutil.rmtree(exports, ignore_errors=True)
             mounted.rename(exports)
@@ -148,6 +166,29 @@ class RetentionTest(unittest.TestCase):
         self.assertRegex(spillway.good("jobs", "show", job["id"]).out, rf"expired 20.*; removed {len(before)} files, ")
         self.assertEqual(spillway.json("jobs", "expire")["jobs"], [])
         self.assertNotEqual(spillway.call("verify", job["directory"]).code, 0)
+
+    def test_more_jobs_than_a_page(self):
+        spillway = Deployment(CONFIG % "1s")
+        self.addCleanup(spillway.close)
+        spillway.ingest(make_messages(1, 100))
+        job, directory = spillway.export("acme", "2025-01-01", "2025-02-01")
+        files = len(list((spillway.path / directory).iterdir()))
+        copies, removed = 1100, 7
+        ids = [f"copy-{number:04}" for number in range(copies)]
+        copy_jobs(spillway.path / "state.db", job["id"], ids)
+        for id in ids[removed:]:
+            shutil.copytree(spillway.path / directory, spillway.path / "exports" / "acme" / id)
+        time.sleep(1.1)
+        refused = spillway.call("--json", "jobs", "expire")
+        self.assertEqual(refused.code, 1, refused.err)
+        report = json.loads(refused.out)
+        self.assertEqual({one["id"] for one in report["jobs"]}, {job["id"], *ids[removed:]})
+        self.assertEqual({one["files"] for one in report["jobs"]}, {files})
+        self.assertEqual([one["id"] for one in report["failed"]], ids[:removed])
+        self.assertEqual(files_of(spillway), [])
+        gone = spillway.json("jobs", "expire", "--missing")
+        self.assertEqual(gone["jobs"], [{"id": id, "files": 0, "bytes": 0} for id in ids[:removed]])
+        self.assertEqual(spillway.json("jobs", "expire")["failed"], [])
 
     def test_refusals(self):
         spillway = Deployment("exports: {mails: {}}\nschedules:\n  nightly: {export: messages, cron: '@daily'}\n")
