@@ -40,6 +40,10 @@ s3: setup-build setup-test setup-s3 ## run what needs an S3 server, against a re
 	@$(call build,release,spillway storage_s3_server_test)
 	@ctest --preset s3
 
+partition: setup-build setup-test setup-partition ## four workers on one PostgreSQL over networks that fail (toxiproxy)
+	@$(call build,release,spillway)
+	@ctest --preset partition
+
 simulate: setup-build ## run the engine under SEEDS=1000 seeded schedules with faults, from SEED0=1
 	@$(call build,release,simulate)
 	@build/release/tests/simulation/simulate --seeds $(SEEDS) --first-seed $(SEED0)
@@ -102,8 +106,11 @@ setup-bench:
 setup-lint:
 	@setup/install.sh lint
 
+setup-partition:
+	@setup/go_tool.sh toxiproxy
+
 setup-s3:
 	@setup/go_tool.sh versitygw
 
-.PHONY: demo demo-open-data build install test kill s3 simulate plant asan tsan fuzz bench lint format clean help \
-  setup-build setup-test setup-bench setup-lint setup-s3
+.PHONY: demo demo-open-data build install test kill partition s3 simulate plant asan tsan fuzz bench lint format clean help \
+  setup-build setup-test setup-bench setup-lint setup-partition setup-s3
