@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
+#include <utility>
 
 namespace spillway::engine {
 namespace {
@@ -77,8 +77,8 @@ bool PartWriter::IsTurn() {
 }
 
 Result<> PartWriter::Commit(std::stop_token stop) {
-  hash_.Update(pending_.bytes().subspan(digested_));
-  digested_ = pending_.size();
+  hash_.Update(pending_->bytes().subspan(digested_));
+  digested_ = pending_->size();
   // What is kept back makes the last append long enough to be joined without being read.
   const size_t kept = staging_.store_.join_bytes_min();
   const size_t enough = staging_.store_.transfer_bytes() + kept;
@@ -93,15 +93,30 @@ Result<> PartWriter::Commit(std::stop_token stop) {
 }
 
 Result<> PartWriter::Flush(size_t kept, std::stop_token stop) {
-  if (pending_.size() <= kept) return {};
-  const std::span<const std::byte> front = pending_.bytes().first(pending_.size() - kept);
+  if (pending_->size() <= kept) return {};
+  const size_t at_once = staging_.store_.appends_at_once();
+  TRY(Land(at_once));
   storage::Stage* stage = TRY(staging_.StageOf(file_));
-  AddRange(ranges_, TRY(stage->Append(std::array{front}, std::move(stop))));
+  const storage::Bytes front = pending_->bytes().first(pending_->size() - kept);
+  std::unique_ptr<Buffer> rest = landed_ ? std::move(landed_) : std::make_unique<Buffer>();
+  rest->Append(pending_->bytes().subspan(front.size()));
+  flights_.push_back({std::exchange(pending_, std::move(rest)), stage->Begin(front, stop)});
   staged_ += front.size();
   digested_ = kept;
-  std::memmove(pending_.data(), pending_.data() + front.size(), kept);
-  pending_.Clear();
-  pending_.Advance(kept);
+  if (at_once == 1) {
+    TRY(Land(1));
+    if (kept == 0) std::swap(pending_, landed_);  // which the cache still has
+  }
+  return {};
+}
+
+Result<> PartWriter::Land(size_t fewer_than) {
+  while (flights_.size() >= fewer_than) {
+    AddRange(ranges_, TRY(flights_.front().range.get()));
+    landed_ = std::move(flights_.front().bytes);
+    landed_->Clear();
+    flights_.pop_front();
+  }
   return {};
 }
 
@@ -109,6 +124,7 @@ Result<recipe::Part> PartWriter::Finish(int64_t rows, std::stop_token stop) {
   TRY(Commit(stop));
   TRY(AwaitTurn(stop));
   TRY(Flush(0, std::move(stop)));
+  TRY(Land(1));
   return recipe::Part{.file = file_,
                       .ranges = std::move(ranges_),
                       .rows = rows,

@@ -2,6 +2,8 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
+#include <future>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -27,12 +29,13 @@ class Staging;
 enum class PartOrder { kInTurn, kAlone };
 
 /// Collects one part of one chunk: digests its bytes, and stages them when it is the chunk's turn.
-/// Until then they wait in memory, up to a limit; at the limit the writer waits. One thread at a
-/// time; dropping it without Finish leaves bytes in the stage that nothing refers to.
+/// Until then they wait in memory, up to a limit; at the limit the writer waits. Where the store
+/// takes several appends at once, those under way are in memory too. One thread at a time; dropping
+/// it without Finish leaves bytes in the stage that nothing refers to.
 class PartWriter {
  public:
   /// Where the part's next bytes go: append, then Commit.
-  Buffer& buffer() { return pending_; }
+  Buffer& buffer() { return *pending_; }
 
   /// Takes what was appended into account.
   Result<> Commit(std::stop_token stop);
@@ -48,20 +51,30 @@ class PartWriter {
   PartWriter(Staging& staging, std::string file, int64_t chunk, PartOrder order)
       : staging_(staging), file_(std::move(file)), chunk_(chunk), order_(order) {}
 
+  /// An append under way.
+  struct Flight {
+    std::unique_ptr<Buffer> bytes;
+    std::future<Result<storage::ObjectRange>> range;  ///< Ends before its bytes do.
+  };
+
   bool IsTurn();
   Result<> AwaitTurn(std::stop_token stop);
-  /// Stages all but the last `kept` bytes.
+  /// Begins to stage all but the last `kept` bytes.
   Result<> Flush(size_t kept, std::stop_token stop);
+  /// Waits until there are fewer flights.
+  Result<> Land(size_t fewer_than);
 
   Staging& staging_;
   std::string file_;
   int64_t chunk_;
   PartOrder order_;
-  Buffer pending_;
+  std::unique_ptr<Buffer> pending_ = std::make_unique<Buffer>();
   size_t digested_ = 0;  ///< Of pending_.
-  uint64_t staged_ = 0;
+  uint64_t staged_ = 0;  ///< Or on the way.
   Sha256 hash_;
   std::vector<storage::ObjectRange> ranges_;
+  std::deque<Flight> flights_;
+  std::unique_ptr<Buffer> landed_;  ///< Memory of the last flight, to be used again.
 };
 
 /// What one process stages for one job. Chunks of a file that run here at the same time are staged

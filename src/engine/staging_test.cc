@@ -1,6 +1,9 @@
 #include "engine/staging.h"
 
 #include <algorithm>
+#include <array>
+#include <atomic>
+#include <future>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -167,15 +170,13 @@ TEST_F(StagingTest, BytesOutsideAnyChunkAreAPartWithoutRows) {
   EXPECT_EQ(footer->sha256, ToHex(Sha256Of("foot")));
 }
 
-/// Loses the answer of the first request for a stage.
-class ForgetfulStore final : public storage::ObjectStore {
+/// Another store, of which a test changes a part.
+class WrappedStore : public storage::ObjectStore {
  public:
-  explicit ForgetfulStore(storage::ObjectStore& store) : store_(store) {}
+  explicit WrappedStore(storage::ObjectStore& store) : store_(store) {}
 
   Result<std::unique_ptr<storage::Stage>> CreateStage(std::string_view key) override {
-    auto stage = store_.CreateStage(key);
-    if (!std::exchange(forgot_, true)) return FailTransient(ErrorCode::kUnavailable, "no answer");
-    return stage;
+    return store_.CreateStage(key);
   }
   Result<std::unique_ptr<storage::ObjectWriter>> Create(std::string_view key,
                                                         storage::Overwrite overwrite) override {
@@ -203,8 +204,114 @@ class ForgetfulStore final : public storage::ObjectStore {
 
  private:
   storage::ObjectStore& store_;
+};
+
+/// Loses the answer of the first request for a stage.
+class ForgetfulStore final : public WrappedStore {
+ public:
+  using WrappedStore::WrappedStore;
+
+  Result<std::unique_ptr<storage::Stage>> CreateStage(std::string_view key) override {
+    auto stage = WrappedStore::CreateStage(key);
+    if (!std::exchange(forgot_, true)) return FailTransient(ErrorCode::kUnavailable, "no answer");
+    return stage;
+  }
+
+ private:
   bool forgot_ = false;
 };
+
+/// Appends end some time after they were begun, not in their order.
+class FarStore final : public WrappedStore {
+ public:
+  static constexpr size_t kAtOnce = 3;
+  using WrappedStore::WrappedStore;
+
+  Result<std::unique_ptr<storage::Stage>> CreateStage(std::string_view key) override {
+    return std::make_unique<FarStage>(*this, TRY(WrappedStore::CreateStage(key)));
+  }
+  size_t appends_at_once() const override { return kAtOnce; }
+  size_t join_bytes_min() const override { return 40; }
+  size_t transfer_bytes() const override { return 50; }
+
+  /// The append that fails: how many are begun from now on before it.
+  void FailAfter(size_t appends) { fails_ = begun_ + appends; }
+  size_t most_at_once() const { return most_at_once_; }
+
+ private:
+  class FarStage final : public storage::Stage {
+   public:
+    FarStage(FarStore& store, std::unique_ptr<storage::Stage> near)
+        : store_(store), near_(std::move(near)) {}
+
+    Result<storage::ObjectRange> Append(std::span<const storage::Bytes> pieces,
+                                        std::stop_token stop) override {
+      return near_->Append(pieces, std::move(stop));
+    }
+    std::future<Result<storage::ObjectRange>> Begin(storage::Bytes bytes,
+                                                    std::stop_token stop) override {
+      Result<storage::ObjectRange> range = Append(std::array{bytes}, std::move(stop));
+      const size_t append = store_.begun_++;
+      if (append == store_.fails_) range = FailTransient(ErrorCode::kUnavailable, "cut off");
+      store_.most_at_once_ = std::max<size_t>(store_.most_at_once_, ++store_.under_way_);
+      return std::async(std::launch::async, [this, range, append] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(append % kAtOnce == 0 ? 5 : 1));
+        --store_.under_way_;
+        return range;
+      });
+    }
+
+   private:
+    FarStore& store_;
+    const std::unique_ptr<storage::Stage> near_;
+  };
+
+  size_t fails_ = SIZE_MAX;
+  size_t begun_ = 0;
+  size_t most_at_once_ = 0;
+  std::atomic<size_t> under_way_ = 0;
+};
+
+class FarStagingTest : public StagingTest {
+ protected:
+  /// A part of so many pieces of 60 bytes; what it holds.
+  Result<recipe::Part> WriteMany(int pieces) {
+    PartWriter part = staging_.NewPart("file.txt", 0, PartOrder::kInTurn);
+    for (int i = 0; i < pieces; ++i) {
+      const std::string text(60, static_cast<char>('a' + i % 26));
+      part.buffer().Append(text);
+      written_ += text;
+      TRY(part.Commit({}));
+    }
+    return part.Finish(pieces, {});
+  }
+
+  FarStore far_{store_};
+  Staging staging_{far_, Staging::PrefixOf("job"), "owner", kPendingMax};
+  std::string written_;
+};
+
+TEST_F(FarStagingTest, AppendsUnderWayEndInTheirOrder) {
+  const auto place = staging_.Enter(0);
+  const Result<recipe::Part> part = WriteMany(30);
+  ASSERT_TRUE(part.has_value());
+  EXPECT_EQ(Read(*part), written_);
+  EXPECT_EQ(part->ranges.size(), 1U);
+  EXPECT_EQ(part->bytes, written_.size());
+  EXPECT_EQ(part->sha256, ToHex(Sha256Of(written_)));
+  EXPECT_GT(far_.most_at_once(), 1U) << "nobody waited for one before the next was begun";
+  EXPECT_LE(far_.most_at_once(), FarStore::kAtOnce);
+}
+
+TEST_F(FarStagingTest, AnAppendThatFailsFailsThePart) {
+  for (const size_t appends : {0, 2, 9, 10}) {
+    far_.FailAfter(appends);
+    const auto place = staging_.Enter(0);
+    const Result<recipe::Part> part = WriteMany(15);
+    ASSERT_FALSE(part.has_value()) << appends;
+    EXPECT_EQ(part.error().message, "cut off");
+  }
+}
 
 TEST_F(StagingTest, AStageWhoseAnswerWasLostIsInNobodysWay) {
   ForgetfulStore forgetful(store_);

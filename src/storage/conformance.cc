@@ -319,6 +319,26 @@ TEST_P(ObjectStoreStageConformance, SaysWhereBytesWent) {
   EXPECT_EQ(stage->Append(pieces, {}).value(), (ObjectRange{std::string(kStageKey), 3, 3}));
 }
 
+TEST_P(ObjectStoreStageConformance, AppendsStandInTheOrderInWhichTheyWereBegun) {
+  auto stage = NewStage();
+  std::vector<std::future<Result<ObjectRange>>> begun;
+  std::vector<std::string> texts;
+  std::string expected;
+  for (int i = 0; i < 20; ++i) {
+    texts.emplace_back(static_cast<size_t>(i % 3 == 0 ? 5000 : i), static_cast<char>('a' + i));
+    expected += texts.back();
+  }
+  for (const std::string& text : texts) begun.push_back(stage->Begin(BytesOf(text), {}));
+  std::vector<ObjectRange> ranges;
+  uint64_t end = 0;
+  for (auto& append : begun) {
+    ranges.push_back(append.get().value());
+    EXPECT_EQ(ranges.back().offset, end);
+    end += ranges.back().bytes;
+  }
+  ExpectComposed("out", ranges, expected);
+}
+
 TEST_P(ObjectStoreStageConformance, ComposesAWholeStage) {
   auto stage = NewStage();
   const auto one = Append(*stage, "one");

@@ -1,6 +1,7 @@
 #include "storage/object_store.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <thread>
 
@@ -16,6 +17,12 @@ Result<ObjectInfo> Put(ObjectStore& store, const NewObject& object) {
 }
 
 }  // namespace
+
+std::future<Result<ObjectRange>> Stage::Begin(Bytes bytes, std::stop_token stop) {
+  std::promise<Result<ObjectRange>> appended;
+  appended.set_value(Append(std::array{bytes}, std::move(stop)));
+  return appended.get_future();
+}
 
 std::vector<Result<ObjectInfo>> ObjectStore::PutMany(std::span<const NewObject> objects) {
   std::vector<Result<ObjectInfo>> answers(objects.size());

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <future>
 #include <memory>
 #include <optional>
 #include <span>
@@ -81,6 +82,10 @@ class Stage {
   /// Adds the pieces, one behind the other, and says where they are. All or nothing is seen by
   /// Compose only through the ranges that were returned.
   virtual Result<ObjectRange> Append(std::span<const Bytes> pieces, std::stop_token stop) = 0;
+
+  /// Begins an Append, which stands behind those that were begun before. The bytes and the stage
+  /// stay until the future is ready; its destructor waits. Unless overridden, it is ready at once.
+  virtual std::future<Result<ObjectRange>> Begin(Bytes bytes, std::stop_token stop);
 };
 
 /// A place for objects: a directory, later a bucket. Keys are relative, `/`-separated, with no
@@ -134,6 +139,9 @@ class ObjectStore {
 
   /// About how many bytes an Append or a ReadAt should have: fewer cost more than they need.
   virtual size_t transfer_bytes() const { return size_t{1} << 20; }
+
+  /// How many appends of one part are under way at the same time, where one is mostly waited for.
+  virtual size_t appends_at_once() const { return 1; }
 
   /// How many small objects are put at the same time, where one alone is mostly waited for.
   virtual size_t puts_at_once() const { return 1; }

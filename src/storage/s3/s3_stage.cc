@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -52,20 +53,30 @@ Result<std::vector<Object>> ListAppends(Client& client, const std::string& stage
   return appends;
 }
 
+ObjectRange S3Stage::Reserve(uint64_t bytes) {
+  std::lock_guard lock(mutex_);
+  return {key_, std::exchange(end_, end_ + bytes), bytes};
+}
+
+Result<ObjectRange> S3Stage::Put(ObjectRange range, std::vector<Bytes> pieces,
+                                 std::stop_token stop) {
+  // What fails leaves a hole that no range covers.
+  if (range.bytes > 0)
+    TRY(client_.StoppedBy(std::move(stop)).Put(AppendName(name_, id_, range.offset), pieces, {}));
+  return range;
+}
+
 Result<ObjectRange> S3Stage::Append(std::span<const Bytes> pieces, std::stop_token stop) {
   uint64_t bytes = 0;
   for (const Bytes piece : pieces) bytes += piece.size();
-  uint64_t offset;
-  {
-    std::lock_guard lock(mutex_);
-    offset = end_;
-    end_ += bytes;
-  }
-  // What fails leaves a hole that no range covers.
-  if (bytes > 0)
-    TRY(client_.StoppedBy(std::move(stop))
-            .Put(AppendName(name_, id_, offset), {pieces.begin(), pieces.end()}, {}));
-  return ObjectRange{key_, offset, bytes};
+  return Put(Reserve(bytes), {pieces.begin(), pieces.end()}, std::move(stop));
+}
+
+std::future<Result<ObjectRange>> S3Stage::Begin(Bytes bytes, std::stop_token stop) {
+  return std::async(std::launch::async,
+                    [this, range = Reserve(bytes.size()), bytes, stop = std::move(stop)] {
+                      return Put(range, {bytes}, stop);
+                    });
 }
 
 Result<Source> Source::Find(Client& client, const std::string& name) {

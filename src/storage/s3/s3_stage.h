@@ -1,5 +1,6 @@
 #pragma once
 
+#include <future>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -22,8 +23,12 @@ class S3Stage final : public Stage {
       : client_(client), key_(std::move(key)), name_(std::move(name)), id_(std::move(id)) {}
 
   Result<ObjectRange> Append(std::span<const Bytes> pieces, std::stop_token stop) override;
+  std::future<Result<ObjectRange>> Begin(Bytes bytes, std::stop_token stop) override;
 
  private:
+  ObjectRange Reserve(uint64_t bytes);
+  Result<ObjectRange> Put(ObjectRange range, std::vector<Bytes> pieces, std::stop_token stop);
+
   Client& client_;
   const std::string key_;
   const std::string name_;

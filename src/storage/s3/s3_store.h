@@ -19,7 +19,7 @@ struct S3StoreOptions {
   /// The first thousand parts of an upload; each thousand after them are twice as large, so that
   /// 10,000 parts hold S3's largest object.
   uint64_t part_bytes = uint64_t{8} << 20;
-  /// Of one object being written or joined.
+  /// Of one object being written or joined, and appends of one part.
   size_t parts_in_flight = 4;
   uint64_t bytes_in_flight = uint64_t{64} << 20;
   /// Of objects outside kPrivatePrefix; at most s3::kMaxTags.
@@ -61,6 +61,7 @@ class S3Store final : public ObjectStore {
   Result<ObjectInfo> Compose(std::string_view key, std::span<const ObjectRange> ranges,
                              std::stop_token stop) override;
   size_t transfer_bytes() const override { return options_.part_bytes; }
+  size_t appends_at_once() const override { return options_.parts_in_flight; }
   size_t puts_at_once() const override { return 8; }
   size_t join_bytes_min() const override { return s3::kMinPartBytes; }
 
