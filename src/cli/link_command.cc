@@ -8,6 +8,7 @@
 
 #include "cli/command.h"
 #include "cli/deployment.h"
+#include "cli/job_view.h"
 #include "cli/messages.h"
 #include "config/scalar.h"
 #include "engine/manifest.h"
@@ -74,6 +75,10 @@ Outcome PrintLinks(const Invocation& invocation, const LinkFlags& flags) {
     return Fail(ErrorCode::kConflict,
                 fmt::format("job {} is {}; only a succeeded job has files to link to", job.id,
                             Name(job.state)));
+  }
+  if (job.expiry.has_value()) {
+    return Fail(ErrorCode::kNotFound,
+                fmt::format("job {} {}; run the export anew", job.id, ExpiryLine(*job.expiry)));
   }
   const recipe::Destination destination = TRY(deployment->DestinationOf(job));
   auto* const bucket = dynamic_cast<storage::S3Store*>(destination.store);

@@ -62,6 +62,7 @@ Result<> RemoveRemains(Context& context, const Job& job) {
       TRY(store.Remove(object.key));
       return {};
     }));
+    TRY(store.RemoveUnfinished(prefix));
   }
   return {};
 }

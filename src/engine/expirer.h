@@ -51,10 +51,10 @@ class ExpiryWalk {
 /// One for each export and state of which files are not kept for ever.
 std::vector<ExpiryWalk> ExpiryWalks(const Options& options, Missing missing = Missing::kKept);
 
-/// E11. Removes the job's published files and whatever it has staged, and records that; the job's
-/// record stays. The manifest goes first: where one stands, its files do. Safe to cut short
-/// anywhere, and repeated, by anybody. False: somebody else has it in hands, or it was redriven.
-/// The error of one that cannot expire is returned.
+/// E11. Removes the job's published files, whatever it has staged, and what crashed workers left
+/// unfinished of them, and records that; the job's record stays. The manifest goes first: where one
+/// stands, its files do. Safe to cut short anywhere, and repeated, by anybody. False: somebody else
+/// has it in hands, or it was redriven. The error of one that cannot expire is returned.
 Result<bool> Expire(Context& context, const Expirable& due);
 
 /// Expires the next page of each walk; one job's error is logged and keeps no other. After `stop`

@@ -161,6 +161,12 @@ class ObjectStore {
     static_cast<void>(age), static_cast<void>(sweep);
     return size_t{0};
   }
+
+  /// Removes what is unfinished below a prefix where nobody is to write any more, of any age.
+  virtual Result<> RemoveUnfinished(std::string_view prefix) {
+    static_cast<void>(prefix);
+    return {};
+  }
 };
 
 }  // namespace spillway::storage

@@ -22,7 +22,9 @@ RANGE = ("--from", "2025-01-01", "--to", "2025-02-01")
 SWEEP = ("storage", "sweep", "--older-than", "0s", "--no-other-writers")
 CONFIG = """\
 lake: {{directory: "s3://{bucket}/the lake", ingest_memory: 64 MiB}}
-exports: {{messages: {{recipe: message_export, destination: "s3://{bucket}/{prefix}"}}}}
+exports:
+  messages: {{recipe: message_export, destination: "s3://{bucket}/{prefix}"}}
+  kept: {{recipe: message_export, destination: "s3://{bucket}/{prefix}"}}
 engine: {{threads: {threads}, lease: 2s, heartbeat: 100ms, attempts: 10, backoff: {{base: 50ms, max: 500ms}}}}
 s3: {{part_bytes: 5 MiB, retry_for: {retry_for}}}
 """
@@ -247,6 +249,49 @@ class S3Test(unittest.TestCase):
         swept = self.spillway.json(*SWEEP)[0]
         self.assertEqual((swept["abandoned"], swept["removed"]), (1, True))
         self.check_nothing_left()
+
+    def run_and_kill_while_joining(self, export):
+        """A job that another worker finished; of the join that was killed an upload is left, which is returned too."""
+        before = set(uploads(self.bucket))
+        run = self.start_stalled(rb"PUT [^ ]*partNumber=", "run", export, "-o", "acme", *RANGE)
+        os.killpg(run.pid, signal.SIGKILL)
+        run.communicate()
+        self.spillway.good("worker", "--until-idle")
+        job = self.spillway.json("jobs", "list", "--state", "succeeded")["jobs"][0]
+        self.assertEqual(job["export"], export)
+        return job, set(uploads(self.bucket)) - before
+
+    def test_an_expired_job_leaves_nothing_and_takes_nothing_of_others(self):
+        self.spillway.ingest(long_messages(1, 20000))
+        job, job_uploads = self.run_and_kill_while_joining("messages")
+        other, other_uploads = self.run_and_kill_while_joining("kept")
+        self.assertEqual((len(job_uploads), len(other_uploads)), (1, 1))
+        before = objects(self.bucket)
+        expired = [key for key in before if f"/{job['id']}/" in key]
+        size = sum((self.bucket / key).stat().st_size for key in expired)
+        self.assertEqual(len(expired), 3, expired)
+        short = {"SPILLWAY_EXPORTS_MESSAGES_RETENTION": "1s"}
+        while not (due := self.spillway.json("jobs", "expire", "--dry-run", env=short)["jobs"]):
+            time.sleep(0.1)
+        self.assertEqual(due, [{"id": job["id"], "files": 3, "bytes": size}])
+        self.assertEqual(objects(self.bucket), before)
+
+        refused = self.spillway.call("jobs", "expire", env={**short, "AWS_SECRET_ACCESS_KEY": "wrong"})
+        self.assertEqual(refused.code, 1, refused)
+        self.assertRegex(refused.err, rf"^{job['id']}  cannot expire: .*the credentials are wrong\n$")
+        self.assertEqual(self.spillway.json("jobs", "expire", env=short)["jobs"], due)
+        self.assertEqual(objects(self.bucket), [key for key in before if key not in expired])
+        self.assertEqual(set(uploads(self.bucket)), other_uploads)
+        shown = self.spillway.json("jobs", "show", job["id"])
+        self.assertEqual((shown["state"], shown["counts"]), ("succeeded", job["counts"]))
+        self.assertEqual((shown["expired"]["files"], shown["expired"]["bytes"]), (3, size))
+        self.assertRegex(self.spillway.good("jobs", "show", job["id"]).out, r"expired 20.*; removed 3 files, ")
+        self.assertEqual(self.spillway.json("jobs", "expire", env=short)["jobs"], [])
+        for command in (("verify", job["directory"]), ("link", job["id"])):
+            answer = self.spillway.call(*command)
+            self.assertEqual((answer.code, len(answer.err.splitlines())), (3, 1), answer)
+        self.assertIn(f"{job['id']} expired 20", answer.err)
+        self.spillway.good("verify", other["directory"], "--key", "signing.pem")
 
     def test_doctor(self):
         self.spillway.ingest(make_messages(1, 100))

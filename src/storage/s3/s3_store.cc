@@ -235,6 +235,13 @@ Result<size_t> S3Store::SweepAbandoned(std::chrono::seconds age, Sweep sweep) {
   return found;
 }
 
+Result<> S3Store::RemoveUnfinished(std::string_view prefix) {
+  const std::vector<s3::Upload> uploads =
+      TRY(client_.ListUploads(options_.prefix + std::string(prefix)));
+  for (const s3::Upload& upload : uploads) TRY(client_.AbortUpload(upload));
+  return {};
+}
+
 Result<std::unique_ptr<Stage>> S3Store::CreateStage(std::string_view key) {
   const std::string name = TRY(NameOf(key));
   if (!key.starts_with(kPrivatePrefix)) {

@@ -77,6 +77,8 @@ class S3Store final : public ObjectStore {
   /// leaves them.
   Result<size_t> SweepAbandoned(std::chrono::seconds age, Sweep sweep) override;
 
+  Result<> RemoveUnfinished(std::string_view prefix) override;
+
   s3::Client& client() { return client_; }
 
  private:

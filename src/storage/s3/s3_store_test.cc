@@ -159,6 +159,17 @@ TEST_F(S3StoreTest, AbortsAbandonedUploads) {
   EXPECT_THAT(store_.client().ListUploads("").value(), IsEmpty());
 }
 
+TEST_F(S3StoreTest, RemovesWhatIsUnfinishedBelowOnePrefix) {
+  OwningStore below(bucket_, {.prefix = "p"});
+  for (const char* key : {"p/job-1/file", "p/job-12/file", "job-1/file"})
+    ASSERT_TRUE(store_.client().CreateUpload(key, {}, true));
+  ASSERT_TRUE(below.store().RemoveUnfinished("job-1/"));
+  std::vector<std::string> left;
+  const auto uploads = store_.client().ListUploads("").value();
+  for (const s3::Upload& upload : uploads) left.push_back(upload.key);
+  EXPECT_THAT(left, testing::UnorderedElementsAre("p/job-12/file", "job-1/file"));
+}
+
 TEST_F(S3StoreTest, ALateUploadDoesNotTakeAPlace) {
   auto writer = store_.Create("key", Overwrite::kNever).value();
   ASSERT_TRUE(writer->Write(BytesOf(Letters(12'000'000, 1))));
