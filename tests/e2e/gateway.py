@@ -57,9 +57,8 @@ class Gateway:
                 "AWS_EC2_METADATA_DISABLED": "true"}
 
     def bucket(self, name):
-        folder = self.path / "data" / name
-        folder.mkdir()
-        return folder
+        signed_put(f"127.0.0.1:{self.port}", f"/{name}", "", b"")
+        return self.path / "data" / name
 
     def add_user(self, access, secret):
         """A user who may do nothing yet, where the gateway was started with --iam-dir; returns their environment."""

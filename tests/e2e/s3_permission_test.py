@@ -16,7 +16,8 @@ lake: {directory: "s3://shared/lake"}
 exports:
   messages: {recipe: message_export, destination: "s3://shared/open"}
   sealed: {recipe: message_export, destination: "s3://shared/closed"}
-engine: {threads: 1, attempts: 10}
+engine: {threads: 1, attempts: 2}
+s3: {retry_for: 2s}
 """
 ARN = "arn:aws:s3:::shared"
 WORK = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
@@ -85,7 +86,7 @@ class PermissionTest(unittest.TestCase):
         answer = self.spillway.call("run", "sealed", "-o", "acme", *RANGE)
         self.assertEqual(answer.code, 6, answer)
         self.assertRegex(answer.err, r"^spillway: job \S+ failed: PUT s3://shared/closed/acme/\S+\.csv: AccessDenied.*"
-                                     r"; allow s3:PutObject in the bucket's or the role's policy\n$")
+                                     r"; allow s3:PutObject, and s3:GetObject on what is copied, in the bucket's")
         self.assertEqual(self.below("closed/acme"), [])
         job = re.search(r"job (\S+) failed", answer.err)[1]
         self.allow(*everything)

@@ -251,12 +251,17 @@ Result<std::vector<Upload>> Client::ListUploads(const std::string& prefix) {
   }
 }
 
-Result<> Client::Copy(const std::string& source, const std::string& key,
-                      const Placement& placement) {
-  Call call{.method = "PUT", .key = key, .headers = PlacementHeaders(placement)};
-  call.headers.push_back({"x-amz-copy-source", SourceHeader(caller_.options().bucket, source)});
+Result<> Client::Copy(const Extent& source, const std::string& key, const Placement& placement) {
+  Call call{.method = "PUT",
+            .key = key,
+            .headers = PlacementHeaders(placement),
+            .idle_timeout = caller_.options().copy_timeout};
+  call.headers.push_back(
+      {"x-amz-copy-source", SourceHeader(caller_.options().bucket, source.range.key)});
+  if (!source.etag.empty()) call.headers.push_back({"x-amz-copy-source-if-match", source.etag});
   call.headers.push_back({"x-amz-metadata-directive", "REPLACE"});
-  call.headers.push_back({"x-amz-tagging-directive", "REPLACE"});
+  // Setting tags is an action of its own in policies.
+  if (!placement.tags.empty()) call.headers.push_back({"x-amz-tagging-directive", "REPLACE"});
   TRY(Send(call));
   return {};
 }

@@ -106,8 +106,10 @@ class Client {
   Result<> AbortUpload(const Upload& upload);
   Result<std::vector<Upload>> ListUploads(const std::string& prefix);
 
-  /// Copies, up to 5 GB, giving the copy this metadata and these tags in place of its source's.
-  Result<> Copy(const std::string& source, const std::string& key, const Placement& placement);
+  /// Copies a whole object of up to kMaxPartBytes by one request; join.h's Copy takes any.
+  /// The copy has this metadata in place of its source's, and these tags where there are any.
+  /// kConflict when the source is no longer the one with its etag (may be empty).
+  Result<> Copy(const Extent& source, const std::string& key, const Placement& placement);
 
   Result<Tags> GetTags(const std::string& key);
   Result<> PutTags(const std::string& key, const Tags& tags);

@@ -81,7 +81,7 @@ TEST_F(ClientTest, AnErrorInsideASuccessIsAnError) {
     answer.body = "\n  " + answer.body.substr(answer.body.find("<Error>"));
     return answer;
   });
-  const auto copied = client_->Copy("a", "b", {});
+  const auto copied = client_->Copy({.range = {"a", 0, 4}}, "b", {});
   ASSERT_FALSE(copied);
   EXPECT_EQ(copied.error().code, ErrorCode::kPermissionDenied);
   EXPECT_THAT(server_->seen(), SizeIs(2));

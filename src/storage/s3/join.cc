@@ -1,15 +1,14 @@
 #include "storage/s3/join.h"
 
 #include <algorithm>
+#include <optional>
 #include <span>
 
+#include "base/digest.h"
 #include "storage/s3/parts_in_flight.h"
 
 namespace spillway::storage::s3 {
 namespace {
-
-/// Copies of one part; larger ones only keep the others waiting.
-constexpr uint64_t kCopyBytes = uint64_t{1} << 30;
 
 Result<std::vector<std::byte>> Read(Client& client, const JoinPart& part) {
   std::vector<std::byte> bytes(BytesOf(part));
@@ -41,8 +40,14 @@ Result<> JoinParts(Client& client, const S3StoreOptions& options, const Upload& 
   return client.CompleteUpload(upload, TRY(flights.Finish()), false, placement.metadata);
 }
 
+bool IsWholeObject(const JoinPart& part) {
+  return part.size() == 1 && part[0].range.bytes == part[0].object_bytes;
+}
+
 Result<> Write(Client& client, const S3StoreOptions& options, const std::string& name,
                std::span<const JoinPart> parts, const Placement& placement) {
+  if (parts.size() == 1 && IsWholeObject(parts[0]))
+    return client.Copy(parts[0][0], name, placement);
   if (parts.empty() || (parts.size() == 1 && BytesOf(parts[0]) <= kMinPartBytes)) {
     const std::vector<std::byte> bytes =
         parts.empty() ? std::vector<std::byte>() : TRY(Read(client, parts[0]));
@@ -59,7 +64,7 @@ Result<> Write(Client& client, const S3StoreOptions& options, const std::string&
 Result<> Join(Client& client, const S3StoreOptions& options, const std::string& name,
               const std::vector<Extent>& extents, const Placement& placement,
               const std::function<std::string()>& new_name) {
-  const std::vector<JoinPart> parts = PlanJoin(extents, kMinPartBytes, kCopyBytes);
+  const std::vector<JoinPart> parts = PlanJoin(extents, kMinPartBytes, options.copy_bytes_max);
   if (parts.size() <= options.join_parts_max) return Write(client, options, name, parts, placement);
 
   std::vector<Extent> groups;
@@ -80,6 +85,17 @@ Result<> Join(Client& client, const S3StoreOptions& options, const std::string& 
   const Result<> joined = join_groups();
   const Result<> removed = client.StoppedBy({}).DeleteAll(names);
   return joined.has_value() ? removed : joined;
+}
+
+Result<> Copy(Client& client, const S3StoreOptions& options, const std::string& source,
+              const std::string& name, Placement placement) {
+  const std::optional<Object> object = TRY(client.Head(source));
+  if (!object.has_value()) return Fail(ErrorCode::kNotFound, "there is no object " + source);
+  // Tells the copy from an older one with the same metadata, when a completion was not heard.
+  placement.metadata["spillway-copy"] = ToHex(Sha256Of(source + "\n" + object->etag));
+  const Extent whole{{source, 0, object->bytes}, object->etag, object->bytes};
+  return Write(client, options, name, PlanJoin({whole}, kMinPartBytes, options.copy_bytes_max),
+               placement);
 }
 
 }  // namespace spillway::storage::s3

@@ -10,10 +10,16 @@
 namespace spillway::storage::s3 {
 
 /// Writes the extents one behind the other to `name`, placed so, visible at once and
-/// whole. `new_name` names the objects that joins of very many parts need on their way; they are
-/// removed.
+/// whole, in the place of what is there. One whole object is copied. `new_name` names the objects
+/// that joins of very many parts need on their way; they are removed.
 Result<> Join(Client& client, const S3StoreOptions& options, const std::string& name,
               const std::vector<Extent>& extents, const Placement& placement,
               const std::function<std::string()>& new_name);
+
+/// Copies an object of any size: one that is longer than options.copy_bytes_max in parts. The copy
+/// is placed so, whatever its source is like, in the place of what is there. kNotFound when there
+/// is no source, kConflict when another took its place meanwhile.
+Result<> Copy(Client& client, const S3StoreOptions& options, const std::string& source,
+              const std::string& name, Placement placement);
 
 }  // namespace spillway::storage::s3

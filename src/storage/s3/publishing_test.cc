@@ -1,5 +1,8 @@
 #include <chrono>
+#include <climits>
 #include <map>
+
+#include <fmt/format.h>
 
 #include "storage/s3/client_fixture.h"
 #include "storage/s3/join.h"
@@ -141,6 +144,81 @@ TEST_F(ClientTest, CopiesAWholeObjectWithoutARange) {
   ASSERT_TRUE(client_->UploadPartCopy(upload, 1, {.range = {"a", 0, 9}, .object_bytes = 10}));
   EXPECT_EQ(server_->seen()[0].Header("x-amz-copy-source-range"), "");
   EXPECT_EQ(server_->seen()[1].Header("x-amz-copy-source-range"), "bytes=0-8");
+}
+
+TEST_F(ClientTest, OneWholeObjectIsCopiedByOneRequest) {
+  Script([](int, const SeenRequest&) { return Answer{.body = "<R><ETag>e</ETag></R>"}; });
+  const Extent whole{.range = {"a", 0, 9}, .etag = "\"e\"", .object_bytes = 9};
+  ASSERT_TRUE(Join(*client_, {}, "k", {whole}, {.metadata = {{"m", "1"}}}, nullptr));
+  ASSERT_TRUE(Join(*client_, {}, "k", {whole}, {.tags = {{"t", "1"}}}, nullptr));
+  ASSERT_EQ(server_->seen().size(), 2u);
+  const SeenRequest first = server_->seen()[0];
+  EXPECT_EQ(first.method + " " + first.target, "PUT /bucket/k");
+  EXPECT_EQ(first.Header("x-amz-copy-source"), "/bucket/a");
+  EXPECT_EQ(first.Header("x-amz-copy-source-if-match"), "\"e\"");
+  EXPECT_EQ(first.Header("x-amz-metadata-directive"), "REPLACE");
+  EXPECT_EQ(first.Header("x-amz-meta-m"), "1");
+  EXPECT_EQ(first.Header("x-amz-tagging-directive"), "");
+  EXPECT_EQ(server_->seen()[1].Header("x-amz-tagging-directive"), "REPLACE");
+}
+
+class CopyTest : public ClientTest {
+ protected:
+  /// A server that has one object, and refuses to copy from the n-th part on.
+  void Serve(uint64_t bytes, int refused_from) {
+    Script([=, this](int, const SeenRequest& request) -> Answer {
+      if (request.method == "HEAD")
+        return {.headers = "ETag: \"e\"\r\nContent-Length: " + std::to_string(bytes) + "\r\n"};
+      if (request.method == "DELETE") return {.status = 204};
+      if (request.target.ends_with("?uploads=")) return {.body = "<R><UploadId>u1</UploadId></R>"};
+      if (request.method == "PUT" && ++copied_ >= refused_from)
+        return Refuse(412, "PreconditionFailed");
+      return {.body = "<R><ETag>e</ETag></R>"};
+    });
+  }
+
+  std::atomic<int> copied_ = 0;
+};
+
+TEST_F(CopyTest, CopiesInPartsWhatOneRequestCannot) {
+  const uint64_t bytes = (uint64_t{6} << 30) + 1;
+  Serve(bytes, INT_MAX);
+  const auto copied = Copy(*client_, {.parts_in_flight = 1}, "a", "k",
+                           {.metadata = {{"m", "1"}}, .tags = {{"t", "1"}}});
+  ASSERT_TRUE(copied) << copied.error().message;
+  const std::vector<SeenRequest> seen = server_->seen();
+  EXPECT_EQ(seen[1].Header("x-amz-meta-m"), "1");
+  EXPECT_EQ(seen[1].Header("x-amz-tagging"), "t=1");
+  uint64_t next = 0;
+  for (size_t i = 2; i + 1 < seen.size(); ++i) {
+    EXPECT_THAT(seen[i].target, HasSubstr(fmt::format("?partNumber={}&", i - 1)));
+    EXPECT_EQ(seen[i].Header("x-amz-copy-source"), "/bucket/a");
+    EXPECT_EQ(seen[i].Header("x-amz-copy-source-if-match"), "\"e\"");
+    const std::string range = seen[i].Header("x-amz-copy-source-range");
+    const std::string from = fmt::format("bytes={}-", next);
+    ASSERT_TRUE(range.starts_with(from)) << range;
+    const uint64_t end = std::stoull(range.substr(from.size())) + 1;
+    EXPECT_LE(end - next, kMaxPartBytes);
+    EXPECT_GE(end - next, kMinPartBytes);
+    next = end;
+  }
+  EXPECT_EQ(next, bytes);
+  EXPECT_EQ(seen.back().method, "POST");
+  EXPECT_THAT(seen.back().body, HasSubstr("<PartNumber>7</PartNumber>"));
+}
+
+TEST_F(CopyTest, WhoseSourceChangesLeavesNothing) {
+  for (const uint64_t bytes : {uint64_t{6} << 30, uint64_t{9}}) {
+    copied_ = 0;
+    const bool in_parts = bytes > kMaxPartBytes;
+    Serve(bytes, in_parts ? 3 : 1);
+    const auto copied = Copy(*client_, {}, "a", "k", {});
+    ASSERT_FALSE(copied);
+    EXPECT_EQ(copied.error().code, ErrorCode::kConflict);
+    const SeenRequest last = server_->seen().back();
+    EXPECT_EQ(last.method + " " + last.target,
+              in_parts ? "DELETE /bucket/k?uploadId=u1" : "PUT /bucket/k");
+  }
 }
 
 /// Takes everything, and remembers it.

@@ -24,6 +24,9 @@ struct S3StoreOptions {
   uint64_t bytes_in_flight = uint64_t{64} << 20;
   /// Of objects outside kPrivatePrefix; at most s3::kMaxTags.
   s3::Tags tags = {};
+  /// Of what one request copies: more would only keep the others waiting. Lower in tests only,
+  /// but no less than two parts need.
+  uint64_t copy_bytes_max = uint64_t{1} << 30;
   /// Of one join; above it, parts are joined in groups first. Lower in tests only.
   size_t join_parts_max = s3::kMaxParts;
 };

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "http/curl_transport.h"
 #include "storage/conformance.h"
+#include "storage/s3/join.h"
 #include "storage/s3/s3_stage.h"
 #include "storage/s3/versity_gateway.h"
 
@@ -271,7 +272,7 @@ TEST_F(S3StoreTest, CopiesTagsAndLinks) {
   EXPECT_EQ(client.GetTags("a").value(), (s3::Tags{{"t", "ü +/@"}}));
   ASSERT_TRUE(client.PutTags("a", {{"u", "2"}}));
   EXPECT_EQ(client.GetTags("a").value(), (s3::Tags{{"u", "2"}}));
-  ASSERT_TRUE(client.Copy("a", "b c", {.metadata = {{"n", "2"}}}));
+  ASSERT_TRUE(client.Copy({.range = {"a", 0, 4}}, "b c", {.metadata = {{"n", "2"}}}));
   EXPECT_EQ(client.Head("b c").value()->metadata, (s3::Metadata{{"n", "2"}}));
   http::CurlTransport transport({});
   const std::string get = client.PresignGet("b c", std::chrono::minutes(5), "ä.csv").value();
@@ -282,6 +283,29 @@ TEST_F(S3StoreTest, CopiesTagsAndLinks) {
                 .status,
             200);
   EXPECT_EQ(Get("d"), "new");
+}
+
+TEST_F(S3StoreTest, CopiesWholeAndInParts) {
+  s3::Client& client = store_.client();
+  const std::string text = Letters(17'000'001, 3);
+  ASSERT_TRUE(client.Put("a", {BytesOf(text)}, {.metadata = {{"m", "1"}}, .tags = {{"t", "1"}}}));
+  for (const uint64_t most : {uint64_t{10} << 20, uint64_t{1} << 30}) {
+    const std::string name = "b c+%/" + std::to_string(most);
+    const auto copied =
+        s3::Copy(client, {.copy_bytes_max = most}, "a", name,
+                 {.content_type = "text/csv", .metadata = {{"n", "2"}}, .tags = {{"u", "2"}}});
+    ASSERT_TRUE(copied) << copied.error().message;
+    EXPECT_TRUE(Get(name) == text);
+    const s3::Metadata metadata = client.Head(name).value()->metadata;
+    EXPECT_EQ(metadata.at("n"), "2");
+    EXPECT_FALSE(metadata.contains("m"));
+    EXPECT_EQ(client.GetTags(name).value(), (s3::Tags{{"u", "2"}}));
+    EXPECT_THAT(client.Copy({.range = {"a", 0, text.size()}, .etag = "\"another\""}, name, {}),
+                FailsWith(ErrorCode::kConflict));
+    EXPECT_TRUE(Get(name) == text);
+  }
+  EXPECT_THAT(s3::Copy(client, {}, "none", "b", {}), FailsWith(ErrorCode::kNotFound));
+  EXPECT_THAT(client.ListUploads("").value(), IsEmpty());
 }
 
 TEST_F(S3StoreTest, DeletesManyAtOnce) {
@@ -309,6 +333,21 @@ TEST(S3Store, SaysWhatIsWrongWhenItIsOpened) {
   s3::ClientOptions away = At(bucket);
   away.endpoint = "http://127.0.0.1:1";
   EXPECT_TRUE(open(away, "").retryable);
+}
+
+TEST(S3Store, CopiesInPartsWhatTheServerDoesNotCopyWhole) {
+  // 5 GiB unless set.
+  VersityGateway gateway({"--copy-object-threshold", "12000000"});
+  Footing footing({.bucket = gateway.NewBucket(), .endpoint = gateway.url(), .path_style = true});
+  s3::Client client(footing.caller);
+  const std::string text = Letters(17'000'001, 4);
+  ASSERT_TRUE(client.Put("a", {BytesOf(text)}, {}));
+  EXPECT_FALSE(client.Copy({.range = {"a", 0, text.size()}}, "b", {}));
+  const auto copied = s3::Copy(client, {.copy_bytes_max = uint64_t{10} << 20}, "a", "b", {});
+  ASSERT_TRUE(copied) << copied.error().message;
+  std::string read(text.size(), ' ');
+  ASSERT_TRUE(client.Get("b", 0, std::as_writable_bytes(std::span(read)), ""));
+  EXPECT_TRUE(read == text);
 }
 
 TEST(S3Store, TrustsTheGivenAuthorityOnly) {
