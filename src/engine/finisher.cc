@@ -78,8 +78,10 @@ Result<> CheckRows(const recipe::Assembly& assembly, const Counts& counts) {
 }
 
 /// No attempt brings back staged bytes that somebody deleted.
-Error ForMissing(Error error, std::string_view file) {
+Error ForMissing(storage::ObjectStore& store, Error error, std::string_view file) {
   if (error.code != ErrorCode::kNotFound) return error;
+  // What is missing may be the whole place.
+  if (const auto listed = store.List("", "", 1); !listed.has_value()) return listed.error();
   return {.code = ErrorCode::kCorrupt,
           .message = "staged bytes of " + std::string(file) +
                      " were deleted before they were published; run the export afresh"};
@@ -129,7 +131,7 @@ Result<> Secure(storage::ObjectStore& store, const std::vector<recipe::OutputFil
   for (const auto& [stage, file] : file_of_stage) {
     TRY(GoesOn(stop));
     const Result<> synced = store.Sync(stage);
-    if (!synced.has_value()) return std::unexpected(ForMissing(synced.error(), file));
+    if (!synced.has_value()) return std::unexpected(ForMissing(store, synced.error(), file));
   }
   return {};
 }
@@ -259,7 +261,7 @@ Result<> PublishOutcome(storage::ObjectStore& store, const std::string& director
   for (const OutcomeFile& file : outcome.files) {
     const auto composed = store.Compose(directory + "/" + file.name, file.ranges, stop);
     if (!composed.has_value()) {
-      return std::unexpected(ForMissing(composed.error(), file.name));
+      return std::unexpected(ForMissing(store, composed.error(), file.name));
     }
   }
   if (!outcome.signature.empty()) {
@@ -282,7 +284,7 @@ Result<> Publish(const Job& job, const recipe::Destination& destination,
       TRY(PublishOutcome(store, destination.directory, TRY(OutcomeFromJson(*document)), stop));
     } else if (document.error().code != ErrorCode::kNotFound ||
                !TRY(IsPublished(store, reference))) {
-      return std::unexpected(ForMissing(document.error(), reference.key));
+      return std::unexpected(ForMissing(store, document.error(), reference.key));
     }  // Else whoever held the lease before has carried it through since the first look.
   }
   Receipt removed;

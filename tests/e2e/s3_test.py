@@ -7,6 +7,7 @@ import os
 import random
 import re
 import resource
+import shutil
 import signal
 import time
 import unittest
@@ -249,6 +250,17 @@ class S3Test(unittest.TestCase):
         swept = self.spillway.json(*SWEEP)[0]
         self.assertEqual((swept["abandoned"], swept["removed"]), (1, True))
         self.check_nothing_left()
+
+    def test_a_bucket_that_goes_away_is_named(self):
+        self.spillway.ingest(long_messages(1, 20000))
+        other = self.gateway.bucket("soon-gone")
+        run = self.start_stalled(rb"HEAD [^ ]*/\.spillway/jobs/", "run", "messages", "-o", "acme", *RANGE, "-O", "s3://soon-gone/x")
+        shutil.rmtree(other)
+        self.proxy.cut()
+        _, err = run.communicate(timeout=60)
+        self.assertEqual(run.returncode, 3, err)
+        self.assertRegex(err.decode(), r"^spillway: job \S+ failed: GET s3://soon-gone/x/: NoSuchBucket \(.*\); "
+                                       r"create the bucket, or correct its name\n$")
 
     def run_and_kill_while_joining(self, export):
         """A job that another worker finished; of the join that was killed an upload is left, which is returned too."""

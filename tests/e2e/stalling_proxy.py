@@ -9,6 +9,7 @@ class StallingProxy:
     def __init__(self, port):
         self.target = port
         self.pattern = None
+        self.hanging = None
         self.stalled = threading.Event()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
@@ -22,6 +23,10 @@ class StallingProxy:
         """From now on, the first request whose head matches stalls."""
         self.stalled.clear()
         self.pattern = re.compile(pattern)
+
+    def cut(self):
+        """Ends the connection that hangs."""
+        self.hanging.shutdown(socket.SHUT_RDWR)
 
     def close(self):
         self.listener.close()
@@ -42,6 +47,7 @@ class StallingProxy:
                 while data := client.recv(65536):
                     if self.pattern is not None and self.pattern.search(data):
                         self.pattern = None
+                        self.hanging = client
                         self.stalled.set()
                         while client.recv(65536):  # Until the client gives up.
                             pass

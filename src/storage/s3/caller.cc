@@ -20,6 +20,8 @@ constexpr std::chrono::minutes kToleratedSkew{15};
 /// How often one call may have a clock or credentials put right.
 constexpr int kRecoveriesMax = 3;
 
+constexpr std::string_view kNoAnswer = "no answer";
+
 /// How much of a key a message shows.
 constexpr size_t kShownBytes = 300;
 
@@ -144,7 +146,7 @@ Result<http::Response> Caller::SendOnce(const Call& call, const aws::Credentials
   Result<http::Response> response =
       transport_.Send(Sign(call, credentials, payload_digest), call.sink, std::move(stop));
   if (!response.has_value()) {
-    failure_code = "no answer";
+    failure_code = kNoAnswer;
     return std::unexpected(std::move(response).error().Within(Describe(call)));
   }
   const bool error_inside = IsMutation(call) && response->ok() && IsErrorDocument(response->body);
@@ -207,6 +209,7 @@ Result<http::Response> Caller::Send(const Call& call, std::stop_token stop, Call
       seen.failure_code.clear();
       return response;
     }
+    seen.unheard |= failure_code == kNoAnswer;
     const bool again = std::exchange(seen.failure_code, failure_code) == failure_code;
     if (credentials.has_value() && !again && recoveries < kRecoveriesMax &&
         Recover(failure_code, *credentials)) {

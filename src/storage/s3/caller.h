@@ -38,6 +38,7 @@ struct Call {
 struct CallRecord {
   int attempts = 0;
   std::string failure_code = {};  ///< Of the last attempt, empty after success.
+  bool unheard = false;           ///< An attempt had no answer: it may have been carried out.
 };
 
 /// Signs and sends calls, each attempt anew, until one succeeds, fails for good, or the time for

@@ -213,7 +213,7 @@ Result<UploadedPart> Client::UploadPartCopy(const Upload& upload, int number,
 }
 
 Result<> Client::CompleteUpload(const Upload& upload, const std::vector<UploadedPart>& parts,
-                                bool if_absent, const Metadata& mark) {
+                                bool if_absent, const Metadata& mark, CallRecord* record) {
   const std::string document = CompleteDocument(parts);
   Call call{.method = "POST",
             .key = upload.key,
@@ -222,10 +222,11 @@ Result<> Client::CompleteUpload(const Upload& upload, const std::vector<Uploaded
             .body = PiecesOf(document),
             .idle_timeout = caller_.options().copy_timeout};
   if (if_absent) call.headers.push_back({"if-none-match", "*"});
-  CallRecord record;
-  Result<http::Response> response = Send(call, &record);
+  CallRecord own;
+  CallRecord& seen = record != nullptr ? *record : own;
+  Result<http::Response> response = Send(call, &seen);
   if (response.has_value()) return {};
-  return JudgeConflict(upload.key, mark, if_absent, record, std::move(response).error());
+  return JudgeConflict(upload.key, mark, if_absent, seen, std::move(response).error());
 }
 
 Result<> Client::AbortUpload(const Upload& upload) {

@@ -100,9 +100,9 @@ class Client {
                                   const std::vector<Bytes>& pieces);
   Result<UploadedPart> UploadPartCopy(const Upload& upload, int number, const Extent& source);
   /// `mark` is metadata the upload was created with: where an earlier attempt succeeded unheard,
-  /// the object has it.
+  /// the object has it. After a failure, `record` tells whether the server may still be at it.
   Result<> CompleteUpload(const Upload& upload, const std::vector<UploadedPart>& parts,
-                          bool if_absent, const Metadata& mark);
+                          bool if_absent, const Metadata& mark, CallRecord* record = nullptr);
   Result<> AbortUpload(const Upload& upload);
   Result<std::vector<Upload>> ListUploads(const std::string& prefix);
 

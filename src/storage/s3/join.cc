@@ -28,8 +28,8 @@ Result<UploadedPart> SendPart(Client& client, const Upload& upload, int number,
   return client.UploadPart(upload, number, {bytes});
 }
 
-Result<> JoinParts(Client& client, const S3StoreOptions& options, const Upload& upload,
-                   std::span<const JoinPart> parts, const Placement& placement) {
+Result<std::vector<UploadedPart>> SendParts(Client& client, const S3StoreOptions& options,
+                                            const Upload& upload, std::span<const JoinPart> parts) {
   PartsInFlight flights(options.parts_in_flight, UINT64_MAX);
   int number = 0;
   for (const JoinPart& part : parts) {
@@ -37,7 +37,17 @@ Result<> JoinParts(Client& client, const S3StoreOptions& options, const Upload& 
       return SendPart(client, upload, number, part);
     }));
   }
-  return client.CompleteUpload(upload, TRY(flights.Finish()), false, placement.metadata);
+  return flights.Finish();
+}
+
+/// `completing`: the server may be at it still, or be done with it.
+Result<> JoinParts(Client& client, const S3StoreOptions& options, const Upload& upload,
+                   std::span<const JoinPart> parts, const Placement& placement, bool& completing) {
+  const std::vector<UploadedPart> sent = TRY(SendParts(client, options, upload, parts));
+  CallRecord record;
+  Result<> completed = client.CompleteUpload(upload, sent, false, placement.metadata, &record);
+  completing = record.unheard;
+  return completed;
 }
 
 bool IsWholeObject(const JoinPart& part) {
@@ -54,8 +64,11 @@ Result<> Write(Client& client, const S3StoreOptions& options, const std::string&
     return client.Put(name, {bytes}, placement);
   }
   const Upload upload = TRY(client.CreateUpload(name, placement, false));
-  const Result<> joined = JoinParts(client, options, upload, parts, placement);
-  if (!joined.has_value()) static_cast<void>(client.StoppedBy({}).AbortUpload(upload));
+  bool completing = false;
+  const Result<> joined = JoinParts(client, options, upload, parts, placement, completing);
+  // An abort would undo what a slow server is about to finish: sweeps remove it if it never does.
+  if (!joined.has_value() && !completing)
+    static_cast<void>(client.StoppedBy({}).AbortUpload(upload));
   return joined;
 }
 

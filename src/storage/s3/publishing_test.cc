@@ -162,6 +162,24 @@ TEST_F(ClientTest, OneWholeObjectIsCopiedByOneRequest) {
   EXPECT_EQ(server_->seen()[1].Header("x-amz-tagging-directive"), "REPLACE");
 }
 
+TEST_F(ClientTest, AnUploadThatMayBeCompletingIsNotAborted) {
+  for (const bool heard : {false, true}) {
+    Script([&](int, const SeenRequest& request) -> Answer {
+      if (request.target.ends_with("?uploads=")) return {.body = "<R><UploadId>u1</UploadId></R>"};
+      if (request.method == "DELETE") return {.status = 204};
+      if (request.method == "PUT") return {.body = "<R><ETag>e</ETag></R>"};
+      // What comes behind the lost answer does not say what the server does.
+      return heard || requests_ % 2 == 0 ? Refuse(503, "SlowDown") : Answer{.cut_after = -3};
+    });
+    requests_ = 0;
+    const Extent extent{.range = {"a", 0, uint64_t{6} << 20}};
+    const auto joined = Join(*client_, {}, "k", {extent, extent}, {}, nullptr);
+    ASSERT_FALSE(joined);
+    EXPECT_TRUE(joined.error().retryable);
+    EXPECT_EQ(server_->seen().back().method, heard ? "DELETE" : "POST");
+  }
+}
+
 class CopyTest : public ClientTest {
  protected:
   /// A server that has one object, and refuses to copy from the n-th part on.
