@@ -7,6 +7,7 @@
 #include "engine/acts_fixture.h"
 #include "engine/cleaner.h"
 #include "engine/outcome.h"
+#include "storage/forwarding_store.h"
 #include "storage/memory/memory_store.h"
 #include "storage/objects.h"
 
@@ -163,9 +164,9 @@ TEST_F(ExpirerTest, NobodyElsesFilesAreTouched) {
 }
 
 /// Fails the n-th call that removes, and notes the order.
-class CuttingStore : public storage::ObjectStore {
+class CuttingStore : public storage::ForwardingStore {
  public:
-  explicit CuttingStore(storage::ObjectStore& store) : store_(store) {}
+  using ForwardingStore::ForwardingStore;
   int removals_left = 1'000'000;
   std::vector<std::string> removed;
   std::function<void()> before_list = [] {};
@@ -175,45 +176,17 @@ class CuttingStore : public storage::ObjectStore {
     removed.emplace_back(key);
     return store_.Remove(key);
   }
-  Result<std::unique_ptr<storage::ObjectWriter>> Create(std::string_view key,
-                                                        storage::Overwrite overwrite) override {
-    return store_.Create(key, overwrite);
-  }
-  std::vector<Result<storage::ObjectInfo>> PutMany(
-      std::span<const storage::NewObject> objects) override {
-    return store_.PutMany(objects);
-  }
-  Result<std::unique_ptr<storage::ObjectReader>> Open(std::string_view key,
-                                                      std::stop_token) override {
-    return store_.Open(key, {});
-  }
-  Result<std::optional<storage::ObjectInfo>> Head(std::string_view key) override {
-    return store_.Head(key);
-  }
   Result<std::vector<storage::ObjectInfo>> List(std::string_view prefix, std::string_view after,
                                                 size_t limit) override {
     before_list();
     return store_.List(prefix, after, limit);
   }
-  Result<std::unique_ptr<storage::Stage>> CreateStage(std::string_view key) override {
-    return store_.CreateStage(key);
-  }
-  Result<> Sync(std::string_view key) override { return store_.Sync(key); }
-  std::string epoch() const override { return store_.epoch(); }
-  Result<storage::ObjectInfo> Compose(std::string_view key,
-                                      std::span<const storage::ObjectRange> ranges,
-                                      std::stop_token) override {
-    return store_.Compose(key, ranges, {});
-  }
-
- private:
-  storage::ObjectStore& store_;
 };
 
 /// Cannot be swept: of a bucket whose role may not list uploads.
-class UnsweepableStore final : public CuttingStore {
+class UnsweepableStore final : public storage::ForwardingStore {
  public:
-  using CuttingStore::CuttingStore;
+  using ForwardingStore::ForwardingStore;
   Result<uint64_t> SweepAbandoned(std::chrono::seconds, storage::Sweep) override {
     return Fail(ErrorCode::kPermissionDenied, "no permission to list uploads");
   }

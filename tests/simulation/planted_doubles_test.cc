@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "simulation/world.h"
+#include "storage/forwarding_store.h"
 
 namespace spillway::simulation {
 namespace {
@@ -149,46 +150,10 @@ class GenerousStore final : public ForwardingStore {
   }
 };
 
-class ForwardingStorage : public storage::ObjectStore {
- public:
-  explicit ForwardingStorage(ObjectStore& store) : store_(store) {}
-
-  Result<std::unique_ptr<storage::ObjectWriter>> Create(std::string_view key,
-                                                        storage::Overwrite overwrite) override {
-    return store_.Create(key, overwrite);
-  }
-  Result<std::unique_ptr<storage::ObjectReader>> Open(std::string_view key,
-                                                      std::stop_token) override {
-    return store_.Open(key, {});
-  }
-  Result<std::optional<storage::ObjectInfo>> Head(std::string_view key) override {
-    return store_.Head(key);
-  }
-  Result<std::vector<storage::ObjectInfo>> List(std::string_view prefix,
-                                                std::string_view start_after,
-                                                size_t limit) override {
-    return store_.List(prefix, start_after, limit);
-  }
-  Result<uint64_t> Remove(std::string_view key) override { return store_.Remove(key); }
-  Result<std::unique_ptr<storage::Stage>> CreateStage(std::string_view key) override {
-    return store_.CreateStage(key);
-  }
-  Result<> Sync(std::string_view key) override { return store_.Sync(key); }
-  std::string epoch() const override { return store_.epoch(); }
-  Result<storage::ObjectInfo> Compose(std::string_view key,
-                                      std::span<const storage::ObjectRange> ranges,
-                                      std::stop_token) override {
-    return store_.Compose(key, ranges, {});
-  }
-
- protected:
-  ObjectStore& store_;
-};
-
 /// Its writers publish what they have when they go.
-class HastyStorage final : public ForwardingStorage {
+class HastyStorage final : public storage::ForwardingStore {
  public:
-  using ForwardingStorage::ForwardingStorage;
+  using ForwardingStore::ForwardingStore;
 
   Result<std::unique_ptr<storage::ObjectWriter>> Create(std::string_view key,
                                                         storage::Overwrite overwrite) override {
@@ -215,9 +180,9 @@ class HastyStorage final : public ForwardingStorage {
 };
 
 /// Forgets the last run of every file it puts together.
-class ShortStorage final : public ForwardingStorage {
+class ShortStorage final : public storage::ForwardingStore {
  public:
-  using ForwardingStorage::ForwardingStorage;
+  using ForwardingStore::ForwardingStore;
 
   Result<storage::ObjectInfo> Compose(std::string_view key,
                                       std::span<const storage::ObjectRange> ranges,
@@ -228,9 +193,9 @@ class ShortStorage final : public ForwardingStorage {
 };
 
 /// Says that bytes are safe which are not.
-class ForgetfulStorage final : public ForwardingStorage {
+class ForgetfulStorage final : public storage::ForwardingStore {
  public:
-  using ForwardingStorage::ForwardingStorage;
+  using ForwardingStore::ForwardingStore;
 
   std::string epoch() const override { return ""; }
 };

@@ -16,6 +16,7 @@
 #include "postgres/server_fixture.h"
 #include "recipe/open_data/migrations.h"
 #include "recipe/open_data/open_data.h"
+#include "storage/forwarding_store.h"
 #include "storage/memory/memory_store.h"
 
 namespace spillway::recipe::open_data {
@@ -23,9 +24,9 @@ namespace spillway::recipe::open_data {
 using postgres::Must;
 
 /// Does what a test says before and after files are put in place.
-class HookedStore final : public storage::ObjectStore {
+class HookedStore final : public storage::ForwardingStore {
  public:
-  explicit HookedStore(storage::ObjectStore& store) : store_(store) {}
+  using ForwardingStore::ForwardingStore;
 
   std::function<void()> before_put = [] {};
   std::function<void()> after_put = [] {};
@@ -48,39 +49,10 @@ class HookedStore final : public storage::ObjectStore {
     Call(after_put);
     return put;
   }
-  Result<std::unique_ptr<storage::ObjectWriter>> Create(std::string_view key,
-                                                        storage::Overwrite overwrite) override {
-    return store_.Create(key, overwrite);
-  }
-  Result<std::unique_ptr<storage::ObjectReader>> Open(std::string_view key,
-                                                      std::stop_token stop) override {
-    return store_.Open(key, std::move(stop));
-  }
-  Result<std::optional<storage::ObjectInfo>> Head(std::string_view key) override {
-    return store_.Head(key);
-  }
-  Result<std::vector<storage::ObjectInfo>> List(std::string_view prefix,
-                                                std::string_view start_after,
-                                                size_t limit) override {
-    return store_.List(prefix, start_after, limit);
-  }
-  Result<uint64_t> Remove(std::string_view key) override { return store_.Remove(key); }
-  Result<std::unique_ptr<storage::Stage>> CreateStage(std::string_view key) override {
-    return store_.CreateStage(key);
-  }
-  Result<> Sync(std::string_view key) override { return store_.Sync(key); }
-  std::string epoch() const override { return store_.epoch(); }
-  Result<storage::ObjectInfo> Compose(std::string_view key,
-                                      std::span<const storage::ObjectRange> ranges,
-                                      std::stop_token stop) override {
-    return store_.Compose(key, ranges, std::move(stop));
-  }
 
  private:
   /// A hook may replace itself.
   static void Call(std::function<void()> hook) { hook(); }
-
-  storage::ObjectStore& store_;
 };
 
 /// What a run came to.

@@ -14,6 +14,9 @@
 
 namespace spillway::store::postgres_state {
 
+/// As this state keeps times.
+inline int64_t Micros(Timestamp time) { return time.time_since_epoch().count(); }
+
 /// A transaction of the shared statements. Their `?` become PostgreSQL's `$1`.
 class PostgresSession final : public sql::Session {
  public:

@@ -20,8 +20,6 @@ constexpr char kChannel[] = "spillway_messages";
 #define SPILLWAY_UNHURRIED \
   "WITH unhurried AS (SELECT set_config('synchronous_commit', 'off', true)) "
 
-int64_t Micros(Timestamp time) { return time.time_since_epoch().count(); }
-
 /// An array of bytea, written as text.
 Parameter Bytes(std::span<const Message> messages, std::string Message::* field) {
   std::string array = "{";

@@ -19,8 +19,6 @@ using engine::JobState;
 using engine::Lease;
 using postgres::Parameter;
 
-int64_t Micros(Timestamp time) { return time.time_since_epoch().count(); }
-
 /// Columns of a set-based statement: arrays of one length.
 using Integers = std::vector<int64_t>;
 using Texts = std::vector<std::string>;

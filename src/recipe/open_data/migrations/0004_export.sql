@@ -14,10 +14,25 @@ LANGUAGE sql STABLE AS $$
       FROM open_data_locations l WHERE l.sensor_nodes_id = node), true) END
 $$;
 
--- D2. Marks up to `wanted` pending days as queued and returns them: days that are over in their
--- location's zone, oldest first. A claim that is older than `abandoned` is taken over, and so are the
--- caller's own. A day that failed is tried again after `pause`, `attempts_max` times in all. Days that
--- an export looked at since `untouched_since` are left out: so an export takes none twice.
+-- D2. Whether the caller may take a day now: it has changed since its export and is over in its
+-- location's zone. A claim that is older than `abandoned` is taken over, and so are the caller's own. A
+-- day that failed is tried again after `pause`, `attempts_max` times in all. The planner puts it in the
+-- place of its call, where it is rechecked once the row is locked.
+CREATE FUNCTION open_data_is_pending(log open_data_export_logs, claimed_by text, abandoned interval,
+                                     attempts_max integer, pause interval) RETURNS boolean
+LANGUAGE sql VOLATILE AS $$
+  SELECT (log.exported_on IS NULL OR log.modified_on > log.exported_on)
+    AND (log.queued_on IS NULL OR log.queued_on < clock_timestamp() - abandoned
+         OR log.claim = claimed_by)
+    AND (log.attempts = 0 OR log.claim = claimed_by AND log.queued_on IS NOT NULL
+         OR log.attempts < attempts_max AND log.checked_on < clock_timestamp() - pause)
+    -- No zone is further ahead; spares looking at each of today's.
+    AND log.day < (clock_timestamp() AT TIME ZONE 'UTC' + interval '15 hours')::date
+    AND open_data_is_over(log.sensor_nodes_id, log.day)
+$$;
+
+-- Marks up to `wanted` pending days as queued and returns them, oldest first. Days that an export
+-- looked at since `untouched_since` are left out: so an export takes none twice.
 CREATE FUNCTION get_pending(wanted integer DEFAULT 500, claimed_by text DEFAULT session_user,
                             abandoned interval DEFAULT '1 hour', attempts_max integer DEFAULT 3,
                             pause interval DEFAULT '5 minutes',
@@ -27,15 +42,8 @@ LANGUAGE sql SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
   WITH candidate AS (
     SELECT log.sensor_nodes_id, log.day
     FROM open_data_export_logs log
-    WHERE (log.exported_on IS NULL OR log.modified_on > log.exported_on)
-      AND (log.queued_on IS NULL OR log.queued_on < clock_timestamp() - abandoned
-           OR log.claim = claimed_by)
-      AND (log.attempts = 0 OR log.claim = claimed_by AND log.queued_on IS NOT NULL
-           OR log.attempts < attempts_max AND log.checked_on < clock_timestamp() - pause)
+    WHERE open_data_is_pending(log, claimed_by, abandoned, attempts_max, pause)
       AND (log.checked_on IS NULL OR log.checked_on < untouched_since)
-      -- No zone is further ahead; spares looking at each of today's.
-      AND log.day < (clock_timestamp() AT TIME ZONE 'UTC' + interval '15 hours')::date
-      AND open_data_is_over(log.sensor_nodes_id, log.day)
     ORDER BY log.day, log.sensor_nodes_id
     LIMIT wanted
     FOR UPDATE SKIP LOCKED
@@ -55,12 +63,7 @@ RETURNS bigint
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
   SELECT count(*) FROM (
     SELECT FROM open_data_export_logs log
-    WHERE (log.exported_on IS NULL OR log.modified_on > log.exported_on)
-      AND (log.queued_on IS NULL OR log.queued_on < clock_timestamp() - abandoned)
-      AND (log.attempts = 0
-           OR log.attempts < attempts_max AND log.checked_on < clock_timestamp() - pause)
-      AND log.day < (clock_timestamp() AT TIME ZONE 'UTC' + interval '15 hours')::date
-      AND open_data_is_over(log.sensor_nodes_id, log.day)
+    WHERE open_data_is_pending(log, NULL, abandoned, attempts_max, pause)
     LIMIT wanted) AS pending
 $$;
 

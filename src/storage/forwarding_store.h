@@ -1,0 +1,49 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "storage/object_store.h"
+
+namespace spillway::storage {
+
+/// Passes every call on: what tests stand before a store, and override where it shall be different.
+/// PutMany is made of Create, so that it meets what is overridden.
+class ForwardingStore : public ObjectStore {
+ public:
+  /// `store` outlives it.
+  explicit ForwardingStore(ObjectStore& store) : store_(store) {}
+
+  Result<std::unique_ptr<ObjectWriter>> Create(std::string_view key, Overwrite overwrite) override {
+    return store_.Create(key, overwrite);
+  }
+  Result<std::unique_ptr<ObjectReader>> Open(std::string_view key, std::stop_token stop) override {
+    return store_.Open(key, std::move(stop));
+  }
+  Result<std::optional<ObjectInfo>> Head(std::string_view key) override { return store_.Head(key); }
+  Result<std::vector<ObjectInfo>> List(std::string_view prefix, std::string_view start_after,
+                                       size_t limit) override {
+    return store_.List(prefix, start_after, limit);
+  }
+  Result<uint64_t> Remove(std::string_view key) override { return store_.Remove(key); }
+  Result<std::unique_ptr<Stage>> CreateStage(std::string_view key) override {
+    return store_.CreateStage(key);
+  }
+  Result<> Sync(std::string_view key) override { return store_.Sync(key); }
+  std::string epoch() const override { return store_.epoch(); }
+  Result<ObjectInfo> Compose(std::string_view key, std::span<const ObjectRange> ranges,
+                             std::stop_token stop) override {
+    return store_.Compose(key, ranges, std::move(stop));
+  }
+
+ protected:
+  ObjectStore& store_;
+};
+
+}  // namespace spillway::storage
