@@ -98,14 +98,16 @@ def remove(path):
         path.unlink(missing_ok=True)
 
 
-def race(contenders, directory, rounds):
-    """Interleaved: every round runs each once, in a turning order. Outputs are removed."""
+def race(contenders, directory, rounds, check=None):
+    """Interleaved: every round runs each once, in a turning order. Outputs are removed, after `check(contender, output)`."""
     for turn in range(rounds):
         for i in range(len(contenders)):
             contender = contenders[(turn + i) % len(contenders)]
             usage, output = contender.run(directory)
             contender.usages.append(usage)
             if output is not None:
+                if check is not None:
+                    check(contender, output)
                 remove(output)
             say(f"  round {turn + 1} of {rounds}: {contender.name} {usage.wall:.2f} s, "
                 f"{usage.cpu:.2f} CPU s, {usage.peak / 1e6:.0f} MB")
