@@ -10,9 +10,11 @@
 namespace spillway::engine {
 
 struct Stagings::Entry {
-  Entry(const Job& job, storage::ObjectStore& store, std::string owner, size_t pending_bytes_max)
+  Entry(const Job& job, const recipe::Destination& destination, std::string owner,
+        size_t pending_bytes_max)
       : job_id(job.id),
-        staging(store, Staging::PrefixOf(job.id), std::move(owner), pending_bytes_max) {}
+        staging(*destination.store, Staging::PrefixOf(job.id), std::move(owner), pending_bytes_max,
+                {.directory = destination.directory, .chunks = job.chunks_total}) {}
 
   const std::string job_id;
   Staging staging;
@@ -33,7 +35,7 @@ Stagings::Use Stagings::Of(const Job& job, const recipe::Destination& destinatio
   auto entry = std::ranges::find_if(
       entries_, [&job](const Entry& open) { return open.job_id == job.id && !open.dropped; });
   if (entry == entries_.end()) {
-    entry = entries_.emplace(entries_.end(), job, *destination.store,
+    entry = entries_.emplace(entries_.end(), job, destination,
                              owner_ + "-" + std::to_string(++opened_), options_.pending_bytes_max);
   }
   ++entry->users;

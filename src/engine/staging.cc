@@ -41,7 +41,7 @@ PartWriter Staging::NewPart(std::string file, int64_t chunk, PartOrder order) {
 }
 
 Result<recipe::Part> Staging::Append(std::string_view file, std::span<const std::byte> bytes) {
-  storage::Stage* stage = TRY(StageOf(file));
+  storage::Stage* stage = TRY(StageOf(file, PartOrder::kInTurn));
   recipe::Part part{.file = std::string(file), .bytes = bytes.size(), .epoch = store_.epoch()};
   part.ranges.push_back(TRY(stage->Append(std::array{bytes}, {})));
   Sha256 hash;
@@ -50,13 +50,19 @@ Result<recipe::Part> Staging::Append(std::string_view file, std::span<const std:
   return part;
 }
 
-Result<storage::Stage*> Staging::StageOf(std::string_view file) {
+Result<storage::Stage*> Staging::StageOf(std::string_view file, PartOrder order) {
   std::lock_guard lock(mutex_);
   auto found = stages_.find(file);
   if (found == stages_.end()) {
     // A stage may have been made although its answer was lost: no key is asked for twice.
     const std::string key = prefix_ + owner_ + "-" + std::to_string(++stages_asked_for_);
-    found = stages_.emplace(file, TRY(store_.CreateStage(key))).first;
+    const bool in_place = order == PartOrder::kInPlace && output_.chunks > 0;
+    auto stage = in_place
+                     ? store_.CreateStageFor({.key = output_.directory + "/" + std::string(file),
+                                              .chunks = output_.chunks},
+                                             key)
+                     : store_.CreateStage(key);
+    found = stages_.emplace(file, TRY(std::move(stage))).first;
   }
   return found->second.get();
 }
@@ -96,13 +102,18 @@ Result<> PartWriter::Flush(size_t kept, std::stop_token stop) {
   if (pending_->size() <= kept) return {};
   const size_t at_once = staging_.store_.appends_at_once();
   TRY(Land(at_once));
-  storage::Stage* stage = TRY(staging_.StageOf(file_));
-  const storage::Bytes front = pending_->bytes().first(pending_->size() - kept);
+  storage::Stage* stage = TRY(staging_.StageOf(file_, order_));
+  // What comes first stays where it can be read, so that it can be joined with a short end before.
+  const bool in_place = order_ == PartOrder::kInPlace;
+  const bool first = staged_ == 0;
+  const storage::Bytes front =
+      pending_->bytes().first(in_place && first && kept > 0 ? kept : pending_->size() - kept);
+  const auto chunk = in_place && !first ? std::optional(chunk_) : std::nullopt;
   std::unique_ptr<Buffer> rest = landed_ ? std::move(landed_) : std::make_unique<Buffer>();
   rest->Append(pending_->bytes().subspan(front.size()));
-  flights_.push_back({std::exchange(pending_, std::move(rest)), stage->Begin(front, stop)});
+  flights_.push_back({std::exchange(pending_, std::move(rest)), stage->Begin(front, chunk, stop)});
   staged_ += front.size();
-  digested_ = kept;
+  digested_ = pending_->size();
   if (at_once == 1) {
     TRY(Land(1));
     if (kept == 0) std::swap(pending_, landed_);  // which the cache still has

@@ -24,9 +24,18 @@ namespace spillway::engine {
 
 class Staging;
 
-/// Whether a part stands behind those of earlier chunks in the same file, or has its file to
-/// itself.
-enum class PartOrder { kInTurn, kAlone };
+/// Where a part's bytes stand in their file.
+enum class PartOrder {
+  kInTurn,   ///< Behind those of earlier chunks.
+  kInPlace,  ///< So too, and the file will be published under this name in the job's directory.
+  kAlone,    ///< It has the file to itself.
+};
+
+/// Where a job's files are to stand.
+struct JobOutput {
+  std::string directory;
+  int64_t chunks = 0;  ///< Of the whole job.
+};
 
 /// Collects one part of one chunk: digests its bytes, and stages them when it is the chunk's turn.
 /// Until then they wait in memory, up to a limit; at the limit the writer waits. Where the store
@@ -84,11 +93,12 @@ class Staging {
  public:
   /// Stage keys start with `prefix` and `owner`, which must be new for every Staging.
   Staging(storage::ObjectStore& store, std::string prefix, std::string owner,
-          size_t pending_bytes_max)
+          size_t pending_bytes_max, JobOutput output = {})
       : store_(store),
         prefix_(std::move(prefix)),
         owner_(std::move(owner)),
-        pending_bytes_max_(pending_bytes_max) {}
+        pending_bytes_max_(pending_bytes_max),
+        output_(std::move(output)) {}
 
   /// The prefix below which every process stages for this job.
   static std::string PrefixOf(std::string_view job_id);
@@ -127,12 +137,13 @@ class Staging {
   friend class PartWriter;
 
   void Leave(int64_t chunk);
-  Result<storage::Stage*> StageOf(std::string_view file);
+  Result<storage::Stage*> StageOf(std::string_view file, PartOrder order);
 
   storage::ObjectStore& store_;
   const std::string prefix_;
   const std::string owner_;
   const size_t pending_bytes_max_;
+  const JobOutput output_;
 
   std::mutex mutex_;
   std::condition_variable_any left_;

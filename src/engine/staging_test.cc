@@ -11,6 +11,7 @@
 #include "base/manual_clock.h"
 #include "engine/act.h"
 #include "engine/outcome.h"
+#include "storage/forwarding_store.h"
 #include "storage/memory/memory_store.h"
 #include "storage/objects.h"
 
@@ -170,49 +171,13 @@ TEST_F(StagingTest, BytesOutsideAnyChunkAreAPartWithoutRows) {
   EXPECT_EQ(footer->sha256, ToHex(Sha256Of("foot")));
 }
 
-/// Another store, of which a test changes a part.
-class WrappedStore : public storage::ObjectStore {
- public:
-  explicit WrappedStore(storage::ObjectStore& store) : store_(store) {}
-
-  Result<std::unique_ptr<storage::Stage>> CreateStage(std::string_view key) override {
-    return store_.CreateStage(key);
-  }
-  Result<std::unique_ptr<storage::ObjectWriter>> Create(std::string_view key,
-                                                        storage::Overwrite overwrite) override {
-    return store_.Create(key, overwrite);
-  }
-  Result<std::unique_ptr<storage::ObjectReader>> Open(std::string_view key,
-                                                      std::stop_token) override {
-    return store_.Open(key, {});
-  }
-  Result<std::optional<storage::ObjectInfo>> Head(std::string_view key) override {
-    return store_.Head(key);
-  }
-  Result<std::vector<storage::ObjectInfo>> List(std::string_view prefix, std::string_view after,
-                                                size_t limit) override {
-    return store_.List(prefix, after, limit);
-  }
-  Result<uint64_t> Remove(std::string_view key) override { return store_.Remove(key); }
-  Result<> Sync(std::string_view key) override { return store_.Sync(key); }
-  std::string epoch() const override { return store_.epoch(); }
-  Result<storage::ObjectInfo> Compose(std::string_view key,
-                                      std::span<const storage::ObjectRange> ranges,
-                                      std::stop_token) override {
-    return store_.Compose(key, ranges, {});
-  }
-
- private:
-  storage::ObjectStore& store_;
-};
-
 /// Loses the answer of the first request for a stage.
-class ForgetfulStore final : public WrappedStore {
+class ForgetfulStore final : public storage::ForwardingStore {
  public:
-  using WrappedStore::WrappedStore;
+  using ForwardingStore::ForwardingStore;
 
   Result<std::unique_ptr<storage::Stage>> CreateStage(std::string_view key) override {
-    auto stage = WrappedStore::CreateStage(key);
+    auto stage = ForwardingStore::CreateStage(key);
     if (!std::exchange(forgot_, true)) return FailTransient(ErrorCode::kUnavailable, "no answer");
     return stage;
   }
@@ -222,13 +187,18 @@ class ForgetfulStore final : public WrappedStore {
 };
 
 /// Appends end some time after they were begun, not in their order.
-class FarStore final : public WrappedStore {
+class FarStore final : public storage::ForwardingStore {
  public:
   static constexpr size_t kAtOnce = 3;
-  using WrappedStore::WrappedStore;
+  using ForwardingStore::ForwardingStore;
 
   Result<std::unique_ptr<storage::Stage>> CreateStage(std::string_view key) override {
-    return std::make_unique<FarStage>(*this, TRY(WrappedStore::CreateStage(key)));
+    return std::make_unique<FarStage>(*this, TRY(ForwardingStore::CreateStage(key)));
+  }
+  Result<std::unique_ptr<storage::Stage>> CreateStageFor(const storage::StageTarget& target,
+                                                         std::string_view key) override {
+    targets_.push_back(target.key + " of " + std::to_string(target.chunks));
+    return CreateStage(key);
   }
   size_t appends_at_once() const override { return kAtOnce; }
   size_t join_bytes_min() const override { return 40; }
@@ -237,6 +207,9 @@ class FarStore final : public WrappedStore {
   /// The append that fails: how many are begun from now on before it.
   void FailAfter(size_t appends) { fails_ = begun_ + appends; }
   size_t most_at_once() const { return most_at_once_; }
+  const std::vector<std::string>& targets() const { return targets_; }
+  /// The bytes of each append, and the chunk it could be put in place for.
+  const std::vector<std::pair<size_t, std::optional<int64_t>>>& begun() const { return appends_; }
 
  private:
   class FarStage final : public storage::Stage {
@@ -249,7 +222,9 @@ class FarStore final : public WrappedStore {
       return near_->Append(pieces, std::move(stop));
     }
     std::future<Result<storage::ObjectRange>> Begin(storage::Bytes bytes,
+                                                    std::optional<int64_t> chunk,
                                                     std::stop_token stop) override {
+      store_.appends_.emplace_back(bytes.size(), chunk);
       Result<storage::ObjectRange> range = Append(std::array{bytes}, std::move(stop));
       const size_t append = store_.begun_++;
       if (append == store_.fails_) range = FailTransient(ErrorCode::kUnavailable, "cut off");
@@ -270,13 +245,15 @@ class FarStore final : public WrappedStore {
   size_t begun_ = 0;
   size_t most_at_once_ = 0;
   std::atomic<size_t> under_way_ = 0;
+  std::vector<std::string> targets_;
+  std::vector<std::pair<size_t, std::optional<int64_t>>> appends_;
 };
 
 class FarStagingTest : public StagingTest {
  protected:
   /// A part of so many pieces of 60 bytes; what it holds.
-  Result<recipe::Part> WriteMany(int pieces) {
-    PartWriter part = staging_.NewPart("file.txt", 0, PartOrder::kInTurn);
+  Result<recipe::Part> WriteMany(int pieces, PartOrder order = PartOrder::kInTurn) {
+    PartWriter part = staging_.NewPart("file.txt", 0, order);
     for (int i = 0; i < pieces; ++i) {
       const std::string text(60, static_cast<char>('a' + i % 26));
       part.buffer().Append(text);
@@ -287,7 +264,7 @@ class FarStagingTest : public StagingTest {
   }
 
   FarStore far_{store_};
-  Staging staging_{far_, Staging::PrefixOf("job"), "owner", kPendingMax};
+  Staging staging_{far_, Staging::PrefixOf("job"), "owner", kPendingMax, {"out", 7}};
   std::string written_;
 };
 
@@ -301,6 +278,28 @@ TEST_F(FarStagingTest, AppendsUnderWayEndInTheirOrder) {
   EXPECT_EQ(part->sha256, ToHex(Sha256Of(written_)));
   EXPECT_GT(far_.most_at_once(), 1U) << "nobody waited for one before the next was begun";
   EXPECT_LE(far_.most_at_once(), FarStore::kAtOnce);
+}
+
+TEST_F(FarStagingTest, AllButTheFirstBytesOfAPartMayBePutInPlace) {
+  const auto place = staging_.Enter(0);
+  const Result<recipe::Part> part = WriteMany(8, PartOrder::kInPlace);
+  ASSERT_TRUE(part.has_value());
+  EXPECT_EQ(Read(*part), written_);
+  EXPECT_EQ(far_.targets(), (std::vector<std::string>{"out/file.txt of 7"}));
+  const auto& begun = far_.begun();
+  ASSERT_GT(begun.size(), 2U);
+  EXPECT_EQ(begun[0], std::pair(far_.join_bytes_min(), std::optional<int64_t>()));
+  for (size_t i = 1; i < begun.size(); ++i) {
+    EXPECT_GE(begun[i].first, far_.join_bytes_min());
+    EXPECT_EQ(begun[i].second, 0);
+  }
+}
+
+TEST_F(FarStagingTest, WhatHasNoNameYetStaysInItsStage) {
+  const auto place = staging_.Enter(0);
+  ASSERT_TRUE(WriteMany(8).has_value());
+  EXPECT_TRUE(far_.targets().empty());
+  for (const auto& [bytes, chunk] : far_.begun()) EXPECT_FALSE(chunk.has_value());
 }
 
 TEST_F(FarStagingTest, AnAppendThatFailsFailsThePart) {

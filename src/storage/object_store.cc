@@ -18,7 +18,8 @@ Result<ObjectInfo> Put(ObjectStore& store, const NewObject& object) {
 
 }  // namespace
 
-std::future<Result<ObjectRange>> Stage::Begin(Bytes bytes, std::stop_token stop) {
+std::future<Result<ObjectRange>> Stage::Begin(Bytes bytes, std::optional<int64_t> /*chunk*/,
+                                              std::stop_token stop) {
   std::promise<Result<ObjectRange>> appended;
   appended.set_value(Append(std::array{bytes}, std::move(stop)));
   return appended.get_future();

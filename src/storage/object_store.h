@@ -83,9 +83,18 @@ class Stage {
   /// Compose only through the ranges that were returned.
   virtual Result<ObjectRange> Append(std::span<const Bytes> pieces, std::stop_token stop) = 0;
 
-  /// Begins an Append, which stands behind those that were begun before. The bytes and the stage
-  /// stay until the future is ready; its destructor waits. Unless overridden, it is ready at once.
-  virtual std::future<Result<ObjectRange>> Begin(Bytes bytes, std::stop_token stop);
+  /// Begins an Append, which stands behind those that were begun before. Where `chunk` says which
+  /// of the target's chunks the bytes belong to, the store may put them where they are to be read:
+  /// then nothing but a Compose of the target can use them. The bytes and the stage stay until the
+  /// future is ready; its destructor waits. Unless overridden, it is ready at once.
+  virtual std::future<Result<ObjectRange>> Begin(Bytes bytes, std::optional<int64_t> chunk,
+                                                 std::stop_token stop);
+};
+
+/// The object that a stage's bytes are to become, with those of other stages.
+struct StageTarget {
+  std::string key;     ///< As Compose will be given it.
+  int64_t chunks = 0;  ///< It has at most so many, in the order of their indices from 0.
 };
 
 /// A place for objects: a directory, later a bucket. Keys are relative, `/`-separated, with no
@@ -121,6 +130,15 @@ class ObjectStore {
   /// Opens a new stage, under a key that starts with kPrivatePrefix (key.h); kAlreadyExists when
   /// the key is taken.
   virtual Result<std::unique_ptr<Stage>> CreateStage(std::string_view key) = 0;
+
+  /// A stage, of whose bytes the store may put some where they are to be read (Stage::Begin).
+  /// Of the ranges of a chunk, those that were begun without it stand before those begun with it,
+  /// and are at least join_bytes_min() long. Unless overridden, CreateStage.
+  virtual Result<std::unique_ptr<Stage>> CreateStageFor(const StageTarget& target,
+                                                        std::string_view key) {
+    static_cast<void>(target);
+    return CreateStage(key);
+  }
 
   /// Makes what is staged under the key, by whichever process, survive a loss of power.
   virtual Result<> Sync(std::string_view key) = 0;

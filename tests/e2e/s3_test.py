@@ -79,6 +79,15 @@ class S3Test(unittest.TestCase):
         expected = expected_rows(messages, "acme", day("2025-01-01"), day("2025-02-01"))
         self.assertEqual(rows, [row["message_id"] for row in expected])
 
+    def check_archive(self, job, messages):
+        """How many members there are."""
+        with zipfile.ZipFile(io.BytesIO(self.published(job, "messages_2025-01-01_2025-01-31.zip"))) as archive:
+            self.assertIsNone(archive.testzip())
+            texts = [archive.read(name) for name in archive.namelist()]
+        header = texts[0][:texts[0].index(b"\n") + 1]
+        self.check_rows(header + b"".join(text[len(header):] for text in texts), messages)
+        return len(texts)
+
     def check_nothing_left(self):
         self.assertEqual([key for key in objects(self.bucket) if ".spillway/" in key], [])
         self.assertEqual(uploads(self.bucket), [])
@@ -146,17 +155,38 @@ class S3Test(unittest.TestCase):
             self.assertEqual(worker.returncode, 0, err)
         job = self.spillway.json("jobs", "show", id)
         self.assertEqual(job["state"], "succeeded", job)
-        with zipfile.ZipFile(io.BytesIO(self.published(job, "messages_2025-01-01_2025-01-31.zip"))) as archive:
-            self.assertIsNone(archive.testzip())
-            names = archive.namelist()
-            texts = [archive.read(name) for name in names]
-        self.assertEqual(len(names), 6)
-        header = texts[0][:texts[0].index(b"\n") + 1]
-        self.check_rows(header + b"".join(text[len(header):] for text in texts), messages)
+        self.assertEqual(self.check_archive(job, messages), 6)
         requests = self.gateway.requests()[before:]
         staged = [operation for operation, key in requests if "!" in key]
         self.assertGreater(staged.count("s3_PutObject"), 6)
         self.assertNotIn("s3_GetObject", staged, "the join read what was staged")
+        self.check_nothing_left()
+
+    def test_long_chunks_are_parts_of_the_file(self):
+        messages = long_messages(3, 60000, days=3)
+        self.spillway.ingest(messages)
+        run = self.start_stalled(rb"PUT [^ ]*partNumber=3&", "run", "messages", "-o", "acme", *RANGE)
+        os.killpg(run.pid, signal.SIGKILL)
+        run.communicate()
+        self.assertEqual(len(uploads(self.bucket)), 1)
+        self.assertEqual(self.spillway.json(*SWEEP)[0]["abandoned"], 0)
+        before = len(self.gateway.requests())
+        workers = [self.spillway.start("worker", "--until-idle") for _ in range(2)]
+        for worker in workers:
+            _, err = worker.communicate(timeout=280)
+            self.assertEqual(worker.returncode, 0, err)
+        job = self.spillway.json("jobs", "list", "--state", "succeeded")["jobs"][0]
+        parts = [operation for operation, _ in self.gateway.requests()[before:] if "UploadPart" in operation]
+        self.assertIn("s3_UploadPartCopy", parts, "the upload is the killed process's, so others go on with stages")
+        self.check_rows(self.published(job, "messages_2025-01-01_2025-01-31.csv"), messages)
+        self.spillway.good("verify", job["directory"], "--key", "signing.pem")
+        self.check_nothing_left()
+
+        before = len(self.gateway.requests())
+        whole = self.run_export("--fresh")
+        parts = [operation for operation, _ in self.gateway.requests()[before:] if "UploadPart" in operation]
+        self.assertGreater(parts.count("s3_UploadPart"), parts.count("s3_UploadPartCopy"))
+        self.check_rows(self.published(whole, "messages_2025-01-01_2025-01-31.csv"), messages)
         self.check_nothing_left()
 
     def test_links(self):
@@ -233,13 +263,13 @@ class S3Test(unittest.TestCase):
     def test_kill_while_joining(self):
         messages = long_messages(1, 20000)
         self.spillway.ingest(messages)
-        run = self.start_stalled(rb"PUT [^ ]*partNumber=", "run", "messages", "-o", "acme", *RANGE)
+        run = self.start_stalled(rb"PUT [^ ]*partNumber=", "run", "messages", "-o", "acme", *RANGE, "-C", "zip")
         os.killpg(run.pid, signal.SIGKILL)
         run.communicate()
         self.assertEqual(len(uploads(self.bucket)), 1)
         self.spillway.good("worker", "--until-idle")
         job = self.spillway.json("jobs", "list", "--state", "succeeded")["jobs"][0]
-        self.check_rows(self.published(job, "messages_2025-01-01_2025-01-31.csv"), messages)
+        self.check_archive(job, messages)
         self.assertEqual(len(uploads(self.bucket)), 1)
         counted = self.spillway.json(*SWEEP, "--dry-run")[0]
         self.assertEqual((counted["abandoned"], counted["removed"]), (1, False))
@@ -254,7 +284,7 @@ class S3Test(unittest.TestCase):
     def test_a_bucket_that_goes_away_is_named(self):
         self.spillway.ingest(long_messages(1, 20000))
         other = self.gateway.bucket("soon-gone")
-        run = self.start_stalled(rb"HEAD [^ ]*/\.spillway/jobs/", "run", "messages", "-o", "acme", *RANGE, "-O", "s3://soon-gone/x")
+        run = self.start_stalled(rb"HEAD [^ ]*/\.spillway/jobs/", "run", "messages", "-o", "acme", *RANGE, "-C", "zip", "-O", "s3://soon-gone/x")
         shutil.rmtree(other)
         self.proxy.cut()
         _, err = run.communicate(timeout=60)
@@ -265,7 +295,7 @@ class S3Test(unittest.TestCase):
     def run_and_kill_while_joining(self, export):
         """A job that another worker finished; of the join that was killed an upload is left, which is returned too."""
         before = set(uploads(self.bucket))
-        run = self.start_stalled(rb"PUT [^ ]*partNumber=", "run", export, "-o", "acme", *RANGE)
+        run = self.start_stalled(rb"PUT [^ ]*partNumber=", "run", export, "-o", "acme", *RANGE, "-C", "zip")
         os.killpg(run.pid, signal.SIGKILL)
         run.communicate()
         self.spillway.good("worker", "--until-idle")

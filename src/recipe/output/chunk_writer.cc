@@ -65,7 +65,7 @@ Result<> ChunkWriter::Open(bool last) {
                                staging_.NewPart(file, chunk_, PartOrder::kAlone)));
   } else {
     encoder_ = TRY(NewFilePart(kind_, schema_, {.first = opens_file, .last = last && run.last},
-                               staging_.NewPart(run.file, chunk_, PartOrder::kInTurn)));
+                               staging_.NewPart(run.file, chunk_, PartOrder::kInPlace)));
   }
   return {};
 }

@@ -236,6 +236,24 @@ Result<> Client::AbortUpload(const Upload& upload) {
   return std::unexpected(response.error());
 }
 
+Result<std::vector<StoredPart>> Client::ListParts(const Upload& upload) {
+  std::vector<StoredPart> parts;
+  while (true) {
+    const int after = parts.empty() ? 0 : parts.back().number;
+    const http::Response response =
+        TRY(Send({.method = "GET",
+                  .key = upload.key,
+                  .query = {{"max-parts", "1000"},
+                            {"part-number-marker", std::to_string(after)},
+                            {"uploadId", upload.id}}}));
+    PartsPage page = TRY(ParseParts(response.body));
+    if (page.truncated && (page.parts.empty() || page.parts.back().number <= after))
+      return EndlessListing();
+    std::ranges::move(page.parts, std::back_inserter(parts));
+    if (!page.truncated) return parts;
+  }
+}
+
 Result<std::vector<Upload>> Client::ListUploads(const std::string& prefix) {
   std::vector<Upload> uploads;
   aws::Query query = {{"uploads", ""}, {"prefix", prefix}};

@@ -54,6 +54,13 @@ struct UploadedPart {
   std::string crc32c = {};  ///< Base64; empty for copied parts.
 };
 
+/// A part as an upload has it.
+struct StoredPart {
+  int number = 0;
+  uint64_t bytes = 0;
+  std::string etag = {};
+};
+
 /// A run of bytes inside one object of the bucket.
 struct Extent {
   ObjectRange range;
@@ -104,6 +111,8 @@ class Client {
   Result<> CompleteUpload(const Upload& upload, const std::vector<UploadedPart>& parts,
                           bool if_absent, const Metadata& mark, CallRecord* record = nullptr);
   Result<> AbortUpload(const Upload& upload);
+  /// In the order of their numbers; kNotFound when there is no such upload (any more).
+  Result<std::vector<StoredPart>> ListParts(const Upload& upload);
   Result<std::vector<Upload>> ListUploads(const std::string& prefix);
 
   /// Copies a whole object of up to kMaxPartBytes by one request; join.h's Copy takes any.

@@ -21,13 +21,6 @@ Result<std::vector<std::byte>> Read(Client& client, const JoinPart& part) {
   return bytes;
 }
 
-Result<UploadedPart> SendPart(Client& client, const Upload& upload, int number,
-                              const JoinPart& part) {
-  if (part.size() == 1) return client.UploadPartCopy(upload, number, part[0]);
-  const std::vector<std::byte> bytes = TRY(Read(client, part));
-  return client.UploadPart(upload, number, {bytes});
-}
-
 Result<std::vector<UploadedPart>> SendParts(Client& client, const S3StoreOptions& options,
                                             const Upload& upload, std::span<const JoinPart> parts) {
   PartsInFlight flights(options.parts_in_flight, UINT64_MAX);
@@ -73,6 +66,13 @@ Result<> Write(Client& client, const S3StoreOptions& options, const std::string&
 }
 
 }  // namespace
+
+Result<UploadedPart> SendPart(Client& client, const Upload& upload, int number,
+                              const JoinPart& part) {
+  if (part.size() == 1) return client.UploadPartCopy(upload, number, part[0]);
+  const std::vector<std::byte> bytes = TRY(Read(client, part));
+  return client.UploadPart(upload, number, {bytes});
+}
 
 Result<> Join(Client& client, const S3StoreOptions& options, const std::string& name,
               const std::vector<Extent>& extents, const Placement& placement,

@@ -9,6 +9,13 @@
 
 namespace spillway::storage::s3 {
 
+/// The metadata that tells what an object was composed of.
+inline constexpr char kComposeMetadata[] = "spillway-compose";
+
+/// Has the server copy a part of one extent; reads and sends one of several.
+Result<UploadedPart> SendPart(Client& client, const Upload& upload, int number,
+                              const JoinPart& part);
+
 /// Writes the extents one behind the other to `name`, placed so, visible at once and
 /// whole, in the place of what is there. One whole object is copied. `new_name` names the objects
 /// that joins of very many parts need on their way; they are removed.

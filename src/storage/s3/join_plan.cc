@@ -1,6 +1,7 @@
 #include "storage/s3/join_plan.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace spillway::storage::s3 {
 namespace {
@@ -24,10 +25,32 @@ bool Continues(const Extent& before, const Extent& next) {
          before.range.offset + before.range.bytes == next.range.offset;
 }
 
+void AddTo(JoinPart& part, const Extent& extent) {
+  if (!part.empty() && Continues(part.back(), extent)) {
+    part.back().range.bytes += extent.range.bytes;
+  } else {
+    part.push_back(extent);
+  }
+}
+
+/// Makes a short last part long enough with the end of the one before it, or with all of it.
+void FillLast(std::vector<JoinPart>& parts, uint64_t part_min) {
+  if (parts.size() < 2 || BytesOf(parts.back()) >= part_min) return;
+  const JoinPart rest = std::move(parts.back());
+  parts.pop_back();
+  const uint64_t missing = part_min - BytesOf(rest);
+  if (JoinPart& before = parts.back();
+      before.size() == 1 && before[0].range.bytes >= part_min + missing) {
+    const Extent kept = TakeFront(before[0], before[0].range.bytes - missing);
+    parts.insert(parts.end() - 1, JoinPart{kept});
+  }
+  for (const Extent& extent : rest) AddTo(parts.back(), extent);
+}
+
 }  // namespace
 
 std::vector<JoinPart> PlanJoin(const std::vector<Extent>& extents, uint64_t part_min,
-                               uint64_t part_max) {
+                               uint64_t part_max, LastPart last) {
   std::vector<JoinPart> parts;
   JoinPart open;
   uint64_t open_bytes = 0;
@@ -39,11 +62,7 @@ std::vector<JoinPart> PlanJoin(const std::vector<Extent>& extents, uint64_t part
       }
       const uint64_t taken = std::min(rest.range.bytes, part_min - open_bytes);
       const Extent front = TakeFront(rest, taken);
-      if (!open.empty() && Continues(open.back(), front)) {
-        open.back().range.bytes += taken;
-      } else {
-        open.push_back(front);
-      }
+      AddTo(open, front);
       open_bytes += taken;
       if (open_bytes == part_min) {
         parts.push_back(std::exchange(open, {}));
@@ -52,6 +71,7 @@ std::vector<JoinPart> PlanJoin(const std::vector<Extent>& extents, uint64_t part
     }
   }
   if (!open.empty()) parts.push_back(std::move(open));
+  if (last == LastPart::kFull) FillLast(parts, part_min);
   return parts;
 }
 

@@ -46,6 +46,19 @@ TEST(PlanJoin, LongExtentsAreCutWithoutAShortRest) {
       ElementsAre(JoinPart{At("a", 0, 17)}, JoinPart{At("a", 17, 5)}, JoinPart{At("b", 0, 6)}));
 }
 
+TEST(PlanJoin, ALastPartThatMayNotBeShortTakesFromTheOneBefore) {
+  const auto plan = [](const std::vector<Extent>& extents) {
+    return PlanJoin(extents, 5, 20, LastPart::kFull);
+  };
+  EXPECT_THAT(plan({At("a", 0, 8), At("b", 0, 1)}),
+              ElementsAre(JoinPart{At("a", 0, 8), At("b", 0, 1)}));
+  EXPECT_THAT(plan({At("a", 0, 9), At("b", 0, 1)}),
+              ElementsAre(JoinPart{At("a", 0, 5)}, JoinPart{At("a", 5, 4), At("b", 0, 1)}));
+  EXPECT_THAT(plan({At("a", 0, 2), At("b", 0, 5)}),
+              ElementsAre(JoinPart{At("a", 0, 2), At("b", 0, 5)}));
+  EXPECT_THAT(plan({At("a", 0, 2)}), ElementsAre(JoinPart{At("a", 0, 2)}));
+}
+
 TEST(PlanJoin, AnyExtentsKeepTheirBytesAndTheRules) {
   std::mt19937 random(1);
   for (int round = 0; round < 2000; ++round) {
@@ -57,13 +70,16 @@ TEST(PlanJoin, AnyExtentsKeepTheirBytesAndTheRules) {
       for (uint64_t at = 0; at < extents.back().range.bytes; ++at)
         expected.emplace_back(key, extents.back().range.offset + at);
     }
-    const std::vector<JoinPart> parts = Plan(extents);
+    const LastPart last = round % 2 == 0 ? LastPart::kFull : LastPart::kMayBeShort;
+    const bool full = last == LastPart::kFull && expected.size() >= 5;
+    const std::vector<JoinPart> parts = PlanJoin(extents, 5, 20, last);
     std::vector<std::pair<std::string, uint64_t>> got;
     for (const JoinPart& part : parts) {
+      const bool is_last = &part == &parts.back();
       EXPECT_LE(BytesOf(part), 20u);
-      EXPECT_TRUE(BytesOf(part) >= 5u || &part == &parts.back());
+      EXPECT_TRUE(BytesOf(part) >= 5u || (is_last && !full));
       if (part.size() > 1) {
-        EXPECT_LE(BytesOf(part), 5u);
+        EXPECT_LE(BytesOf(part), is_last && full ? 9u : 5u);
       }
       for (const Extent& extent : part) {
         for (uint64_t at = 0; at < extent.range.bytes; ++at)

@@ -177,6 +177,14 @@ TEST_F(ClientTest, AnUploadThatMayBeCompletingIsNotAborted) {
     ASSERT_FALSE(joined);
     EXPECT_TRUE(joined.error().retryable);
     EXPECT_EQ(server_->seen().back().method, heard ? "DELETE" : "POST");
+
+    requests_ = 0;
+    auto store = S3Store::Open(*caller_, {.part_bytes = 2}, Random(1)).value();
+    auto writer = store->Create("k", Overwrite::kAllowed).value();
+    ASSERT_TRUE(writer->Write(kText[0]));
+    EXPECT_TRUE(writer->Finish().error().retryable);
+    writer.reset();
+    EXPECT_EQ(server_->seen().back().method, heard ? "DELETE" : "POST");
   }
 }
 

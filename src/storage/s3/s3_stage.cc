@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "storage/s3/in_place.h"
+
 namespace spillway::storage::s3 {
 namespace {
 
@@ -53,6 +55,16 @@ Result<std::vector<Object>> ListAppends(Client& client, const std::string& stage
   return appends;
 }
 
+S3Stage::S3Stage(Client& client, std::string key, std::string name, std::string id,
+                 std::unique_ptr<PartPlacer> placer)
+    : client_(client),
+      key_(std::move(key)),
+      name_(std::move(name)),
+      id_(std::move(id)),
+      placer_(std::move(placer)) {}
+
+S3Stage::~S3Stage() = default;
+
 ObjectRange S3Stage::Reserve(uint64_t bytes) {
   std::lock_guard lock(mutex_);
   return {key_, std::exchange(end_, end_ + bytes), bytes};
@@ -72,7 +84,22 @@ Result<ObjectRange> S3Stage::Append(std::span<const Bytes> pieces, std::stop_tok
   return Put(Reserve(bytes), {pieces.begin(), pieces.end()}, std::move(stop));
 }
 
-std::future<Result<ObjectRange>> S3Stage::Begin(Bytes bytes, std::stop_token stop) {
+std::future<Result<ObjectRange>> S3Stage::Begin(Bytes bytes, std::optional<int64_t> chunk,
+                                                std::stop_token stop) {
+  if (placer_ != nullptr && chunk.has_value() && bytes.size() >= kMinPartBytes) {
+    const Result<std::optional<int>> number = placer_->Take(*chunk, stop);
+    if (!number.has_value()) {
+      std::promise<Result<ObjectRange>> failed;
+      failed.set_value(std::unexpected(number.error()));
+      return failed.get_future();
+    }
+    if (number->has_value()) {
+      return std::async(std::launch::async,
+                        [this, number = **number, bytes, stop = std::move(stop)] {
+                          return placer_->Put(number, bytes, stop);
+                        });
+    }
+  }
   return std::async(std::launch::async,
                     [this, range = Reserve(bytes.size()), bytes, stop = std::move(stop)] {
                       return Put(range, {bytes}, stop);

@@ -2,6 +2,7 @@
 
 #include <future>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -16,14 +17,19 @@ namespace spillway::storage::s3 {
 /// The metadata that tells a stage from an object; its value is the stage's id.
 inline constexpr char kStageMetadata[] = "spillway-stage";
 
+class PartPlacer;
+
 /// A stage and its appends: docs/adr/0007.
 class S3Stage final : public Stage {
  public:
-  S3Stage(Client& client, std::string key, std::string name, std::string id)
-      : client_(client), key_(std::move(key)), name_(std::move(name)), id_(std::move(id)) {}
+  /// `placer` takes what may be put in place; may be null.
+  S3Stage(Client& client, std::string key, std::string name, std::string id,
+          std::unique_ptr<PartPlacer> placer);
+  ~S3Stage() override;
 
   Result<ObjectRange> Append(std::span<const Bytes> pieces, std::stop_token stop) override;
-  std::future<Result<ObjectRange>> Begin(Bytes bytes, std::stop_token stop) override;
+  std::future<Result<ObjectRange>> Begin(Bytes bytes, std::optional<int64_t> chunk,
+                                         std::stop_token stop) override;
 
  private:
   ObjectRange Reserve(uint64_t bytes);
@@ -33,6 +39,7 @@ class S3Stage final : public Stage {
   const std::string key_;
   const std::string name_;
   const std::string id_;
+  const std::unique_ptr<PartPlacer> placer_;
   std::mutex mutex_;
   uint64_t end_ = 0;  // guarded by mutex_
 };

@@ -8,6 +8,7 @@
 #include "base/digest.h"
 #include "storage/key.h"
 #include "storage/objects.h"
+#include "storage/s3/in_place.h"
 #include "storage/s3/join.h"
 #include "storage/s3/s3_stage.h"
 #include "storage/s3/s3_writer.h"
@@ -16,7 +17,6 @@ namespace spillway::storage {
 namespace {
 
 constexpr size_t kPage = 1000;  // S3's largest
-constexpr char kComposeMetadata[] = "spillway-compose";
 constexpr size_t kIdDigits = 16;
 
 /// Behind every key that starts with kPrivatePrefix: U+10FFFF is the last character of UTF-8.
@@ -92,6 +92,37 @@ std::string DigestOf(std::span<const ObjectRange> ranges) {
     text += fmt::format("{}\n{} {}\n", range.key, range.offset, range.bytes);
   return ToHex(Sha256Of(text));
 }
+
+uint64_t TotalBytes(std::span<const ObjectRange> ranges) {
+  uint64_t bytes = 0;
+  for (const ObjectRange& range : ranges) bytes += range.bytes;
+  return bytes;
+}
+
+/// The upload that has some of the bytes already.
+std::optional<s3::InPlace> InPlaceOf(std::span<const ObjectRange> ranges) {
+  for (const ObjectRange& range : ranges) {
+    if (auto in_place = s3::InPlace::Parse(range.key)) return in_place;
+  }
+  return std::nullopt;
+}
+
+/// The objects and stages that ranges are of, each looked up once.
+class Sources {
+ public:
+  explicit Sources(s3::Client& client) : client_(client) {}
+
+  Result<std::vector<s3::Extent>> Cut(const std::string& name, const ObjectRange& range) {
+    auto found = sources_.find(name);
+    if (found == sources_.end())
+      found = sources_.emplace(name, TRY(s3::Source::Find(client_, name))).first;
+    return found->second.Cut(range.offset, range.bytes);
+  }
+
+ private:
+  s3::Client& client_;
+  std::map<std::string, s3::Source> sources_;
+};
 
 }  // namespace
 
@@ -191,6 +222,10 @@ Result<uint64_t> S3Store::Remove(std::string_view key) {
   }
   const std::optional<s3::Object> object = TRY(client_.Head(name));
   if (!object.has_value()) return bytes;
+  if (object->metadata.contains(s3::kClaimMetadata)) {
+    if (const auto claim = TRY(s3::ReadClaim(client_, name)))
+      TRY(client_.AbortUpload(claim->upload));
+  }
   TRY(client_.Delete(name));
   return bytes + object->bytes;
 }
@@ -221,8 +256,12 @@ Result<size_t> S3Store::SweepAbandoned(std::chrono::seconds age, Sweep sweep) {
   std::vector<s3::Upload> uploads;
   if (sweep != Sweep::kRemoveOwn || !options_.prefix.empty())
     uploads = TRY(client_.ListUploads(options_.prefix));
+  std::erase_if(uploads,
+                [&](const s3::Upload& upload) { return upload.begun_at + age > client_.Now(); });
+  const std::vector<std::string> claimed =
+      uploads.empty() ? std::vector<std::string>() : TRY(ClaimedUploads());
   for (const s3::Upload& upload : uploads) {
-    if (upload.begun_at + age > client_.Now()) continue;
+    if (std::ranges::find(claimed, upload.id) != claimed.end()) continue;
     if (sweep != Sweep::kCount) TRY(client_.AbortUpload(upload));
     ++found;
   }
@@ -242,7 +281,37 @@ Result<> S3Store::RemoveUnfinished(std::string_view prefix) {
   return {};
 }
 
+/// Files in the making have theirs for as long as their jobs have something staged.
+Result<std::vector<std::string>> S3Store::ClaimedUploads() {
+  std::vector<std::string> ids;
+  TRY(ForEachObject(*this, kPrivatePrefix, [&](const ObjectInfo& object) -> Result<> {
+    if (!s3::PartPlacer::IsClaim(object.key)) return {};
+    if (const auto claim = TRY(s3::ReadClaim(client_, TRY(NameOf(object.key)))))
+      ids.push_back(claim->upload.id);
+    return {};
+  }));
+  return ids;
+}
+
 Result<std::unique_ptr<Stage>> S3Store::CreateStage(std::string_view key) {
+  return NewStage(key, nullptr);
+}
+
+Result<std::unique_ptr<Stage>> S3Store::CreateStageFor(const StageTarget& target,
+                                                       std::string_view key) {
+  const std::string claim = s3::PartPlacer::ClaimFor(target.key, key);
+  return NewStage(
+      key, std::make_unique<s3::PartPlacer>(client_,
+                                            s3::PartPlacer::Target{.name = TRY(NameOf(target.key)),
+                                                                   .claim = claim,
+                                                                   .claim_name = TRY(NameOf(claim)),
+                                                                   .chunks = target.chunks,
+                                                                   .tags = options_.tags},
+                                            NewId(), [this] { return ProveCreateOnce(); }));
+}
+
+Result<std::unique_ptr<Stage>> S3Store::NewStage(std::string_view key,
+                                                 std::unique_ptr<s3::PartPlacer> placer) {
   const std::string name = TRY(NameOf(key));
   if (!key.starts_with(kPrivatePrefix)) {
     return Fail(ErrorCode::kInvalidArgument,
@@ -251,11 +320,13 @@ Result<std::unique_ptr<Stage>> S3Store::CreateStage(std::string_view key) {
   const std::string id = NewId();
   TRY(NameOf(s3::AppendName(std::string(key), id, 0)));
   TRY(client_.Put(name, {}, {.if_absent = true, .metadata = {{s3::kStageMetadata, id}}}));
-  return std::make_unique<s3::S3Stage>(client_, std::string(key), name, id);
+  return std::make_unique<s3::S3Stage>(client_, std::string(key), name, id, std::move(placer));
 }
 
 Result<> S3Store::Sync(std::string_view key) {
-  if (TRY(client_.Head(TRY(NameOf(key)))).has_value()) return {};
+  const std::optional<s3::InPlace> in_place = s3::InPlace::Parse(key);
+  const std::string name = TRY(NameOf(in_place.has_value() ? in_place->claim : key));
+  if (TRY(client_.Head(name)).has_value()) return {};
   return Fail(ErrorCode::kNotFound, fmt::format("there is no stage {}", key));
 }
 
@@ -263,26 +334,67 @@ Result<ObjectInfo> S3Store::Compose(std::string_view key, std::span<const Object
                                     std::stop_token stop) {
   const std::string name = TRY(NameOf(key));
   s3::Client client = client_.StoppedBy(std::move(stop));
-  const s3::Metadata mark = {{kComposeMetadata, DigestOf(ranges)}};
+  const std::optional<s3::InPlace> in_place = InPlaceOf(ranges);
+  const std::string mark = in_place.has_value() ? in_place->mark : DigestOf(ranges);
   // Whoever composed before may not have heard that it succeeded, or has removed the stages since.
-  if (const std::optional<s3::Object> there = TRY(client.Head(name)); there.has_value()) {
-    const auto found = there->metadata.find(kComposeMetadata);
-    if (found != there->metadata.end() && found->second == mark.at(kComposeMetadata))
-      return ObjectInfo{std::string(key), there->bytes, there->modified};
-  }
-  std::map<std::string, s3::Source> sources;
+  if (auto there = TRY(FindComposed(client, key, mark))) return *std::move(there);
+  if (in_place.has_value()) return ComposeInPlace(client, key, ranges, *in_place);
+  Sources sources(client);
   std::vector<s3::Extent> extents;
-  uint64_t bytes = 0;
   for (const ObjectRange& range : ranges) {
-    const std::string source = TRY(NameOf(range.key));
-    bytes += range.bytes;
-    if (!sources.contains(source)) sources.emplace(source, TRY(s3::Source::Find(client, source)));
-    std::ranges::move(TRY(sources.at(source).Cut(range.offset, range.bytes)),
-                      std::back_inserter(extents));
+    std::ranges::move(TRY(sources.Cut(TRY(NameOf(range.key)), range)), std::back_inserter(extents));
   }
-  TRY(s3::Join(client, options_, name, extents, {.metadata = mark, .tags = options_.tags},
+  TRY(s3::Join(client, options_, name, extents,
+               {.metadata = {{s3::kComposeMetadata, mark}}, .tags = options_.tags},
                [&] { return options_.prefix + std::string(kTemporaryPrefix) + NewId(); }));
-  return ObjectInfo{std::string(key), bytes, client_.Now()};
+  return ObjectInfo{std::string(key), TotalBytes(ranges), client_.Now()};
+}
+
+Result<std::optional<ObjectInfo>> S3Store::FindComposed(s3::Client& client, std::string_view key,
+                                                        const std::string& mark) {
+  const std::optional<s3::Object> there = TRY(client.Head(TRY(NameOf(key))));
+  if (!there.has_value()) return std::nullopt;
+  const auto found = there->metadata.find(s3::kComposeMetadata);
+  if (found == there->metadata.end() || found->second != mark) return std::nullopt;
+  return ObjectInfo{std::string(key), there->bytes, there->modified};
+}
+
+Result<ObjectInfo> S3Store::ComposeInPlace(s3::Client& client, std::string_view key,
+                                           std::span<const ObjectRange> ranges,
+                                           const s3::InPlace& in_place) {
+  const std::optional<s3::Claim> claim = TRY(s3::ReadClaim(client, TRY(NameOf(in_place.claim))));
+  if (!claim.has_value())
+    return Fail(ErrorCode::kNotFound, fmt::format("there is no upload of {}", key));
+  if (claim->mark != in_place.mark || claim->upload.key != TRY(NameOf(key)))
+    return Fail(ErrorCode::kCorrupt,
+                fmt::format("the upload {} is not of {}", in_place.claim, key));
+  Sources sources(client);
+  std::vector<s3::Stretch> stretches(1);
+  for (const ObjectRange& range : ranges) {
+    const std::optional<s3::InPlace> placed = s3::InPlace::Parse(range.key);
+    if (!placed.has_value()) {
+      std::ranges::move(TRY(sources.Cut(TRY(NameOf(range.key)), range)),
+                        std::back_inserter(stretches.back().extents));
+      continue;
+    }
+    if (*placed != in_place)
+      return Fail(ErrorCode::kCorrupt, fmt::format("parts of two uploads are to make {}", key));
+    stretches.back().number = static_cast<int>(range.offset / s3::kPartStride);
+    stretches.back().bytes = range.bytes;
+    stretches.emplace_back();
+  }
+  const Result<> completed = s3::Complete(client, options_, *claim, stretches, [&] {
+    return options_.prefix + std::string(kTemporaryPrefix) + NewId();
+  });
+  if (!completed.has_value() && completed.error().code != ErrorCode::kNotFound)
+    return std::unexpected(completed.error());
+  // An upload that is gone may have been completed by a call that nobody heard of.
+  const auto composed = TRY(FindComposed(client, key, in_place.mark));
+  if (!composed.has_value())
+    return Fail(ErrorCode::kNotFound, fmt::format("the upload of {} was aborted", key));
+  if (composed->bytes == TotalBytes(ranges)) return *composed;
+  return Fail(ErrorCode::kCorrupt, fmt::format("{} was put together with {} bytes in place of {}",
+                                               key, composed->bytes, TotalBytes(ranges)));
 }
 
 }  // namespace spillway::storage

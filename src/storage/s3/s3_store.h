@@ -6,12 +6,17 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "base/random.h"
 #include "storage/object_store.h"
 #include "storage/s3/client.h"
-
 namespace spillway::storage {
+
+namespace s3 {
+class PartPlacer;
+struct InPlace;
+}  // namespace s3
 
 struct S3StoreOptions {
   /// Before every key, "exports/2026"; empty for the whole bucket.
@@ -42,6 +47,9 @@ struct S3StoreOptions {
 /// smallest part. Composing again when the stages are gone succeeds if the object at `key` bears
 /// the mark of exactly these ranges. Keys must be UTF-8.
 ///
+/// A stage made for a target may send long appends as parts of the target's own upload, so that
+/// they need not be copied: docs/adr/0012.
+///
 /// Thread-safe. Outlives its writers, readers and stages; the caller outlives it.
 class S3Store final : public ObjectStore {
  public:
@@ -59,6 +67,8 @@ class S3Store final : public ObjectStore {
                                        size_t limit) override;
   Result<uint64_t> Remove(std::string_view key) override;
   Result<std::unique_ptr<Stage>> CreateStage(std::string_view key) override;
+  Result<std::unique_ptr<Stage>> CreateStageFor(const StageTarget& target,
+                                                std::string_view key) override;
   Result<> Sync(std::string_view key) override;
   std::string epoch() const override { return {}; }
   Result<ObjectInfo> Compose(std::string_view key, std::span<const ObjectRange> ranges,
@@ -88,6 +98,15 @@ class S3Store final : public ObjectStore {
   S3Store(s3::Caller& caller, S3StoreOptions options, Random random);
 
   Result<std::string> NameOf(std::string_view key) const;
+  Result<std::unique_ptr<Stage>> NewStage(std::string_view key,
+                                          std::unique_ptr<s3::PartPlacer> placer);
+  /// Nothing where the object there does not bear the mark.
+  Result<std::optional<ObjectInfo>> FindComposed(s3::Client& client, std::string_view key,
+                                                 const std::string& mark);
+  Result<ObjectInfo> ComposeInPlace(s3::Client& client, std::string_view key,
+                                    std::span<const ObjectRange> ranges,
+                                    const s3::InPlace& in_place);
+  Result<std::vector<std::string>> ClaimedUploads();
   std::string NewId();
 
   s3::Client client_;

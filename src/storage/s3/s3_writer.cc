@@ -15,6 +15,7 @@ uint64_t PartBytes(uint64_t first, int parts_sent) {
 }
 
 Writer::~Writer() {
+  given_up_.request_stop();
   static_cast<void>(parts_.Finish());
   // What cannot be aborted now, the bucket's lifecycle rule for unfinished uploads removes.
   if (upload_.has_value()) static_cast<void>(client_.AbortUpload(*upload_));
@@ -43,7 +44,7 @@ Result<> Writer::SendPart() {
   const auto part = std::make_shared<Buffer>(std::exchange(pending_, Buffer()));
   const int number = ++parts_sent_;
   return parts_.Start(part->size(), [this, part, number] {
-    return client_.UploadPart(*upload_, number, {part->bytes()});
+    return client_.StoppedBy(given_up_.get_token()).UploadPart(*upload_, number, {part->bytes()});
   });
 }
 
@@ -53,9 +54,11 @@ Result<> Writer::Upload() {
                        {.if_absent = if_absent_, .metadata = mark_, .tags = tags_});
   TRY(SendPart());
   const std::vector<UploadedPart> parts = TRY(parts_.Finish());
-  TRY(client_.CompleteUpload(*upload_, parts, if_absent_, mark_));
-  upload_.reset();
-  return {};
+  CallRecord record;
+  Result<> completed = client_.CompleteUpload(*upload_, parts, if_absent_, mark_, &record);
+  // An abort would undo what a slow server is about to finish: sweeps remove it if it never does.
+  if (completed.has_value() || record.unheard) upload_.reset();
+  return completed;
 }
 
 Result<ObjectInfo> Writer::Finish() {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -51,6 +52,7 @@ class Writer final : public ObjectWriter {
   int parts_sent_ = 0;
   uint64_t bytes_ = 0;
   bool closed_ = false;
+  std::stop_source given_up_;  // ends parts of what will not be finished
   PartsInFlight parts_;
 };
 

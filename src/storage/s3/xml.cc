@@ -81,6 +81,17 @@ Result<UploadsPage> ParseUploads(const std::string& body) {
   return page;
 }
 
+Result<PartsPage> ParseParts(const std::string& body) {
+  pugi::xml_document document;
+  const pugi::xml_node root = TRY(RootOf(document, body, "ListPartsResult"));
+  PartsPage page{.parts = {}, .truncated = IsTrue(root.child("IsTruncated"))};
+  for (const pugi::xml_node& entry : root.children("Part"))
+    page.parts.push_back({.number = entry.child("PartNumber").text().as_int(),
+                          .bytes = entry.child("Size").text().as_ullong(),
+                          .etag = entry.child_value("ETag")});
+  return page;
+}
+
 Result<std::string> ParseElement(const std::string& body, const char* name) {
   pugi::xml_document document;
   const pugi::xml_node root = TRY(RootOf(document, body));

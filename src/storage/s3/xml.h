@@ -21,6 +21,12 @@ struct UploadsPage {
 };
 Result<UploadsPage> ParseUploads(const std::string& body);
 
+struct PartsPage {
+  std::vector<StoredPart> parts;
+  bool truncated = false;
+};
+Result<PartsPage> ParseParts(const std::string& body);
+
 /// The text of one element of a document's root, as of <UploadId> or <ETag>.
 Result<std::string> ParseElement(const std::string& body, const char* name);
 
