@@ -60,6 +60,17 @@ class PostgresServer:
         self.stop()
         self.start()
 
+    def replica(self):
+        """A hot standby that follows this server; stopped by its owner before this one is."""
+        replica = PostgresServer.__new__(PostgresServer)
+        replica.__dict__.update(self.__dict__, data=self.folder / "replica", port=free_port(), child=None)
+        subprocess.run([self.programs / "pg_basebackup", "-h", self.folder, "-p", str(self.port), "-U", "postgres",
+                        "-D", replica.data, "-R", "-X", "stream", "-c", "fast"], check=True, cwd="/", **self.user)
+        with open(replica.data / "postgresql.conf", "a") as file:
+            file.write(f"port = {replica.port}\n")
+        replica.start()
+        return replica
+
     def url(self, database="postgres", user="postgres"):
         return f"postgres://{user}@127.0.0.1:{self.port}/{database}"
 

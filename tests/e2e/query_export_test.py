@@ -18,7 +18,7 @@ import duckdb
 import pyarrow.parquet
 
 from deployment import Deployment
-from postgres import PostgresServer, free_port
+from postgres import PostgresServer
 from proxy import Proxy
 
 ROWS = 30_000
@@ -36,7 +36,7 @@ def configuration(url, exports, timeout="0s"):
 class QueryExportTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.server = PostgresServer("wal_level = replica", "max_wal_senders = 4")
+        cls.server = PostgresServer()
         cls.server.sql(TABLE)
 
     @classmethod
@@ -161,14 +161,7 @@ class QueryExportTest(unittest.TestCase):
         self.assertFalse([text for text in said if "open-sesame" in text])
 
     def test_a_replica_serves_as_well(self):
-        copy = self.server.folder / "replica"
-        subprocess.run([self.server.programs / "pg_basebackup", "-h", self.server.folder, "-p", str(self.server.port), "-U", "postgres",
-                        "-D", copy, "-R", "-X", "stream", "-c", "fast"], check=True, cwd="/", **self.server.user)
-        replica = PostgresServer.__new__(PostgresServer)
-        replica.__dict__.update(self.server.__dict__, data=copy, port=free_port(), child=None)
-        with open(copy / "postgresql.conf", "a") as file:
-            file.write(f"port = {replica.port}\n")
-        replica.start()
+        replica = self.server.replica()
         self.addCleanup(replica.stop)
         spillway = self.spillway({"orders": {"table": "orders", "format": "parquet"}}, replica.url())
         job, _, _ = self.run_export(spillway, "orders")
