@@ -17,7 +17,8 @@ namespace spillway::storage {
 /// another process would.
 using StoreOpener = std::function<std::unique_ptr<ObjectStore>()>;
 
-/// What the suite (conformance.cc, stage_conformance.cc) runs on. The test of an implementation adds
+/// What the suite (conformance.cc, stage_conformance.cc) runs on. The test of an implementation
+/// adds
 ///   INSTANTIATE_TEST_SUITE_P(Name, ObjectStoreConformance, testing::Values(StoreUnderTest{...}));
 /// and the same for ObjectStoreStageConformance where the store keeps its stages.
 struct StoreUnderTest {

@@ -309,21 +309,6 @@ TEST_F(ClientTest, AnUploadThatFailsIsAborted) {
   EXPECT_EQ(server_->seen().back().target, "/bucket/k?uploadId=u1");
 }
 
-TEST_F(ClientTest, AWriterThatIsDroppedDoesNotWaitForItsParts) {
-  Script([](int, const SeenRequest& request) {
-    if (request.target.ends_with("?uploads="))
-      return Answer{.body = "<R><UploadId>u1</UploadId></R>"};
-    if (request.method == "PUT") return Answer{.cut_after = -2};
-    return Answer{.status = 204};
-  });
-  auto store = S3Store::Open(*caller_, {.part_bytes = 1000}, Random(1)).value();
-  auto writer = store->Create("k", Overwrite::kAllowed).value();
-  const std::string text(3000, 'x');
-  ASSERT_TRUE(writer->Write(std::as_bytes(std::span(text))));
-  writer.reset();
-  EXPECT_EQ(server_->seen().back().method, "DELETE");
-}
-
 TEST_F(ClientTest, AStopEndsAnAppendThatIsOnItsWay) {
   std::stop_source job;
   Script([&](int, const SeenRequest& request) {

@@ -1,6 +1,8 @@
 #include "storage/s3/in_place.h"
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -13,6 +15,8 @@ namespace {
 
 constexpr std::string_view kClaimName = "upload-";
 constexpr size_t kDigits = 16;
+constexpr int kAborts = 5;
+constexpr std::chrono::milliseconds kBetweenAborts{100};
 
 bool IsHex(std::string_view text) {
   return text.size() == kDigits &&
@@ -134,34 +138,34 @@ bool PartPlacer::IsClaim(std::string_view key) {
   return name.starts_with(kClaimName) && IsHex(name.substr(kClaimName.size()));
 }
 
-Result<PartPlacer::Owner> PartPlacer::Begin(Client client) {
+/// Not to be stopped: a claim that comes late would be nobody's to remove.
+Result<PartPlacer::Owner> PartPlacer::Begin() {
   TRY(prove_());
-  if (TRY(client.Head(target_.claim_name)).has_value()) return Owner::kOther;
-  upload_ = TRY(client.CreateUpload(
+  if (TRY(client_.Head(target_.claim_name)).has_value()) return Owner::kOther;
+  upload_ = TRY(client_.CreateUpload(
       target_.name, {.metadata = {{kComposeMetadata, mark_}}, .tags = target_.tags}, false));
-  const Result<> claimed = PutClaim(client);
+  const Result<> claimed = PutClaim();
   if (claimed.has_value()) return Owner::kOurs;
   static_cast<void>(client_.AbortUpload(upload_));
-  if (claimed.error().retryable || claimed.error().code == ErrorCode::kCancelled)
-    return std::unexpected(claimed.error());
+  if (claimed.error().retryable) return std::unexpected(claimed.error());
   return Owner::kOther;
 }
 
-Result<> PartPlacer::PutClaim(Client& client) {
+Result<> PartPlacer::PutClaim() {
   // Who may not list parts would find that out when all of them are sent.
-  TRY(client.ListParts(upload_));
+  TRY(client_.ListParts(upload_));
   const std::string text = upload_.id + "\n" + target_.name;
-  return client.Put(target_.claim_name, {std::as_bytes(std::span(text))},
-                    {.if_absent = true, .metadata = {{kClaimMetadata, mark_}}});
+  return client_.Put(target_.claim_name, {std::as_bytes(std::span(text))},
+                     {.if_absent = true, .metadata = {{kClaimMetadata, mark_}}});
 }
 
-Result<std::optional<int>> PartPlacer::Take(int64_t chunk, const std::stop_token& stop) {
+Result<std::optional<int>> PartPlacer::Take(int64_t chunk) {
   // The first is kept for what is copied before the chunk's own parts.
   const int64_t numbers = kMaxParts / std::max<int64_t>(target_.chunks, 1);
   std::lock_guard lock(mutex_);
   if (chunk >= target_.chunks || taken_[chunk] + 1 >= numbers) return std::optional<int>();
   if (owner_ == Owner::kUnknown) {
-    Result<Owner> owner = Begin(client_.StoppedBy(stop));
+    Result<Owner> owner = Begin();
     if (!owner.has_value() && owner.error().code == ErrorCode::kUnsupported) owner = Owner::kOther;
     owner_ = TRY(std::move(owner));
   }
@@ -173,6 +177,16 @@ Result<ObjectRange> PartPlacer::Put(int number, Bytes bytes, std::stop_token sto
   TRY(client_.StoppedBy(std::move(stop)).UploadPart(upload_, number, {bytes}));
   return ObjectRange{InPlace{target_.claim, mark_}.key(),
                      static_cast<uint64_t>(number) * kPartStride, bytes.size()};
+}
+
+Result<> Abort(Client& client, const Claim& claim) {
+  for (int attempt = 0; attempt < kAborts; ++attempt) {
+    TRY(client.AbortUpload(claim.upload));
+    const auto parts = client.ListParts(claim.upload);
+    if (!parts.has_value() && parts.error().code == ErrorCode::kNotFound) return {};
+    std::this_thread::sleep_for(kBetweenAborts);
+  }
+  return {};
 }
 
 Result<> Complete(Client& client, const S3StoreOptions& options, const Claim& claim,

@@ -71,15 +71,15 @@ class PartPlacer {
 
   /// A number for the next part of a chunk; nothing where the upload is another's, or the chunk has
   /// no more.
-  Result<std::optional<int>> Take(int64_t chunk, const std::stop_token& stop);
+  Result<std::optional<int>> Take(int64_t chunk);
 
   Result<ObjectRange> Put(int number, Bytes bytes, std::stop_token stop);
 
  private:
   enum class Owner { kUnknown, kOurs, kOther };
 
-  Result<Owner> Begin(Client client);
-  Result<> PutClaim(Client& client);
+  Result<Owner> Begin();
+  Result<> PutClaim();
 
   Client& client_;
   const Target target_;
@@ -90,6 +90,10 @@ class PartPlacer {
   Upload upload_;                  // written once, before a number is taken
   std::map<int64_t, int> taken_;   // by chunk; guarded by mutex_
 };
+
+/// Aborts the upload, more than once where parts arrive meanwhile that were on their way (as S3's
+/// documentation asks for). What comes later still is for the sweep.
+Result<> Abort(Client& client, const Claim& claim);
 
 /// Bytes of stages and the part in place that they stand before; without one at the end.
 struct Stretch {

@@ -70,7 +70,7 @@ ObjectRange S3Stage::Reserve(uint64_t bytes) {
   return {key_, std::exchange(end_, end_ + bytes), bytes};
 }
 
-Result<ObjectRange> S3Stage::Put(ObjectRange range, std::vector<Bytes> pieces,
+Result<ObjectRange> S3Stage::Put(ObjectRange range, const std::vector<Bytes>& pieces,
                                  std::stop_token stop) {
   // What fails leaves a hole that no range covers.
   if (range.bytes > 0)
@@ -87,7 +87,7 @@ Result<ObjectRange> S3Stage::Append(std::span<const Bytes> pieces, std::stop_tok
 std::future<Result<ObjectRange>> S3Stage::Begin(Bytes bytes, std::optional<int64_t> chunk,
                                                 std::stop_token stop) {
   if (placer_ != nullptr && chunk.has_value() && bytes.size() >= kMinPartBytes) {
-    const Result<std::optional<int>> number = placer_->Take(*chunk, stop);
+    const Result<std::optional<int>> number = placer_->Take(*chunk);
     if (!number.has_value()) {
       std::promise<Result<ObjectRange>> failed;
       failed.set_value(std::unexpected(number.error()));

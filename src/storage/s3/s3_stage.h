@@ -33,7 +33,8 @@ class S3Stage final : public Stage {
 
  private:
   ObjectRange Reserve(uint64_t bytes);
-  Result<ObjectRange> Put(ObjectRange range, std::vector<Bytes> pieces, std::stop_token stop);
+  Result<ObjectRange> Put(ObjectRange range, const std::vector<Bytes>& pieces,
+                          std::stop_token stop);
 
   Client& client_;
   const std::string key_;

@@ -223,8 +223,7 @@ Result<uint64_t> S3Store::Remove(std::string_view key) {
   const std::optional<s3::Object> object = TRY(client_.Head(name));
   if (!object.has_value()) return bytes;
   if (object->metadata.contains(s3::kClaimMetadata)) {
-    if (const auto claim = TRY(s3::ReadClaim(client_, name)))
-      TRY(client_.AbortUpload(claim->upload));
+    if (const auto claim = TRY(s3::ReadClaim(client_, name))) TRY(s3::Abort(client_, *claim));
   }
   TRY(client_.Delete(name));
   return bytes + object->bytes;

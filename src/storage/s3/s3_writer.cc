@@ -15,7 +15,6 @@ uint64_t PartBytes(uint64_t first, int parts_sent) {
 }
 
 Writer::~Writer() {
-  given_up_.request_stop();
   static_cast<void>(parts_.Finish());
   // What cannot be aborted now, the bucket's lifecycle rule for unfinished uploads removes.
   if (upload_.has_value()) static_cast<void>(client_.AbortUpload(*upload_));
@@ -44,7 +43,7 @@ Result<> Writer::SendPart() {
   const auto part = std::make_shared<Buffer>(std::exchange(pending_, Buffer()));
   const int number = ++parts_sent_;
   return parts_.Start(part->size(), [this, part, number] {
-    return client_.StoppedBy(given_up_.get_token()).UploadPart(*upload_, number, {part->bytes()});
+    return client_.UploadPart(*upload_, number, {part->bytes()});
   });
 }
 

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <optional>
-#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -52,7 +51,6 @@ class Writer final : public ObjectWriter {
   int parts_sent_ = 0;
   uint64_t bytes_ = 0;
   bool closed_ = false;
-  std::stop_source given_up_;  // ends parts of what will not be finished
   PartsInFlight parts_;
 };
 
