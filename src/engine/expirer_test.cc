@@ -15,7 +15,6 @@ namespace spillway::engine {
 namespace {
 
 using std::chrono::hours;
-using testing::ElementsAre;
 using testing::IsEmpty;
 
 class ExpirerTest : public ActsTest {
