@@ -69,6 +69,9 @@ TEST_F(InPlaceTest, LongAppendsArePartsOfTheirFile) {
   ExpectComposed(store_);
   RemoveStaged();
   ExpectComposed(store_);
+  EXPECT_THAT(store_.Compose("out", std::span(ranges_).first(2), {}),
+              FailsWith(ErrorCode::kCorrupt))
+      << "what was composed is not these bytes";
 }
 
 TEST_F(InPlaceTest, WhatOthersHaveStagedIsCopiedInBetween) {

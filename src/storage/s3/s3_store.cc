@@ -163,6 +163,10 @@ std::string S3Store::NewId() {
   return random_.Hex(kIdDigits);
 }
 
+std::string S3Store::NewTemporaryName() {
+  return options_.prefix + std::string(kTemporaryPrefix) + NewId();
+}
+
 Result<std::unique_ptr<ObjectWriter>> S3Store::Create(std::string_view key, Overwrite overwrite) {
   return std::make_unique<s3::Writer>(client_, options_, std::string(key), TRY(NameOf(key)),
                                       overwrite, NewId());
@@ -336,7 +340,8 @@ Result<ObjectInfo> S3Store::Compose(std::string_view key, std::span<const Object
   const std::optional<s3::InPlace> in_place = InPlaceOf(ranges);
   const std::string mark = in_place.has_value() ? in_place->mark : DigestOf(ranges);
   // Whoever composed before may not have heard that it succeeded, or has removed the stages since.
-  if (auto there = TRY(FindComposed(client, key, mark))) return *std::move(there);
+  if (auto there = TRY(FindComposed(client, key, mark, TotalBytes(ranges))))
+    return *std::move(there);
   if (in_place.has_value()) return ComposeInPlace(client, key, ranges, *in_place);
   Sources sources(client);
   std::vector<s3::Extent> extents;
@@ -345,16 +350,19 @@ Result<ObjectInfo> S3Store::Compose(std::string_view key, std::span<const Object
   }
   TRY(s3::Join(client, options_, name, extents,
                {.metadata = {{s3::kComposeMetadata, mark}}, .tags = options_.tags},
-               [&] { return options_.prefix + std::string(kTemporaryPrefix) + NewId(); }));
+               [this] { return NewTemporaryName(); }));
   return ObjectInfo{std::string(key), TotalBytes(ranges), client_.Now()};
 }
 
 Result<std::optional<ObjectInfo>> S3Store::FindComposed(s3::Client& client, std::string_view key,
-                                                        const std::string& mark) {
+                                                        const std::string& mark, uint64_t bytes) {
   const std::optional<s3::Object> there = TRY(client.Head(TRY(NameOf(key))));
   if (!there.has_value()) return std::nullopt;
   const auto found = there->metadata.find(s3::kComposeMetadata);
   if (found == there->metadata.end() || found->second != mark) return std::nullopt;
+  if (there->bytes != bytes)
+    return Fail(ErrorCode::kCorrupt, fmt::format("{} was put together with {} bytes in place of {}",
+                                                 key, there->bytes, bytes));
   return ObjectInfo{std::string(key), there->bytes, there->modified};
 }
 
@@ -382,18 +390,14 @@ Result<ObjectInfo> S3Store::ComposeInPlace(s3::Client& client, std::string_view 
     stretches.back().bytes = range.bytes;
     stretches.emplace_back();
   }
-  const Result<> completed = s3::Complete(client, options_, *claim, stretches, [&] {
-    return options_.prefix + std::string(kTemporaryPrefix) + NewId();
-  });
+  const Result<> completed =
+      s3::Complete(client, options_, *claim, stretches, [this] { return NewTemporaryName(); });
   if (!completed.has_value() && completed.error().code != ErrorCode::kNotFound)
     return std::unexpected(completed.error());
   // An upload that is gone may have been completed by a call that nobody heard of.
-  const auto composed = TRY(FindComposed(client, key, in_place.mark));
-  if (!composed.has_value())
-    return Fail(ErrorCode::kNotFound, fmt::format("the upload of {} was aborted", key));
-  if (composed->bytes == TotalBytes(ranges)) return *composed;
-  return Fail(ErrorCode::kCorrupt, fmt::format("{} was put together with {} bytes in place of {}",
-                                               key, composed->bytes, TotalBytes(ranges)));
+  const auto composed = TRY(FindComposed(client, key, in_place.mark, TotalBytes(ranges)));
+  if (composed.has_value()) return *composed;
+  return Fail(ErrorCode::kNotFound, fmt::format("the upload of {} was aborted", key));
 }
 
 }  // namespace spillway::storage

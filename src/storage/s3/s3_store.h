@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "storage/object_store.h"
 #include "storage/s3/client.h"
+
 namespace spillway::storage {
 
 namespace s3 {
@@ -100,14 +101,16 @@ class S3Store final : public ObjectStore {
   Result<std::string> NameOf(std::string_view key) const;
   Result<std::unique_ptr<Stage>> NewStage(std::string_view key,
                                           std::unique_ptr<s3::PartPlacer> placer);
-  /// Nothing where the object there does not bear the mark.
+  /// Nothing where the object there does not bear the mark; kCorrupt where it does, and has another
+  /// length.
   Result<std::optional<ObjectInfo>> FindComposed(s3::Client& client, std::string_view key,
-                                                 const std::string& mark);
+                                                 const std::string& mark, uint64_t bytes);
   Result<ObjectInfo> ComposeInPlace(s3::Client& client, std::string_view key,
                                     std::span<const ObjectRange> ranges,
                                     const s3::InPlace& in_place);
   Result<std::vector<std::string>> ClaimedUploads();
   std::string NewId();
+  std::string NewTemporaryName();
 
   s3::Client client_;
   const S3StoreOptions options_;
