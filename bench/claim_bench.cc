@@ -40,7 +40,8 @@ class Bench {
         store_(*database_, clock_),
         queue_(*database_, clock_) {
     engine::Job request;
-    request.task_id = fmt::format("claims-{}", clock_.Now().time_since_epoch().count());
+    request.id = request.task_id =
+        fmt::format("claims-{}", clock_.Now().time_since_epoch().count());
     request.group = request.task_id;
     Take(store_.Create(request, false));
     job_ = Take(store_.Admit(request.group, 1)).value().id;

@@ -210,7 +210,7 @@ void Run(const Arguments& arguments) {
                          .owner = owner,
                          .heartbeat = heartbeat,
                          .stagings = stagings});
-  engine::Engine engine(store, queue, recipes, clock, options);
+  engine::Engine engine(store, queue, recipes, clock, options, Random::FromEntropy());
 
   const Milestone submitted{.at = std::chrono::steady_clock::now()};
   const std::string job_id =

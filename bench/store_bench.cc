@@ -81,7 +81,7 @@ class Bench {
  private:
   void Plan(int64_t chunks) {
     engine::Job request;
-    request.task_id = "bench";
+    request.id = request.task_id = "bench";
     job_id_ = Must(store_->Create(request, false)).job.id;
     Must(store_->Admit("", 1));
     const engine::Job job = Must(store_->AcquireJob(job_id_, "planner", seconds(60)));

@@ -202,7 +202,8 @@ Result<> Deployment::AssembleEngine() {
         OptionsOf(settings_.open_data),
         [this](std::string_view destination) { return DestinationStore(destination); }, clock_)));
   }
-  engine_ = std::make_unique<engine::Engine>(*store_, *queue_, recipes_, clock_, options_);
+  engine_ = std::make_unique<engine::Engine>(*store_, *queue_, recipes_, clock_, options_,
+                                             Random::FromEntropy());
   heartbeat_ = std::make_unique<engine::Heartbeat>(*store_, clock_, options_);
   stagings_ = std::make_unique<engine::Stagings>(owner_, options_);
   return {};

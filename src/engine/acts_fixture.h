@@ -182,7 +182,7 @@ class ActsTest : public testing::Test {
   Heartbeat heartbeat_{store_, clock_, options_};
   Stagings stagings_{"worker", options_};
   Context context_ = ContextOf("worker");
-  Engine engine_{store_, queue_, recipes_, clock_, options_};
+  Engine engine_{store_, queue_, recipes_, clock_, options_, Random(1)};
 };
 
 }  // namespace spillway::engine

@@ -335,7 +335,7 @@ TEST_F(ActsTest, DiscardingHasThreeAttemptsOfItsOwn) {
 TEST_F(ActsTest, ACancellationThatWentToAnotherQueueIsCarriedOut) {
   store::MemoryDatabase elsewhere;
   store::MemoryQueue another_queue(elsewhere, clock_);
-  Engine another(store_, another_queue, recipes_, clock_, options_);
+  Engine another(store_, another_queue, recipes_, clock_, options_, Random(2));
   std::string job_id;
   bool asked = false;
   lines_->before_chunk = [&](const Chunk& chunk) -> Result<> {
@@ -355,7 +355,8 @@ TEST_F(ActsTest, ACancellationThatWentToAnotherQueueIsCarriedOut) {
 
 TEST_F(ActsTest, AJobJustRequestedIsLetInByItsRequesterAlone) {
   const Job job =
-      store_.Create({.task_id = "task", .recipe = "lines", .group = "group"}, false)->job;
+      store_.Create({.id = "job", .task_id = "task", .recipe = "lines", .group = "group"}, false)
+          ->job;
   ASSERT_TRUE(Rescue(context_).has_value());
   EXPECT_EQ(store_.Get(job.id)->state, JobState::kPending);
   clock_.Advance(options_.lease + std::chrono::seconds(1));

@@ -5,10 +5,14 @@
 
 namespace spillway::engine {
 
-Result<Job> Engine::JobOf(std::string_view recipe_name, const recipe::Request& request) const {
+Result<Job> Engine::JobOf(std::string_view recipe_name, const recipe::Request& request) {
   const recipe::Recipe* recipe = TRY(recipes_.Find(recipe_name));
   recipe::CanonicalRequest canonical = TRY(recipe->Canonicalise(request));
   Job job;
+  {
+    std::lock_guard lock(mutex_);
+    job.id = chance_.Hex(16);
+  }
   job.task_id = TaskId(request.export_name, canonical.tenant, canonical.parameters);
   job.export_name = request.export_name;
   job.recipe = recipe_name;

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <mutex>
 #include <string_view>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/random.h"
 #include "engine/job.h"
 #include "engine/options.h"
 #include "recipe/recipe.h"
@@ -17,8 +20,13 @@ namespace spillway::engine {
 class Engine {
  public:
   Engine(store::JobStore& store, store::Queue& queue, const recipe::Recipes& recipes, Clock& clock,
-         const Options& options)
-      : store_(store), queue_(queue), recipes_(recipes), clock_(clock), options_(options) {}
+         const Options& options, Random chance)
+      : store_(store),
+        queue_(queue),
+        recipes_(recipes),
+        clock_(clock),
+        options_(options),
+        chance_(std::move(chance)) {}
 
   /// E2. The run that is there already, or a new one; `fresh` forces a new one.
   Result<store::Created> Submit(std::string_view recipe, const recipe::Request& request,
@@ -35,13 +43,15 @@ class Engine {
   Result<Job> Redrive(std::string_view job_id, std::string_view actor);
 
  private:
-  Result<Job> JobOf(std::string_view recipe, const recipe::Request& request) const;
+  Result<Job> JobOf(std::string_view recipe, const recipe::Request& request);
 
   store::JobStore& store_;
   store::Queue& queue_;
   const recipe::Recipes& recipes_;
   Clock& clock_;
   const Options& options_;
+  std::mutex mutex_;
+  Random chance_;  ///< What new jobs are named by.
 };
 
 }  // namespace spillway::engine

@@ -5,6 +5,7 @@
 #include <map>
 #include <vector>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "base/log.h"
@@ -235,8 +236,8 @@ Result<Job> Decide(Context& context, const HeldJob& held, const recipe::Recipe& 
                       assembly.files, std::move(harvest.published), destination.directory));
   if (context.signing_key != nullptr)
     outcome.signature = context.signing_key->Sign(outcome.manifest);
-  const std::string outcome_key =
-      Staging::PrefixOf(held.job.id) + "outcome-" + std::to_string(held.lease().token) + ".json";
+  const std::string outcome_key = fmt::format(
+      "{}outcome-{}-{}.json", Staging::PrefixOf(held.job.id), held.lease().token, context.owner);
   TRY(storage::PutWhole(*destination.store, outcome_key, ToJson(outcome)));
 
   return context.store.Update(
@@ -249,15 +250,32 @@ Result<Job> Decide(Context& context, const HeldJob& held, const recipe::Recipe& 
                      })});
 }
 
+/// kConflict where a manifest stands there that is not the decided one: no job of this state put
+/// it.
 Result<bool> IsPublished(storage::ObjectStore& store, const OutcomeReference& reference) {
   const Result<std::string> manifest = storage::ReadWhole(store, reference.manifest_key);
-  if (manifest.has_value()) return ToHex(Sha256Of(*manifest)) == reference.manifest_sha256;
-  if (manifest.error().code == ErrorCode::kNotFound) return false;
-  return std::unexpected(manifest.error());
+  if (!manifest.has_value()) {
+    if (manifest.error().code == ErrorCode::kNotFound) return false;
+    return std::unexpected(manifest.error());
+  }
+  if (ToHex(Sha256Of(*manifest)) == reference.manifest_sha256) return true;
+  return Fail(ErrorCode::kConflict,
+              reference.manifest_key +
+                  " is there already and says something else: another spillway with a copy of this "
+                  "state has published the job, or the file was changed. Nothing was overwritten; "
+                  "run the export afresh with --fresh");
 }
 
+/// The manifest is put where there is none, so that of two jobs that come here only one succeeds.
 Result<> PublishOutcome(storage::ObjectStore& store, const std::string& directory,
-                        const Outcome& outcome, const std::stop_token& stop) {
+                        const Outcome& outcome, const OutcomeReference& reference,
+                        const std::stop_token& stop) {
+  if (ToHex(Sha256Of(outcome.manifest)) != reference.manifest_sha256) {
+    return Fail(ErrorCode::kConflict,
+                reference.key +
+                    " is not what was decided: another spillway with a copy of this "
+                    "state works on the job; run the export afresh with --fresh");
+  }
   for (const OutcomeFile& file : outcome.files) {
     const auto composed = store.Compose(directory + "/" + file.name, file.ranges, stop);
     if (!composed.has_value()) {
@@ -268,7 +286,13 @@ Result<> PublishOutcome(storage::ObjectStore& store, const std::string& director
     TRY(storage::PutWhole(store, directory + "/" + std::string(Manifest::kSignatureName),
                           outcome.signature));
   }
-  TRY(storage::PutWhole(store, directory + "/" + std::string(Manifest::kName), outcome.manifest));
+  const auto put = storage::PutWhole(store, directory + "/" + std::string(Manifest::kName),
+                                     outcome.manifest, storage::Overwrite::kNever);
+  if (!put.has_value() && put.error().code == ErrorCode::kAlreadyExists) {
+    TRY(IsPublished(store, reference));
+    return {};
+  }
+  if (!put.has_value()) return std::unexpected(put.error());
   return {};
 }
 
@@ -281,7 +305,8 @@ Result<> Publish(const Job& job, const recipe::Destination& destination,
   if (!TRY(IsPublished(store, reference))) {
     const Result<std::string> document = storage::ReadWhole(store, reference.key);
     if (document.has_value()) {
-      TRY(PublishOutcome(store, destination.directory, TRY(OutcomeFromJson(*document)), stop));
+      const Outcome outcome = TRY(OutcomeFromJson(*document));
+      TRY(PublishOutcome(store, destination.directory, outcome, reference, stop));
     } else if (document.error().code != ErrorCode::kNotFound ||
                !TRY(IsPublished(store, reference))) {
       return std::unexpected(ForMissing(store, document.error(), reference.key));
@@ -361,6 +386,7 @@ Result<Verdict> FinishJob(Context& context, std::string_view job_id, Random& ran
   context.log.Info("job succeeded", {{"job", succeeded->id},
                                      {"export", succeeded->export_name},
                                      {"rows", succeeded->counts.written},
+                                     {"failed", succeeded->counts.failed},
                                      {"bytes", succeeded->counts.bytes}});
   context.stagings.Drop(job_id);
   TRY(AdmitNext(context, succeeded->group));

@@ -71,7 +71,7 @@ struct Expiry {
 
 /// One run of an export.
 struct Job {
-  std::string id;       ///< `<task_id>-<run>`.
+  std::string id;       ///< `<16 digits of chance>-<run>`: no other job's, of any state (ADR 20).
   std::string task_id;  ///< E2: from export, tenant and canonical parameters.
   int64_t run = 1;      ///< 1, 2, …: runs of the same task.
   std::string export_name;

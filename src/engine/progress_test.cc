@@ -10,8 +10,8 @@ namespace {
 
 class ProgressTest : public testing::Test {
  protected:
-  Job Create(std::string task) {
-    return store_.Create({.task_id = std::move(task), .recipe = "lines", .group = "group"}, false)
+  Job Create(const std::string& task) {
+    return store_.Create({.id = task, .task_id = task, .recipe = "lines", .group = "group"}, false)
         ->job;
   }
   Progress Of(const Job& job) { return *ProgressOf(store_, job, clock_.Now()); }

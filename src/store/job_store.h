@@ -160,9 +160,9 @@ class JobStore {
  public:
   virtual ~JobStore() = default;
 
-  /// E2. Puts a new run of `job.task_id` (id, run, state and times are filled in), unless its
-  /// latest run stands and `fresh` is false: a run stands until it is over or to be cancelled.
-  /// Durable on return.
+  /// E2. Puts a new run of `job.task_id` (run, state, times are filled in; `-<run>` joins the id),
+  /// unless its latest run stands and `fresh` is false: a run stands until it is over or to be
+  /// cancelled. Durable on return. kInvalidArgument for a job without an id.
   virtual Result<Created> Create(const engine::Job& job, bool fresh) = 0;
 
   virtual Result<engine::Job> Get(std::string_view job_id) = 0;

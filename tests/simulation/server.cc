@@ -47,7 +47,7 @@ Server::Server(std::string name, Surroundings& surroundings, const Faults& fault
                               .heartbeat = heartbeat_,
                               .stagings = stagings_}),
       engine_(outlook_.store(), outlook_.queue(), outlook_.recipes(), surroundings.clock,
-              surroundings.options),
+              surroundings.options, Random(surroundings.scheduler.random().Next())),
       timetable_(engine_, outlook_.store(), surroundings.schedule_clock, surroundings.log,
                  surroundings.schedules),
       has_schedules_(!surroundings.schedules.empty()) {}

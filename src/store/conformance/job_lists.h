@@ -128,4 +128,16 @@ TEST_P(JobStoreConformance, AJobThatNothingTouchesIsStalled) {
   EXPECT_EQ(stalled(10), (std::vector<std::string>{oldest, held, touched.id}));
 }
 
+/// O1. Equal tasks of two states have ids that differ, since whoever asks names the job by chance.
+TEST_P(JobStoreConformance, O1AnIdIsTheRequestersAndTheRun) {
+  Job request = Request("task");
+  request.id = "6f1c0d2e9a8b7c65";
+  EXPECT_EQ(Must(store_->Create(request, false)).job.id, "6f1c0d2e9a8b7c65-1");
+  request.id = "00aa11bb22cc33dd";
+  EXPECT_EQ(Must(store_->Create(request, false)).job.id, "6f1c0d2e9a8b7c65-1") << "stands";
+  EXPECT_EQ(Must(store_->Create(request, true)).job.id, "00aa11bb22cc33dd-2");
+  request.id.clear();
+  EXPECT_EQ(CodeOf(store_->Create(request, true)), "invalid_argument");
+}
+
 }  // namespace spillway::store

@@ -54,6 +54,7 @@ class JobStoreConformance : public testing::TestWithParam<StoreUnderTest> {
 
   static engine::Job Request(std::string task, std::string group = "group") {
     engine::Job job;
+    job.id = task;
     job.task_id = std::move(task);
     job.export_name = "messages";
     job.recipe = "message_export";

@@ -14,7 +14,6 @@ using std::chrono::seconds;
 
 TEST_P(JobStoreConformance, ANewJobIsPendingAndEmpty) {
   Job request = Request("task");
-  request.id = "mine";
   request.run = 7;
   request.state = JobState::kSucceeded;
   request.phase = JobPhase::kCompleted;

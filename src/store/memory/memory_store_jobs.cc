@@ -125,6 +125,7 @@ const Job* MemoryStore::Latest(std::string_view task_id) {
 }
 
 Result<Created> MemoryStore::Create(const Job& job, bool fresh) {
+  if (job.id.empty()) return Fail(ErrorCode::kInvalidArgument, "a job needs an id");
   std::lock_guard lock(database_.mutex_);
   const Job* latest = Latest(job.task_id);
   if (latest != nullptr && latest->stands() && !fresh)
@@ -142,7 +143,7 @@ Job MemoryStore::PutRun(const Job& job) {
            .group = job.group,
            .parameters = job.parameters,
            .requested_by = job.requested_by};
-  made.id = made.task_id + "-" + std::to_string(made.run);
+  made.id = job.id + "-" + std::to_string(made.run);
   made.created_at = made.updated_at = clock_.Now();
   Entry& entry = database_.jobs_.emplace_back(Entry{.job = made});
   entry.history.push_back({.job_id = made.id,

@@ -27,7 +27,7 @@ class Life {
 
   Job Live() {
     Job request;
-    request.task_id = "task";
+    request.id = request.task_id = "task";
     id_ = Certain([&] { return state_.store.Create(request, false); }).job.id;
     while (Now().state == JobState::kPending) {
       Certain([&] { return state_.store.Admit("", 1); });

@@ -198,7 +198,7 @@ TEST(PostgresMigrations, AMissingPermissionNamesItsGrant) {
       "GRANT ALL ON ALL TABLES IN SCHEMA spillway TO clerk; REVOKE INSERT ON spillway.jobs FROM "
       "clerk;"));
   engine::Job job;
-  job.task_id = "task";
+  job.id = job.task_id = "task";
   EXPECT_THAT(clerk.store.Create(job, false).error().message,
               HasSubstr("run GRANT INSERT ON TABLE jobs TO clerk"));
   postgres::Must(owner->Execute("GRANT ALL ON spillway.jobs TO clerk"));

@@ -112,7 +112,8 @@ Result<std::optional<engine::Job>> LatestRun(Session& session, std::string_view 
 }
 
 Result<JobRow> PutRun(Session& session, const engine::Job& job, int64_t run, Timestamp now) {
-  const std::string id = fmt::format("{}-{}", job.task_id, run);
+  if (job.id.empty()) return Fail(ErrorCode::kInvalidArgument, "a job needs an id");
+  const std::string id = fmt::format("{}-{}", job.id, run);
   TRY(session.Take(Turn::kGroup, job.group));  // numbers of a group are visible in their order
   Query put(session,
             "INSERT INTO jobs (id, task_id, run, export_name, recipe, tenant, job_group, "

@@ -57,7 +57,7 @@ class ProcessesTest : public testing::Test {
   void Plan(int64_t chunks) {
     State state(state_.path());
     engine::Job request;
-    request.task_id = "task";
+    request.id = request.task_id = "task";
     job_id_ = state.store.Create(request, false)->job.id;
     ASSERT_TRUE(*state.store.Admit("", 1));
     const engine::Job job = *state.store.AcquireJob(job_id_, "planner", kLease);

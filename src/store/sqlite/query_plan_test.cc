@@ -35,7 +35,7 @@ class QueryPlanTest : public testing::Test {
   /// A job's life, with every kind of call.
   void Live(const std::string& task, bool fails) {
     engine::Job request;
-    request.task_id = task;
+    request.id = request.task_id = task;
     const std::string id = store_.Create(request, false)->job.id;
     // Redriven jobs that were cancelled are let in first.
     while (store_.Admit("", 1000)->has_value()) continue;

@@ -32,7 +32,7 @@ class TransferTest : public testing::Test {
   /// A job with odd texts whose two chunks wait.
   Job Planned(const std::string& task) {
     Job request;
-    request.task_id = task;
+    request.id = request.task_id = task;
     request.group = "group of " + task;
     request.parameters = "tab\t, line\n, back\\slash, naïve 東京" + std::string("\0nul\xff", 5);
     Must(source_.Create(request, false));
@@ -88,7 +88,7 @@ TEST_F(TransferTest, EverythingIsThereAndGoesOn) {
       Must(store.ClaimChunks({&rest, 1}, "another", std::chrono::seconds(30))).front()));
   EXPECT_EQ(Must(store.Redrive(failed.id, "ada")).state, JobState::kPending);
   Job next;
-  next.task_id = "next";
+  next.id = next.task_id = "next";
   EXPECT_TRUE(Must(store.Create(next, false)).created);
   EXPECT_FALSE(open.database->Run("DELETE FROM spillway.transitions", {}).has_value())
       << "the triggers are on again";
