@@ -200,7 +200,8 @@ Result<> Deployment::AssembleEngine() {
   if (settings_.open_data.configured()) {
     recipes_.Add(TRY(recipe::OpenData::Make(
         OptionsOf(settings_.open_data),
-        [this](std::string_view destination) { return DestinationStore(destination); }, clock_)));
+        [this](std::string_view destination) { return DestinationStore(destination); }, clock_,
+        Random::FromEntropy())));
   }
   engine_ = std::make_unique<engine::Engine>(*store_, *queue_, recipes_, clock_, options_,
                                              Random::FromEntropy());

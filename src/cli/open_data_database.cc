@@ -53,7 +53,10 @@ recipe::OpenDataOptions OptionsOf(const OpenDataSettings& settings) {
           .time_limit = settings.time_limit,
           .claims = {.abandoned_after = settings.claim_timeout,
                      .attempts = settings.attempts,
-                     .retry_pause = settings.retry_pause}};
+                     .retry_pause = settings.retry_pause},
+          .empty_days = {.keep = settings.on_empty == OnEmpty::kKeep,
+                         .delete_max = settings.delete_max},
+          .retry_for = settings.retry_for};
 }
 
 }  // namespace spillway::cli

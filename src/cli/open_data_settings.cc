@@ -109,6 +109,19 @@ Section<OpenDataSettings> DeclareOpenData() {
   section.Field("retry_pause", &OpenDataSettings::retry_pause)
       .Help("The pause before a day that failed is tried again.")
       .Between(milliseconds(0), hours(24 * 7));
+  section.Field("retry_for", &OpenDataSettings::retry_for)
+      .Help("How long a run waits for a database that does not answer, before it fails.")
+      .Between(milliseconds(0), hours(24));
+  section.Field("on_empty", &OpenDataSettings::on_empty)
+      .Help(
+          "Whether the files of a day that has no readings any more are removed or kept, also "
+          "where its location left the view.")
+      .OneOf({{"remove", OnEmpty::kRemove}, {"keep", OnEmpty::kKeep}});
+  section.Field("delete_max", &OpenDataSettings::delete_max)
+      .Help(
+          "Where more files than this would be removed, since their days have no readings any "
+          "more, none is: those days fail.")
+      .AtLeast(0);
   section.Field("manifest_retention", &OpenDataSettings::manifest_retention)
       .Help("How long the manifest of a run is kept, from its end on. The days' files stay.");
   section.Field("day", &OpenDataSettings::day)

@@ -29,6 +29,8 @@ struct OpenDataDatabase {
 
 enum class FileLocation { kLocal, kS3 };
 enum class DayBound { kTimeEnding, kTimeBeginning };
+/// What becomes of the files of a day that has no readings any more.
+enum class OnEmpty { kRemove, kKeep };
 
 /// D5: every setting of the exporter has the environment variable that it always had, too.
 struct OpenDataSettings {
@@ -42,6 +44,9 @@ struct OpenDataSettings {
   std::chrono::milliseconds claim_timeout{3'600'000};
   int64_t attempts = 3;
   std::chrono::milliseconds retry_pause{300'000};
+  std::chrono::milliseconds retry_for{60'000};
+  OnEmpty on_empty = OnEmpty::kRemove;
+  int64_t delete_max = 100;
   config::Lifetime manifest_retention;
   DayBound day = DayBound::kTimeEnding;
   bool operator==(const OpenDataSettings&) const = default;

@@ -1,7 +1,8 @@
 #include "recipe/open_data/change_log.h"
 
-#include <array>
+#include <utility>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 namespace spillway::recipe::open_data {
@@ -41,15 +42,20 @@ std::set<LocationDay> SetOf(const Rows& rows) {
   return {days.begin(), days.end()};
 }
 
-std::string Describe(const ExportedDay& day, const std::string& claimant) {
-  return nlohmann::json{{"job", claimant},
-                        {"rows", day.rows},
-                        {"parameters", day.parameters},
-                        {"time_zone", day.time_zone},
-                        {"day_bound", day.day_bound},
-                        {"files", day.files}}
-      .dump();
+std::string Describe(const ExportedDay& day, const std::string& claim) {
+  nlohmann::json described{{"job", claim},
+                           {"rows", day.rows},
+                           {"parameters", day.parameters},
+                           {"time_zone", day.time_zone},
+                           {"day_bound", day.day_bound},
+                           {"files", day.files}};
+  if (day.kept) described["kept"] = true;
+  if (day.removed > 0) described["removed"] = day.removed;
+  return described.dump();
 }
+
+/// Of the advisory locks that show whose session lives; see migrations/0005_claims.sql.
+constexpr std::string_view kLifeLock = "(1399876727, hashtext($1))";
 
 }  // namespace
 
@@ -68,13 +74,28 @@ Result<std::string> ChangeLog::Now(const std::stop_token& stop) {
   return std::string(rows.Text(0, 0));
 }
 
+/// Through a pooler the session's locks would be others' too: then nothing is shown.
+Result<> ChangeLog::ShowLife(const std::stop_token& stop) {
+  if (!claim_.empty()) return {};
+  const std::string claim = claimant_.work + "#" + claimant_.attempt;
+  if (!TRY(connection_.IsDirect(stop))) {
+    claim_ = claim;
+    return {};
+  }
+  TRY(connection_.Execute(fmt::format("SELECT pg_advisory_lock_shared{}", kLifeLock), {claim + "!"},
+                          stop));
+  claim_ = claim + "!";
+  return {};
+}
+
 Result<std::vector<LocationDay>> ChangeLog::Claim(int64_t limit, const std::string& untouched_since,
                                                   const std::stop_token& stop) {
+  TRY(ShowLife(stop));
   const Rows rows =
       TRY(connection_.Execute("SELECT sensor_nodes_id, to_char(day, 'YYYY-MM-DD') "
                               "FROM get_pending($1, $2, $3, $4, $5, $6) ORDER BY 1, 2",
-                              {limit, claimant_, Interval(policy_.abandoned_after),
-                               policy_.attempts, Interval(policy_.retry_pause), untouched_since},
+                              {limit, claim_, Interval(policy_.abandoned_after), policy_.attempts,
+                               Interval(policy_.retry_pause), untouched_since},
                               stop));
   return DaysOf(rows);
 }
@@ -85,7 +106,7 @@ Result<std::set<LocationDay>> ChangeLog::Hold(std::span<const LocationDay> days,
   for (const LocationDay& day : days) columns.Add(day);
   const Rows rows = TRY(connection_.Execute(
       "SELECT sensor_nodes_id, to_char(day, 'YYYY-MM-DD') FROM open_data_hold($1, $2, $3, $4)",
-      {claimant_, std::span<const int64_t>(columns.locations),
+      {claim_, std::span<const int64_t>(columns.locations),
        std::span<const std::string>(columns.days), Interval(policy_.abandoned_after)},
       stop));
   return SetOf(rows);
@@ -101,12 +122,12 @@ Result<std::set<LocationDay>> ChangeLog::RecordExported(std::span<const Exported
     seen.push_back(day.seen);
     keys.push_back(day.files.empty() ? "" : day.files.front().key);
     parameters.push_back(day.parameters);
-    descriptions.push_back(Describe(day, claimant_));
+    descriptions.push_back(Describe(day, claim_));
   }
   const Rows rows = TRY(connection_.Execute(
       "SELECT sensor_nodes_id, to_char(day, 'YYYY-MM-DD') FROM open_data_exported($1, $2, $3, $4, "
       "$5, $6, $7)",
-      {claimant_, std::span<const int64_t>(columns.locations),
+      {claim_, std::span<const int64_t>(columns.locations),
        std::span<const std::string>(columns.days), std::span<const std::string>(seen),
        std::span<const std::string>(keys), std::span<const int64_t>(parameters),
        std::span<const std::string>(descriptions)},
@@ -125,23 +146,44 @@ Result<> ChangeLog::RecordFailed(std::span<const FailedDay> days, const std::sto
   }
   TRY(connection_.Execute(
       "SELECT open_data_failed($1, $2, $3, $4, $5)",
-      {claimant_, std::span<const int64_t>(columns.locations),
+      {claim_, std::span<const int64_t>(columns.locations),
        std::span<const std::string>(columns.days), std::span<const std::string>(classifications),
        std::span<const std::string>(errors)},
       stop));
   return {};
 }
 
+Result<int64_t> ChangeLog::Recount(std::span<const LocationDay> days, const std::stop_token& stop) {
+  Columns columns;
+  for (const LocationDay& day : days) columns.Add(day);
+  const Rows rows = TRY(connection_.Execute(
+      "SELECT open_data_recount_days($1, $2)",
+      {std::span<const int64_t>(columns.locations), std::span<const std::string>(columns.days)},
+      stop));
+  return rows.Integer(0, 0);
+}
+
+Result<int64_t> ChangeLog::CountEmptied(int64_t limit, const std::stop_token& stop) {
+  const Rows rows = TRY(connection_.Execute("SELECT open_data_count_emptied($1)", {limit}, stop));
+  return rows.Integer(0, 0);
+}
+
 Result<> ChangeLog::Release() {
-  TRY(connection_.Execute("SELECT open_data_release($1)", {claimant_}));
+  if (claim_.empty()) return {};
+  const std::string claim = std::exchange(claim_, "");
+  const auto released = connection_.Execute("SELECT open_data_release($1)", {claim});
+  if (claim.ends_with('!')) {
+    TRY(connection_.Execute(fmt::format("SELECT pg_advisory_unlock_shared{}", kLifeLock), {claim}));
+  }
+  if (!released.has_value()) return std::unexpected(released.error());
   return {};
 }
 
 Result<SettledDays> ChangeLog::SettledSince(const std::string& since, const std::stop_token& stop) {
   const Rows rows = TRY(connection_.Execute(
       "SELECT sensor_nodes_id, to_char(day, 'YYYY-MM-DD'), described, described->>'error', "
-      "described->>'classification' FROM open_data_done($1, $2) ORDER BY 1, 2",
-      {claimant_, since}, stop));
+      "described->>'classification', described ? 'kept' FROM open_data_done($1, $2) ORDER BY 1, 2",
+      {claimant_.work, since}, stop));
   SettledDays settled;
   for (int row = 0; row < rows.size(); ++row) {
     LocationDay id{.location = rows.Integer(row, 0), .day = std::string(rows.Text(row, 1))};
@@ -154,6 +196,7 @@ Result<SettledDays> ChangeLog::SettledSince(const std::string& since, const std:
     ExportedDay& day = settled.exported.emplace_back();
     day.id = std::move(id);
     day.files = TRY(FilesFromJson(rows.Text(row, 2)));
+    day.kept = rows.Boolean(row, 5);
   }
   return settled;
 }

@@ -32,6 +32,8 @@ struct ExportedDay {
   int64_t rows = 0;
   int64_t parameters = 0;
   std::vector<DayFile> files;  ///< None: the day is empty.
+  bool kept = false;           ///< The day is empty, and its files stay all the same.
+  int64_t removed = 0;         ///< Files that were there and are gone, since the day is empty.
 };
 
 struct FailedDay {
@@ -41,18 +43,29 @@ struct FailedDay {
 };
 
 struct SettledDays {
-  std::vector<ExportedDay> exported;  ///< With `id` and `files` alone.
+  std::vector<ExportedDay> exported;  ///< With `id`, `files` and `kept` alone.
   std::vector<FailedDay> failed;
 };
 
-/// The export log through the functions that Spillway ships (migrations/0004_export.sql): all that
+/// Who claims days: an attempt at a chunk of a job.
+struct Claimant {
+  std::string work;     ///< "<job>/<chunk>", which all attempts at the chunk have in common.
+  std::string attempt;  ///< Made by chance, so that no two exporters' claims are ever the same.
+};
+
+/// The export log through the functions that Spillway ships (migrations/): all that
 /// the writing role may do. Every call is one short transaction. One thread at a time. Errors are
 /// the connection's; a row that an ingest has locked for a minute is one, retryable.
+///
+/// While it has claims, the connection's session shows that their holder lives (ADR 20); so the
+/// connection is nobody else's until Release, and whoever lost it goes on with a new ChangeLog.
 class ChangeLog {
  public:
-  /// `claimant` tells this exporter's claims from others'.
-  ChangeLog(postgres::Connection& connection, ClaimPolicy policy, std::string claimant)
+  ChangeLog(postgres::Connection& connection, ClaimPolicy policy, Claimant claimant)
       : connection_(connection), policy_(policy), claimant_(std::move(claimant)) {}
+  virtual ~ChangeLog() = default;
+  ChangeLog(const ChangeLog&) = delete;
+  ChangeLog& operator=(const ChangeLog&) = delete;
 
   /// How many days could be claimed, counted up to `limit`.
   Result<int64_t> CountPending(int64_t limit, const std::stop_token& stop);
@@ -60,33 +73,44 @@ class ChangeLog {
   /// The database's time, as PostgreSQL reads it.
   Result<std::string> Now(const std::stop_token& stop);
 
-  /// D2. Days that are over, oldest first; this claimant's own again. None that was exported, or
-  /// failed, since `untouched_since`.
-  Result<std::vector<LocationDay>> Claim(int64_t limit, const std::string& untouched_since,
-                                         const std::stop_token& stop);
+  /// D2. Days that are over, oldest first; this claimant's own again, and those of attempts at the
+  /// same chunk that are over. None that was exported, or failed, since `untouched_since`.
+  virtual Result<std::vector<LocationDay>> Claim(int64_t limit, const std::string& untouched_since,
+                                                 const std::stop_token& stop);
 
   /// Which of the days are still this claimant's; claims that are getting old are young
   /// again: three quarters of abandoned_after are left at least.
-  Result<std::set<LocationDay>> Hold(std::span<const LocationDay> days,
-                                     const std::stop_token& stop);
+  virtual Result<std::set<LocationDay>> Hold(std::span<const LocationDay> days,
+                                             const std::stop_token& stop);
 
   /// D3. Returns those that were still this claimant's; the others are pending again. A day that
-  /// was modified since it was read stays pending, too.
-  Result<std::set<LocationDay>> RecordExported(std::span<const ExportedDay> days,
-                                               const std::stop_token& stop);
+  /// was modified since it was read stays pending, too, and so does one whose files somebody who
+  /// lost his claim may still replace.
+  virtual Result<std::set<LocationDay>> RecordExported(std::span<const ExportedDay> days,
+                                                       const std::stop_token& stop);
 
-  Result<> RecordFailed(std::span<const FailedDay> days, const std::stop_token& stop);
+  virtual Result<> RecordFailed(std::span<const FailedDay> days, const std::stop_token& stop);
 
-  /// Gives up all claims left; waits for nobody's lock.
-  Result<> Release();
+  /// Has the readings of days counted again. Returns how many days were counted wrongly.
+  Result<int64_t> Recount(std::span<const LocationDay> days, const std::stop_token& stop);
 
-  /// What this claimant has exported, or failed to, since then.
+  /// How many files the export of all days that are empty now would remove, counted up to about
+  /// `limit`.
+  Result<int64_t> CountEmptied(int64_t limit, const std::stop_token& stop);
+
+  /// Gives up all claims left; waits for nobody's lock. Nothing is put afterwards.
+  virtual Result<> Release();
+
+  /// What all attempts at the chunk have exported, or failed to, since then.
   Result<SettledDays> SettledSince(const std::string& since, const std::stop_token& stop);
 
  private:
+  Result<> ShowLife(const std::stop_token& stop);
+
   postgres::Connection& connection_;
   const ClaimPolicy policy_;
-  const std::string claimant_;
+  const Claimant claimant_;
+  std::string claim_;  ///< As the log names it, once something is claimed.
 };
 
 /// The files that a log's metadata lists.

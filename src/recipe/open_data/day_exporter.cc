@@ -39,6 +39,7 @@ Result<> DayExporter::Export(std::span<const LocationDay> days, const std::stop_
   open_.reset();
   read_days_.clear();
   read_bytes_ = 0;
+  miscounted_.clear();
   if (done.has_value() || !IsOfData(done.error())) return done;
   std::vector<LocationDay> left;
   std::ranges::copy_if(days, std::back_inserter(left),
@@ -57,7 +58,16 @@ Result<> DayExporter::ReadAndPublish(std::span<const LocationDay> days,
       days, [&](const arrow::RecordBatch& readings) { return TakeRows(readings, reader, stop); },
       stop));
   TRY(CloseDay(reader.days().size(), reader, stop));
-  return Flush(stop);
+  TRY(Flush(stop));
+  if (miscounted_.empty()) return {};
+  // Somebody else has written the log, or the views were changed.
+  const std::vector<LocationDay> again = std::exchange(miscounted_, {});
+  recounted_.insert(again.begin(), again.end());
+  if (Result<int64_t> counted = log_.Recount(again, stop); !counted.has_value()) {
+    if (IsOfData(counted.error())) counted.error().code = ErrorCode::kInternal;
+    return std::unexpected(std::move(counted).error());
+  }
+  return ReadAndPublish(again, stop);
 }
 
 Result<> DayExporter::TakeRows(const arrow::RecordBatch& readings, const DayReader& reader,
@@ -115,12 +125,16 @@ Result<> DayExporter::CloseDay(size_t next, const DayReader& reader, const std::
     }
     if (!source.readable() && source.records > 0) {
       TRY(FailDay(source.id, WhyUnreadable(source), stop));
+    } else if (day.rows != source.records && !recounted_.contains(source.id)) {
+      miscounted_.push_back(source.id);
     } else if (day.rows != source.records) {
       TRY(FailDay(source.id,
                   {.code = ErrorCode::kCorrupt,
-                   .message = fmt::format("the log counts {} readings, but there are {}; "
-                                          "`spillway open-data recount` mends the log",
-                                          source.records, day.rows)},
+                   .message = fmt::format(
+                       "the log counts {} readings, but there are {}, also after they were counted "
+                       "again; does open_data_measurements show all readings to both roles, and "
+                       "does nobody but Spillway write open_data_export_logs?",
+                       source.records, day.rows)},
                   stop));
     } else if (day.failure.has_value()) {
       TRY(FailDay(source.id, *day.failure, stop));
@@ -130,6 +144,18 @@ Result<> DayExporter::CloseDay(size_t next, const DayReader& reader, const std::
     if (read_days_.size() >= kFlushDays || read_bytes_ >= kFlushBytes) TRY(Flush(stop));
   }
   return {};
+}
+
+/// Where files of the day are, or may be, that it does not have any more.
+std::set<std::string> DayExporter::StaleKeys(const ExportedDay& day,
+                                             const DaySource& source) const {
+  std::set<std::string> keys;
+  for (const DayFile& file : source.files_before) keys.insert(file.key);
+  if (day.rows == 0) {
+    for (const DayFormat& format : formats_) keys.insert(format.KeyOf(source.id));
+  }
+  for (const DayFile& file : day.files) keys.erase(file.key);
+  return keys;
 }
 
 Result<> DayExporter::CloseRead(OpenDay day, const DaySource& source, const DayReader& reader) {
@@ -146,9 +172,11 @@ Result<> DayExporter::CloseRead(OpenDay day, const DaySource& source, const DayR
     read.exported.files.push_back(writer.file());
     read_bytes_ += writer.bytes().size();
   }
-  for (const DayFile& file : source.files_before) read.keys_before.push_back(file.key);
-  if (day.rows == 0) {
-    for (const DayFormat& format : formats_) read.keys_before.push_back(format.KeyOf(source.id));
+  if (day.rows == 0 && empty_days_.keep) {
+    read.exported.kept = !source.files_before.empty();
+    read.exported.files = source.files_before;
+  } else {
+    read.stale_keys = StaleKeys(read.exported, source);
   }
   read.writers = std::move(day.writers);
   read_days_.push_back(std::move(read));
@@ -174,7 +202,43 @@ Result<> DayExporter::Flush(const std::stop_token& stop) {
       List(day.exported.id, "excluded", "was taken over by another export meanwhile");
     }
   }
+  ours = TRY(CheckRemovals(std::move(ours), stop));
   return Put(std::move(ours), stop);
+}
+
+/// Files go only where that is what somebody wants: a table that was emptied by mistake, or a view
+/// that lost its locations, empties days by the thousand.
+Result<std::vector<DayExporter::ReadDay>> DayExporter::CheckRemovals(std::vector<ReadDay> days,
+                                                                     const std::stop_token& stop) {
+  int64_t removals = 0;
+  for (ReadDay& day : days) {
+    if (day.exported.rows > 0) continue;
+    for (const std::string& key : day.stale_keys) {
+      if (TRY(store_.Head(key)).has_value()) ++day.exported.removed;
+    }
+    removals += day.exported.removed;
+  }
+  if (removals == 0) return days;
+  if (removals <= empty_days_.delete_max) {
+    removals = std::max(removals, TRY(log_.CountEmptied(empty_days_.delete_max + 1, stop)));
+  }
+  if (removals <= empty_days_.delete_max) return days;
+  std::vector<ReadDay> others;
+  for (ReadDay& day : days) {
+    if (day.exported.removed == 0) {
+      others.push_back(std::move(day));
+      continue;
+    }
+    TRY(FailDay(day.exported.id,
+                {.code = ErrorCode::kConflict,
+                 .message = fmt::format(
+                     "has no readings any more, and with the files of all such days more than "
+                     "open_data.delete_max ({}) would be removed, so none is; raise it where that "
+                     "is meant, or set open_data.on_empty: keep",
+                     empty_days_.delete_max)},
+                stop));
+  }
+  return others;
 }
 
 Result<> DayExporter::Put(std::vector<ReadDay> days, const std::stop_token& stop) {
@@ -221,11 +285,7 @@ Result<> DayExporter::Put(std::vector<ReadDay> days, const std::stop_token& stop
 }
 
 Result<> DayExporter::RemoveStale(const ReadDay& day) {
-  for (const std::string& key : day.keys_before) {
-    const bool is_current = std::ranges::any_of(
-        day.exported.files, [&key](const DayFile& file) { return file.key == key; });
-    if (!is_current) TRY(store_.Remove(key));
-  }
+  for (const std::string& key : day.stale_keys) TRY(store_.Remove(key));
   return {};
 }
 
@@ -235,8 +295,10 @@ void DayExporter::CountBefore(const SettledDays& days) {
 }
 
 void DayExporter::CountExported(const ExportedDay& day) {
-  if (day.files.empty()) {
-    List(day.id, "excluded", "has no readings; there is no file of it");
+  if (day.kept || day.files.empty()) {
+    List(day.id, "excluded",
+         day.kept ? "has no readings any more; its files stay, as on_empty: keep says"
+                  : "has no readings; there is no file of it");
     return;
   }
   settled_[day.id] = true;

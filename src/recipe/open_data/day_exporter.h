@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -20,6 +21,12 @@
 
 namespace spillway::recipe::open_data {
 
+/// What becomes of the files of days that have no readings any more.
+struct EmptyDays {
+  bool keep = false;         ///< They stay.
+  int64_t delete_max = 100;  ///< Where more would be removed by all days that wait, none is.
+};
+
 /// Exports claimed days: reads many by one statement, writes each one's files, puts them in place,
 /// and settles the day in the log. A day that cannot be exported hinders no other; it is listed.
 /// One thread at a time.
@@ -27,8 +34,8 @@ class DayExporter {
  public:
   /// All outlive it.
   DayExporter(ChangeLog& log, postgres::Connection& read, storage::ObjectStore& store,
-              std::span<const DayFormat> formats)
-      : log_(log), read_(read), store_(store), formats_(formats) {}
+              std::span<const DayFormat> formats, EmptyDays empty_days)
+      : log_(log), read_(read), store_(store), formats_(formats), empty_days_(empty_days) {}
 
   /// Every day is settled on success. Errors are those of the databases or the store as a whole:
   /// what is not settled is still claimed, and may be exported again.
@@ -45,7 +52,7 @@ class DayExporter {
   struct ReadDay {
     ExportedDay exported;
     std::vector<DayFileWriter> writers;
-    std::vector<std::string> keys_before;
+    std::set<std::string> stale_keys;  ///< Of files that are not the day's any more.
   };
 
   /// A day whose rows are being read.
@@ -64,7 +71,11 @@ class DayExporter {
   /// Ends the day under way, and settles days without rows up to `next`.
   Result<> CloseDay(size_t next, const DayReader& reader, const std::stop_token& stop);
   Result<> CloseRead(OpenDay day, const DaySource& source, const DayReader& reader);
+  std::set<std::string> StaleKeys(const ExportedDay& day, const DaySource& source) const;
   Result<> Flush(const std::stop_token& stop);
+  /// Of days that are claimed still. Returns those that are to be put; the others have failed.
+  Result<std::vector<ReadDay>> CheckRemovals(std::vector<ReadDay> days,
+                                             const std::stop_token& stop);
   Result<> Put(std::vector<ReadDay> days, const std::stop_token& stop);
   /// Removes what stands where an empty day's files, or files of a form no longer written, were.
   Result<> RemoveStale(const ReadDay& day);
@@ -77,11 +88,14 @@ class DayExporter {
   postgres::Connection& read_;
   storage::ObjectStore& store_;
   const std::span<const DayFormat> formats_;
+  const EmptyDays empty_days_;
   ReadingRows rows_;
   ChunkResult result_;
   std::map<LocationDay, bool> settled_;  ///< Of the days under way.
 
   std::optional<OpenDay> open_;
+  std::vector<LocationDay> miscounted_;  ///< By the log; not settled yet.
+  std::set<LocationDay> recounted_;
   size_t next_ = 0;  ///< Days before it were seen by the read under way.
   std::vector<ReadDay> read_days_;
   size_t read_bytes_ = 0;

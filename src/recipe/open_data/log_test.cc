@@ -16,7 +16,7 @@ class ExportLogTest : public OpenDataTest {
   std::vector<LocationDay> Claim(const std::string& claimant, int64_t limit = 100,
                                  ClaimPolicy policy = {}) {
     const auto connection = Open();
-    return Must(ChangeLog(*connection, policy, claimant).Claim(limit, "infinity", {}));
+    return Must(ChangeLog(*connection, policy, {claimant, "1"}).Claim(limit, "infinity", {}));
   }
 
   void AddDays(int first, int last) {
@@ -29,17 +29,20 @@ class ExportLogTest : public OpenDataTest {
 TEST_F(ExportLogTest, HoldingMakesOldClaimsYoung) {
   AddLocation(1, "UTC");
   AddDays(1, 2);
-  const std::vector<LocationDay> days = Claim("me");
+  const auto connection = Open();
+  ChangeLog log(*connection, {}, {"me", "1"});
+  const std::vector<LocationDay> days = Must(log.Claim(100, "infinity", {}));
   ASSERT_EQ(days.size(), 2);
   Sql("UPDATE open_data_export_logs SET queued_on = CASE day WHEN '2024-01-01'"
       " THEN now() - interval '10 minutes' ELSE now() - interval '50 minutes' END");
-  const auto connection = Open();
-  ChangeLog log(*connection, {}, "me");
   EXPECT_EQ(Must(log.Hold(days, {})).size(), 2);
   EXPECT_EQ(Ask("SELECT string_agg(round(extract(epoch FROM now() - queued_on) / 600)::text, ' '"
                 " ORDER BY day) FROM open_data_export_logs"),
             "1 0");
-  EXPECT_THAT(Must(ChangeLog(*connection, {}, "you").Hold(days, {})), IsEmpty());
+  const auto another = Open();
+  ChangeLog other(*another, {}, {"you", "1"});
+  EXPECT_THAT(Must(other.Claim(100, "infinity", {})), IsEmpty());
+  EXPECT_THAT(Must(other.Hold(days, {})), IsEmpty());
 }
 
 /// Any changes in any statements: the log counts as a count of everything does.
@@ -110,11 +113,11 @@ TEST_F(ExportLogTest, TwoClaimantsNeverClaimTheSame) {
   AddDays(1, 9);
   const auto other = Open();
   Must(other->Execute("BEGIN"));
-  Must(other->Execute("SELECT get_pending(4, 'first')"));
+  Must(other->Execute("SELECT get_pending(4, 'first#0!')"));
   EXPECT_EQ(Claim("second").size(), 5U) << "the locked ones are passed over";
   Must(other->Execute("COMMIT"));
   EXPECT_THAT(Claim("third"), IsEmpty());
-  EXPECT_EQ(Claim("first").size(), 4U) << "one's own are there still";
+  EXPECT_EQ(Claim("first").size(), 4U) << "those of an attempt that is over are there still";
 }
 
 TEST_F(ExportLogTest, AbandonedClaimsReturn) {
@@ -130,7 +133,7 @@ TEST_F(ExportLogTest, PendingIsCountedAsItIsClaimed) {
   AddLocation(1, "UTC");
   AddDays(1, 9);
   const auto connection = Open();
-  ChangeLog log(*connection, {}, "me");
+  ChangeLog log(*connection, {}, {"me", "1"});
   EXPECT_EQ(Must(log.CountPending(100, {})), 9);
   EXPECT_EQ(Must(log.CountPending(4, {})), 4);
   Must(log.Claim(2, "infinity", {}));

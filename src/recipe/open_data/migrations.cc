@@ -18,7 +18,7 @@ constexpr std::string_view kReaderTables =
     "open_data_export_logs, open_data_settings, open_data_states, open_data_summary";
 constexpr std::string_view kWriterFunctions =
     "get_pending, open_data_count_pending, open_data_hold, open_data_exported, open_data_failed, "
-    "open_data_release, open_data_done";
+    "open_data_release, open_data_done, open_data_count_emptied, open_data_recount_days";
 
 std::string WithSchema(std::string_view sql, std::string_view schema) {
   constexpr std::string_view kPlace = "@schema@";

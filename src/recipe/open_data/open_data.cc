@@ -21,7 +21,9 @@ using std::chrono::milliseconds;
 constexpr int64_t kDaysPerChunkMin = 100;
 constexpr int64_t kDaysPerChunkMax = 1000;
 constexpr int64_t kShares = 8;
-/// What is claimed and read at once, and so the most that is done behind the end of a time limit.
+/// Between two looks whether a database is there again.
+constexpr milliseconds kLookAgain{250};
+/// What is claimed and read at once, and so the most that is done after the end of a time limit.
 constexpr int64_t kDaysPerRead = 500;
 
 struct Parameters {
@@ -92,7 +94,13 @@ void Exclude(ChunkResult& result, int64_t days, std::string why) {
                            .message = std::move(why)});
 }
 
-/// Gives claims back whatever happens; what cannot be given back returns after its time.
+/// Whether the session has ended, or is about to: the server stops or starts.
+bool IsLost(const postgres::Connection& connection) {
+  return !connection.usable() || connection.sqlstate().starts_with("57P");
+}
+
+/// Gives claims back whatever happens. What cannot be given back is free once the session that
+/// shows that they are held has ended.
 class Claims {
  public:
   explicit Claims(open_data::ChangeLog& log) : log_(log) {}
@@ -107,21 +115,22 @@ class Claims {
 }  // namespace
 
 Result<std::unique_ptr<OpenData>> OpenData::Make(OpenDataOptions options, Destinations destinations,
-                                                 Clock& clock) {
+                                                 Clock& clock, Random chance) {
   std::vector<open_data::DayFormat> formats;
   for (const std::string& name : options.formats) {
     formats.push_back(TRY(open_data::DayFormat::Make(name)));
   }
-  return std::unique_ptr<OpenData>(
-      new OpenData(std::move(options), std::move(formats), std::move(destinations), clock));
+  return std::unique_ptr<OpenData>(new OpenData(std::move(options), std::move(formats),
+                                                std::move(destinations), clock, std::move(chance)));
 }
 
 OpenData::OpenData(OpenDataOptions options, std::vector<open_data::DayFormat> formats,
-                   Destinations destinations, Clock& clock)
+                   Destinations destinations, Clock& clock, Random chance)
     : options_(std::move(options)),
       formats_(std::move(formats)),
       destinations_(std::move(destinations)),
       clock_(clock),
+      chance_(std::move(chance)),
       read_(options_.read_address, {.application_name = "spillway open data, reading"}),
       write_(options_.write_address, {.application_name = "spillway open data, log"}) {}
 
@@ -145,17 +154,59 @@ Result<Destination> OpenData::DestinationOf(const engine::Job& job) const {
                      .directory = "manifests/" + job.id};
 }
 
+std::string OpenData::NewChance() const {
+  std::lock_guard lock(chance_mutex_);
+  return chance_.Hex(16);
+}
+
+template <class Act>
+auto OpenData::Patiently(Attempt& attempt, const std::stop_token& stop, const Act& act) const
+    -> std::invoke_result_t<Act, Databases> {
+  using Done = std::invoke_result_t<Act, Databases>;
+  Timestamp deadline = clock_.Now() + options_.retry_for;
+  while (true) {
+    const int64_t settled = attempt.settled;
+    bool was_lost = true;
+    Done done = [&]() -> Done {
+      postgres::Pool::Lent write = TRY(write_.Lend(stop));
+      postgres::Pool::Lent read = TRY(read_.Lend(stop));
+      Done acted = act(Databases{.read = *read, .write = *write});
+      was_lost = IsLost(*write) || IsLost(*read);
+      return acted;
+    }();
+    if (done.has_value() || !was_lost || !done.error().retryable || stop.stop_requested()) {
+      return done;
+    }
+    if (attempt.settled > settled) deadline = clock_.Now() + options_.retry_for;
+    if (clock_.Now() + kLookAgain > deadline) {
+      Error error = std::move(done).error();
+      error.message += fmt::format("; it was waited for {} s (open_data.retry_for)",
+                                   options_.retry_for.count() / 1000);
+      error.retryable = false;
+      return std::unexpected(std::move(error));
+    }
+    clock_.SleepFor(kLookAgain, stop);
+    attempt.again = true;
+  }
+}
+
 Result<Plan> OpenData::MakePlan(const engine::Job& job, std::stop_token stop) const {
+  Attempt attempt;
+  return Patiently(attempt, stop,
+                   [&](Databases databases) { return PlanOn(databases, job, stop); });
+}
+
+Result<Plan> OpenData::PlanOn(Databases databases, const engine::Job& job,
+                              const std::stop_token& stop) const {
   const Parameters parameters = TRY(ParametersFromJson(job.parameters, {}));
-  postgres::Pool::Lent write = TRY(write_.Lend(stop));
-  TRY(open_data::CheckLog(*write));
-  open_data::ChangeLog log(*write, options_.claims, job.id);
+  TRY(open_data::CheckLog(databases.write));
+  open_data::ChangeLog log(databases.write, options_.claims, {});
   const int64_t limit =
       parameters.limit > 0 ? parameters.limit : std::numeric_limits<int64_t>::max();
   const std::string now = TRY(log.Now(stop));
   const int64_t pending = TRY(log.CountPending(limit, stop));
   nlohmann::json formats = options_.formats;
-  Plan plan{.source = nlohmann::json{{"database", write->server()},
+  Plan plan{.source = nlohmann::json{{"database", databases.write.server()},
                                      {"counts", "location-days"},
                                      {"formats", std::move(formats)},
                                      {"planned_at", now}}
@@ -171,23 +222,30 @@ Result<Plan> OpenData::MakePlan(const engine::Job& job, std::stop_token stop) co
 
 Result<ChunkResult> OpenData::Process(const engine::Job& job, const engine::Chunk& chunk,
                                       engine::Staging& /*staging*/, std::stop_token stop) const {
+  Attempt attempt{
+      .claimant = {.work = fmt::format("{}/{}", job.id, chunk.index), .attempt = NewChance()},
+      .again = chunk.lease_token > 1};
+  return Patiently(attempt, stop, [&](Databases databases) {
+    return ProcessOn(databases, job, chunk, attempt, stop);
+  });
+}
+
+Result<ChunkResult> OpenData::ProcessOn(Databases databases, const engine::Job& job,
+                                        const engine::Chunk& chunk, Attempt& attempt,
+                                        const std::stop_token& stop) const {
   const Parameters parameters = TRY(ParametersFromJson(job.parameters, {}));
   const std::string planned_at = TRY(PlannedAt(job));
   storage::ObjectStore* store = TRY(destinations_(parameters.destination));
-  postgres::Pool::Lent write = TRY(write_.Lend(stop));
-  postgres::Pool::Lent read = TRY(read_.Lend(stop));
-  open_data::ChangeLog log(*write, options_.claims, fmt::format("{}/{}", job.id, chunk.index));
-  open_data::DayExporter exporter(log, *read, *store, formats_);
-  if (chunk.lease_token > 1) {
-    exporter.CountBefore(TRY(log.SettledSince(planned_at, stop)));
-  }
-  ChunkResult& result = exporter.result();
   TimeLimit time_limit(job, parameters, clock_);
+  open_data::ChangeLog log(databases.write, options_.claims, attempt.claimant);
+  open_data::DayExporter exporter(log, databases.read, *store, formats_, options_.empty_days);
+  if (attempt.again) exporter.CountBefore(TRY(log.SettledSince(planned_at, stop)));
+  ChunkResult& result = exporter.result();
   const Claims claims(log);
   std::string left_out = "were no longer pending";
   while (true) {
-    const int64_t wanted =
-        chunk.planned - result.counts.written - result.counts.excluded - result.counts.failed;
+    attempt.settled = result.counts.written + result.counts.excluded + result.counts.failed;
+    const int64_t wanted = chunk.planned - attempt.settled;
     if (wanted <= 0) break;
     if (!time_limit.Allows()) {
       left_out = fmt::format("the time limit of {} s came near; they stay pending",
@@ -202,9 +260,7 @@ Result<ChunkResult> OpenData::Process(const engine::Job& job, const engine::Chun
     time_limit.Took(clock_.Now() - began);
   }
   result.counts.planned = chunk.planned;
-  Exclude(result,
-          chunk.planned - result.counts.written - result.counts.excluded - result.counts.failed,
-          std::move(left_out));
+  Exclude(result, chunk.planned - attempt.settled, std::move(left_out));
   return std::move(result);
 }
 

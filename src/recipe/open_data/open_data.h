@@ -3,14 +3,18 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <mutex>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/random.h"
 #include "postgres/pool.h"
 #include "recipe/open_data/change_log.h"
+#include "recipe/open_data/day_exporter.h"
 #include "recipe/open_data/day_format.h"
 #include "recipe/recipe.h"
 #include "storage/object_store.h"
@@ -25,6 +29,9 @@ struct OpenDataOptions {
   int64_t limit = 0;                        ///< Days a run; 0: whatever is pending.
   std::chrono::milliseconds time_limit{0};  ///< Of a run; 0: none.
   open_data::ClaimPolicy claims;
+  open_data::EmptyDays empty_days;
+  /// How long a run waits for a database that went away.
+  std::chrono::milliseconds retry_for{60'000};
 };
 
 /// Recipe D: daily open-data files that follow changes. A table logs which location and day changed
@@ -34,16 +41,17 @@ struct OpenDataOptions {
 /// A chunk is so many days, whichever are pending when it is done: it claims them in the log, and
 /// what it cannot claim any more, or what the time limit leaves no time for, it excludes. So a run
 /// never holds what it does not get to. Repeating a chunk exports nothing twice: the log says what
-/// its earlier attempts have exported.
+/// its earlier attempts have exported. A database that goes away is waited for.
 class OpenData final : public Recipe {
  public:
   static constexpr std::string_view kName = "open_data";
 
   using Destinations = std::function<Result<storage::ObjectStore*>(std::string_view destination)>;
 
-  /// kInvalidArgument for formats that are none. `clock` outlives the recipe.
+  /// kInvalidArgument for formats that are none. `clock` outlives the recipe. `chance` names
+  /// claims.
   static Result<std::unique_ptr<OpenData>> Make(OpenDataOptions options, Destinations destinations,
-                                                Clock& clock);
+                                                Clock& clock, Random chance);
 
   std::string_view name() const override { return kName; }
   /// Parameters: {"limit": 500, "time_limit_ms": 840000}, each optional.
@@ -56,13 +64,39 @@ class OpenData final : public Recipe {
                             engine::Staging& staging) const override;
 
  private:
+  /// What an attempt at a chunk keeps while its connections come and go.
+  struct Attempt {
+    open_data::Claimant claimant;
+    bool again = false;   ///< An earlier one may have exported days of the chunk.
+    int64_t settled = 0;  ///< Days, so far.
+  };
+
+  struct Databases {
+    postgres::Connection& read;
+    postgres::Connection& write;
+  };
+
   OpenData(OpenDataOptions options, std::vector<open_data::DayFormat> formats,
-           Destinations destinations, Clock& clock);
+           Destinations destinations, Clock& clock, Random chance);
+
+  Result<Plan> PlanOn(Databases databases, const engine::Job& job,
+                      const std::stop_token& stop) const;
+  Result<ChunkResult> ProcessOn(Databases databases, const engine::Job& job,
+                                const engine::Chunk& chunk, Attempt& attempt,
+                                const std::stop_token& stop) const;
+  /// Calls `act` with connections, and again while a database is away: up to retry_for after the
+  /// last day that was settled.
+  template <class Act>
+  auto Patiently(Attempt& attempt, const std::stop_token& stop, const Act& act) const
+      -> std::invoke_result_t<Act, Databases>;
+  std::string NewChance() const;
 
   const OpenDataOptions options_;
   const std::vector<open_data::DayFormat> formats_;
   const Destinations destinations_;
   Clock& clock_;
+  mutable std::mutex chance_mutex_;
+  mutable Random chance_;
   mutable postgres::Pool read_;
   mutable postgres::Pool write_;
 };

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <map>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -62,6 +63,20 @@ struct Ran {
   std::vector<std::string> errors;  ///< "key: classification: message"
 };
 
+/// Of a file's rows: "11,1 11,2".
+inline std::string SensorsAndValues(const std::string& file) {
+  std::istringstream lines(file);
+  std::string line, all;
+  std::getline(lines, line);
+  while (std::getline(lines, line)) {
+    line.pop_back();  // CR
+    const size_t sensor = line.find(',') + 1;
+    if (!all.empty()) all += ' ';
+    all += line.substr(sensor, line.find(',', sensor) - sensor) + line.substr(line.rfind(','));
+  }
+  return all;
+}
+
 /// A database of the shape of OpenAQ's with the export log, and a recipe that exports it to memory,
 /// without an engine.
 class OpenDataTest : public postgres::ServerTest {
@@ -108,7 +123,7 @@ class OpenDataTest : public postgres::ServerTest {
     if (recipe_ == nullptr) {
       recipe_ = Must(OpenData::Make(
           options_, [this](std::string_view) -> Result<storage::ObjectStore*> { return &store_; },
-          clock_));
+          clock_, Random(++recipes_)));
     }
     return *recipe_;
   }
@@ -181,6 +196,7 @@ class OpenDataTest : public postgres::ServerTest {
 
  private:
   std::unique_ptr<OpenData> recipe_;
+  uint64_t recipes_ = 0;
   int jobs_ = 0;
 };
 

@@ -28,17 +28,18 @@ class RacesTest : public OpenDataTest {
   /// Of another exporter, which takes over what this one has claimed.
   void TakeOver() {
     Sql("UPDATE open_data_export_logs SET queued_on = now() - interval '2 hours'");
-    const auto connection = Open();
-    ChangeLog log(*connection, {}, "other");
-    ASSERT_EQ(Must(log.Claim(10, "infinity", {})).size(), 1U);
+    ASSERT_EQ(Must(other_.Claim(10, "infinity", {})).size(), 1U);
   }
   void FinishTakenOver() {
-    const auto connection = Open();
-    ChangeLog log(*connection, {}, "other");
     const std::vector<ExportedDay> day = {
         {.id = {1, "2024-01-31"}, .seen = Ask("SELECT modified_on FROM open_data_export_logs")}};
-    EXPECT_EQ(Must(log.RecordExported(day, {})).size(), 1U);
+    EXPECT_EQ(Must(other_.RecordExported(day, {})).size(), 1U);
+    Must(other_.Release());
   }
+
+ private:
+  const std::unique_ptr<postgres::Connection> others_ = Open();
+  ChangeLog other_{*others_, {}, {"other", "1"}};
 };
 
 TEST_F(RacesTest, BeforeItIsRead) {
@@ -167,20 +168,6 @@ TEST_F(RacesTest, AFileThatMayHaveReplacedANewerOneIsWrittenAgain) {
                                                 "exported again")));
   EXPECT_EQ(State(1, "2024-01-31"), "pending");
   EXPECT_THAT(Run().items, ElementsAre("1/2024-01-31"));
-}
-
-/// Of a file's rows: "11,1 11,2".
-std::string SensorsAndValues(const std::string& file) {
-  std::istringstream lines(file);
-  std::string line, all;
-  std::getline(lines, line);
-  while (std::getline(lines, line)) {
-    line.pop_back();  // CR
-    const size_t sensor = line.find(',') + 1;
-    if (!all.empty()) all += ' ';
-    all += line.substr(sensor, line.find(',', sensor) - sensor) + line.substr(line.rfind(','));
-  }
-  return all;
 }
 
 /// Ingest and two exporters at work at the same time; in the end every file is what the database

@@ -1,0 +1,303 @@
+#include <algorithm>
+#include <thread>
+
+#include "recipe/open_data/open_data_fixture.h"
+
+namespace spillway::recipe::open_data {
+namespace {
+
+using testing::AllOf;
+using testing::Each;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+/// Of exporters that share a log: who has which days, and what becomes of them.
+class ClaimsTest : public OpenDataTest {
+ protected:
+  ClaimsTest() {
+    AddLocation(1, "UTC");
+    for (int day = 10; day < 20; ++day) AddReading(11, fmt::format("2024-01-{}T12:00:00Z", day));
+  }
+
+  /// As another process has it, with a state of its own.
+  std::unique_ptr<OpenData> Another(uint64_t chance) {
+    return Must(OpenData::Make(
+        options_, [this](std::string_view) -> Result<storage::ObjectStore*> { return &store_; },
+        clock_, Random(chance)));
+  }
+
+  static std::vector<LocationDay> Claim(ChangeLog& log, int64_t limit = 100) {
+    return Must(log.Claim(limit, "infinity", {}));
+  }
+  std::string Queued() {
+    return Ask("SELECT count(*) FROM open_data_export_logs WHERE queued_on IS NOT NULL");
+  }
+};
+
+TEST_F(ClaimsTest, O1JobsOfOneIdTakeNothingFromEachOther) {
+  const engine::Job job = PlannedJob();
+  const engine::Chunk chunk{.planned = 10, .attempts = 1, .lease_token = 1};
+  engine::Staging staging(store_, "unused", "unused", 1);
+  const auto other = Another(77);
+  std::vector<std::string> of_other;
+  store_.before_put = [&] {
+    store_.before_put = [] {};
+    AddReading(11, "2024-01-25T12:00:00Z");
+    const ChunkResult result = Must(other->Process(job, chunk, staging, {}));
+    for (const PublishedFile& file : result.published) of_other.push_back(file.item);
+  };
+  Ran ran;
+  Take(Must(Process(job, chunk)), ran);
+  EXPECT_THAT(ran.items, SizeIs(10));
+  EXPECT_THAT(of_other, ElementsAre("1/2024-01-25")) << "whatever the others had not";
+  EXPECT_EQ(Ask("SELECT count(DISTINCT claim) FROM open_data_export_logs"), "2");
+}
+
+TEST_F(ClaimsTest, O1TheNextAttemptTakesWhatADeadOneHadAndCountsWhatItExported) {
+  const engine::Job job = PlannedJob();
+  {
+    const auto connection = Open();
+    ChangeLog dead(*connection, {}, {job.id + "/0", "dead"});
+    ASSERT_THAT(Claim(dead, 4), SizeIs(4));
+    const std::vector<ExportedDay> day = {
+        {.id = {1, "2024-01-10"},
+         .seen = Ask("SELECT modified_on FROM open_data_export_logs WHERE day = '2024-01-10'"),
+         .rows = 1,
+         .files = {{.key = "k", .rows = 1, .bytes = 1, .sha256 = "s"}}}};
+    ASSERT_THAT(Must(dead.RecordExported(day, {})), SizeIs(1));
+  }
+  Ran ran;
+  Take(Must(Process(job, {.planned = 10, .attempts = 2, .lease_token = 2})), ran);
+  EXPECT_EQ(ran.counts.written, 10);
+  EXPECT_EQ(ran.items.front(), "1/2024-01-10");
+  EXPECT_THAT(Run().items, IsEmpty());
+}
+
+TEST_F(ClaimsTest, O1TheNextAttemptLeavesALivingOneItsDays) {
+  const engine::Job job = PlannedJob();
+  const auto connection = Open();
+  ChangeLog alive(*connection, {}, {job.id + "/0", "alive"});
+  ASSERT_THAT(Claim(alive, 4), SizeIs(4));
+  Ran ran;
+  Take(Must(Process(job, {.planned = 10, .attempts = 2, .lease_token = 2})), ran);
+  EXPECT_EQ(ran.counts.written, 6);
+  EXPECT_EQ(ran.counts.excluded, 4);
+  EXPECT_EQ(Queued(), "4");
+}
+
+TEST_F(ClaimsTest, O14ClaimsOfADeadExporterAreFreeAfterAMinute) {
+  {
+    const auto connection = Open();
+    ChangeLog dead(*connection, {}, {"elsewhere/0", "dead"});
+    ASSERT_THAT(Claim(dead), SizeIs(10));
+    Sql("UPDATE open_data_export_logs SET queued_on = queued_on - interval '2 minutes'");
+    EXPECT_THAT(Run().items, IsEmpty()) << "it lives";
+  }
+  EXPECT_THAT(Run().items, SizeIs(10));
+}
+
+TEST_F(ClaimsTest, O14AnExporterOfSomebodysOwnIsNotTakenForDead) {
+  Sql("SELECT get_pending(10, 'own'); SELECT get_pending(10, 'own#1')");
+  Sql("UPDATE open_data_export_logs SET queued_on = queued_on - interval '2 minutes'");
+  EXPECT_THAT(Run().items, IsEmpty());
+}
+
+/// ADR 11 had this as what is left: it replaces a newer file and dies before it can say so.
+TEST_F(ClaimsTest, O1ADayIsNotExportedWhileSomebodyMayStillPutAnOlderFile) {
+  auto sleeping = Open();
+  ChangeLog sleeper(*sleeping, {}, {"sleeping/0", "1"});
+  const std::vector<LocationDay> days = Claim(sleeper);
+  ASSERT_THAT(Must(sleeper.Hold(days, {})), SizeIs(10));
+  Sql("UPDATE open_data_export_logs SET queued_on = queued_on - interval '2 hours'");
+  AddReading(11, "2024-01-10T13:00:00Z");
+  EXPECT_THAT(Run().items, SizeIs(10));
+  EXPECT_EQ(State(1, "2024-01-10"), "pending");
+  sleeping.reset();  // After its files replaced the newer ones.
+  EXPECT_THAT(Run().items, SizeIs(10));
+  EXPECT_EQ(State(1, "2024-01-10"), "exported");
+  EXPECT_EQ(Ask("SELECT count(*) FROM open_data_export_logs WHERE putters <> '{}'"), "0");
+}
+
+TEST_F(ClaimsTest, O1WhoSeesThatHisClaimIsLostPutsNothingMore) {
+  const auto sleeping = Open();
+  ChangeLog sleeper(*sleeping, {}, {"sleeping/0", "1"});
+  const std::vector<LocationDay> days = Claim(sleeper);
+  Sql("UPDATE open_data_export_logs SET queued_on = queued_on - interval '2 hours'");
+  store_.before_put = [&] {
+    store_.before_put = [] {};
+    EXPECT_THAT(Must(sleeper.Hold(days, {})), IsEmpty());
+  };
+  EXPECT_THAT(Run().items, SizeIs(10));
+  EXPECT_EQ(State(1, "2024-01-10"), "exported");
+}
+
+TEST_F(ClaimsTest, O4ADayThatSomebodyElseCountedIsCountedAgain) {
+  Sql("UPDATE open_data_export_logs SET records = CASE day WHEN '2024-01-12' THEN 0 ELSE 74 END "
+      "WHERE day < '2024-01-15'");
+  const Ran ran = Run();
+  EXPECT_THAT(ran.items, SizeIs(10));
+  EXPECT_THAT(ran.errors, IsEmpty());
+  EXPECT_EQ(Ask("SELECT count(*) FROM open_data_states WHERE records = 1 AND state = 'exported'"),
+            "10");
+  EXPECT_EQ(Ask("SELECT open_data_recount()"), "0");
+}
+
+TEST_F(ClaimsTest, O4ADayWhoseCountStaysWrongFailsAlone) {
+  Sql("CREATE OR REPLACE FUNCTION open_data_recount_days(nodes bigint[], days date[]) "
+      "RETURNS bigint LANGUAGE sql AS 'SELECT 0::bigint';"
+      "UPDATE open_data_export_logs SET records = 2 WHERE day = '2024-01-15'");
+  const Ran ran = Run();
+  EXPECT_THAT(ran.items, SizeIs(9));
+  EXPECT_THAT(ran.errors,
+              ElementsAre(AllOf(HasSubstr("location 1, 2024-01-15: corrupt: the log counts 2 "
+                                          "readings, but there are 1, also after"))));
+}
+
+TEST_F(ClaimsTest, O12MoreFilesThanDeleteMaxAreNotRemoved) {
+  options_.empty_days.delete_max = 3;
+  EXPECT_THAT(Run().items, SizeIs(10));
+  Sql("DELETE FROM measurements WHERE datetime < '2024-01-14'");
+  AddReading(11, "2024-01-25T12:00:00Z");
+  const Ran ran = Run();
+  EXPECT_THAT(ran.items, ElementsAre("1/2024-01-25")) << "the others go on";
+  EXPECT_EQ(ran.counts.failed, 4);
+  EXPECT_THAT(ran.errors,
+              Each(AllOf(HasSubstr("location 1, 2024-01-1"),
+                         HasSubstr("more than open_data.delete_max (3) would be removed"))));
+  EXPECT_THAT(Keys(), SizeIs(11));
+  Sql("INSERT INTO measurements VALUES (11, '2024-01-10T12:00:00Z', 1)");
+  const Ran fewer = Run();
+  EXPECT_EQ(fewer.counts.written, 1);
+  EXPECT_EQ(fewer.counts.excluded, 3);
+  EXPECT_EQ(fewer.counts.failed, 0);
+  EXPECT_THAT(Keys(), SizeIs(8));
+  EXPECT_EQ(Ask("SELECT sum((metadata->>'removed')::int) FROM open_data_export_logs"), "3");
+}
+
+TEST_F(ClaimsTest, O12FilesOfEmptyDaysAreKeptWhereThatIsWanted) {
+  options_.empty_days = {.keep = true, .delete_max = 0};
+  Run();
+  Sql("TRUNCATE measurements");
+  const Ran ran = Run();
+  EXPECT_EQ(ran.counts.excluded, 10);
+  EXPECT_THAT(ran.errors, Each(HasSubstr("its files stay, as on_empty: keep says")));
+  EXPECT_THAT(Keys(), SizeIs(10));
+  EXPECT_EQ(Ask("SELECT count(*) FROM open_data_states WHERE state = 'exported' AND key IS NOT "
+                "NULL AND metadata->>'kept' = 'true'"),
+            "10");
+  AddReading(11, "2024-01-12T13:00:00Z");
+  EXPECT_THAT(Run().items, ElementsAre("1/2024-01-12"));
+  EXPECT_EQ(Ask("SELECT metadata ? 'kept' FROM open_data_export_logs WHERE day = '2024-01-12'"),
+            "f");
+}
+
+TEST_F(ClaimsTest, O12ALocationThatLeftTheViewIsAnEmptyOne) {
+  options_.empty_days.delete_max = 9;
+  Run();
+  Sql("ALTER VIEW open_data_locations RENAME TO all_locations;"
+      "CREATE VIEW open_data_locations AS SELECT * FROM all_locations WHERE sensor_nodes_id <> 1");
+  EXPECT_EQ(Ask("SELECT open_data_recount()"), "10");
+  EXPECT_EQ(Run().counts.failed, 10);
+  EXPECT_THAT(Keys(), SizeIs(10));
+}
+
+TEST_F(ClaimsTest, O12FilesThatAreGoneAlreadyAreNoReasonToFail) {
+  options_.empty_days.delete_max = 0;
+  Run();
+  for (const std::string& key : Keys()) Must(memory_.Remove(key));
+  Sql("TRUNCATE measurements");
+  const Ran ran = Run();
+  EXPECT_EQ(ran.counts.excluded, 10);
+  EXPECT_EQ(Ask("SELECT count(*) FROM open_data_states WHERE state = 'exported' AND key IS NULL"),
+            "10");
+}
+
+/// With a server of its own, which stops while days are exported.
+class AwayTest : public ClaimsTest {
+ protected:
+  AwayTest() {
+    options_.read_address = options_.write_address = server_.Url(database_name_);
+    const auto connection = Must(postgres::Connection::Open(options_.write_address));
+    std::ifstream schema(SPILLWAY_OPEN_DATA_EXAMPLE);
+    Must(connection->ExecuteScript(std::string(std::istreambuf_iterator<char>(schema), {})));
+    Must(MigrateLog(*connection));
+    Must(connection->ExecuteScript(
+        "SELECT open_data_track('measurements');"
+        "INSERT INTO measurands VALUES (1, 'pm25', 'µg/m³');"
+        "INSERT INTO timezones VALUES (1, 'UTC');"
+        "INSERT INTO sensor_nodes VALUES (1, 'Station', 1.5, -2.25, 1);"
+        "INSERT INTO sensor_systems VALUES (1, 1); INSERT INTO sensors VALUES (11, 1, 1);"
+        "INSERT INTO measurements SELECT 11, timestamptz '2022-01-01T12:00Z' + n * interval '1 "
+        "day', n FROM generate_series(1, 700) n"));
+  }
+
+  Result<ChunkResult> ProcessAway(const engine::Job& job, int64_t lease_token) {
+    if (away_ == nullptr) {
+      away_ = Must(OpenData::Make(
+          options_, [this](std::string_view) -> Result<storage::ObjectStore*> { return &store_; },
+          system_, Random(5)));
+    }
+    engine::Staging staging(store_, "unused", "unused", 1);
+    return away_->Process(
+        job, {.planned = 700, .attempts = lease_token, .lease_token = lease_token}, staging, {});
+  }
+
+  std::string AskAway(const std::string& sql) {
+    const auto connection = Must(postgres::Connection::Open(options_.write_address));
+    return std::string(Must(connection->Execute(sql)).Text(0, 0));
+  }
+
+  postgres::TestServer server_;
+  const std::string database_name_ = server_.NewDatabase();
+  SystemClock system_;
+  std::unique_ptr<OpenData> away_;
+};
+
+TEST_F(AwayTest, O14AServerThatComesBackIsWaitedFor) {
+  int puts = 0;
+  store_.before_put = [&] {
+    if (++puts == 2) server_.Restart();
+    if (puts == 3) server_.Stop();
+  };
+  std::jthread starts;
+  store_.after_put = [&] {
+    if (puts != 3 || starts.joinable()) return;
+    // The server ends with the thread that started it.
+    starts = std::jthread([this](const std::stop_token& stop) {
+      server_.Start();
+      while (!stop.stop_requested()) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    });
+  };
+  Ran ran;
+  Take(Must(ProcessAway(PlannedJob(), 1)), ran);
+  EXPECT_EQ(ran.counts.written, 700);
+  std::ranges::sort(ran.items);
+  EXPECT_EQ(std::ranges::adjacent_find(ran.items), ran.items.end());
+  EXPECT_EQ(AskAway("SELECT count(*) FROM open_data_states WHERE state <> 'exported'"), "0");
+}
+
+TEST_F(AwayTest, O14AServerThatStaysAwayFailsTheChunkAndARedriveGoesOn) {
+  const engine::Job job = PlannedJob();
+  int puts = 0;
+  store_.before_put = [&] {
+    if (++puts == 2) server_.Stop();
+  };
+  options_.retry_for = std::chrono::seconds(1);
+  const auto failed = ProcessAway(job, 1);
+  ASSERT_FALSE(failed.has_value());
+  EXPECT_EQ(failed.error().code, ErrorCode::kUnavailable);
+  EXPECT_FALSE(failed.error().retryable) << "it was waited for";
+  EXPECT_THAT(failed.error().message, HasSubstr("it was waited for 1 s (open_data.retry_for)"));
+  server_.Start();
+  EXPECT_EQ(AskAway("SELECT count(*) FROM open_data_export_logs WHERE queued_on IS NOT NULL"),
+            "250");
+  Ran ran;
+  Take(Must(ProcessAway(job, 2)), ran);
+  EXPECT_EQ(ran.counts.written, 700);
+  EXPECT_EQ(AskAway("SELECT count(*) FROM open_data_states WHERE state <> 'exported'"), "0");
+}
+
+}  // namespace
+}  // namespace spillway::recipe::open_data
