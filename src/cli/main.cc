@@ -22,7 +22,7 @@ constexpr const char* kExamples = R"(Examples:
   spillway verify exports/acme/6f1c…-1               is the delivery whole and unchanged?
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 not found, 4 conflict, 5 damaged data,
-6 permission denied, 7 no space or over a limit, 8 try again, 9 lines rejected, 130 cancelled.)";
+6 permission denied, 7 no space or over a limit, 8 try again, 9 lines rejected or items failed, 130 cancelled.)";
 
 void AddCommands(CLI::App& program, const Invocation& invocation, Action& action) {
   AddInit(program, invocation, action);

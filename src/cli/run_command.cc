@@ -3,6 +3,7 @@
 #include <chrono>
 #include <memory>
 #include <thread>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -20,6 +21,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kLookMin{1};
 constexpr std::chrono::milliseconds kLookMax{50};
+constexpr size_t kFailuresListed = 5;
 
 /// Looks often at first: a sixteenth of the time that passed is what a job may end unseen.
 std::chrono::milliseconds PauseAfter(std::chrono::steady_clock::duration passed) {
@@ -64,9 +66,43 @@ Result<engine::Job> Watch(Deployment& deployment, const Watched& watched,
 }
 
 ExitCode ExitCodeOf(const engine::Job& job) {
-  if (job.state == engine::JobState::kSucceeded) return ExitCode::kSuccess;
+  if (job.state == engine::JobState::kSucceeded) {
+    if (job.counts.failed == 0) return ExitCode::kSuccess;
+    return job.counts.failed == job.counts.planned ? ExitCode::kFailed : ExitCode::kRejected;
+  }
   if (job.state == engine::JobState::kCancelled) return ExitCode::kCancelled;
   return job.failure.has_value() ? ExitCodeFor(job.failure->code) : ExitCode::kFailed;
+}
+
+/// The first rows or items that failed although the job is done, and why.
+Result<std::vector<recipe::ErrorRecord>> FirstFailures(store::JobStore& store,
+                                                       const engine::Job& job) {
+  std::vector<recipe::ErrorRecord> first;
+  if (job.state != engine::JobState::kSucceeded || job.counts.failed == 0) return first;
+  for (int64_t after = -1; first.size() < kFailuresListed;) {
+    const std::vector<engine::Chunk> chunks =
+        TRY(store.ListChunks(job.id, engine::ChunkState::kSucceeded, after, kFailuresListed));
+    if (chunks.empty()) break;
+    after = chunks.back().index;
+    for (const engine::Chunk& chunk : chunks) {
+      recipe::ChunkResult result = TRY(recipe::ChunkResultFromJson(chunk.result));
+      for (recipe::ErrorRecord& error : result.errors) {
+        if (error.classification == "excluded" || first.size() == kFailuresListed) continue;
+        first.push_back(std::move(error));
+      }
+    }
+  }
+  return first;
+}
+
+std::string WhyFailed(const engine::Job& job) {
+  if (!job.failure.has_value()) return fmt::format("job {} failed: no cause recorded", job.id);
+  std::string why = fmt::format("job {} failed: {}", job.id, job.failure->message);
+  if (job.failure->code == ErrorCode::kUnavailable) {
+    why += fmt::format("; `spillway jobs redrive {}` does what is left, once that works again",
+                       job.id);
+  }
+  return why;
 }
 
 nlohmann::ordered_json Json(const store::Created& created) {
@@ -75,20 +111,43 @@ nlohmann::ordered_json Json(const store::Created& created) {
   return json;
 }
 
-Outcome Report(const Invocation& invocation, const RunFlags& flags, const store::Created& done) {
+nlohmann::ordered_json Json(const std::vector<recipe::ErrorRecord>& failures) {
+  nlohmann::ordered_json json = nlohmann::ordered_json::array();
+  for (const recipe::ErrorRecord& failure : failures) {
+    json.push_back({{"key", failure.key},
+                    {"classification", failure.classification},
+                    {"message", failure.message}});
+  }
+  return json;
+}
+
+/// A job that is done, but not with everything.
+void PrintFailures(const engine::Job& job, const std::vector<recipe::ErrorRecord>& failures) {
+  PrintError({.code = ErrorCode::kCorrupt,
+              .message = fmt::format("{} of {} {} failed; the manifest lists them all",
+                                     job.counts.failed, job.counts.planned, CountedBy(job.plan))},
+             false);
+  for (const recipe::ErrorRecord& failure : failures) {
+    PrintLine(fmt::format("  {}: {}", failure.key, failure.message), stderr);
+  }
+}
+
+Outcome Report(const Invocation& invocation, const RunFlags& flags, const store::Created& done,
+               const std::vector<recipe::ErrorRecord>& failures) {
   const engine::Job& job = done.job;
   // Standard output may be the export itself: what is said of it goes beside.
   std::FILE* to = flags.request.to_standard_output() ? stderr : stdout;
   if (invocation.json) {
-    PrintJson(Json(done), to);
+    nlohmann::ordered_json json = Json(done);
+    if (!failures.empty()) json["failures"] = Json(failures);
+    PrintJson(json, to);
   } else if (job.state == engine::JobState::kFailed) {
-    PrintError({.code = ErrorCode::kInternal,
-                .message = fmt::format(
-                    "job {} failed: {}", job.id,
-                    job.failure.has_value() ? job.failure->message : "no cause recorded")},
-               false);
-  } else if (!invocation.quiet) {
-    PrintLine(Summary(job), to);
+    PrintError({.code = ErrorCode::kInternal, .message = WhyFailed(job)}, false);
+  } else {
+    if (!invocation.quiet) PrintLine(Summary(job), to);
+    if (job.state == engine::JobState::kSucceeded && job.counts.failed > 0) {
+      PrintFailures(job, failures);
+    }
   }
   return ExitCodeOf(job);
 }
@@ -130,7 +189,7 @@ Outcome Run(const Invocation& invocation, const RunFlags& flags) {
     return Fail(ErrorCode::kCancelled,
                 fmt::format("job {0} goes on; `spillway jobs cancel {0}` stops it", watched.id));
   }
-  return Report(invocation, flags, created);
+  return Report(invocation, flags, created, TRY(FirstFailures(deployment->store(), created.job)));
 }
 
 }  // namespace
