@@ -84,7 +84,7 @@ class OpenDataTest(unittest.TestCase):
 
     def test_a_database_that_is_away(self):
         pathlib.Path(self.folder.name, "spillway.yaml").write_text(
-            "open_data: {database: {host: 127.0.0.1, port: 1}}\nengine: {backoff: {base: 10ms}}\n")
+            "open_data: {database: {host: 127.0.0.1, port: 1}, retry_for: 100ms}\nengine: {backoff: {base: 10ms}}\n")
         away = self.run_spillway("run", "open-data", code=8)
         self.assertIn('at "127.0.0.1", port 1 failed: Connection refused', away.stderr)
 
