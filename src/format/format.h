@@ -55,42 +55,51 @@ enum class Quoting {
   kAll,     ///< Every field but null.
 };
 
+/// How a whole number is written in a column of floats.
+enum class WholeFloats {
+  kWithPoint,  ///< 14.0: readers that guess types see a float in every file.
+  kBare,       ///< 14
+};
+
 /// How rows become CSV (RFC 4180), UTF-8 taken as it comes.
 ///
 /// - Instants: RFC 3339 with the digits of their unit, "2025-01-31T23:59:59.000001+01:00". Times
 /// without a zone
 ///   have no offset. Only the years 0000 to 9999. Offsets before standard time are rounded to
 ///   minutes, and the local time with them, so that the instant stays exact.
-/// - Decimals with all digits of their scale; floats in the shortest form that reads back the same,
-/// NaN,
-///   Infinity, -Infinity; binary in base64; dates 2025-01-31; times of day 23:59:59.
+/// - Decimals with all digits of their scale; floats in the shortest form that reads back as the
+/// same
+///   float (14.0, 1e-05, 1e+16, as Python's repr), NaN, Infinity, -Infinity; binary in base64;
+///   dates 2025-01-31; times of day 23:59:59.
 /// - With an empty null marker, the empty string is "" and an absent value is nothing. In a file of
 ///   one column the empty string is always "", because readers pass over empty lines; so is an
-///   absent value without a marker: choose one there.
+///   absent value without a marker: choose one there. There the text `\.` is always "\.", because
+///   such a line ends the data of PostgreSQL's COPY FROM.
 struct CsvOptions {
-  /// An ASCII sign that stands in no number, time or base64, nor shares its low four bits with a
-  /// quote, CR or LF (*, ], } do).
+  /// An ASCII sign that stands in no number, time or base64, is no backslash, nor shares its low
+  /// four bits with a quote, CR or LF (*, ], } do).
   char delimiter = ',';
   std::string line_end = "\r\n";
   /// What an absent value is written as, never quoted. At most 32 bytes; nothing that begins like a
-  /// number.
+  /// number, nor `\.`.
   std::string null_marker;
   Quoting quoting = Quoting::kNeeded;
   bool header = true;
   bool byte_order_mark = false;  ///< For Excel, which otherwise takes UTF-8 for its code page.
   /// Puts an apostrophe before strings that a spreadsheet would run (=, +, -, @, tab, CR first).
-  /// Strings only, never typed numbers.
+  /// Strings only, never typed numbers, nor text that spells them (batch::IsNumberText).
   bool escape_formulas = false;
+  WholeFloats whole_floats = WholeFloats::kWithPoint;
   /// IANA zone in which instants are written; UTC is "Z". From 2038 on, zones keep the offset that
   /// the system's database lists last.
   std::string time_zone = "UTC";
 };
 
-/// How rows become JSON (RFC 8259), one object a row and line. Values are as in CSV, with these
-/// differences: integers and decimals are numbers with all their digits (readers that take them for
-/// doubles lose some beyond 2^53); NaN and the infinities are strings, as JSON has no numbers for
-/// them; text that is not valid UTF-8 is refused with its row; column names must differ. The first
-/// of several runs of an array must have rows.
+/// How rows become JSON (RFC 8259), one object a row and line. Values are as in CSV (floats
+/// as 14.0), with these differences: integers and decimals are numbers with all their digits
+/// (readers that take them for doubles lose some beyond 2^53); NaN and the infinities are strings,
+/// as JSON has no numbers for them; text that is not valid UTF-8 is refused with its row; column
+/// names must differ. The first of several runs of an array must have rows.
 struct JsonOptions {
   bool lines = false;             ///< NDJSON instead of one array.
   std::string time_zone = "UTC";  ///< As in CsvOptions.

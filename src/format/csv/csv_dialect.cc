@@ -9,7 +9,7 @@ char* CsvDialect::WriteCarefully(const char* text, size_t bytes, bool special, c
   const std::string_view rest =
       formula && marker().starts_with('\'') ? marker().substr(1) : marker();
   const bool like_marker = std::string_view(text, bytes) == rest;
-  const bool quoted = special || quote_all || like_marker || (quote_empty && bytes == 0);
+  const bool quoted = special || quote_all || like_marker || (one_column && IsNoRow(text, bytes));
   if (quoted) *out++ = '"';
   if (formula) *out++ = '\'';
   if (special) {
@@ -31,19 +31,24 @@ char* CsvDialect::WriteCarefully(const char* text, size_t bytes, bool special, c
 
 char* CsvDialect::WriteBinary(const char* bytes, size_t count, char* out) const {
   const std::string_view written(out, static_cast<size_t>(WriteBase64(bytes, count, out) - out));
-  const bool quoted = quote_all || written == marker() || (quote_empty && written.empty());
+  const bool quoted = quote_all || written == marker() || (one_column && written.empty());
   return quoted ? PutInQuotes(out, written.size()) : out + written.size();
 }
 
 char* CsvDialect::WriteBoolean(bool value, bool quoted, char* out) const {
   const std::string_view text = value ? "true" : "false";
   std::memcpy(out, text.data(), text.size());
-  return quoted || text == marker() ? PutInQuotes(out, text.size()) : out + text.size();
+  return Quote(out, out + text.size(), quoted);
 }
 
 char* CsvDialect::WriteNumber(FloatText number, bool quoted, char* begin) const {
-  const std::string_view text(begin, static_cast<size_t>(number.end - begin));
-  return quoted || text == marker() ? PutInQuotes(begin, text.size()) : number.end;
+  const bool bare = bare_floats && std::string_view(begin, number.end).ends_with(".0");
+  return Quote(begin, bare ? number.end - 2 : number.end, quoted);
+}
+
+char* CsvDialect::Quote(char* begin, char* end, bool quoted) const {
+  const std::string_view text(begin, end);
+  return quoted || text == marker() ? PutInQuotes(begin, text.size()) : end;
 }
 
 }  // namespace spillway::format

@@ -49,14 +49,15 @@ class CsvFormat final : public Format {
     dialect.specials = SpecialBytes(SpecialsOf(options_.delimiter));
     dialect.quote_all = options_.quoting == Quoting::kAll;
     dialect.escape_formulas = options_.escape_formulas;
-    dialect.quote_empty = columns == 1;
-    dialect.careful = dialect.quote_all || dialect.escape_formulas || dialect.quote_empty;
+    dialect.bare_floats = options_.whole_floats == WholeFloats::kBare;
+    dialect.one_column = columns == 1;
+    dialect.careful = dialect.quote_all || dialect.escape_formulas || dialect.one_column;
     dialect.row_end_bytes =
         static_cast<uint8_t>(options_.line_end.copy(dialect.row_end, sizeof(dialect.row_end)));
     dialect.marker_bytes = static_cast<uint8_t>(
         options_.null_marker.copy(dialect.null_text, CsvDialect::kMarkerBytesMax));
     dialect.null_bytes = dialect.marker_bytes;
-    if (dialect.quote_empty && dialect.marker_bytes == 0) {
+    if (dialect.one_column && dialect.marker_bytes == 0) {
       dialect.null_text[0] = dialect.null_text[1] = '"';
       dialect.null_bytes = 2;
     }
@@ -88,8 +89,9 @@ bool IsLetterOrDigit(char c) {
 }  // namespace
 
 Result<> CheckCsvDelimiter(char delimiter) {
-  // Numbers, times and base64 are written without looking for the delimiter.
-  constexpr std::string_view kInValues = "+-./:=\"'\r\n";
+  // Numbers, times and base64 are written without looking for the delimiter. Many readers take a
+  // backslash for more than itself: between an absent value and a point it ends COPY FROM's data.
+  constexpr std::string_view kInValues = "+-./:=\"'\r\n\\";
   const bool ascii = delimiter > 0 && delimiter < 0x7f;
   if (!ascii || IsLetterOrDigit(delimiter) || kInValues.find(delimiter) != std::string_view::npos ||
       !SpecialBytes::CanHold(SpecialsOf(delimiter))) {
@@ -105,6 +107,10 @@ Result<> CheckCsvNullMarker(std::string_view marker, char delimiter) {
     return Fail(ErrorCode::kInvalidArgument,
                 "has a quote, a line break or the delimiter in it, but is never quoted; use "
                 "another text, such as NULL");
+  }
+  if (marker == "\\.") {
+    return Fail(ErrorCode::kInvalidArgument,
+                "ends the file for PostgreSQL's COPY FROM; use another text, such as NULL");
   }
   const size_t digit = marker.starts_with('-') || marker.starts_with('+') ? 1 : 0;
   if (marker.size() > digit && '0' <= marker[digit] && marker[digit] <= '9') {

@@ -7,6 +7,7 @@
 #include <arrow/util/float16.h>
 #include <gtest/gtest.h>
 
+#include "batch/number_text.h"
 #include "format/format.h"
 #include "format/sample_table.h"
 
@@ -125,8 +126,31 @@ TEST(CsvFormat, KeepsRowsOfOneAbsentValue) {
   EXPECT_EQ(Encode(Bare(), OneColumn(*text.Finish())), "\"\"\n");
 }
 
+TEST(CsvFormat, E02QuotesALineThatWouldEndTheFile) {
+  // Up to PostgreSQL 17, COPY FROM takes a line that is just \. for the end of its data.
+  for (const bool escape : {false, true}) {
+    const CsvOptions options = Bare({.null_marker = "-", .escape_formulas = escape});
+    const std::string lines = "first\n\"\\.\"\nlast\n-\n";
+    EXPECT_EQ(Encode(options, Table(arrow::StringBuilder(), "first", "\\.", "last")), lines);
+    EXPECT_EQ(Encode(options, Table(arrow::LargeStringBuilder(), "first", "\\.", "last")), lines);
+    EXPECT_EQ(Encode(options, Table(arrow::StringDictionaryBuilder(), "first", "\\.", "last")),
+              lines);
+    EXPECT_EQ(Encode(options, TextTable({"\\", ".", "\\..", "x\\.", "\\.x"})),
+              "\\\n.\n\\..\nx\\.\n\\.x\n");
+  }
+  EXPECT_EQ(Encode({}, TextTable({"x"})->RenameColumns({"\\."}).ValueOrDie()), "\"\\.\"\r\nx\r\n");
+  // Beside other fields it is no line.
+  EXPECT_EQ(Encode(Bare(), Pair({"\\.", "", "\\."}, {"\\.", "\\.", ""})),
+            "\\.,\\.\n\"\",\\.\n\\.,\"\"\n");
+  // Nor can an absent value or two fields make such a line.
+  EXPECT_EQ(Encode({.null_marker = "\\."}, TextTable({"x"})),
+            "refused: csv null marker: ends the file for PostgreSQL's COPY FROM; use another text, "
+            "such as NULL");
+  EXPECT_TRUE(Encode({.delimiter = '\\'}, TextTable({"x"})).starts_with("refused: csv delimiter"));
+}
+
 TEST(CsvFormat, RefusesNullMarkersThatCannotBeTold) {
-  for (const char* marker : {"a,b", "\"", "\n", "0", "-1", "+5", "1970-01-01"}) {
+  for (const char* marker : {"a,b", "\"", "\n", "0", "-1", "+5", "1970-01-01", "\\."}) {
     EXPECT_TRUE(
         Encode({.null_marker = marker}, TextTable({"x"})).starts_with("refused: csv null marker"))
         << marker;
@@ -144,6 +168,24 @@ TEST(CsvFormat, EscapesFormulasInStringsOnly) {
   EXPECT_EQ(Encode(Bare(), TextTable({"=1+1"})), "=1+1\n");
   EXPECT_EQ(Encode({.escape_formulas = true}, TextTable({})->RenameColumns({"=cmd"}).ValueOrDie()),
             "'=cmd\r\n");
+}
+
+TEST(CsvFormat, E05NumbersThatAreTextAreNoFormulas) {
+  const auto numbers = [](std::vector<std::string> values) {
+    const auto text = TextTable(values);
+    return arrow::RecordBatch::Make(arrow::schema({batch::NumberTextField("n")}), text->num_rows(),
+                                    text->columns());
+  };
+  const auto table = numbers({"-5.25", "14", "NaN", "-Infinity"});
+  EXPECT_EQ(Encode(Bare({.escape_formulas = true}), table), "-5.25\n14\nNaN\n-Infinity\n");
+  EXPECT_EQ(Encode(Bare({.quoting = Quoting::kAll, .escape_formulas = true}), table),
+            "\"-5.25\"\n\"14\"\n\"NaN\"\n\"-Infinity\"\n");
+  EXPECT_EQ(Encode(Bare({.null_marker = "NaN"}), table), "-5.25\n14\n\"NaN\"\n-Infinity\n");
+  // However large: PostgreSQL's numeric has up to 131072 digits before the point.
+  const std::string large = "-" + std::string(131'072, '9') + "." + std::string(16'383, '9');
+  EXPECT_EQ(Encode(Bare({.escape_formulas = true}), numbers({large, "0", large})),
+            large + "\n0\n" + large + "\n");
+  EXPECT_EQ(Encode(Bare({.escape_formulas = true}), TextTable({"-5.25"})), "'-5.25\n");
 }
 
 TEST(CsvFormat, EscapesFormulasInDictionaries) {
@@ -189,8 +231,8 @@ TEST(CsvFormat, WritesEveryType) {
             "18446744073709551615");
   EXPECT_EQ(
       value(Table(arrow::DoubleBuilder(), 0.1, 1.0, -0.0, 1e300, 5e-324, INFINITY, -INFINITY, NAN)),
-      "0.1\n1\n-0\n1e+300\n5e-324\nInfinity\n-Infinity\nNaN");
-  EXPECT_EQ(value(Table(arrow::FloatBuilder(), 0.1f, 16'777'216.0f)), "0.1\n16777216");
+      "0.1\n1.0\n-0.0\n1e+300\n5e-324\nInfinity\n-Infinity\nNaN");
+  EXPECT_EQ(value(Table(arrow::FloatBuilder(), 0.1f, 16'777'216.0f)), "0.1\n16777216.0");
   EXPECT_EQ(value(Table(arrow::HalfFloatBuilder(), arrow::util::Float16(1.5f).bits())), "1.5");
   EXPECT_EQ(value(Table(arrow::Date32Builder(), 20'119)), "2025-01-31");
   EXPECT_EQ(
@@ -224,6 +266,21 @@ TEST(CsvFormat, WritesEveryType) {
   EXPECT_EQ(value(Table(arrow::Decimal64Builder(arrow::decimal64(18, 2)), arrow::Decimal64(123))),
             "1.23");
   EXPECT_EQ(Encode(Bare({.null_marker = "-"}), Table(arrow::NullBuilder())), "-\n");
+}
+
+TEST(CsvFormat, O5FloatsAreFloatsToEveryReader) {
+  const auto floats = Table(arrow::DoubleBuilder(), 14.0, -3.0, 0.5, 1e15, 1e16, -0.0);
+  EXPECT_EQ(Encode(Bare({.null_marker = "-"}), floats),
+            "14.0\n-3.0\n0.5\n1000000000000000.0\n1e+16\n-0.0\n-\n");
+  const CsvOptions bare = Bare({.null_marker = "-", .whole_floats = WholeFloats::kBare});
+  EXPECT_EQ(Encode(bare, floats), "14\n-3\n0.5\n1000000000000000\n1e+16\n-0\n-\n");
+  // A decimal's digits are its own.
+  EXPECT_EQ(Encode(bare, Table(arrow::Decimal128Builder(arrow::decimal128(5, 1)),
+                               arrow::Decimal128(140))),
+            "14.0\n-\n");
+  EXPECT_EQ(Encode(Bare({.null_marker = "-", .quoting = Quoting::kAll}),
+                   Table(arrow::FloatBuilder(), 14.0f, 0.1f)),
+            "\"14.0\"\n\"0.1\"\n-\n");
 }
 
 TEST(CsvFormat, WritesDictionariesOfEveryIndex) {

@@ -1,10 +1,9 @@
 #include <memory>
-#include <unordered_set>
 #include <utility>
 
 #include <arrow/api.h>
-#include <simdjson.h>
 
+#include "format/column_names.h"
 #include "format/format.h"
 #include "format/row/row_encoder.h"
 
@@ -24,6 +23,7 @@ class JsonFormat final : public Format {
                                               Position position) const override {
     if (schema.num_fields() == 0)
       return Fail(ErrorCode::kInvalidArgument, "a JSON file needs at least one column");
+    TRY(CheckColumnNames(schema, "JSON"));
     RowLayout<JsonDialect> layout;
     if (!options_.lines) {
       layout.opening = "[\n";
@@ -33,17 +33,8 @@ class JsonFormat final : public Format {
       layout.dialect.row_end_bytes = 1;
     }
     std::vector<ColumnBinder> binders;
-    std::unordered_set<std::string_view> names;
     for (const auto& field : schema.fields()) {
       const std::string& name = field->name();
-      if (!simdjson::validate_utf8(name)) {
-        return Fail(ErrorCode::kInvalidArgument, "column " + std::to_string(binders.size() + 1) +
-                                                     ": its name is not valid UTF-8");
-      }
-      if (!names.insert(name).second) {
-        return Fail(ErrorCode::kInvalidArgument,
-                    "two columns are named \"" + name + "\"; JSON needs different names");
-      }
       layout.prefixes.push_back(PrefixFor(name, layout.dialect, binders.empty()));
       binders.push_back(TRY(ColumnBinder::Make(*field, static_cast<uint32_t>(binders.size()),
                                                *zone_, QuotedValues::kTimes)));

@@ -5,6 +5,7 @@
 #include <arrow/api.h>
 #include <gtest/gtest.h>
 
+#include "batch/number_text.h"
 #include "format/format.h"
 #include "format/sample_table.h"
 
@@ -81,6 +82,21 @@ TEST(JsonFormat, WritesWhatIsNoNumberAsStrings) {
             "1.5}\n{\"value\":1e+21}\n");
 }
 
+TEST(JsonFormat, O5FloatsAreFloatsToEveryReader) {
+  arrow::DoubleBuilder builder;
+  ASSERT_TRUE(builder.AppendValues(std::vector<double>{14, -0.0, 1e15, 1e-5}).ok());
+  EXPECT_EQ(Line(OneColumn(*builder.Finish())),
+            "{\"value\":14.0}\n{\"value\":-0.0}\n{\"value\":1000000000000000.0}\n"
+            "{\"value\":1e-05}\n");
+}
+
+TEST(JsonFormat, E05NumbersThatAreTextStayText) {
+  const auto text = TextTable({"-5.25", "NaN"});
+  EXPECT_EQ(Line(arrow::RecordBatch::Make(arrow::schema({batch::NumberTextField("n")}), 2,
+                                          text->columns())),
+            "{\"n\":\"-5.25\"}\n{\"n\":\"NaN\"}\n");
+}
+
 TEST(JsonFormat, WritesBinaryDatesAndTimesAsStrings) {
   arrow::BinaryBuilder binary;
   ASSERT_TRUE(binary.Append("f").ok());
@@ -119,7 +135,8 @@ TEST(JsonFormat, NamesTheRowOfDictionaryTextThatIsNoUtf8) {
 TEST(JsonFormat, RefusesKeysThatAreNone) {
   const auto text = arrow::field("a", arrow::utf8());
   const auto empty = arrow::RecordBatch::MakeEmpty(arrow::schema({text, text})).ValueOrDie();
-  EXPECT_EQ(Line(empty), "refused: two columns are named \"a\"; JSON needs different names");
+  EXPECT_EQ(Line(empty),
+            "refused: two columns are named \"a\"; JSON needs different names, so rename one");
   EXPECT_EQ(Line(TextTable({})->RenameColumns({"\xff"}).ValueOrDie()),
             "refused: column 1: its name is not valid UTF-8");
 }

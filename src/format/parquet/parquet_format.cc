@@ -11,8 +11,11 @@
 #include <parquet/arrow/writer.h>
 #include <parquet/properties.h>
 
+#include "batch/number_text.h"
+#include "format/column_names.h"
 #include "format/format.h"
 #include "format/parquet/dictionary_choice.h"
+#include "format/parquet/wide_decimals.h"
 #include "format/row/type_match.h"
 #include "format/row/zone.h"
 
@@ -69,8 +72,13 @@ Result<> Guard(Call call) {
 
 class ParquetEncoder final : public Encoder {
  public:
-  ParquetEncoder(std::shared_ptr<arrow::Schema> schema, const ParquetOptions& options)
-      : schema_(std::move(schema)), options_(options), stream_(std::make_shared<BufferStream>()) {}
+  /// Batches are of the schema `given`, the file is of `schema`.
+  ParquetEncoder(std::shared_ptr<arrow::Schema> given, std::shared_ptr<arrow::Schema> schema,
+                 const ParquetOptions& options)
+      : given_(std::move(given)),
+        schema_(std::move(schema)),
+        options_(options),
+        stream_(std::make_shared<BufferStream>()) {}
 
   // Arrow's destructor writes a footer, as if an abandoned file were whole.
   ~ParquetEncoder() override { stream_->Abandon(); }
@@ -116,8 +124,8 @@ class ParquetEncoder final : public Encoder {
         .Value(&writer_);
   }
 
-  // The batch with the zone of the schema on its instants, and dictionaries as text where the
-  // schema says text.
+  // The batch with the zone of the schema on its instants, and dictionaries and wide decimals as
+  // text where the schema says text.
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> InSchema(
       const arrow::RecordBatch& batch) const {
     if (batch.num_columns() != schema_->num_fields()) {
@@ -128,12 +136,16 @@ class ParquetEncoder final : public Encoder {
     for (int i = 0; i < batch.num_columns(); ++i) {
       const auto& type = schema_->field(i)->type();
       std::shared_ptr<arrow::Array> column = batch.column(i);
-      if (!ReadsAlike(*column->type(), *type)) {
+      const auto& given = given_->field(i)->type();
+      if (!ReadsAlike(*column->type(), *given)) {
         return arrow::Status::Invalid("column \"", schema_->field(i)->name(), "\": a batch of ",
                                       column->type()->ToString(), " for a file of ",
-                                      type->ToString());
+                                      given->ToString());
       }
-      if (column->type_id() == arrow::Type::DICTIONARY && type->id() != arrow::Type::DICTIONARY) {
+      if (IsWideDecimal(*column->type())) {
+        ARROW_ASSIGN_OR_RAISE(column, WideDecimalsAsText(*column));
+      } else if (column->type_id() == arrow::Type::DICTIONARY &&
+                 type->id() != arrow::Type::DICTIONARY) {
         const auto& coded = static_cast<const arrow::DictionaryArray&>(*column);
         ARROW_ASSIGN_OR_RAISE(column, arrow::compute::Take(*coded.dictionary(), *coded.indices()));
       } else if (type->id() == arrow::Type::DICTIONARY) {
@@ -146,6 +158,7 @@ class ParquetEncoder final : public Encoder {
     return arrow::RecordBatch::Make(schema_, batch.num_rows(), std::move(columns));
   }
 
+  std::shared_ptr<arrow::Schema> given_;
   std::shared_ptr<arrow::Schema> schema_;
   ParquetOptions options_;
   std::shared_ptr<BufferStream> stream_;
@@ -162,12 +175,14 @@ class ParquetFormat final : public Format {
 
   Result<std::unique_ptr<Encoder>> NewEncoder(const arrow::Schema& schema,
                                               Position) const override {
+    TRY(CheckColumnNames(schema, "Parquet"));
     arrow::FieldVector fields;
     for (const auto& field : schema.fields()) {
-      fields.push_back(InZone(field));
+      fields.push_back(Shown(field));
       TRY(CheckType(fields.back()));
     }
-    return std::make_unique<ParquetEncoder>(arrow::schema(std::move(fields)), options_);
+    return std::make_unique<ParquetEncoder>(arrow::schema(schema.fields()),
+                                            arrow::schema(std::move(fields)), options_);
   }
 
  private:
@@ -182,7 +197,9 @@ class ParquetFormat final : public Format {
                                              field->type()->ToString() + "; leave the column out");
   }
 
-  std::shared_ptr<arrow::Field> InZone(const std::shared_ptr<arrow::Field>& field) const {
+  // The field as the file has it.
+  std::shared_ptr<arrow::Field> Shown(const std::shared_ptr<arrow::Field>& field) const {
+    if (IsWideDecimal(*field->type())) return batch::NumberTextField(field->name());
     if (field->type()->id() != arrow::Type::TIMESTAMP) return field;
     const auto& type = static_cast<const arrow::TimestampType&>(*field->type());
     return type.timezone().empty()

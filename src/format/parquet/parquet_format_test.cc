@@ -4,6 +4,7 @@
 #include <parquet/arrow/reader.h>
 #include <parquet/metadata.h>
 
+#include "batch/number_text.h"
 #include "format/format.h"
 #include "format/sample_table.h"
 
@@ -100,6 +101,58 @@ TEST(ParquetFormat, SameRowsSameBytes) {
     file = out.view();
   }
   EXPECT_EQ(files[0], files[1]);
+}
+
+TEST(ParquetFormat, E03RefusesNamesThatAreNotDifferent) {
+  const auto refusal = [](const std::vector<std::string>& names) -> std::string {
+    arrow::FieldVector fields;
+    for (const std::string& name : names) fields.push_back(arrow::field(name, arrow::int64()));
+    const auto encoder = (*NewParquetFormat({}))->NewEncoder(*arrow::schema(fields), {});
+    return encoder.has_value() ? "" : encoder.error().message;
+  };
+  EXPECT_EQ(refusal({"a", "b", "a"}),
+            "two columns are named \"a\"; Parquet needs different names, so rename one");
+  EXPECT_EQ(refusal({"", ""}),
+            "two columns are named \"\"; Parquet needs different names, so rename one");
+  EXPECT_EQ(refusal({"a", "\xff"}), "column 2: its name is not valid UTF-8");
+  // As PostgreSQL has them; DuckDB calls the second A_1, the others leave it.
+  EXPECT_EQ(refusal({"a", "A", "a.b"}), "");
+}
+
+TEST(ParquetFormat, N2WideDecimalsAreText) {
+  arrow::Decimal256Builder wide(arrow::decimal256(76, 30)), narrow(arrow::decimal256(38, 2));
+  const arrow::Decimal256 most(std::string(46, '9') + "." + std::string(30, '9'));
+  for (const arrow::Decimal256& value :
+       {most, arrow::Decimal256(-most), arrow::Decimal256(0), arrow::Decimal256(-7)}) {
+    ASSERT_TRUE(wide.Append(value).ok() && narrow.Append(arrow::Decimal256(-525)).ok());
+  }
+  ASSERT_TRUE(wide.AppendNull().ok() && narrow.AppendNull().ok());
+  const auto schema = arrow::schema({arrow::field("wide", arrow::decimal256(76, 30)),
+                                     arrow::field("narrow", arrow::decimal256(38, 2))});
+  const auto batch = arrow::RecordBatch::Make(schema, 5, {*wide.Finish(), *narrow.Finish()});
+  const auto table = Encoded({}, {batch->Slice(0, 1), batch->Slice(1)})->ReadTable().ValueOrDie();
+  EXPECT_EQ(table->schema()->field(0)->type()->ToString(), "string");
+  EXPECT_TRUE(batch::IsNumberText(*table->schema()->field(0)));
+  EXPECT_EQ(table->schema()->field(1)->type()->ToString(), "decimal256(38, 2)");
+  const auto text = table->column(0);
+  const std::string digits = std::string(46, '9') + "." + std::string(30, '9');
+  EXPECT_EQ((*text->GetScalar(0))->ToString(), digits);
+  EXPECT_EQ((*text->GetScalar(1))->ToString(), "-" + digits);
+  EXPECT_EQ((*text->GetScalar(2))->ToString(), "0." + std::string(30, '0'));
+  EXPECT_EQ((*text->GetScalar(3))->ToString(), "-0." + std::string(29, '0') + "7");
+  EXPECT_FALSE((*text->GetScalar(4))->is_valid);
+}
+
+TEST(ParquetFormat, N4HigherLevelsAreSmaller) {
+  const auto bytes = [](int level) {
+    const auto format = *NewParquetFormat({.zstd_level = level});
+    const auto table = SampleTable(20'000);
+    auto encoder = *format->NewEncoder(*table->schema(), {});
+    Buffer out;
+    EXPECT_TRUE(encoder->Append(*table, out).has_value() && encoder->Finish(out).has_value());
+    return out.size();
+  };
+  EXPECT_LT(bytes(19), bytes(1));
 }
 
 TEST(ParquetFormat, RefusesOptionsThatDoNotExist) {

@@ -26,6 +26,7 @@ enum class Kind : uint8_t {
   kWideDecimal,  ///< Any other.
   kString,       ///< 32-bit offsets.
   kLargeString,  ///< 64-bit offsets.
+  kNumberText,   ///< A string that spells a number (batch::IsNumberText).
   kBinary,
   kLargeBinary,
   kFixedBinary,

@@ -7,6 +7,7 @@
 
 #include <arrow/api.h>
 
+#include "batch/number_text.h"
 #include "format/row/type_match.h"
 
 namespace spillway::format {
@@ -130,6 +131,8 @@ Result<> ColumnBinder::BindType(const arrow::Field& field, const arrow::DataType
   } else if (arrow::is_decimal(type.id())) {
     const auto& decimal = static_cast<const arrow::DecimalType&>(type);
     SetDecimal(decimal.precision(), decimal.scale(), decimal.byte_width());
+  } else if (type.id() == arrow::Type::STRING && batch::IsNumberText(field)) {
+    column.kind = Kind::kNumberText;
   } else if (type.id() == arrow::Type::STRING || type.id() == arrow::Type::LARGE_STRING) {
     column.kind = type.id() == arrow::Type::STRING ? Kind::kString : Kind::kLargeString;
   } else if (type.id() == arrow::Type::BINARY || type.id() == arrow::Type::LARGE_BINARY) {
@@ -206,6 +209,7 @@ void ColumnBinder::Bind(const arrow::ArrayData& data) {
     case Kind::kBoolean:
       break;  // by `offset`
     case Kind::kString:
+    case Kind::kNumberText:
     case Kind::kBinary:
       values += data.offset * 4;
       break;
@@ -233,6 +237,7 @@ uint64_t ColumnBinder::TextBytesMax(int64_t begin, int64_t end, size_t growth,
   const uint64_t fixed = rows * (around + column_.prefix_bytes);
   switch (column_.kind) {
     case Kind::kString:
+    case Kind::kNumberText:
       return fixed + growth * BytesBetween<int32_t>(column_, begin, end);
     case Kind::kLargeString:
       return fixed + growth * BytesBetween<int64_t>(column_, begin, end);

@@ -23,12 +23,13 @@ struct CsvDialect {
   char delimiter = ',';
   bool quote_all = false;
   bool escape_formulas = false;
-  bool quote_empty = false;  ///< Of rows with one column: readers pass over empty lines.
+  bool one_column = false;   ///< Fields are lines of their own, which must read as rows.
+  bool bare_floats = false;  ///< Whole numbers among floats have no ".0".
   bool careful = false;      ///< Any of these: strings need more than a look for special bytes.
   uint8_t marker_bytes = 0;
   uint8_t null_bytes = 0;
   uint8_t row_end_bytes = 2;
-  /// The null marker. With quote_empty and an empty marker, two quotes.
+  /// The null marker. With one column and an empty marker, two quotes.
   char null_text[Buffer::kSlack] = {};
   char row_end[8] = {'\r', '\n'};
 
@@ -40,14 +41,22 @@ struct CsvDialect {
                           *text == '\t' || *text == '\r');
   }
 
+  /// Whether a line of this text alone is no row: readers pass over empty lines, and for
+  /// PostgreSQL's COPY FROM, up to version 17, the data ends at `\.`.
+  static bool IsNoRow(const char* text, size_t bytes) {
+    return bytes == 0 || (bytes == 2 && text[0] == '\\' && text[1] == '.');
+  }
+
   /// The path for strings that hold a special byte, may read like the null marker, are formulas or
-  /// empty, or stand in quotes anyway.
+  /// no row, or stand in quotes anyway.
   char* WriteCarefully(const char* text, size_t bytes, bool special, char* out) const;
   /// Base64.
   char* WriteBinary(const char* bytes, size_t count, char* out) const;
   char* WriteBoolean(bool value, bool quoted, char* out) const;
-  /// Puts quotes around a number that stands at `begin`, where it needs them.
+  /// Finishes a float whose text stands at `begin`.
   char* WriteNumber(FloatText number, bool quoted, char* begin) const;
+  /// Puts quotes around a value that is no string and stands in [begin, end), where it needs them.
+  char* Quote(char* begin, char* end, bool quoted) const;
 };
 
 /// The same for JSON: objects whose keys are the columns' prefixes.

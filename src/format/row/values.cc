@@ -8,11 +8,14 @@
 #include <arrow/util/decimal.h>
 #include <arrow/util/float16.h>
 
+#include "format/row/digits.h"
 #include "format/row/instant_text.h"
 
 namespace spillway::format {
 namespace {
 
+// As Python's repr: with a point or an exponent, so that it reads as a float again; an exponent
+// from 10^16 on and below 10^-4.
 template <class Float>
 FloatText WriteShortest(Float value, char* out) {
   const auto special = [out](const char* text) {
@@ -22,7 +25,18 @@ FloatText WriteShortest(Float value, char* out) {
   };
   if (std::isnan(value)) return special("NaN");
   if (std::isinf(value)) return special(value < 0 ? "-Infinity" : "Infinity");
-  return {std::to_chars(out, out + 32, value).ptr, true};
+  const Float magnitude = std::abs(value);
+  if (magnitude >= Float(1e16) || (magnitude < Float(1e-4) && magnitude != 0)) {
+    return {std::to_chars(out, out + 32, value, std::chars_format::scientific).ptr, true};
+  }
+  if (static_cast<Float>(static_cast<int64_t>(value)) != value) {
+    return {std::to_chars(out, out + 32, value, std::chars_format::fixed).ptr, true};
+  }
+  *out = '-';
+  char* end = WriteUnsigned(static_cast<uint64_t>(magnitude), out + std::signbit(value));
+  end[0] = '.';
+  end[1] = '0';
+  return {end + 2, true};
 }
 
 }  // namespace

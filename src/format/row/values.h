@@ -21,7 +21,8 @@ struct FloatText {
   bool number;
 };
 
-/// The shortest text that reads back as the same value; at most 32 bytes.
+/// The shortest text that reads back as the same float, as Python writes it: 14.0, 1e-05, 1e+16. At
+/// most 32 bytes.
 FloatText WriteFloat(float value, char* out);
 FloatText WriteFloat(double value, char* out);
 FloatText WriteFloat(HalfFloat value, char* out);
