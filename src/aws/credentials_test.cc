@@ -118,11 +118,12 @@ TEST_F(ProfileCredentialsTest, SaysWhatItCannotDo) {
 class WebIdentityTest : public testing::Test {
  protected:
   void SetUp() override { std::ofstream(folder_ / "token") << "a.b/c\n"; }
-  Result<std::optional<Credentials>> Fetch(Variables more = {}) {
+  Result<std::optional<Credentials>> Fetch(Variables more = {},
+                                           const std::string& region = "eu-west-1") {
     Variables variables = {{"AWS_WEB_IDENTITY_TOKEN_FILE", (folder_ / "token").string()},
                            {"AWS_ROLE_ARN", "arn:aws:iam::1:role/r"}};
     variables.merge(more);
-    return WebIdentityCredentials(Has(variables), transport_, "eu-west-1").Fetch({});
+    return WebIdentityCredentials(Has(variables), transport_, region).Fetch({});
   }
 
   ScratchDirectory folder_;
@@ -146,6 +147,12 @@ TEST_F(WebIdentityTest, TakesOnTheRole) {
               HasSubstr("Action=AssumeRoleWithWebIdentity&Version=2011-06-15&"
                         "RoleArn=arn%3Aaws%3Aiam%3A%3A1%3Arole%2Fr&RoleSessionName=spillway&"
                         "WebIdentityToken=a.b%2Fc"));
+}
+
+TEST_F(WebIdentityTest, R02AsksInThePartitionOfTheRegion) {
+  static_cast<void>(Fetch({}, "cn-north-1"));
+  EXPECT_THAT(transport_.seen.at(0),
+              testing::StartsWith("POST https://sts.cn-north-1.amazonaws.com.cn/\n"));
 }
 
 TEST_F(WebIdentityTest, TellsARefusalFromAnOutage) {

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <pugixml.hpp>
 
+#include "aws/partition.h"
 #include "aws/providers.h"
 #include "http/percent_encoding.h"
 
@@ -73,7 +74,8 @@ Result<std::optional<Credentials>> WebIdentityCredentials::Fetch(std::stop_token
             {"RoleSessionName", environment_("AWS_ROLE_SESSION_NAME").value_or("spillway")},
             {"WebIdentityToken", token}});
   const std::string endpoint =
-      environment_("AWS_ENDPOINT_URL_STS").value_or("https://sts." + region_ + ".amazonaws.com");
+      environment_("AWS_ENDPOINT_URL_STS")
+          .value_or(fmt::format("https://sts.{}.{}", region_, DomainOf(region_)));
   const http::Response response =
       TRY(transport_.Send({.method = "POST",
                            .url = endpoint + "/",

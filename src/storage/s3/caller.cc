@@ -7,6 +7,7 @@
 #include <date/date.h>
 #include <fmt/format.h>
 
+#include "aws/partition.h"
 #include "base/digest.h"
 #include "http/percent_encoding.h"
 #include "storage/s3/failure.h"
@@ -90,8 +91,9 @@ Caller::Caller(ClientOptions options, http::HttpTransport& transport,
       stop_(std::move(stop)),
       random_(seed) {
   bucket_in_path_ = options_.path_style || options_.bucket.contains('.');
-  origin_ = options_.endpoint.empty() ? "https://s3." + options_.region + ".amazonaws.com"
-                                      : Normalise(options_.endpoint);
+  origin_ = options_.endpoint.empty()
+                ? fmt::format("https://s3.{}.{}", options_.region, aws::DomainOf(options_.region))
+                : Normalise(options_.endpoint);
   const size_t host = origin_.find("://") + 3;
   if (!bucket_in_path_) origin_.insert(host, options_.bucket + ".");
   host_ = origin_.substr(host);
@@ -150,7 +152,13 @@ Result<http::Response> Caller::SendOnce(const Call& call, const aws::Credentials
     return std::unexpected(std::move(response).error().Within(Describe(call)));
   }
   const bool error_inside = IsMutation(call) && response->ok() && IsErrorDocument(response->body);
-  if (response->ok() && !error_inside) return response;
+  if (response->ok() && !error_inside) {
+    if (call.answer.empty() || IsDocument(response->body, call.answer)) return response;
+    failure_code = kNoAnswer;
+    return FailTransient(ErrorCode::kUnavailable,
+                         fmt::format("{}: the answer was cut short: it is no whole {}",
+                                     Describe(call), call.answer));
+  }
   Failure failure = Classify(*response, Describe(call), ActionOf(call));
   failure_code = failure.code;
   // The answer to a HEAD has no body to tell a skewed clock or expired credentials by.

@@ -6,6 +6,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "aws/credentials.h"
@@ -30,6 +31,9 @@ struct Call {
   /// For the body of a success; `restart` is called before each attempt.
   http::BodySink sink = nullptr;
   std::function<void()> restart = nullptr;
+  /// The element that the body of a success is. S3 sends the status of Copy and Complete before it
+  /// has done anything, so an answer without it was cut short and says nothing. Nothing: any body.
+  std::string_view answer = {};
   /// As http::Request's.
   std::chrono::seconds idle_timeout{0};
 };

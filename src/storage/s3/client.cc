@@ -220,6 +220,7 @@ Result<> Client::CompleteUpload(const Upload& upload, const std::vector<Uploaded
             .query = {{"uploadId", upload.id}},
             .headers = {{"content-type", "application/xml"}},
             .body = PiecesOf(document),
+            .answer = "CompleteMultipartUploadResult",
             .idle_timeout = caller_.options().copy_timeout};
   if (if_absent) call.headers.push_back({"if-none-match", "*"});
   CallRecord own;
@@ -274,6 +275,7 @@ Result<> Client::Copy(const Extent& source, const std::string& key, const Placem
   Call call{.method = "PUT",
             .key = key,
             .headers = PlacementHeaders(placement),
+            .answer = "CopyObjectResult",
             .idle_timeout = caller_.options().copy_timeout};
   call.headers.push_back(
       {"x-amz-copy-source", SourceHeader(caller_.options().bucket, source.range.key)});

@@ -27,6 +27,15 @@ inline http::Answer Refuse(int status, const std::string& code, const std::strin
                   "</Message><Region>eu-west-1</Region></Error>"};
 }
 
+/// What S3 answers a copy or a completion that it has carried out.
+inline http::Answer CarriedOut(const http::SeenRequest& request) {
+  const bool part = request.target.contains("partNumber=");
+  const std::string result = request.method == "POST" ? "CompleteMultipartUpload"
+                             : part                   ? "CopyPart"
+                                                      : "CopyObject";
+  return {.body = "<" + result + "Result><ETag>e</ETag></" + result + "Result>"};
+}
+
 /// A clock that jumps where others sleep.
 class JumpingClock final : public Clock {
  public:

@@ -87,6 +87,43 @@ TEST_F(ClientTest, AnErrorInsideASuccessIsAnError) {
   EXPECT_THAT(server_->seen(), SizeIs(2));
 }
 
+/// What S3 sends of its answer while it still works on it: spaces, which keep the connection.
+const std::string kStillWorking = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\n   ";
+
+TEST_F(ClientTest, R01ACompletionWhoseAnswerWasCutShortIsTriedAgain) {
+  for (const std::string& body : {kStillWorking, std::string(), kStillWorking + "<CompleteMultip",
+                                  std::string("<html>Bad gateway</html>")}) {
+    requests_ = 0;
+    Script([&](int n, const SeenRequest& request) {
+      return n == 0 ? Answer{.body = body} : CarriedOut(request);
+    });
+    EXPECT_TRUE(client_->CompleteUpload({.key = "k", .id = "u"}, {{1, "\"e\""}}, false, {}));
+    EXPECT_THAT(server_->seen(), SizeIs(2)) << body;
+  }
+}
+
+TEST_F(ClientTest, R01ACompletionThatIsNeverAnsweredWholeFails) {
+  Script([](int, const SeenRequest& request) -> Answer {
+    if (request.method == "HEAD") return {.status = 404};
+    return {.body = kStillWorking};
+  });
+  CallRecord record;
+  const auto completed =
+      client_->CompleteUpload({.key = "k", .id = "u"}, {{1, "\"e\""}}, false, {}, &record);
+  ASSERT_FALSE(completed);
+  EXPECT_TRUE(completed.error().retryable);
+  EXPECT_TRUE(record.unheard);
+  EXPECT_THAT(completed.error().message, HasSubstr("cut short"));
+}
+
+TEST_F(ClientTest, R01ACopyWhoseAnswerWasCutShortIsTriedAgain) {
+  Script([](int n, const SeenRequest& request) {
+    return n == 0 ? Answer{.body = kStillWorking} : CarriedOut(request);
+  });
+  EXPECT_TRUE(client_->Copy({.range = {"a", 0, 4}}, "b", {}));
+  EXPECT_THAT(server_->seen(), SizeIs(2));
+}
+
 TEST_F(ClientTest, ACompletionThatWasNotHeardIsFound) {
   Script([](int n, const SeenRequest& request) -> Answer {
     if (n == 0) return {.cut_after = -3};
@@ -273,6 +310,13 @@ TEST_F(ClientTest, PutsTheBucketWhereTheServerWantsIt) {
             "https://b.s3.eu-west-1.amazonaws.com/a%20b");
   EXPECT_EQ(link({.bucket = "b.c", .region = "eu-west-1"}),
             "https://s3.eu-west-1.amazonaws.com/b.c/a%20b");
+  EXPECT_EQ(link({.bucket = "b", .region = "us-gov-west-1"}),
+            "https://b.s3.us-gov-west-1.amazonaws.com/a%20b");
+  // R02: AWS in China, and its other partitions, are in domains of their own.
+  EXPECT_EQ(link({.bucket = "b", .region = "cn-north-1"}),
+            "https://b.s3.cn-north-1.amazonaws.com.cn/a%20b");
+  EXPECT_EQ(link({.bucket = "b", .region = "eusc-de-east-1"}),
+            "https://b.s3.eusc-de-east-1.amazonaws.eu/a%20b");
   EXPECT_EQ(link({.bucket = "b", .endpoint = "https://host:443/", .path_style = true}),
             "https://host/b/a%20b");
   EXPECT_EQ(link({.bucket = "b", .endpoint = "http://host:9000"}), "http://b.host:9000/a%20b");

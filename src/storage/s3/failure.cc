@@ -162,4 +162,10 @@ bool IsErrorDocument(const std::string& body) {
   return static_cast<bool>(document.child("Error"));
 }
 
+bool IsDocument(const std::string& body, std::string_view element) {
+  pugi::xml_document document;
+  const pugi::xml_parse_result parsed = document.load_buffer(body.data(), body.size());
+  return parsed && document.document_element().name() == element;
+}
+
 }  // namespace spillway::storage::s3

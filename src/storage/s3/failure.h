@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "base/error.h"
 #include "http/transport.h"
@@ -25,5 +26,8 @@ Error ClassifyDelete(const std::string& what, const std::string& code, const std
 /// Whether the body of a success is an <Error> all the same, as Copy, Complete and UploadPartCopy
 /// answer when they fail after the status was sent.
 bool IsErrorDocument(const std::string& body);
+
+/// Whether the body is a whole document of this element.
+bool IsDocument(const std::string& body, std::string_view element);
 
 }  // namespace spillway::storage::s3
