@@ -11,6 +11,7 @@
 #include "recipe/output/chunk_writer.h"
 #include "recipe/output/part_encoder.h"
 #include "recipe/query_export/layout.h"
+#include "source/postgres/rewritten_tables.h"
 #include "source/postgres/selection.h"
 #include "storage/key.h"
 
@@ -123,6 +124,7 @@ Result<QueryExport::Survey> QueryExport::Look(std::string_view export_name,
   QueryReader& reader = *survey.holder;
   const std::string snapshot = TRY(reader.ExportSnapshot(stop));
   const Selection selection = TRY(Resolve(reader, WantedBy(*options, parameters), stop));
+  TRY(CheckNoneRewritten(reader, stop));
   TRY(CheckColumns(output, selection.columns));
   std::vector<Split> splits = TRY(Cut(reader, selection, *options, output, stop));
   const int parallel = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
