@@ -1,3 +1,6 @@
+#include <poll.h>
+#include <unistd.h>
+
 #include <cstdio>
 #include <exception>
 #include <new>
@@ -58,9 +61,7 @@ Outcome Act(const Action& action) {
   }
 }
 
-int Main(int argc, char** argv) {
-  Interrupt interrupt;
-  Invocation invocation{.interrupt = interrupt};
+int Run(int argc, char** argv, Invocation& invocation) {
   Action action;
   CLI::App program("Gets data out whole, and proves that nothing is missing.", "spillway");
   program.footer(kExamples);
@@ -84,6 +85,28 @@ int Main(int argc, char** argv) {
   if (outcome.has_value()) return static_cast<int>(*outcome);
   PrintError(outcome.error(), invocation.json);
   return static_cast<int>(ExitCodeFor(outcome.error().code));
+}
+
+/// kOutOfSpace when not all that was printed has arrived: a list that a full disk cut short is not
+/// to pass for a whole one. A reader that went away, as `head` does, wanted no more.
+Result<> FlushPrinted() {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return {};
+  pollfd output = {STDOUT_FILENO, POLLOUT, 0};
+  const bool reader_left = poll(&output, 1, 0) == 1 && (output.revents & POLLERR) != 0;
+  if (reader_left) return {};
+  return Fail(ErrorCode::kOutOfSpace,
+              "what was printed is not whole, because standard output cannot be written; is its "
+              "disk full?");
+}
+
+int Main(int argc, char** argv) {
+  Interrupt interrupt;
+  Invocation invocation{.interrupt = interrupt};
+  const int code = Run(argc, argv, invocation);
+  const Result<> printed = FlushPrinted();
+  if (printed.has_value() || code != static_cast<int>(ExitCode::kSuccess)) return code;
+  PrintError(printed.error(), invocation.json);
+  return static_cast<int>(ExitCodeFor(printed.error().code));
 }
 
 }  // namespace
