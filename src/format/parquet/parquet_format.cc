@@ -7,6 +7,7 @@
 #include <arrow/api.h>
 #include <arrow/compute/api_vector.h>
 #include <arrow/io/interfaces.h>
+#include <arrow/util/byte_size.h>
 #include <parquet/arrow/schema.h>
 #include <parquet/arrow/writer.h>
 #include <parquet/properties.h>
@@ -21,6 +22,10 @@
 
 namespace spillway::format {
 namespace {
+
+/// What a row group takes of Arrow's memory, about. Whoever writes one holds it whole, and mostly
+/// whoever reads it.
+constexpr int64_t kBytesPerGroup = 128 << 20;
 
 /// Hands what Arrow writes to the buffer of the call under way.
 class BufferStream final : public arrow::io::OutputStream {
@@ -89,6 +94,7 @@ class ParquetEncoder final : public Encoder {
       if (batch.num_rows() == 0) return arrow::Status::OK();
       ARROW_ASSIGN_OR_RAISE(const auto shown, InSchema(batch));
       if (writer_ == nullptr) ARROW_RETURN_NOT_OK(Open(shown.get()));
+      ARROW_RETURN_NOT_OK(BoundGroup(*shown));
       return writer_->WriteRecordBatch(*shown);
     });
   }
@@ -122,6 +128,23 @@ class ParquetEncoder final : public Encoder {
     return parquet::arrow::FileWriter::Open(*schema_, arrow::default_memory_pool(), stream_,
                                             properties.build(), arrow_properties)
         .Value(&writer_);
+  }
+
+  // Begins another row group where the one under way would take too much with this batch. That one
+  // always has rows. By their number the writer itself begins others.
+  arrow::Status BoundGroup(const arrow::RecordBatch& batch) {
+    ARROW_ASSIGN_OR_RAISE(const int64_t bytes, arrow::util::ReferencedBufferSize(batch));
+    if (group_bytes_ > 0 && group_bytes_ + bytes > kBytesPerGroup) {
+      ARROW_RETURN_NOT_OK(writer_->NewBufferedRowGroup());
+      group_rows_ = group_bytes_ = 0;
+    }
+    group_rows_ += batch.num_rows();
+    group_bytes_ += bytes;
+    if (group_rows_ > options_.rows_per_group) {
+      group_rows_ %= options_.rows_per_group;
+      group_bytes_ = bytes;
+    }
+    return arrow::Status::OK();
   }
 
   // The batch with the zone of the schema on its instants, and dictionaries and wide decimals as
@@ -163,6 +186,8 @@ class ParquetEncoder final : public Encoder {
   ParquetOptions options_;
   std::shared_ptr<BufferStream> stream_;
   std::unique_ptr<parquet::arrow::FileWriter> writer_;
+  int64_t group_rows_ = 0;
+  int64_t group_bytes_ = 0;
 };
 
 class ParquetFormat final : public Format {

@@ -44,6 +44,25 @@ TEST(ParquetFormat, CutsRowGroupsAcrossBatches) {
   EXPECT_EQ(metadata->RowGroup(3)->num_rows(), 100);
 }
 
+TEST(ParquetFormat, R05WideRowsEndARowGroupSooner) {
+  arrow::StringBuilder builder;
+  for (int i = 0; i < 16; ++i) ASSERT_TRUE(builder.Append(std::string(1 << 20, 'x')).ok());
+  const auto batch = arrow::RecordBatch::Make(arrow::schema({arrow::field("doc", arrow::utf8())}),
+                                              16, {*builder.Finish()});
+  // Also where the number of rows ends a group just then, none is without rows.
+  for (const int64_t rows_per_group : {131'072, 112, 100}) {
+    const auto reader =
+        Encoded({.rows_per_group = rows_per_group}, arrow::RecordBatchVector(20, batch));
+    const auto metadata = reader->parquet_reader()->metadata();
+    EXPECT_EQ(metadata->num_rows(), 320);
+    EXPECT_GE(metadata->num_row_groups(), 3);
+    for (int i = 0; i < metadata->num_row_groups(); ++i) {
+      EXPECT_GT(metadata->RowGroup(i)->num_rows(), 0);
+      EXPECT_LE(metadata->RowGroup(i)->num_rows(), 128);
+    }
+  }
+}
+
 TEST(ParquetFormat, HasStatisticsPageIndexAndZstd) {
   const auto reader = Encoded({}, {SampleTable(100)});
   const auto group = reader->parquet_reader()->metadata()->RowGroup(0);
