@@ -115,14 +115,21 @@ std::string GrantFor(const Refusal& refusal) {
                      QuotedName(name), QuotedName(refusal.user));
 }
 
+/// What a replica does is a serialization failure by its SQLSTATE, and one by its message only.
+constexpr std::string_view kReplay = "conflict with recovery";
+constexpr std::string_view kReplayAdvice =
+    "a replica ends what keeps it from following its primary: set hot_standby_feedback = on there, "
+    "or raise max_standby_streaming_delay";
+
 }  // namespace
 
 Error ClassifyRefusal(const Refusal& refusal) {
   const Class& kind = ClassOf(refusal.sqlstate);
   std::string text(refusal.message);
   std::replace(text.begin(), text.end(), '\n', ' ');
-  const std::string advice =
-      refusal.sqlstate == "42501" ? GrantFor(refusal) : std::string(kind.advice);
+  const std::string advice = refusal.sqlstate == "42501"         ? GrantFor(refusal)
+                             : refusal.message.contains(kReplay) ? std::string(kReplayAdvice)
+                                                                 : std::string(kind.advice);
   return Error{.code = kind.code,
                .message = fmt::format("{}: {} (SQLSTATE {}){}{}", refusal.server, text,
                                       refusal.sqlstate, advice.empty() ? "" : "; ", advice),

@@ -45,6 +45,18 @@ TEST(ClassifyRefusal, TheLongestClassDecides) {
   }
 }
 
+TEST(ClassifyRefusal, R06WhatAReplicaEndsNamesItsSetting) {
+  const Error error =
+      ClassifyRefusal({.sqlstate = "40001",
+                       .message = "canceling statement due to conflict with recovery",
+                       .server = "PostgreSQL",
+                       .user = "u",
+                       .sql = {}});
+  EXPECT_TRUE(error.retryable);
+  EXPECT_THAT(error.message, HasSubstr("; a replica ends what keeps it from following"));
+  EXPECT_THAT(error.message, HasSubstr("set hot_standby_feedback = on"));
+}
+
 TEST_F(FailureTest, AMissingPermissionNamesTheGrant) {
   Must(Open()->ExecuteScript(
       "DROP ROLE IF EXISTS reader; CREATE ROLE reader LOGIN; CREATE SCHEMA closed; "

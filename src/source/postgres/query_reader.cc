@@ -43,6 +43,19 @@ std::string WithText(const std::string& select, const std::vector<Column>& colum
   return fmt::format("SELECT {} FROM (\n{}\n) AS q({})", list, select, names);
 }
 
+/// Why a snapshot is gone, and what to do. A replica ends the transactions that keep it from
+/// replaying what its primary has removed: doing the same again would end the same.
+std::string GoneBecause(Connection& connection, std::stop_token stop) {
+  connection.Rollback();
+  const Result<Rows> asked = connection.Execute("SELECT pg_is_in_recovery()", {}, std::move(stop));
+  if (!asked.has_value() || !asked->Boolean(0, 0)) {
+    return "because the process or the connection that held it ended; run the export anew";
+  }
+  return "because the process or the connection that held it ended, as a replica ends those that "
+         "keep it from following its primary; set hot_standby_feedback = on there, or raise "
+         "max_standby_streaming_delay, and run the export anew";
+}
+
 }  // namespace
 
 Result<std::unique_ptr<QueryReader>> QueryReader::Open(const ReadOptions& options,
@@ -64,8 +77,8 @@ Result<std::unique_ptr<QueryReader>> QueryReader::Begin(Connection& connection,
     if (!taken.has_value() && !connection.sqlstate().empty()) {
       return Fail(ErrorCode::kConflict,
                   connection.server() +
-                      ": the snapshot that the export was planned with is gone, because the "
-                      "process or the connection that held it ended; run the export anew");
+                      ": the snapshot that the export was planned with is gone, " +
+                      GoneBecause(connection, stop));
     }
     TRY(std::move(taken));
   }

@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+"""What users of comparable tools reported in public, tried on the program (tests/cases/reports/README.md)."""
+import json
+import os
+import shutil
+import subprocess
+import time
+import unittest
+
+from deployment import Deployment, make_messages
+from postgres import PostgresServer
+
+
+def configuration(url, exports):
+    return json.dumps({"databases": {"shop": {"url": url}}, "engine": {"lease": "2s", "backoff": {"base": "20ms", "max": "200ms"}},
+                       "exports": {name: {"recipe": "query_export", "database": "shop", **block} for name, block in exports.items()}})
+
+
+class PostgresReports(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = PostgresServer("wal_level = replica", "hot_standby_feedback = off", "max_standby_streaming_delay = 0")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.stop()
+        shutil.rmtree(cls.server.folder, ignore_errors=True)
+
+    def spillway(self, url, exports):
+        spillway = Deployment(configuration(url, exports))
+        self.addCleanup(spillway.close)
+        return spillway
+
+    def psql(self):
+        return subprocess.Popen([self.server.programs / "psql", "-X", "-q", "-h", self.server.folder, "-p", str(self.server.port),
+                                 "-U", "postgres"], stdin=subprocess.PIPE, text=True, cwd="/")
+
+    def await_count(self, wanted, query):
+        while self.server.sql(query) != [[str(wanted)]]:
+            time.sleep(0.05)
+
+    def test_r03_a_table_that_is_loaded_anew_is_not_exported_empty(self):
+        for change, rows in [("TRUNCATE t; INSERT INTO t SELECT i, 'new' FROM generate_series(1, 500) AS i", 500),
+                             ("ALTER TABLE t ALTER COLUMN id TYPE bigint", 1000),
+                             ("CREATE TABLE n AS SELECT * FROM t; DROP TABLE t; ALTER TABLE n RENAME TO t", 1000)]:
+            for block in {"table": "t"}, {"query": "SELECT x, id FROM t ORDER BY id"}:
+                self.server.sql("DROP TABLE IF EXISTS t")
+                self.server.sql("CREATE TABLE t AS SELECT i AS id, 'old' AS x FROM generate_series(1, 1000) AS i")
+                spillway = self.spillway(self.server.url(), {"e": block})
+                other = self.psql()
+                other.stdin.write(f"BEGIN; {change};\n")
+                other.stdin.flush()
+                self.await_count(1, "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'")
+                export = spillway.start("--json", "run", "e")
+                self.await_count(1, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+                other.communicate("COMMIT;\n")
+                out, err = export.communicate(timeout=60)
+                self.assertEqual(export.returncode, 0, err)
+                self.assertEqual(json.loads(out)["counts"]["written"], rows, change)
+
+    def test_r06_a_replica_that_ends_the_export_is_named(self):
+        self.server.sql("CREATE TABLE big AS SELECT i AS id, repeat('x', 400) AS x FROM generate_series(1, 20000) AS i")
+        replica = self.server.replica()
+        self.addCleanup(replica.stop)
+        spillway = self.spillway(replica.url(), {"e": {"query": "SELECT id, x, pg_sleep(0.0002)::text AS z FROM big"}})
+        while replica.sql("SELECT to_regclass('big') IS NULL") == [["t"]]:
+            time.sleep(0.05)
+        export = spillway.start("run", "e")
+        while export.poll() is None:
+            self.server.sql("UPDATE big SET x = 'y' WHERE id % 50 = 7")
+            self.server.sql("VACUUM big")
+        _, err = export.communicate()
+        self.assertNotEqual(export.returncode, 0)
+        self.assertIn(b"hot_standby_feedback", err)
+        self.assertEqual(spillway.files("exports") if (spillway.path / "exports").exists() else [], [])
+
+
+class PrintedReports(unittest.TestCase):
+    def test_r04_what_a_full_disk_cut_short_is_no_success(self):
+        spillway = Deployment()
+        self.addCleanup(spillway.close)
+        spillway.ingest(make_messages(1, 50))
+        spillway.export("acme", "2025-01-10", "2025-01-20")
+        for command in [("jobs", "list"), ("--json", "jobs", "list"), ("config", "schema"), ("version",), ("--help",),
+                        ("plan", "messages", "-o", "acme", "--from", "2025-01-10", "--to", "2025-01-20")]:
+            with open("/dev/full", "w", encoding="utf-8") as full:
+                done = subprocess.run(spillway.command(*command), cwd=spillway.path, stdout=full, stderr=subprocess.PIPE, check=False)
+            self.assertEqual(done.returncode, 7, command)
+            self.assertIn(b"standard output cannot be written", done.stderr)
+
+    def test_r04_a_reader_that_wants_no_more_is_no_failure(self):
+        spillway = Deployment()
+        self.addCleanup(spillway.close)
+        read, write = os.pipe()
+        os.close(read)
+        done = subprocess.run(spillway.command("config", "schema"), cwd=spillway.path, stdout=write, stderr=subprocess.PIPE, check=False)
+        os.close(write)
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+
+
+if __name__ == "__main__":
+    unittest.main()
