@@ -58,6 +58,21 @@ class PostgresReports(unittest.TestCase):
                 self.assertEqual(export.returncode, 0, err)
                 self.assertEqual(json.loads(out)["counts"]["written"], rows, change)
 
+    def test_r07_bytea_that_copy_is_to_load_is_written_as_text(self):
+        self.server.sql(r"CREATE TABLE photos AS SELECT '\x00ff10'::bytea AS photo UNION ALL SELECT 'ABC'; CREATE TABLE loaded (photo bytea)")
+        spillway = self.spillway(self.server.url(), {"photos": {"query": 'SELECT photo::text AS photo FROM photos'}})
+        job = spillway.json("run", "photos")
+        [file] = (spillway.path / job["directory"]).glob("*.csv")
+        self.server.sql(f"COPY loaded FROM '{self.readable(file)}' (FORMAT csv, HEADER)")
+        self.assertEqual(self.server.sql("SELECT count(*) FROM (TABLE photos EXCEPT ALL TABLE loaded) AS lost"), [["0"]])
+
+    def readable(self, file):
+        """A copy that the server may read."""
+        copy = self.server.folder / file.name
+        shutil.copyfile(file, copy)
+        copy.chmod(0o644)
+        return copy
+
     def test_r06_a_replica_that_ends_the_export_is_named(self):
         self.server.sql("CREATE TABLE big AS SELECT i AS id, repeat('x', 400) AS x FROM generate_series(1, 20000) AS i")
         replica = self.server.replica()
