@@ -34,6 +34,7 @@ Error WhyUnreadable(const DaySource& day) {
 }  // namespace
 
 Result<> DayExporter::Export(std::span<const LocationDay> days, const std::stop_token& stop) {
+  if (days.empty()) return {};
   for (const LocationDay& day : days) settled_[day] = false;
   Result<> done = ReadAndPublish(days, stop);
   open_.reset();
