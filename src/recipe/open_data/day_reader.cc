@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "recipe/open_data/change_log.h"
+#include "source/postgres/rewritten_tables.h"
 
 namespace spillway::recipe::open_data {
 namespace {
@@ -166,8 +167,9 @@ Result<> DayReader::ReadFrom(postgres_source::QueryReader& reader,
   // Compiling the statement takes longer than running it.
   TRY(reader.Execute("SELECT set_config('jit', 'off', true)", {}, stop));
   TRY(Look(days, reader, stop));
+  TRY(postgres_source::CheckNoneRewritten(reader, stop));
   TRY(reader.Read(TRY(Selection()), ReadingColumns(), consume, stop));
-  return {};
+  return postgres_source::CheckNoneRewritten(reader, stop);
 }
 
 }  // namespace spillway::recipe::open_data
