@@ -43,8 +43,10 @@ class PostgresReports(unittest.TestCase):
         for change, rows in [("TRUNCATE t; INSERT INTO t SELECT i, 'new' FROM generate_series(1, 500) AS i", 500),
                              ("ALTER TABLE t ALTER COLUMN id TYPE bigint", 1000),
                              ("CREATE TABLE n AS SELECT * FROM t; DROP TABLE t; ALTER TABLE n RENAME TO t", 1000)]:
-            for block in {"table": "t"}, {"query": "SELECT x, id FROM t ORDER BY id"}:
+            for block in {"table": "t"}, {"query": "SELECT x, id FROM t ORDER BY id"}, {"query": "SELECT * FROM report()"}:
                 self.server.sql("DROP TABLE IF EXISTS t")
+                self.server.sql("CREATE OR REPLACE FUNCTION report() RETURNS TABLE (id bigint, x text) LANGUAGE plpgsql AS "
+                                "'BEGIN RETURN QUERY SELECT t.id::bigint, t.x FROM t; END'")
                 self.server.sql("CREATE TABLE t AS SELECT i AS id, 'old' AS x FROM generate_series(1, 1000) AS i")
                 spillway = self.spillway(self.server.url(), {"e": block})
                 other = self.psql()

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/nearest_name.h"
+#include "source/postgres/rewritten_tables.h"
 
 namespace spillway::postgres_source {
 namespace {
@@ -118,7 +119,8 @@ Result<> CountRows(const Selection& selection, const BorrowReader& borrow, int p
     const auto reader = TRY(borrow());
     for (size_t i = next++; i < splits.size(); i = next++)
       splits[i].rows = TRY(Count(*reader, selection, splits[i], ended.get_token()));
-    return {};
+    // What functions read is locked no sooner.
+    return CheckNoneRewritten(*reader, ended.get_token());
   };
   {
     std::vector<std::jthread> threads;
