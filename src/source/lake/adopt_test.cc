@@ -14,7 +14,9 @@
 #include "base/manual_clock.h"
 #include "source/lake/compact.h"
 #include "source/lake/lake_contents.h"
+#include "storage/key.h"
 #include "storage/memory/memory_store.h"
+#include "storage/objects.h"
 
 namespace spillway::lake {
 namespace {
@@ -223,8 +225,8 @@ TEST_F(AdoptTest, EveryFormOfTextCounts) {
 TEST_F(AdoptTest, UnsortedFilesAreNamed) {
   Put("org=a/day=0/ok.parquet", {1, 2, 3});
   Put("org=a/day=0/unsorted.parquet", {1, 3, 2, 4});
-  EXPECT_THAT(Refusal(), HasSubstr("org=a/day=0/unsorted.parquet cannot be adopted: its rows are "
-                                   "not sorted by \"at\""));
+  EXPECT_THAT(Refusal(), HasSubstr("org=a/day=0/unsorted.parquet cannot be adopted: it is not "
+                                   "sorted by time"));
 }
 
 TEST_F(AdoptTest, RowGroupsOutOfOrderAreUnsortedToo) {
@@ -264,13 +266,69 @@ TEST_F(AdoptTest, TimesWithoutValueAreRefused) {
            arrow::Table::Make(schema_.columns,
                               {Column(arrow::StringBuilder(), std::vector<std::string>{"a", "b"}),
                                times.Finish().ValueOrDie()}));
-  EXPECT_THAT(Refusal(), HasSubstr("has nulls"));
+  EXPECT_THAT(Refusal(), HasSubstr("it has rows without a time"));
 }
 
 TEST_F(AdoptTest, WhatIsNoParquetIsNamed) {
   Put("org=a/day=0/a.parquet", {1, 2});
   PutBytes("org=a/day=0/b.parquet", "not Parquet at all, but long enough to hold a footer");
   EXPECT_THAT(Refusal(), HasSubstr("org=a/day=0/b.parquet cannot be adopted: it is no readable"));
+}
+
+TEST_F(AdoptTest, G10WhatIsHiddenIsNoData) {
+  Put("org=c/part-0.parquet", {1, 2});
+  Put("org=c/_flag=1/x.parquet", {3});
+  Put("org=c/_temporary/0/task_1/part-0.parquet", {1, 2});
+  Put("org=c/.hidden.parquet", {1, 2});
+  Put("org=c/.staging=1/x.parquet", {1, 2});
+  Put("org=c/_x=1.parquet", {1, 2});
+  PutBytes("org=c/.part-0.parquet.crc", "crc");
+  PutBytes("org=c/_SUCCESS", "");
+  PutBytes("org=c/x.csv", "a,b");
+  const auto report = Run();
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(report->files, 2);
+  EXPECT_EQ(report->hidden.files, 6);
+  EXPECT_EQ(report->hidden.first, "org=c/.hidden.parquet");
+  EXPECT_EQ(report->other.files, 1);
+  EXPECT_EQ(report->other.first, "org=c/x.csv");
+  EXPECT_THAT(Contents(store_, log_, schema_, "c"), ElementsAre("1|1", "2|2", "3|3"));
+}
+
+TEST_F(AdoptTest, AnEmptyFileIsNamed) {
+  PutBytes("org=c/x.parquet", "");
+  EXPECT_THAT(Refusal(), HasSubstr("org=c/x.parquet cannot be adopted: it is empty"));
+}
+
+TEST_F(AdoptTest, G09HivesNullIsNoOrganisation) {
+  Put("org=__HIVE_DEFAULT_PARTITION__/day=0/x.parquet", {1, 2});
+  EXPECT_THAT(Refusal(), HasSubstr("org=__HIVE_DEFAULT_PARTITION__ stands for rows without"));
+}
+
+TEST_F(AdoptTest, G09OrganisationsThatAPathDoesNotNameAreRefused) {
+  const std::string shortened = "org=" + storage::EscapeKeySegment(std::string(300, 'a'));
+  for (const std::string& path : {std::string("org="), std::string("org=a/org=b"),
+                                  std::string("org=%5F_HIVE_DEFAULT_PARTITION__"),
+                                  std::string("org=a/org=a"), std::string("org=%FF"), shortened}) {
+    SCOPED_TRACE(path);
+    storage::MemoryPlace place;
+    storage::MemoryStore store(place, clock_);
+    CommitLog log(store, clock_);
+    Put("org=c/x.parquet", {1});
+    const std::string bytes = *storage::ReadWhole(store_, "org=c/x.parquet");
+    ASSERT_TRUE(storage::PutWhole(store, path + "/x.parquet", bytes));
+    const auto report = Adopt(store, log, schema_, {}, {});
+    ASSERT_FALSE(report);
+    EXPECT_EQ(report.error().code, ErrorCode::kInvalidArgument) << report.error().message;
+  }
+}
+
+TEST_F(AdoptTest, G09EscapedNamesAreRead) {
+  Put("org=a%20b/x.parquet", {1});
+  Put("org=50%/x.parquet", {2});
+  Put("org=%C3%A9/x.parquet", {3});
+  ASSERT_TRUE(Run());
+  EXPECT_THAT(*log_.Organisations(), ElementsAre("50%", "a b", "é"));
 }
 
 TEST_F(AdoptTest, AnEmptyDirectoryAdoptsNothing) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -25,6 +26,10 @@ struct LakeSchema {
   std::string organisation_field;          ///< Its name in ingested messages.
   std::string time_column;                 ///< timestamp[us, UTC], never null.
 };
+
+/// The times that a lake holds: the years 1 to 9999 in UTC.
+inline constexpr Timestamp kTimeMin{std::chrono::microseconds(-62'135'596'800'000'000)};
+inline constexpr Timestamp kTimeMax{std::chrono::microseconds(253'402'300'799'999'999)};
 
 /// A half-open run of instants.
 struct TimeRange {

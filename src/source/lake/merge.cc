@@ -139,10 +139,13 @@ Result<> Merge::OpenReached() {
 }
 
 Result<std::unique_ptr<SliceReader>> Merge::OpenReader(size_t index) const {
-  return SliceReader::Open(
-      store_, unit_.slices[index], unit_.range,
+  const Slice& slice = unit_.slices[index];
+  auto reader = SliceReader::Open(
+      store_, slice, unit_.range,
       {.schema = columns_, .time_index = time_index_, .dictionaries = !overlaps_[index]}, pool_,
       stop_);
+  if (!reader) return std::unexpected(OfDataFile(slice.key, std::move(reader).error()));
+  return reader;
 }
 
 /// Slices are opened in their order, so what was opened ahead is this one.
@@ -171,7 +174,11 @@ uint64_t Merge::bytes_read() {
 
 /// Moves on to the next batch.
 Result<> Merge::Refill(Cursor& cursor) {
-  cursor.batch = TRY(cursor.reader->Next());
+  auto batch = cursor.reader->Next();
+  if (!batch) {
+    return std::unexpected(OfDataFile(unit_.slices[cursor.slice].key, std::move(batch).error()));
+  }
+  cursor.batch = *std::move(batch);
   if (cursor.batch == nullptr) {
     bytes_of_closed_ += cursor.reader->bytes_read();
     return {};

@@ -48,6 +48,13 @@ class TimeReader {
   Result<std::vector<int64_t>> Read(const RowGroupPart& part) {
     if (stop_.stop_requested()) return Fail(ErrorCode::kCancelled, "planning was stopped");
     const Slice slice = SliceOf(snapshot_.files[part.file], part.row_group);
+    auto times = ReadSlice(slice);
+    if (!times) return std::unexpected(OfDataFile(slice.key, std::move(times).error()));
+    return times;
+  }
+
+ private:
+  Result<std::vector<int64_t>> ReadSlice(const Slice& slice) const {
     auto reader = TRY(SliceReader::Open(
         store_, slice, {slice.min_time, slice.max_time + std::chrono::microseconds(1)},
         {.schema = columns_}, *arrow::default_memory_pool(), stop_));
@@ -58,7 +65,6 @@ class TimeReader {
     return times;
   }
 
- private:
   storage::ObjectStore& store_;
   const std::shared_ptr<arrow::Schema> columns_;
   const Snapshot& snapshot_;

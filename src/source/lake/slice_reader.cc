@@ -13,6 +13,7 @@
 #include <parquet/metadata.h>
 #include <parquet/properties.h>
 
+#include "source/lake/data_file_name.h"
 #include "source/lake/parquet_input.h"
 
 namespace spillway::lake {
@@ -40,6 +41,10 @@ ByteRange RangeOf(const parquet::ColumnChunkMetaData& chunk) {
   return {static_cast<uint64_t>(begin), static_cast<uint64_t>(chunk.total_compressed_size())};
 }
 
+std::unexpected<Error> Corrupt(std::string what) {
+  return Fail(ErrorCode::kCorrupt, std::move(what));
+}
+
 bool DictionaryOnly(const parquet::ColumnChunkMetaData& chunk) {
   bool any = false;
   for (const auto& pages : chunk.encoding_stats()) {
@@ -57,11 +62,14 @@ bool DictionaryOnly(const parquet::ColumnChunkMetaData& chunk) {
 
 bool IsFar(const storage::ObjectStore& store) { return store.transfer_bytes() > kNearBytes; }
 
-std::unexpected<Error> FailDataFile(std::string_view key, std::string_view what) {
-  std::string line(what);
-  std::ranges::replace(line, '\n', ' ');
-  return Fail(ErrorCode::kCorrupt,
-              fmt::format("lake file {} {}; restore the file from a backup", key, line));
+Error OfDataFile(std::string_view key, Error error) {
+  const bool corrupt = error.code == ErrorCode::kCorrupt;
+  if (!corrupt && error.code != ErrorCode::kUnsupported) return error;
+  std::string remedy = corrupt ? "; restore the file from a backup" : "";
+  if (!IsDataFileName(key)) remedy += ", or take it out with `spillway lake remove`";
+  error.message = fmt::format("lake file {} {}{}", key, error.message, remedy);
+  std::ranges::replace(error.message, '\n', ' ');
+  return error;
 }
 
 SliceReader::SliceReader(const Slice& slice, TimeRange range, SliceColumns columns,
@@ -84,12 +92,11 @@ Result<std::unique_ptr<SliceReader>> SliceReader::Open(storage::ObjectStore& sto
     if (opened.error().code != ErrorCode::kNotFound) {
       return std::unexpected(std::move(opened).error());
     }
-    return FailDataFile(slice.key, "is gone, though the log names it");
+    return Corrupt("is gone, though the log names it");
   }
   const uint64_t bytes = (*opened)->size();
   if (bytes != slice.file_bytes) {
-    return FailDataFile(
-        slice.key, fmt::format("has {} bytes where the log says {}: it was cut short or changed",
+    return Corrupt(fmt::format("has {} bytes where the log says {}: it was cut short or changed",
                                bytes, slice.file_bytes));
   }
   std::unique_ptr<SliceReader> reader(new SliceReader(
@@ -108,20 +115,19 @@ Result<> SliceReader::OpenFile() {
     metadata_ = parquet::ParquetFileReader::Open(input)->metadata();
   } catch (const std::exception& thrown) {
     if (auto error = input->TakeError()) return std::unexpected(*std::move(error));
-    return FailDataFile(slice_.key, fmt::format("has no readable footer ({})", thrown.what()));
+    return Corrupt(fmt::format("has no readable footer ({})", thrown.what()));
   }
   if (slice_.first_row_group < 0 || slice_.row_groups < 1 ||
       slice_.row_groups > metadata_->num_row_groups() - slice_.first_row_group) {
-    return FailDataFile(slice_.key, fmt::format("has {} row groups, less than the log says",
-                                                metadata_->num_row_groups()));
+    return Corrupt(
+        fmt::format("has {} row groups, less than the log says", metadata_->num_row_groups()));
   }
   int64_t rows = 0;
   for (int group = 0; group < slice_.row_groups; ++group) {
     rows += metadata_->RowGroup(slice_.first_row_group + group)->num_rows();
   }
   if (rows != slice_.rows) {
-    return FailDataFile(slice_.key,
-                        fmt::format("has {} rows where the log says {}", rows, slice_.rows));
+    return Corrupt(fmt::format("has {} rows where the log says {}", rows, slice_.rows));
   }
   return {};
 }
@@ -132,18 +138,17 @@ Result<> SliceReader::OpenColumns() {
   const auto understood = parquet::arrow::FromParquetSchema(
       metadata_->schema(), parquet::ArrowReaderProperties(), nullptr, &stored);
   if (!understood.ok()) {
-    return FailDataFile(slice_.key, "has an unreadable schema: " + understood.message());
+    return Corrupt("has an unreadable schema: " + understood.message());
   }
   for (const auto& wanted : columns_.schema->fields()) {
     const auto field = stored->GetFieldByName(wanted->name());
     const int index = metadata_->schema()->ColumnIndex(wanted->name());
     if (field == nullptr || index < 0) {
-      return FailDataFile(slice_.key, fmt::format("has no column '{}'", wanted->name()));
+      return Corrupt(fmt::format("has no column '{}'", wanted->name()));
     }
     if (!field->type()->Equals(wanted->type())) {
-      return FailDataFile(slice_.key,
-                          fmt::format("column '{}' is {} where the lake has {}", wanted->name(),
-                                      field->type()->ToString(), wanted->type()->ToString()));
+      return Corrupt(fmt::format("has column '{}' as {} where the lake has {}", wanted->name(),
+                                 field->type()->ToString(), wanted->type()->ToString()));
     }
     readers_.push_back({.index = index,
                         .reader = TRY(ColumnReader::Make(*metadata_->schema()->Column(index),
@@ -154,10 +159,12 @@ Result<> SliceReader::OpenColumns() {
 }
 
 std::unexpected<Error> SliceReader::Failed(Error error, size_t column) const {
-  if (error.code != ErrorCode::kCorrupt) return std::unexpected(std::move(error));
-  return FailDataFile(
-      fmt::format("{}, column '{}',", slice_.key, columns_.schema->field(column)->name()),
-      error.message);
+  if (error.code == ErrorCode::kCorrupt || error.code == ErrorCode::kUnsupported) {
+    error.message =
+        fmt::format("cannot be read: column '{}' {}",
+                    columns_.schema->field(static_cast<int>(column))->name(), error.message);
+  }
+  return std::unexpected(std::move(error));
 }
 
 Result<> SliceReader::Locate(int row_group, Loaded& into) const {
@@ -170,7 +177,7 @@ Result<> SliceReader::Locate(int row_group, Loaded& into) const {
     const ByteRange range = RangeOf(*chunk);
     if (range.end() < range.offset || range.end() > object_->size() ||
         chunk->num_values() != group->num_rows()) {
-      return FailDataFile(slice_.key, "has a column that is not where its footer says");
+      return Corrupt("has a column that is not where its footer says");
     }
     into.places.emplace_back(range.offset, range.bytes);
     into.chunks.push_back({.compression = parquet::Compression::UNCOMPRESSED,
@@ -199,7 +206,7 @@ Result<> SliceReader::Load(Loaded& into) {
     auto* const bytes =
         reinterpret_cast<std::byte*>(into.runs[run].Take(static_cast<int64_t>(together.bytes)));
     if (TRY(object_->ReadAt(together.offset, {bytes, together.bytes})) != together.bytes) {
-      return FailDataFile(slice_.key, "became shorter while it was read");
+      return Corrupt("became shorter while it was read");
     }
     for (; i < next; ++i) {
       const ByteRange& range = ranges[order[i]];
@@ -235,15 +242,15 @@ Result<> SliceReader::ReadTimes(int64_t rows) {
   auto read = time.reader->Read(rows);
   if (!read.has_value()) return Failed(std::move(read).error(), columns_.time_index);
   group_times_ = *std::move(read);
-  if (group_times_->null_count() > 0) return FailDataFile(slice_.key, "has rows without a time");
+  if (group_times_->null_count() > 0) return Corrupt("has rows without a time");
   const int64_t* const times =
       static_cast<const arrow::TimestampArray&>(*group_times_).raw_values();
   if (times[0] < last_time_ || !std::is_sorted(times, times + rows)) {
-    return FailDataFile(slice_.key, "is not sorted by time");
+    return Corrupt("is not sorted by time");
   }
   last_time_ = times[rows - 1];
   if (times[0] < Microseconds(slice_.min_time) || last_time_ > Microseconds(slice_.max_time)) {
-    return FailDataFile(slice_.key, "has rows outside the times that the log says");
+    return Corrupt("has rows outside the times that the log says");
   }
   row_ = std::lower_bound(times, times + rows, Microseconds(range_.begin)) - times;
   end_ = std::lower_bound(times, times + rows, Microseconds(range_.end)) - times;
@@ -310,7 +317,7 @@ Result<std::shared_ptr<arrow::RecordBatch>> SliceReader::Next() try {
   }
   return arrow::RecordBatch::Make(batch_schema_, rows, std::move(columns));
 } catch (const parquet::ParquetException& thrown) {
-  return FailDataFile(slice_.key, fmt::format("has a broken page ({})", thrown.what()));
+  return Corrupt(fmt::format("has a broken page ({})", thrown.what()));
 }
 
 }  // namespace spillway::lake

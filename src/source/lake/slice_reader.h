@@ -27,8 +27,10 @@ namespace spillway::lake {
 inline constexpr int64_t kBatchRows = 16384;
 inline constexpr int64_t kBatchBytes = 32 << 20;
 
-/// The error for a data file that does not hold what the log says: one line with what to do.
-std::unexpected<Error> FailDataFile(std::string_view key, std::string_view what);
+/// What SliceReader says of a file, as one line with the file and what to do: kCorrupt for one that
+/// does not hold what the log says, kUnsupported for one in a form that cannot be read. Other
+/// errors stay as they are.
+Error OfDataFile(std::string_view key, Error error);
 
 /// Whether it pays to read ahead on a thread of its own: over a network.
 bool IsFar(const storage::ObjectStore& store);
@@ -64,7 +66,8 @@ struct SliceColumns {
 /// against what the slice promises. Pages without such rows are not decompressed. Where the store
 /// is far (see IsFar), the next row group is read while one is decoded. Used by one thread; memory
 /// is the compressed columns of a row group (of two, from far), its times, and a page a column.
-/// Errors as Scan's.
+/// Errors are the store's, and kCorrupt and kUnsupported that tell what is wrong with the file, not
+/// which it is (see OfDataFile).
 class SliceReader {
  public:
   static Result<std::unique_ptr<SliceReader>> Open(storage::ObjectStore& store, const Slice& slice,

@@ -7,6 +7,8 @@
 
 #include <arrow/api.h>
 #include <arrow/util/bit_util.h>
+#include <fmt/format.h>
+#include <parquet/encoding.h>
 
 #include "source/lake/column/fixed_column.h"
 #include "source/lake/column/text_column.h"
@@ -16,6 +18,24 @@ namespace {
 
 std::unexpected<Error> Broken(std::string what) {
   return Fail(ErrorCode::kCorrupt, std::move(what));
+}
+
+std::unexpected<Error> Unreadable(std::string what) {
+  return Fail(ErrorCode::kUnsupported, std::move(what));
+}
+
+/// Whether bits mean the same read from either end of each byte.
+bool SameInBothOrders(std::span<const uint8_t> bytes, int64_t bits) {
+  for (int64_t i = 0; i < bits; ++i) {
+    const unsigned byte = bytes[i / 8];
+    if ((byte >> i % 8 & 1) != (byte >> (7 - i % 8) & 1)) return false;
+  }
+  return true;
+}
+
+bool Decodes(parquet::Type::type type, parquet::Encoding::type encoding) {
+  const auto known = parquet::SupportedEncodings(type);
+  return std::ranges::find(known, encoding) != known.end();
 }
 
 /// Indices of no width, and what may be read behind them.
@@ -100,6 +120,33 @@ Result<> ColumnReader::OpenDictionary() {
   return {};
 }
 
+/// Takes the levels from the front of a V1 page; returns what is left.
+Result<std::span<const uint8_t>> ColumnReader::StartLevels(std::span<const uint8_t> body,
+                                                           const PageHeader& header) {
+  if (header.definition_level_encoding == parquet::Encoding::BIT_PACKED) {
+    const size_t bytes = (static_cast<size_t>(header.values) + 7) / 8;
+    if (bytes > body.size()) return Broken("has a page with broken levels");
+    if (!SameInBothOrders(body, header.values)) {
+      return Unreadable(
+          "has levels in the old encoding BIT_PACKED, which readers take in two orders of bits: "
+          "rewrite the file");
+    }
+    levels_ = RunDecoder::Packed(body, 1, header.values);
+    return body.subspan(bytes);
+  }
+  if (header.definition_level_encoding != parquet::Encoding::RLE) {
+    return Unreadable(fmt::format("has levels in encoding {}, which is not known: rewrite the file",
+                                  header.definition_level_encoding));
+  }
+  uint32_t bytes = 0;
+  if (body.size() >= sizeof(bytes)) std::memcpy(&bytes, body.data(), sizeof(bytes));
+  if (body.size() < sizeof(bytes) || bytes > body.size() - sizeof(bytes)) {
+    return Broken("has a page with broken levels");
+  }
+  levels_ = RunDecoder(body.subspan(sizeof(bytes), bytes), 1);
+  return body.subspan(sizeof(bytes) + bytes);
+}
+
 /// Decompresses the page at hand and tells its levels from its values.
 Result<> ColumnReader::StartPage() {
   auto body = TRY(pages_.Open(pages_.page(), page_bytes_));
@@ -115,15 +162,8 @@ Result<> ColumnReader::StartPage() {
     page_has_nulls_ = nullable_ && definitions > 0;
     body = body.subspan(repetitions + definitions);
   } else if (nullable_) {
-    uint32_t bytes = 0;
-    if (body.size() >= sizeof(bytes)) std::memcpy(&bytes, body.data(), sizeof(bytes));
-    if (body.size() < sizeof(bytes) || bytes > body.size() - sizeof(bytes) ||
-        header.definition_level_encoding != parquet::Encoding::RLE) {
-      return Broken("has a page with broken levels");
-    }
-    levels_ = RunDecoder(body.subspan(sizeof(bytes), bytes), 1);
+    body = TRY(StartLevels(body, header));
     page_has_nulls_ = true;
-    body = body.subspan(sizeof(bytes) + bytes);
   }
   if (page_has_nulls_) {
     const RunDecoder::Run run = levels_.Peek();
@@ -150,9 +190,15 @@ Result<> ColumnReader::StartPage() {
       started = body[0] <= 32 && StartIndices(RunDecoder(body.subspan(1), body[0]));
       break;
     default:
+      if (!Decodes(stored_.physical_type(), encoding)) {
+        return Unreadable(
+            fmt::format("has a page in encoding {}, which cannot be read for its type: rewrite the "
+                        "file",
+                        header.encoding));
+      }
       started = StartOther(encoding, body, header.values);
   }
-  if (!started) return Broken("has a page in an encoding it should not have");
+  if (!started) return Broken("has a page whose values do not fit its encoding");
   return {};
 }
 

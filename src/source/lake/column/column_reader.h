@@ -20,8 +20,9 @@ struct ColumnMemory {
   Decompressor& decompressor;
 };
 
-/// Decodes the rows of one column straight into Arrow's layout. Errors are kCorrupt and tell what
-/// is wrong, not where. Used by one thread.
+/// Decodes the rows of one column straight into Arrow's layout. Errors are kCorrupt, or
+/// kUnsupported where the bytes may be right and only their form cannot be read; they tell what is
+/// wrong, not where. Used by one thread.
 class ColumnReader {
  public:
   virtual ~ColumnReader() = default;
@@ -90,6 +91,8 @@ class ColumnReader {
  private:
   Result<bool> OpenPage();
   Result<> StartPage();
+  Result<std::span<const uint8_t>> StartLevels(std::span<const uint8_t> body,
+                                               const PageHeader& header);
   Result<> OpenDictionary();
   /// Calls `present(n)` and `absent(n)` for the next rows of the page, in their order.
   template <class Present, class Absent>

@@ -17,6 +17,14 @@ class RunDecoder {
   RunDecoder(std::span<const uint8_t> bytes, int bit_width)
       : next_(bytes.data()), end_(bytes.data() + bytes.size()), bit_width_(bit_width) {}
 
+  /// Decodes `count` integers that are packed without runs, the least significant bit first.
+  static RunDecoder Packed(std::span<const uint8_t> bytes, int bit_width, int64_t count) {
+    RunDecoder decoder(bytes.last(0), bit_width);
+    decoder.packed_ = bytes.data();
+    decoder.left_ = count;
+    return decoder;
+  }
+
   /// Integers at hand that stand together: equal ones (`repeated`), or packed ones.
   struct Run {
     bool repeated = false;
@@ -27,7 +35,7 @@ class RunDecoder {
   /// The rest of the run at hand, or the next one; length 0 at the end and where the bytes are
   /// broken.
   Run Peek() {
-    if (left_ == 0) NextRun();
+    if (left_ == 0) FindRun();
     return {.repeated = repeated_, .value = value_, .length = left_};
   }
 
@@ -67,11 +75,19 @@ class RunDecoder {
   }
 
  private:
-  void NextRun() {
+  /// Writers may put runs of no length anywhere.
+  void FindRun() {
+    while (left_ == 0 && next_ != end_) {
+      if (!NextRun()) next_ = end_;
+    }
+  }
+
+  /// False where the bytes are broken.
+  bool NextRun() {
     packed_at_ = 0;
     uint64_t head = 0;
     for (int shift = 0;; shift += 7) {
-      if (next_ == end_ || shift > 28) return;
+      if (next_ == end_ || shift > 28) return false;
       const uint8_t byte = *next_++;
       head |= static_cast<uint64_t>(byte & 0x7f) << shift;
       if (byte < 0x80) break;
@@ -80,18 +96,19 @@ class RunDecoder {
     const int64_t there = end_ - next_;
     if (repeated_) {
       const int bytes = (bit_width_ + 7) / 8;
-      if (there < bytes) return;
+      if (there < bytes) return false;
       value_ = 0;
       std::memcpy(&value_, next_, bytes);
       next_ += bytes;
       left_ = static_cast<int64_t>(head >> 1);
-      return;
+      return true;
     }
     // Writers may leave out the padding of the last group.
     const int64_t bytes = std::min<int64_t>(static_cast<int64_t>(head >> 1) * bit_width_, there);
     packed_ = next_;
     next_ += bytes;
     left_ = bit_width_ == 0 ? static_cast<int64_t>(head >> 1) * 8 : bytes * 8 / bit_width_;
+    return true;
   }
 
   void Unpack(int64_t count, int32_t* out) const {

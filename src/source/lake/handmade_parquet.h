@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace spillway::lake {
+
+/// Which odd but valid forms a handmade file may have.
+struct OddForms {
+  bool runs_of_no_length = false;  ///< Which DuckDB reads, but Arrow does not.
+  bool empty_pages = false;        ///< Of data; the same.
+  bool bit_packed_levels = false;  ///< Where they are all alike.
+};
+
+/// One row group of (id: optional text, at: times in µs), with pages whose encodings, versions,
+/// lengths and runs are drawn: PLAIN and dictionary, one after the other too, and runs
+/// and packed groups of any length. For tests.
+std::string HandmadeParquet(const std::vector<std::optional<std::string>>& ids,
+                            const std::vector<int64_t>& times, const OddForms& forms,
+                            std::mt19937_64& random);
+
+}  // namespace spillway::lake
