@@ -42,15 +42,18 @@ std::unique_ptr<NdjsonInput> NdjsonFromStandardInput(std::stop_token stop);
 /// Bytes in memory. `bytes` outlives the input.
 std::unique_ptr<NdjsonInput> NdjsonFromMemory(std::string_view bytes, std::string name);
 
-/// The text behind an input: gzip (RFC 1952, also several members one behind the other) and
-/// Zstandard (RFC 8878, also several frames) are told by their first bytes and expanded; all else
-/// is text.
+/// The text of an input: gzip (RFC 1952, also several members one after the other) and Zstandard
+/// (RFC 8878, also several frames, skippable ones anywhere, windows up to 2 GiB) are told by their
+/// first bytes, whatever the name, and expanded; all else is text. Expanding takes little memory
+/// for gzip; for Zstandard it takes the window that the file asks for, 8 MiB as a rule and 2^N
+/// bytes after `zstd --long=N`. Zero bytes after and between members and frames are padding.
 class NdjsonText {
  public:
   virtual ~NdjsonText() = default;
 
-  /// Fills some of `into`; 0 only at the end. kCorrupt when compressed bytes are damaged or cut
-  /// short.
+  /// Fills some of `into`; 0 only at the end. kCorrupt when compressed bytes are damaged, cut
+  /// short, or followed by what is none; or when they need a window or a dictionary that they do
+  /// not get.
   virtual Result<size_t> Read(std::span<std::byte> into) = 0;
 
   /// What was read of the input so far.
@@ -60,7 +63,8 @@ class NdjsonText {
   virtual std::string Digest() = 0;
 };
 
-/// `input` outlives what is returned. The digest is computed only if asked for.
+/// `input` outlives what is returned. The digest is computed only if asked for. kInvalidArgument
+/// for files that can be no NDJSON (Parquet, other compressions, UTF-16).
 Result<std::unique_ptr<NdjsonText>> ReadNdjsonText(NdjsonInput& input, bool with_digest);
 
 /// SHA-256 of the whole input, in hexadecimal.

@@ -3,9 +3,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <isa-l/igzip_lib.h>
@@ -88,6 +92,148 @@ TEST(NdjsonText, CutShortOrDamagedIsSaid) {
     EXPECT_FALSE(Expand(damaged));
   }
   EXPECT_FALSE(Expand(Gzip(text) + "trailing garbage"));
+}
+
+std::string Skippable(std::string_view content) {
+  std::string frame = {'\x5A', '\x2A', '\x4D', '\x18'};
+  const auto bytes = static_cast<uint32_t>(content.size());
+  frame.append(reinterpret_cast<const char*>(&bytes), sizeof(bytes));
+  return frame.append(content);
+}
+
+std::string Case(const std::string& name) {
+  std::ifstream file(CASES + name, std::ios::binary);
+  EXPECT_TRUE(file.good()) << name;
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// Hands out a byte a read.
+class Trickle final : public NdjsonInput {
+ public:
+  explicit Trickle(std::string_view bytes) : bytes_(bytes) {}
+  Result<size_t> Read(std::span<std::byte> into) override {
+    if (bytes_.empty()) return 0;
+    into[0] = static_cast<std::byte>(bytes_[0]);
+    bytes_.remove_prefix(1);
+    return 1;
+  }
+  const std::string& name() const override { return name_; }
+  std::optional<uint64_t> bytes() const override { return std::nullopt; }
+  Result<std::unique_ptr<NdjsonInput>> Reopen() const override { return nullptr; }
+
+ private:
+  std::string_view bytes_;
+  const std::string name_ = "trickle";
+};
+
+std::string ExpandByteByByte(std::string_view bytes) {
+  Trickle input(bytes);
+  const auto text = ReadNdjsonText(input, false);
+  EXPECT_TRUE(text) << text.error().message;
+  std::string all;
+  std::array<char, 100> buffer;
+  while (const size_t read = *(*text)->Read(std::as_writable_bytes(std::span(buffer)))) {
+    all.append(buffer.data(), read);
+  }
+  return all;
+}
+
+TEST(NdjsonText, CasesAreReadWhole) {
+  for (const char* name :
+       {"a01-pzstd.ndjson.zst", "a02-long28.ndjson.zst", "a04-zeropad1.ndjson.gz"}) {
+    const auto text = Expand(Case(name));
+    ASSERT_TRUE(text) << text.error().message;
+    EXPECT_EQ(std::ranges::count(*text, '\n'), 50) << name;
+  }
+}
+
+TEST(NdjsonText, A01SkippableFramesAreSkipped) {
+  const std::string text = Numbers(1000);
+  for (const std::string& inner : {std::string(), std::string(4, 'x'), std::string(400'000, 'y')}) {
+    const std::string frame = Skippable(inner);
+    EXPECT_EQ(*Expand(frame + Zstd(text)), text);
+    EXPECT_EQ(*Expand(Zstd(text) + frame + Zstd("more") + frame), text + "more");
+    EXPECT_EQ(*Expand(frame + frame), "");
+    EXPECT_EQ(ExpandByteByByte(frame + Zstd("a") + frame), "a");
+    if (inner.empty()) continue;
+    const auto cut = Expand(Zstd("a") + frame.substr(0, frame.size() - 1));
+    ASSERT_FALSE(cut);
+    EXPECT_THAT(cut.error().message, HasSubstr("is cut short"));
+  }
+}
+
+TEST(NdjsonText, A01TheFirstBytesCountAndNotTheName) {
+  const auto read = [](std::string_view bytes, std::string name) -> Result<std::string> {
+    const auto input = NdjsonFromMemory(bytes, std::move(name));
+    const auto text = TRY(ReadNdjsonText(*input, false));
+    std::string all(1000, '\0');
+    all.resize(TRY(text->Read(std::as_writable_bytes(std::span(all)))));
+    return all;
+  };
+  EXPECT_EQ(*read("text", "x.zst"), "text");
+  EXPECT_EQ(*read(Zstd("text"), "x.gz"), "text");
+  EXPECT_EQ(*read(Gzip("text"), "x.ndjson"), "text");
+  EXPECT_EQ(*read("", "x.ndjson"), "");
+  EXPECT_THAT(read("", "x.ndjson.gz").error().message, HasSubstr("x.ndjson.gz is empty"));
+  for (const auto& [bytes, what] :
+       std::vector<std::pair<std::string, std::string>>{{"PAR1....PAR1", "is a Parquet file"},
+                                                        {"BZh91AY&SY", "by bzip2"},
+                                                        {"PK\x03\x04....", "is a zip archive"},
+                                                        {"\xFD"
+                                                         "7zXZ" +
+                                                             std::string(2, '\0'),
+                                                         "by xz"},
+                                                        {"\xFF\xFE{", "in UTF-16"}}) {
+    const auto refused = read(bytes, "x");
+    ASSERT_FALSE(refused) << what;
+    EXPECT_EQ(refused.error().code, ErrorCode::kInvalidArgument);
+    EXPECT_THAT(refused.error().message, HasSubstr(what));
+  }
+}
+
+TEST(NdjsonText, A02WhatAFrameNeedsIsNamed) {
+  // A window of 2^31 + 2^28 bytes; a dictionary 7.
+  const std::string magic = "\x28\xB5\x2F\xFD";
+  const auto large = Expand(magic + std::string(1, '\0') + std::string(1, '\xA9') + "xxxxxxx");
+  ASSERT_FALSE(large);
+  EXPECT_EQ(large.error().message,
+            "memory: the Zstandard data needs a window of 2304 MiB, and up to 2048 MiB are given: "
+            "compress it with --long=31 or less");
+  const auto dictionary = Expand(magic + "\x21\x07" + std::string(3, '\0') + "xxxxxxx");
+  ASSERT_FALSE(dictionary);
+  EXPECT_THAT(dictionary.error().message, HasSubstr("needs the dictionary 7"));
+}
+
+TEST(NdjsonText, A04ZeroBytesAreOnlyPadding) {
+  const std::string text = Numbers(1000);
+  for (const size_t zeros : {1, 3, 17, 18, 511, 300'000}) {
+    const std::string padding(zeros, '\0');
+    for (const auto& pack : {Gzip, Zstd}) {
+      EXPECT_EQ(*Expand(pack(text) + padding), text);
+      EXPECT_EQ(*Expand(pack(text) + padding + pack("more") + padding), text + "more");
+      EXPECT_EQ(ExpandByteByByte(pack("a") + padding + pack("b")), "ab");
+      const auto garbage = Expand(pack("a") + padding + "{}\n");
+      ASSERT_FALSE(garbage);
+      EXPECT_THAT(garbage.error().message,
+                  HasSubstr(fmt::format("at byte {}, after the", pack("a").size() + zeros)));
+    }
+  }
+  EXPECT_THAT(Expand(Gzip(text) + "\x1F").error().message, HasSubstr("is cut short"));
+  EXPECT_THAT(Expand(Gzip(text) + std::string(9, '\0') + "\x1F\x8B").error().message,
+              HasSubstr("is cut short"));
+  EXPECT_THAT(Expand(Zstd(text) + "\x28\xB5").error().message, HasSubstr("is cut short"));
+  EXPECT_THAT(Expand("\x1F").error().message, HasSubstr("is cut short"));
+  EXPECT_THAT(Expand("\x28\xB5\x2F").error().message, HasSubstr("is cut short"));
+  EXPECT_THAT(Expand(Gzip("a") + Zstd("b")).error().message, HasSubstr("that are no gzip data"));
+}
+
+TEST(NdjsonText, EveryFieldOfAGzipHeaderIsPassedOver) {
+  std::string packed = Gzip("text");
+  packed[3] = 0x04 | 0x08 | 0x10;  // FEXTRA, FNAME, FCOMMENT.
+  packed.insert(
+      10, std::string("\x05\0extra", 7) + std::string("name\0", 5) + std::string("comment\0", 8));
+  EXPECT_EQ(*Expand(packed), "text");
+  EXPECT_EQ(ExpandByteByByte(packed + packed), "texttext");
 }
 
 TEST(NdjsonInputTest, APathThatCannotBeReadIsNamed) {

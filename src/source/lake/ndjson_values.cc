@@ -9,6 +9,8 @@
 
 #include <fmt/format.h>
 
+#include "source/lake/lake.h"
+
 namespace spillway::lake {
 namespace {
 
@@ -145,19 +147,16 @@ std::optional<int> OffsetMinutes(std::string_view text) {
   return (text[0] == '-' ? -1 : 1) * (hours * 60 + minutes);
 }
 
-/// Microseconds of the digits behind the point; -1 when there are too many or none, -2 when digits
-/// below the microsecond are not zero.
-int FractionMicros(std::string_view digits) {
-  if (digits.empty() || digits.size() > 9) return -1;
+constexpr size_t kMicrosDigits = 6;
+
+/// Microseconds of the digits after the point; nullopt when digits below the microsecond are not
+/// zero.
+std::optional<int> FractionMicros(std::string_view digits) {
   int micros = 0;
-  for (size_t i = 0; i < 9; ++i) {
-    const int digit = i < digits.size() ? digits[i] - '0' : 0;
-    if (i < 6) {
-      micros = micros * 10 + digit;
-    } else if (digit != 0) {
-      return -2;
-    }
+  for (size_t i = 0; i < kMicrosDigits; ++i) {
+    micros = micros * 10 + (i < digits.size() ? digits[i] - '0' : 0);
   }
+  if (digits.find_first_not_of('0', kMicrosDigits) != std::string_view::npos) return std::nullopt;
   return micros;
 }
 
@@ -172,7 +171,7 @@ ValueOr<int64_t> ParseTime(std::string_view text) {
   const int minute = Fixed(text, 14, 2);
   const int second = Fixed(text, 17, 2);
   if (year < 1 || month < 1 || month > 12 || day < 1 || hour < 0 || hour > 23 || minute < 0 ||
-      minute > 59 || second < 0 || second > 59 || text[4] != '-' || text[7] != '-' ||
+      minute > 59 || second < 0 || second > 60 || text[4] != '-' || text[7] != '-' ||
       text[13] != ':' || text[16] != ':' ||
       (text[10] != 'T' && text[10] != 't' && text[10] != ' ')) {
     return NotATime(text);
@@ -186,22 +185,30 @@ ValueOr<int64_t> ParseTime(std::string_view text) {
   int micros = 0;
   if (rest.starts_with('.')) {
     rest.remove_prefix(1);
-    micros = FractionMicros(TakeDigits(rest));
-    if (micros == -2) {
+    const std::string_view digits = TakeDigits(rest);
+    if (digits.empty()) return NotATime(text);
+    const auto fraction = FractionMicros(digits);
+    if (!fraction) {
       return std::unexpected(fmt::format("{:?} is finer than a microsecond", Quoted(text)));
     }
-    if (micros < 0) return NotATime(text);
+    micros = *fraction;
   }
   const auto offset = OffsetMinutes(rest);
   if (!offset) {
     if (rest.empty()) {
-      return std::unexpected(fmt::format("{:?} has no offset: add Z or one such as +02:00", text));
+      return std::unexpected(
+          fmt::format("{:?} has no offset: add Z or one such as +02:00", Quoted(text)));
     }
     return NotATime(text);
   }
   const int64_t days = std::chrono::sys_days(date).time_since_epoch().count();
   const int64_t seconds = ((days * 24 + hour) * 60 + minute - *offset) * 60 + second;
-  return seconds * 1'000'000 + micros;
+  const int64_t time = seconds * 1'000'000 + micros;
+  const Timestamp instant{std::chrono::microseconds(time)};
+  if (instant < kTimeMin || instant > kTimeMax) {
+    return std::unexpected(fmt::format("{:?} is outside the years 1 to 9999 of UTC", Quoted(text)));
+  }
+  return time;
 }
 
 ValueOr<int64_t> ParseDate(std::string_view text) {

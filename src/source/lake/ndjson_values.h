@@ -13,8 +13,9 @@ template <class T>
 using ValueOr = std::expected<T, std::string>;
 
 /// Microseconds since 1970-01-01 UTC of an RFC 3339 time: `T`, `t` or a blank between date and
-/// time, up to nine fractional digits, and `Z`, `z`, `±hh:mm`, `±hhmm` or `±hh`. Digits below the
-/// microsecond must be zero. No leap seconds. Years 0001 to 9999.
+/// time, any number of fractional digits, and `Z`, `z`, `±hh:mm`, `±hhmm` or `±hh`. Digits below
+/// the microsecond must be zero: none is cut off. The second 60, a leap second, is the first of the
+/// next minute, as PostgreSQL has it. Years 0001 to 9999, in UTC too.
 ValueOr<int64_t> ParseTime(std::string_view text);
 
 /// Days since 1970-01-01 of a date as RFC 3339 writes it, `2026-01-31`. Years 0001 to 9999.
