@@ -22,16 +22,21 @@ namespace spillway::cli {
 struct Invocation {
   std::filesystem::path config = "spillway.yaml";
   bool config_given = false;
+  std::filesystem::path env_file;  ///< Empty: .env beside the configuration, if it is there.
   bool json = false;
   bool quiet = false;
   Interrupt& interrupt;
 
-  /// The configuration: the file, or the defaults where there is none and none was named. Problems
+  /// The configuration: the file, or the defaults where there is none and none was named, under
+  /// what variables say. Problems
   /// are printed, one a line; kInvalidArgument then has an empty message.
   Result<Settings> Load() const;
 
   /// Whether Load reads a file.
   bool HasFile() const;
+
+  /// The file of variables that Load reads; empty: none.
+  std::string EnvFile() const;
 };
 
 /// How a command ends: with an exit code, or with an error whose one line is printed.

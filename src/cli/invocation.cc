@@ -5,6 +5,16 @@
 
 namespace spillway::cli {
 
+namespace {
+
+std::unexpected<Error> Refused(const config::Problems& problems) {
+  for (const config::Problem& problem : problems)
+    fmt::print(stderr, "{}\n", config::ToString(problem));
+  return Fail(ErrorCode::kInvalidArgument, "");
+}
+
+}  // namespace
+
 Result<Settings> Invocation::Load() const {
   // Jobs record paths, and other processes work on them.
   std::error_code error;
@@ -15,12 +25,18 @@ Result<Settings> Invocation::Load() const {
     return Fail(ErrorCode::kNotFound,
                 config.string() + ": there is no such file; `spillway init` writes one");
   }
-  auto settings = exists ? LoadSettings(file, ProcessEnvironment())
-                         : ParseSettings("", file, ProcessEnvironment());
-  if (settings.has_value()) return *std::move(settings);
-  for (const config::Problem& problem : settings.error())
-    fmt::print(stderr, "{}\n", config::ToString(problem));
-  return Fail(ErrorCode::kInvalidArgument, "");
+  const auto variables = ReadVariables(env_file, file.parent_path());
+  if (!variables) return Refused(variables.error());
+  auto settings = exists ? LoadSettings(file, *variables) : ParseSettings("", file, *variables);
+  if (!settings) return Refused(settings.error());
+  return *std::move(settings);
+}
+
+std::string Invocation::EnvFile() const {
+  if (!env_file.empty()) return env_file.string();
+  std::error_code error;
+  const std::filesystem::path beside = config.parent_path() / ".env";
+  return std::filesystem::is_regular_file(beside, error) ? beside.string() : "";
 }
 
 bool Invocation::HasFile() const {

@@ -70,6 +70,10 @@ int Run(int argc, char** argv, Invocation& invocation) {
   CLI::Option* config = program.add_option("-c,--config", invocation.config, "configuration file")
                             ->envname("SPILLWAY_CONFIG")
                             ->capture_default_str();
+  program
+      .add_option("--env-file", invocation.env_file,
+                  "file of variables, NAME=value a line; default: .env beside the configuration")
+      ->envname("SPILLWAY_ENV_FILE");
   program.add_flag("--json", invocation.json, "print results as JSON");
   program.add_flag("-q,--quiet", invocation.quiet, "print nothing but errors");
   AddCommands(program, invocation, action);

@@ -1,8 +1,13 @@
 #include "cli/open_data_settings.h"
 
+#include <algorithm>
+#include <vector>
+
 #include <fmt/format.h>
 
+#include "cli/setting_checks.h"
 #include "config/scalar.h"
+#include "storage/s3_url.h"
 
 namespace spillway::cli {
 namespace {
@@ -53,6 +58,7 @@ Section<OpenDataDatabase> DeclareDatabase() {
 
 /// One format, or several between commas.
 Complaint CheckFormats(const std::string& formats) {
+  std::vector<std::string_view> seen;
   for (size_t at = 0; at <= formats.size();) {
     const size_t end = std::min(formats.find(',', at), formats.size());
     std::string_view name = std::string_view(formats).substr(at, end - at);
@@ -62,14 +68,32 @@ Complaint CheckFormats(const std::string& formats) {
       return fmt::format("has {}; use csv, csv.gz or parquet, or several of them with commas",
                          config::Quoted(std::string(name)));
     }
+    if (std::ranges::find(seen, name) != seen.end()) {
+      return fmt::format("has {} twice; name each format once", name);
+    }
+    seen.push_back(name);
     at = end + 1;
   }
   return std::nullopt;
 }
 
-void CheckPlace(const OpenDataSettings& settings, Complaints& complaints) {
+/// Of a bucket, perhaps with a prefix, and perhaps written as a URL.
+std::string UrlOf(const std::string& bucket) {
+  return storage::IsUrl(bucket) ? bucket : "s3://" + bucket;
+}
+
+Complaint CheckBucket(const std::string& bucket) {
+  if (bucket.empty()) return std::nullopt;
+  const auto url = storage::ParseS3Url(UrlOf(bucket));
+  return url.has_value() ? std::nullopt : Complaint(url.error().message);
+}
+
+void CheckFilesPlace(const OpenDataSettings& settings, Complaints& complaints) {
   if (settings.location == FileLocation::kS3 && settings.bucket.empty()) {
-    complaints.About("bucket", "is missing, but location is s3; name the bucket", {"location"});
+    complaints.About("bucket",
+                     "is missing, but location is s3; name the bucket here, or in the variable "
+                     "OPEN_DATA_BUCKET",
+                     {"location"});
   }
 }
 
@@ -88,7 +112,14 @@ Section<OpenDataSettings> DeclareOpenData() {
       .Variable("LOCAL_SAVE_DIRECTORY");
   section.Field("bucket", &OpenDataSettings::bucket)
       .Help("The bucket for location s3, or bucket/prefix.")
+      .Check(CheckBucket)
       .Variable("OPEN_DATA_BUCKET");
+  section.Field("manifests", &OpenDataSettings::manifests)
+      .Help(
+          "A directory or s3://bucket/prefix for the manifests of runs, apart from the files; "
+          "unless "
+          "set, manifests/ where the files are.")
+      .Check(CheckPlace);
   section.Field("format", &OpenDataSettings::format)
       .Help("csv, csv.gz or parquet; several at once with commas between.")
       .Check(CheckFormats)
@@ -100,6 +131,12 @@ Section<OpenDataSettings> DeclareOpenData() {
   section.Field("time_limit", &OpenDataSettings::time_limit)
       .Help("A run claims nothing more when this time nears its end; 0s: no limit.")
       .Between(seconds(0), hours(24 * 7));
+  section.Field("settle", &OpenDataSettings::settle)
+      .Help(
+          "A day is exported only when it has been over for so long in its location's time zone; "
+          "72h spares exporting days again whose readings come late. `spillway open-data migrate` "
+          "puts it into force.")
+      .Between(seconds(0), hours(24 * 366));
   section.Field("claim_timeout", &OpenDataSettings::claim_timeout)
       .Help("Days that an exporter claimed so long ago, and never settled, are claimed by others.")
       .Between(minutes(1), hours(24 * 7));
@@ -130,8 +167,19 @@ Section<OpenDataSettings> DeclareOpenData() {
           "(time_beginning). `spillway open-data migrate` puts it into force.")
       .OneOf(
           {{"time_ending", DayBound::kTimeEnding}, {"time_beginning", DayBound::kTimeBeginning}});
-  section.Rule(CheckPlace);
+  section.Rule(CheckFilesPlace);
   return section;
+}
+
+std::string OpenDataSettings::destination() const {
+  return location == FileLocation::kS3 ? UrlOf(bucket) : directory.string();
+}
+
+Result<> CheckConfigured(const OpenDataSettings& settings) {
+  if (settings.configured()) return {};
+  return Fail(ErrorCode::kInvalidArgument,
+              "open_data.database.host is not set, so there is no open data; set it, or the "
+              "variable DATABASE_HOST");
 }
 
 }  // namespace spillway::cli

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "base/error.h"
 #include "config/section.h"
 
 namespace spillway::cli {
@@ -37,10 +38,13 @@ struct OpenDataSettings {
   OpenDataDatabase database;
   FileLocation location = FileLocation::kLocal;
   std::filesystem::path directory = "data";
-  std::string bucket;
+  std::string bucket;  ///< Perhaps with a prefix, or as s3://bucket/prefix.
+  std::optional<std::filesystem::path>
+      manifests;  ///< Or s3://bucket/prefix. Absent: with the files.
   std::string format = "csv.gz";
   int64_t limit = 0;
   std::chrono::milliseconds time_limit{0};
+  std::chrono::milliseconds settle{0};
   std::chrono::milliseconds claim_timeout{3'600'000};
   int64_t attempts = 3;
   std::chrono::milliseconds retry_pause{300'000};
@@ -53,11 +57,17 @@ struct OpenDataSettings {
 
   /// Whether there is something to export.
   bool configured() const { return !database.host.empty(); }
+
+  /// The directory or s3://bucket/prefix of the files.
+  std::string destination() const;
 };
 
 /// The name under which it is run: `spillway run open-data`.
 inline constexpr std::string_view kOpenData = "open-data";
 
 config::Section<OpenDataSettings> DeclareOpenData();
+
+/// kInvalidArgument, saying what to set, where there is nothing to export.
+Result<> CheckConfigured(const OpenDataSettings& settings);
 
 }  // namespace spillway::cli

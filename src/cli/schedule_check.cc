@@ -109,6 +109,11 @@ void CheckSchedules(const Settings& settings, Complaints& complaints) {
   for (const auto& [name, schedule] : settings.schedules) {
     const std::string path = "schedules." + name;
     if (std::ranges::find(names, schedule.export_name) == names.end()) {
+      if (schedule.export_name == kOpenData) {
+        complaints.About(path + ".export", "is open-data, but " +
+                                               CheckConfigured(settings.open_data).error().message);
+        continue;
+      }
       const auto nearest = NearestName(schedule.export_name, names);
       complaints.About(
           path + ".export",

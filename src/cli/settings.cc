@@ -297,11 +297,17 @@ Section<EngineSettings> DeclareEngine() {
 Section<LogSettings> DeclareLog() {
   Section<LogSettings> section;
   section.Field("level", &LogSettings::level)
-      .Help("The least important lines that are logged.")
+      .Help(
+          "The least important lines that are logged; unless set, info for workers and error for "
+          "run. As a variable, Python's names are understood, too: WARN, CRITICAL, FATAL, NOTSET.")
       .OneOf({{"debug", LogLevel::kDebug},
               {"info", LogLevel::kInfo},
               {"warning", LogLevel::kWarning},
               {"error", LogLevel::kError}})
+      .Aliases({{"notset", LogLevel::kDebug},
+                {"warn", LogLevel::kWarning},
+                {"critical", LogLevel::kError},
+                {"fatal", LogLevel::kError}})
       .Variable("LOG_LEVEL");
   section.Field("format", &LogSettings::format)
       .Help("json writes an object a line; text is for people.")

@@ -124,7 +124,7 @@ struct EngineSettings {
 };
 
 struct LogSettings {
-  LogLevel level = LogLevel::kInfo;
+  std::optional<LogLevel> level;  ///< Absent: info for workers, error for commands.
   LogFormat format = LogFormat::kText;
   bool operator==(const LogSettings&) const = default;
 };

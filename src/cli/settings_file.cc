@@ -33,31 +33,39 @@ Spillway reads one YAML file, `spillway.yaml`. `spillway init` writes one to sta
 do, `spillway config show` prints what is in force (never a secret), and `spillway config schema`
 prints its JSON Schema, which editors complete and check with.
 
-- Flags of the command line come before environment variables, these before the file, the file before
-  the defaults.
+- Flags of the command line come before environment variables, these before a file of variables, it
+  before the configuration file, and this before the defaults.
 - Every setting outside of a list has an environment variable: `SPILLWAY_` and its path in capitals,
   with `_` between. Lists are given as YAML: `SPILLWAY_EXPORTS_MESSAGES_COLUMNS='[ts, body]'`.
 - In texts and paths of the file, `${NAME}` is replaced by the environment variable of that name, which
   must be set; `$${` stands for `${` itself. What came out of a variable is shown in no message.
+- A file named `.env` beside the configuration file, or the one that `--env-file` or `SPILLWAY_ENV_FILE`
+  names, gives variables that the environment does not have, as lines of `NAME=value` (with or without
+  `export`; quotes, ` # comments` and line breaks in quotes as python-dotenv reads them). Of it count the
+  variables of the table and those that the configuration names as `${NAME}`; whatever else stands there,
+  credentials for S3 included, nobody looks at. Nothing is replaced in its values: one with `${` outside
+  of single quotes is refused. `--env-file /dev/null` reads none.
 - Relative paths are relative to the directory of the file; `s3://bucket/prefix` is no path and stays
   as it is.
 - Durations are written `250ms`, `30s`, `5m`, `1h30m`, `7d`; sizes `4096`, `64 KiB`, `1.5 GiB`, `10 MB`.
 )";
 
-/// The text, or what kept it from being read.
-std::expected<std::string, std::string> ReadText(const std::filesystem::path& file) {
+constexpr size_t kTextBytesMax = 1 << 20;
+
+/// The text, or what kept it from being read; `absent` is said where there is none.
+std::expected<std::string, std::string> ReadText(const std::filesystem::path& file,
+                                                 const char* absent) {
   std::error_code error;
   if (std::filesystem::is_directory(file, error)) {
-    return std::unexpected("is a directory; name the configuration file in it");
+    return std::unexpected("is a directory; name the file in it");
   }
   errno = 0;
   std::ifstream stream(file, std::ios::binary);
   // One byte more than a configuration may have, so that one too long is seen as such.
-  std::string text((1 << 20) + 1, '\0');
+  std::string text(kTextBytesMax + 1, '\0');
   if (stream) stream.read(text.data(), static_cast<std::streamsize>(text.size()));
   if (!stream.is_open() || stream.bad()) {
-    if (errno == ENOENT)
-      return std::unexpected("there is no such file; `spillway init` writes one");
+    if (errno == ENOENT) return std::unexpected(absent);
     return std::unexpected(std::string("cannot be read: ") + std::strerror(errno));
   }
   text.resize(static_cast<size_t>(stream.gcount()));
@@ -77,24 +85,46 @@ config::Environment ProcessEnvironment() {
   return environment;
 }
 
+std::expected<Variables, config::Problems> ReadVariables(const std::filesystem::path& env_file,
+                                                         const std::filesystem::path& directory) {
+  Variables variables{.environment = ProcessEnvironment(), .of_file = {}};
+  const std::filesystem::path file = env_file.empty() ? directory / ".env" : env_file;
+  std::error_code error;
+  // A directory of that name is a Python environment.
+  if (env_file.empty() && !std::filesystem::is_regular_file(file, error)) return variables;
+  // Shown as it was named, or by its own name: it stands beside the configuration.
+  const std::string shown = env_file.empty() ? ".env" : env_file.string();
+  const auto text = ReadText(file, "there is no such file of variables");
+  if (!text) return std::unexpected(config::Problems{{{.source = shown}, text.error()}});
+  if (text->size() > kTextBytesMax) {
+    return std::unexpected(
+        config::Problems{{{.source = shown}, "has more than 1 MiB; a file of variables is small"}});
+  }
+  config::Problems problems;
+  variables.of_file = config::ParseEnvFile(*text, shown, problems);
+  if (!problems.empty()) return std::unexpected(std::move(problems));
+  return variables;
+}
+
 std::expected<Settings, config::Problems> LoadSettings(const std::filesystem::path& file,
-                                                       const config::Environment& environment,
+                                                       const Variables& variables,
                                                        std::vector<config::Override> overrides) {
-  const auto text = ReadText(file);
+  const auto text = ReadText(file, "there is no such file; `spillway init` writes one");
   if (!text) {
     return std::unexpected(config::Problems{{{.source = file.string()}, text.error()}});
   }
-  return ParseSettings(*text, file, environment, std::move(overrides));
+  return ParseSettings(*text, file, variables, std::move(overrides));
 }
 
 std::expected<Settings, config::Problems> ParseSettings(const std::string& text,
                                                         const std::filesystem::path& file,
-                                                        const config::Environment& environment,
+                                                        const Variables& variables,
                                                         std::vector<config::Override> overrides) {
   auto settings = config::Load(DeclareSettings(), {.file = file.string(),
                                                    .text = text,
                                                    .directory = file.parent_path(),
-                                                   .environment = environment,
+                                                   .environment = variables.environment,
+                                                   .file_variables = variables.of_file,
                                                    .overrides = std::move(overrides)});
   if (!settings) return settings;
   settings->state.Resolve(file.parent_path());

@@ -35,11 +35,11 @@ std::vector<std::string> Lines(const std::expected<Settings, config::Problems>& 
 
 std::vector<std::string> ProblemsOf(const std::string& text,
                                     const config::Environment& environment = {}) {
-  return Lines(ParseSettings(text, "spillway.yaml", environment));
+  return Lines(ParseSettings(text, "spillway.yaml", {environment, {}}));
 }
 
 Settings Loaded(const std::string& text, const config::Environment& environment = {}) {
-  const auto settings = ParseSettings(text, "spillway.yaml", environment);
+  const auto settings = ParseSettings(text, "spillway.yaml", {environment, {}});
   EXPECT_THAT(Lines(settings), ElementsAre());
   return settings.value_or(Settings{});
 }
@@ -276,7 +276,7 @@ TEST(Settings, ALifetimeIsADurationOrForever) {
 TEST(Settings, PathsAreRelativeToTheFile) {
   const auto settings = ParseSettings(
       "state: data/state.db\nlake: {directory: /lake}\nexports: {x: {destination: ../out}}",
-      "/etc/spillway/spillway.yaml", {{"SPILLWAY_SIGNING_KEY", "keys/a.pem"}});
+      "/etc/spillway/spillway.yaml", {{{"SPILLWAY_SIGNING_KEY", "keys/a.pem"}}, {}});
   ASSERT_TRUE(settings.has_value());
   EXPECT_EQ(settings->state.file(), "/etc/spillway/data/state.db");
   EXPECT_EQ(settings->lake.directory, "/lake");
@@ -286,13 +286,90 @@ TEST(Settings, PathsAreRelativeToTheFile) {
             "/etc/exports");
 }
 
+TEST(Settings, O20PythonsNamesOfLogLevels) {
+  const std::vector<std::pair<std::string, LogLevel>> names = {
+      {"DEBUG", LogLevel::kDebug},     {"INFO", LogLevel::kInfo},      {"WARN", LogLevel::kWarning},
+      {"WARNING", LogLevel::kWarning}, {"warn", LogLevel::kWarning},   {"ERROR", LogLevel::kError},
+      {"CRITICAL", LogLevel::kError},  {"critical", LogLevel::kError}, {"FATAL", LogLevel::kError},
+      {"NOTSET", LogLevel::kDebug}};
+  for (const auto& [name, level] : names) {
+    EXPECT_EQ(Loaded("", {{"LOG_LEVEL", name}}).log.level, level) << name;
+    EXPECT_EQ(Loaded("", {{"SPILLWAY_LOG_LEVEL", name}}).log.level, level) << name;
+  }
+  EXPECT_THAT(ProblemsOf("", {{"LOG_LEVEL", "LOUD"}}),
+              ElementsAre("LOG_LEVEL: log.level is \"LOUD\"; use debug, info, warning or error"));
+  EXPECT_EQ(Loaded("").log.level, std::nullopt);
+}
+
+TEST(Settings, O20FormatsAreNamedOnce) {
+  EXPECT_THAT(
+      ProblemsOf("", {{"WRITE_FILE_FORMAT", "csv, csv.gz,csv"}}),
+      ElementsAre("WRITE_FILE_FORMAT: open_data.format has csv twice; name each format once"));
+  EXPECT_EQ(Loaded("", {{"WRITE_FILE_FORMAT", "csv, csv.gz"}}).open_data.format, "csv, csv.gz");
+}
+
+TEST(Settings, O17ABucketThatIsMissingOrNoneNamesItsVariable) {
+  EXPECT_THAT(ProblemsOf("", {{"WRITE_FILE_LOCATION", "s3"}}),
+              ElementsAre("WRITE_FILE_LOCATION: open_data.bucket is missing, but location is s3; "
+                          "name the bucket here, or in the variable OPEN_DATA_BUCKET"));
+  EXPECT_THAT(ProblemsOf("", {{"WRITE_FILE_LOCATION", "s3"}, {"OPEN_DATA_BUCKET", "My Bucket"}}),
+              ElementsAre(HasSubstr("OPEN_DATA_BUCKET: open_data.bucket ")));
+  for (const char* bucket : {"openaq/v2", "s3://openaq/v2"}) {
+    EXPECT_EQ(Loaded("", {{"WRITE_FILE_LOCATION", "s3"}, {"OPEN_DATA_BUCKET", bucket}})
+                  .open_data.destination(),
+              "s3://openaq/v2");
+  }
+}
+
+TEST(Settings, O17AScheduleOfOpenDataWithoutADatabaseSaysWhatToSet) {
+  EXPECT_THAT(ProblemsOf("schedules: {hourly: {export: open-data, cron: '0 * * * *'}}"),
+              ElementsAre(HasSubstr("schedules.hourly.export is open-data, but "
+                                    "open_data.database.host is not set, so there is no open data; "
+                                    "set it, or the variable DATABASE_HOST")));
+}
+
+TEST(Settings, O20AFileOfVariablesCountsAfterTheEnvironment) {
+  config::Problems problems;
+  const Variables variables{
+      .environment = config::Environment({{"DATABASE_HOST", "of the environment"}}),
+      .of_file = config::ParseEnvFile("DATABASE_HOST=of.the.file\n"
+                                      "DATABASE_PORT=6543\n"
+                                      "SPILLWAY_OPEN_DATA_DATABASE_HOST=of.the.file\n"
+                                      "SECRET=hunter2\n"
+                                      "HOME=${ELSEWHERE}\n",
+                                      ".env", problems)};
+  const auto settings =
+      ParseSettings("open_data: {database: {port: 1, read: {password: '${SECRET}'}}}",
+                    "spillway.yaml", variables);
+  ASSERT_THAT(Lines(settings), ElementsAre());
+  EXPECT_EQ(settings->open_data.database.host, "of the environment");
+  EXPECT_EQ(settings->open_data.database.port, 6543);
+  EXPECT_EQ(settings->open_data.database.read.password, "hunter2");
+}
+
+TEST(Settings, O20ProblemsOfAFileOfVariablesNameTheirLine) {
+  config::Problems problems;
+  const Variables variables{
+      .environment = {},
+      .of_file = config::ParseEnvFile("\nDATABASE_PORT=none\nSPILLWAY_ENGINE_THREAD=5\n"
+                                      "DATABASE_READ_PASSWORD=${X}\n",
+                                      ".env", problems)};
+  EXPECT_THAT(
+      Lines(ParseSettings("", "spillway.yaml", variables)),
+      ElementsAre(".env:2:1: open_data.database.port is \"none\"; use a whole number from 1 "
+                  "to 65535",
+                  ".env:3:1: SPILLWAY_ENGINE_THREAD is not a setting; did you mean "
+                  "SPILLWAY_ENGINE_THREADS?",
+                  HasSubstr(".env:4:1: DATABASE_READ_PASSWORD has a ${")));
+}
+
 TEST(Settings, FlagsBeforeEnvironmentBeforeFile) {
   const config::Environment environment = {
       {"SPILLWAY_ENGINE_THREADS", "5"},
       {"LOG_LEVEL", "WARNING"},
       {"SPILLWAY_EXPORTS_MESSAGES_COLUMNS", "[ts, {source: body, name: text}]"}};
   const auto settings = ParseSettings("engine: {threads: 4, attempts: 7}", "spillway.yaml",
-                                      environment, {{"--threads", "engine.threads", "6"}});
+                                      {environment, {}}, {{"--threads", "engine.threads", "6"}});
   ASSERT_TRUE(settings.has_value());
   EXPECT_EQ(settings->engine.threads, 6);
   EXPECT_EQ(settings->engine.attempts, 7);

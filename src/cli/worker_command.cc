@@ -27,8 +27,8 @@ struct WorkFlags {
 Outcome Work(const Invocation& invocation, const WorkFlags& flags) {
   constexpr std::chrono::milliseconds kLook{50};
   const Settings settings = TRY(invocation.Load());
-  Log log(invocation.quiet ? LogLevel::kError : settings.log.level, settings.log.format,
-          STDERR_FILENO);
+  Log log(invocation.quiet ? LogLevel::kError : settings.log.level.value_or(LogLevel::kInfo),
+          settings.log.format, STDERR_FILENO);
   const auto deployment = TRY(Deployment::Open(settings, log, Sharing::kShared));
   std::stop_source stop;
   const auto listening = invocation.interrupt.Listen([&stop] { stop.request_stop(); });

@@ -75,31 +75,48 @@ const YamlNode* Reader::FindOverride(const std::string& path,
   // Elements of a list have no names to be given by.
   if (path.contains('[')) return nullptr;
   known_paths_.push_back(path);
-  const std::string variable = VariableName(path);
-  known_variables_.push_back(variable);
+  std::vector<std::string> names = {VariableName(path)};
+  known_variables_.push_back(names.front());
   for (const Override& override : sources_.overrides) {
-    if (override.path == path) return Keep(override.source, override.text, structured);
+    if (override.path == path) return Keep({.source = override.source}, override.text, structured);
   }
-  if (const auto found = sources_.environment.find(variable); found != sources_.environment.end()) {
-    return Keep(variable, found->second, structured);
-  }
-  for (const std::string& name : more_variables) {
-    const auto found = sources_.environment.find(name);
-    if (found != sources_.environment.end()) return Keep(name, found->second, structured);
-  }
-  return nullptr;
+  names.insert(names.end(), more_variables.begin(), more_variables.end());
+  const std::optional<Variable> found = FindFirst(names);
+  return found ? Keep(found->position, found->text, structured) : nullptr;
 }
 
-const YamlNode* Reader::Keep(const std::string& source, const std::string& text, bool structured) {
+std::optional<Reader::Variable> Reader::FindVariable(std::string_view name) {
+  const std::string own(name);
+  return FindFirst({&own, 1});
+}
+
+std::optional<Reader::Variable> Reader::FindFirst(std::span<const std::string> names) {
+  for (const std::string& name : names) {
+    const auto found = sources_.environment.find(name);
+    if (found != sources_.environment.end()) return Variable{{.source = name}, found->second};
+  }
+  for (const std::string& name : names) {
+    const auto found = sources_.file_variables.find(name);
+    if (found == sources_.file_variables.end()) continue;
+    const FileVariable& variable = found->second;
+    if (!variable.problem.empty()) Report(variable.position, name + " " + variable.problem);
+    return Variable{variable.position, variable.text};
+  }
+  return std::nullopt;
+}
+
+const YamlNode* Reader::Keep(const Position& position, std::string_view text, bool structured) {
   if (!structured) {
     Document& document = *documents_.emplace_back(std::make_unique<Document>());
-    YamlNode& node = document.Add(YamlNode::Kind::kScalar, {.source = source});
+    YamlNode& node = document.Add(YamlNode::Kind::kScalar, position);
     node.style = YamlNode::Style::kVerbatim;
     node.text = text;
     return &node;
   }
   Problems problems;
-  documents_.push_back(std::make_unique<Document>(ParseYaml(text, source, problems)));
+  const std::string source =
+      position.line == 0 ? position.source : fmt::format("{}:{}", position.source, position.line);
+  documents_.push_back(std::make_unique<Document>(ParseYaml(std::string(text), source, problems)));
   for (Problem& problem : problems) Report(problem.position, std::move(problem.message));
   return documents_.back()->root();
 }
@@ -133,15 +150,15 @@ std::optional<std::string> Reader::Substituted(const YamlNode& node, const std::
                                           path));
         return std::nullopt;
       }
-      const auto variable = sources_.environment.find(name);
-      if (variable == sources_.environment.end()) {
+      const std::optional<Variable> variable = FindVariable(name);
+      if (!variable) {
         Report(node.position,
                fmt::format("{} needs the environment variable {}, which is not set; set it, or "
                            "write $${{ for the text itself",
                            path, name));
         return std::nullopt;
       }
-      result += variable->second;
+      result += variable->text;
       rest.remove_prefix(end + 1);
     } else {
       result += rest.front();
@@ -197,12 +214,21 @@ void Reader::ReportUnknownVariables() {
   std::vector<std::string> endings;
   endings.reserve(known_variables_.size());
   for (const std::string& known : known_variables_) endings.push_back(known.substr(kPrefix.size()));
-  for (const auto& [name, text] : sources_.environment) {
-    if (!name.starts_with(kPrefix) || Contains(known_variables_, name)) continue;
+  const auto nearest = [&](const std::string& name) -> std::optional<std::string> {
+    if (!name.starts_with(kPrefix) || Contains(known_variables_, name)) return std::nullopt;
     // Others may own variables of this prefix: container platforms name services this way.
-    if (const auto nearest = NearestName(name.substr(kPrefix.size()), endings)) {
+    return NearestName(name.substr(kPrefix.size()), endings);
+  };
+  for (const auto& [name, text] : sources_.environment) {
+    if (const auto meant = nearest(name)) {
       Report({.source = name},
-             fmt::format("is not a setting; did you mean {}{}?", kPrefix, *nearest));
+             fmt::format("is not a setting; did you mean {}{}?", kPrefix, *meant));
+    }
+  }
+  for (const auto& [name, variable] : sources_.file_variables) {
+    if (const auto meant = nearest(name)) {
+      Report(variable.position,
+             fmt::format("{} is not a setting; did you mean {}{}?", name, kPrefix, *meant));
     }
   }
 }

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "config/env_file.h"
 #include "config/problem.h"
 #include "config/yaml.h"
 
@@ -31,6 +32,7 @@ struct Sources {
   std::string text;                 ///< The YAML.
   std::filesystem::path directory;  ///< What relative paths in any of the sources are relative to.
   Environment environment;
+  FileVariables file_variables;  ///< Count where the environment has no such variable.
   std::vector<Override> overrides;
 };
 
@@ -75,8 +77,16 @@ class Reader {
   Problems Finish();
 
  private:
+  struct Variable {
+    Position position;
+    std::string_view text;
+  };
+
+  std::optional<Variable> FindVariable(std::string_view name);
+  /// The first of them that the environment has, or else the file of variables.
+  std::optional<Variable> FindFirst(std::span<const std::string> names);
   std::optional<std::string> Substituted(const YamlNode& node, const std::string& path);
-  const YamlNode* Keep(const std::string& source, const std::string& text, bool structured);
+  const YamlNode* Keep(const Position& position, std::string_view text, bool structured);
   void ReportUnknownVariables();
   void ReportUnknownOverrides();
 

@@ -114,6 +114,13 @@ class Field final : public AnyField<T> {
     scalar_->choices = std::move(choices);
     return *this;
   }
+  /// Other names of its choices, which only flags and environment variables may use.
+  Field& Aliases(std::vector<std::pair<std::string, Inner>> aliases)
+    requires ScalarValue<Inner>
+  {
+    scalar_->aliases = std::move(aliases);
+    return *this;
+  }
   Field& Check(std::function<Complaint(const Inner&)> check)
     requires ScalarValue<Inner>
   {

@@ -53,6 +53,8 @@ class ScalarShape final : public Shape<V> {
  public:
   std::optional<V> least, most;
   std::vector<std::pair<std::string, V>> choices;
+  /// Other names of choices, which only flags and environment variables may use.
+  std::vector<std::pair<std::string, V>> aliases;
   std::function<Complaint(const V&)> check;
 
   void Read(const YamlNode* node, const std::string& path, Reader& reader,
@@ -105,9 +107,13 @@ class ScalarShape final : public Shape<V> {
     if (kNeverQuoted && style == YamlNode::Style::kQuoted) return std::nullopt;
     if (choices.empty()) return Scalar<V>::Parse(text);
     for (const auto& [name, choice] : choices) {
-      // LOG_LEVEL=INFO is what environments hold.
-      if (name == text || (style == YamlNode::Style::kVerbatim && EqualButForCase(name, text))) {
-        return choice;
+      if (name == text) return choice;
+    }
+    if (style != YamlNode::Style::kVerbatim) return std::nullopt;
+    // LOG_LEVEL=WARN is what environments hold.
+    for (const auto* names : {&choices, &aliases}) {
+      for (const auto& [name, choice] : *names) {
+        if (EqualButForCase(name, text)) return choice;
       }
     }
     return std::nullopt;

@@ -32,7 +32,7 @@ void CheckProblems(const config::Problems& problems, std::string_view hidden) {
 
 void CheckFile(const std::string& text) {
   const config::Environment environment = {{"A", "hunter2 [not: to, be] seen"}};
-  const auto settings = ParseSettings(text, "spillway.yaml", environment);
+  const auto settings = ParseSettings(text, "spillway.yaml", {environment, {}});
   if (!settings) return CheckProblems(settings.error(), "hunter2");
   const std::string effective = EffectiveSettings(*settings);
   const auto again = ParseSettings(effective, "spillway.yaml", {});
@@ -50,7 +50,7 @@ void CheckVariable(const std::string& text) {
                                      "SPILLWAY_EXPORTS_MESSAGES_CSV_HEADER",
                                      "LOG_LEVEL"};
   const std::string variable = kVariables[text.size() % kVariables.size()];
-  const auto settings = ParseSettings("", "spillway.yaml", {{variable, text}});
+  const auto settings = ParseSettings("", "spillway.yaml", {{{variable, text}}, {}});
   if (settings) {
     EffectiveSettings(*settings);
   } else {
