@@ -4,10 +4,13 @@
 
 #include <arrow/api.h>
 
+#include "batch/number_text.h"
+
 namespace spillway::postgres_source {
 namespace {
 
 // pg_type.dat: these OIDs never change.
+constexpr uint32_t kMoney = 790;
 constexpr uint32_t kNumeric = 1700;
 constexpr int32_t kModifierHeader = 4;
 
@@ -54,6 +57,9 @@ std::vector<Known> KnownTypes() {
           {25, Encoding::kText, arrow::utf8()},  // text
           {26, Encoding::kOid, arrow::uint32()},
           {114, Encoding::kText, arrow::utf8()},  // json
+          // xml: as it is sent, in the client's encoding and without naming another. Its cast to
+          // text keeps the encoding that its author declared.
+          {142, Encoding::kText, arrow::utf8()},
           {700, Encoding::kFloat, arrow::float32()},
           {701, Encoding::kDouble, arrow::float64()},
           {705, Encoding::kText, arrow::utf8()},   // unknown
@@ -78,6 +84,7 @@ Column ColumnOf(std::string name, uint32_t type, int32_t modifier, std::string t
                 .is_enum = is_enum,
                 .encoding = Encoding::kText,
                 .cast_to_text = false,
+                .is_number_text = false,
                 .arrow_type = arrow::utf8()};
   if (is_enum) return column;
   if (type == kNumeric && modifier >= kModifierHeader && IsDecimal(NumericOf(modifier))) {
@@ -91,14 +98,17 @@ Column ColumnOf(std::string name, uint32_t type, int32_t modifier, std::string t
     return column;
   }
   column.cast_to_text = true;
+  column.is_number_text = type == kNumeric || type == kMoney;
   return column;
 }
 
 std::shared_ptr<arrow::Schema> SchemaOf(const std::vector<Column>& columns) {
   arrow::FieldVector fields;
   fields.reserve(columns.size());
-  for (const Column& column : columns)
-    fields.push_back(arrow::field(column.name, column.arrow_type));
+  for (const Column& column : columns) {
+    fields.push_back(column.is_number_text ? batch::NumberTextField(column.name)
+                                           : arrow::field(column.name, column.arrow_type));
+  }
   return arrow::schema(std::move(fields));
 }
 

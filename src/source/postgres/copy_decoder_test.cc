@@ -5,13 +5,15 @@
 #include <arrow/api.h>
 #include <gtest/gtest.h>
 
+#include "batch/number_text.h"
 #include "source/postgres/copy_bytes.h"
 
 namespace spillway::postgres_source {
 namespace {
 
 constexpr uint32_t kInt4 = 23, kText = 25, kBool = 16, kDate = 1082, kTime = 1083,
-                   kTimestamp = 1114, kNumeric = 1700, kUuid = 2950, kJsonb = 3802, kInet = 869;
+                   kTimestamp = 1114, kNumeric = 1700, kUuid = 2950, kJsonb = 3802, kInet = 869,
+                   kMoney = 790, kXml = 142;
 
 int32_t NumericModifier(int32_t precision, int32_t scale) { return (precision << 16 | scale) + 4; }
 
@@ -186,6 +188,19 @@ TEST(CopyDecoder, ChecksTextWhereNobodyElseDid) {
   EXPECT_FALSE(Decode(columns, of("\xC3", "\xBC"), 7, options).result.has_value());
 }
 
+TEST(Column, E05NumbersThatAreTextAreKnownAsNumbers) {
+  const auto is_number = [](uint32_t type, int32_t modifier) {
+    const auto schema = SchemaOf({ColumnOf("c", type, modifier, "", false)});
+    return batch::IsNumberText(*schema->field(0));
+  };
+  EXPECT_TRUE(is_number(kNumeric, -1));
+  EXPECT_TRUE(is_number(kNumeric, NumericModifier(100, 2)));
+  EXPECT_TRUE(is_number(kMoney, -1));
+  EXPECT_FALSE(is_number(kNumeric, NumericModifier(10, 2)));
+  EXPECT_FALSE(is_number(kText, -1));
+  EXPECT_FALSE(is_number(kInet, -1));
+}
+
 TEST(Column, OthersAreSpelledOutByTheServer) {
   EXPECT_TRUE(ColumnOf("c", kInet, -1, "inet", false).cast_to_text);
   EXPECT_TRUE(ColumnOf("c", kNumeric, -1, "numeric", false).cast_to_text);
@@ -193,6 +208,8 @@ TEST(Column, OthersAreSpelledOutByTheServer) {
       ColumnOf("c", kNumeric, NumericModifier(100, 2), "numeric(100,2)", false).cast_to_text);
   EXPECT_FALSE(ColumnOf("c", 99'999, -1, "mood", true).cast_to_text);
   EXPECT_TRUE(ColumnOf("c", 99'999, -1, "other", false).cast_to_text);
+  // xml is sent as PostgreSQL writes it; the cast would keep the encoding that its author declared.
+  EXPECT_FALSE(ColumnOf("c", kXml, -1, "xml", false).cast_to_text);
   EXPECT_EQ(ColumnOf("c", kNumeric, NumericModifier(76, 0), "", false).arrow_type->ToString(),
             "decimal256(76, 0)");
 }

@@ -13,6 +13,8 @@ using postgres::Transaction;
 
 constexpr std::string_view kQueryCanceled = "57014";
 constexpr uint32_t kInet = 869;
+constexpr uint32_t kMoney = 790;
+constexpr uint32_t kFirstOfUsers = 16'384;  ///< OIDs from here on are types that users made.
 constexpr std::string_view kReadOnlyTransaction = "25006";
 constexpr std::string_view kLockNotAvailable = "55P03";
 
@@ -20,10 +22,15 @@ constexpr std::string_view kLockNotAvailable = "55P03";
 /// so whoever is before them waits for it, as it waits for them: no server sees that deadlock.
 constexpr std::chrono::milliseconds kLockTimeout{2'000};
 
-/// A column as PostgreSQL's output of its type would spell it.
+/// A column as PostgreSQL's output of its type would spell it; money as the number that it is,
+/// whatever lc_monetary puts around it.
 std::string AsText(const Column& column, const std::string& name) {
   // The cast of inet appends "/32", which its output does not.
-  return column.type == kInet ? "abbrev(" + name + ")" : name + "::text";
+  if (column.type == kInet) return "abbrev(" + name + ")";
+  if (column.type == kMoney) return name + "::numeric::text";
+  if (column.type < kFirstOfUsers) return name + "::text";
+  // Users may have made a cast of their own, which need not be the type's output.
+  return fmt::format("CASE WHEN num_nulls({0}) = 0 THEN format('%s', {0}) END", name);
 }
 
 /// The statement that COPY runs: with what has no encoding here as text.

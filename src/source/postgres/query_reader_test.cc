@@ -7,6 +7,7 @@
 #include <arrow/api.h>
 #include <gtest/gtest.h>
 
+#include "batch/number_text.h"
 #include "postgres/server_fixture.h"
 #include "source/postgres/read_table.h"
 
@@ -68,6 +69,27 @@ TEST_F(QueryReaderTest, TypesBecomeArrows) {
             "2024-02-29 12:00:00.000000|2024-02-29 10:00:00.000000Z|P1Y2M3DT4H5M6S|"
             "00112233-4455-6677-8899-aabbccddeeff|{\"a\": 1}|{\"a\": 1}|sad|7|{\"a b\",c}|10.0.0.1|"
             "10.0.0.0/8|08:00:2b:01:02:03|[1,5)|(1,a)|12:00:00+02|null\n");
+}
+
+TEST_F(QueryReaderTest, F05XmlIsWhatPostgresqlWrites) {
+  Run("CREATE DOMAIN note AS xml");
+  EXPECT_EQ(RowsAsText(*Table(
+                "SELECT '<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><a>é</a>'::xml AS x, "
+                "'<?xml version=\"1.0\" encoding=\"UTF-16\" standalone=\"yes\"?><a>é</a>'::note, "
+                "'é <b/>'::xml, NULL::xml")),
+            "<a>é</a>|<?xml version=\"1.0\" standalone=\"yes\"?><a>é</a>|é <b/>|null\n");
+}
+
+TEST_F(QueryReaderTest, E05MoneyIsItsNumber) {
+  Run("CREATE DOMAIN fee AS money; CREATE DOMAIN rate AS numeric");
+  const auto table = Table(
+      "SELECT (-1234.5)::money AS m, (-5.25)::money::fee AS f, "
+      "(-0.125)::rate AS r, ARRAY[(-1)::money] AS a, NULL::money AS n");
+  EXPECT_EQ(RowsAsText(*table), "-1234.50|-5.25|-0.125|{-$1.00}|null\n");
+  for (const char* name : {"m", "f", "r", "n"}) {
+    EXPECT_TRUE(batch::IsNumberText(*table->schema()->GetFieldByName(name))) << name;
+  }
+  EXPECT_FALSE(batch::IsNumberText(*table->schema()->GetFieldByName("a")));
 }
 
 TEST_F(QueryReaderTest, ReadersOfOneSnapshotSeeTheSame) {
