@@ -25,13 +25,23 @@ TEST_F(OpenDataTest, ADayBecomesAFileInItsLocalTime) {
   EXPECT_THAT(ran.items, ElementsAre("1/2024-01-30", "1/2024-01-31"));
   EXPECT_EQ(File(kKey), kHeader +
                             "1,11,Station 1,2024-01-31T01:00:00+01:00,1.5,-2.25,pm25,µg/m³,2.5\r\n"
-                            "1,12,Station 1,2024-01-31T23:59:59.250000+01:00,7,8,o3,ppm,3\r\n"
-                            "1,12,Station 1,2024-02-01T00:00:00+01:00,1.5,-2.25,o3,ppm,4\r\n");
+                            "1,12,Station 1,2024-01-31T23:59:59.250000+01:00,7.0,8.0,o3,ppm,3.0\r\n"
+                            "1,12,Station 1,2024-02-01T00:00:00+01:00,1.5,-2.25,o3,ppm,4.0\r\n");
   EXPECT_EQ(State(1, "2024-01-31"), "exported");
   EXPECT_EQ(Ask("SELECT records || ' ' || measurands || ' ' || version || ' ' || key FROM "
                 "open_data_export_logs WHERE day = '2024-01-31'"),
             "3 2 1 " + kKey);
   EXPECT_THAT(Run().items, IsEmpty()) << "nothing has changed";
+}
+
+TEST_F(OpenDataTest, O7NamesThatAreMissingAreAbsent) {
+  AddLocation(1, "Europe/Vienna");
+  AddReading(11, "2024-01-31T01:00:00+01", 14);
+  Sql("ALTER TABLE sensor_nodes ALTER site_name DROP NOT NULL;"
+      "ALTER TABLE measurands ALTER units DROP NOT NULL;"
+      "UPDATE sensor_nodes SET site_name = NULL; UPDATE measurands SET units = NULL");
+  Run();
+  EXPECT_EQ(File(kKey), kHeader + "1,11,,2024-01-31T01:00:00+01:00,1.5,-2.25,pm25,,14.0\r\n");
 }
 
 TEST_F(OpenDataTest, ADayMayBeginWithTheReadingAtMidnight) {

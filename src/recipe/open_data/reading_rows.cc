@@ -21,12 +21,14 @@ std::shared_ptr<arrow::Buffer> Copied(const void* data, size_t bytes) {
   return std::shared_ptr<arrow::Buffer>(std::move(buffer));
 }
 
-/// Texts that many rows share.
+/// Texts that many rows share. A text without a character is an absent one: a location without a
+/// name, a sensor without units.
 class SharedText {
  public:
   explicit SharedText(int64_t rows) { indices_.reserve(static_cast<size_t>(rows)); }
 
   int32_t Add(std::string_view text) {
+    if (text.empty()) return kAbsent;
     texts_.append(text);
     ends_.push_back(static_cast<int32_t>(texts_.size()));
     return static_cast<int32_t>(ends_.size()) - 2;
@@ -37,17 +39,32 @@ class SharedText {
     auto dictionary = std::make_shared<arrow::StringArray>(
         static_cast<int64_t>(ends_.size()) - 1,
         Copied(ends_.data(), ends_.size() * sizeof(int32_t)), Copied(texts_.data(), texts_.size()));
-    auto indices = std::make_shared<arrow::Int32Array>(
-        static_cast<int64_t>(indices_.size()),
-        Copied(indices_.data(), indices_.size() * sizeof(int32_t)));
+    arrow::Int32Builder indices;
+    static_cast<void>(indices.Reserve(static_cast<int64_t>(indices_.size())));
+    for (const int32_t index : indices_) {
+      if (index == kAbsent) {
+        indices.UnsafeAppendNull();
+      } else {
+        indices.UnsafeAppend(index);
+      }
+    }
     return std::make_shared<arrow::DictionaryArray>(arrow::dictionary(arrow::int32(), Text()),
-                                                    std::move(indices), std::move(dictionary));
+                                                    indices.Finish().ValueOrDie(),
+                                                    std::move(dictionary));
   }
 
  private:
+  static constexpr int32_t kAbsent = -1;
+
   std::string texts_;
   std::vector<int32_t> ends_ = {0};
   std::vector<int32_t> indices_;
+};
+
+/// Of a sensor, in the texts of its batch.
+struct SensorTexts {
+  int32_t parameter = 0;
+  int32_t units = 0;
 };
 
 /// The readings' own coordinate, or else the location's.
@@ -118,9 +135,10 @@ Result<std::shared_ptr<arrow::RecordBatch>> ReadingRows::Dress(
   Buffer times;
   std::vector<int32_t> time_ends = {0};
   time_ends.reserve(static_cast<size_t>(rows) + 1);
-  std::map<int64_t, int32_t> sensors_met;
+  std::map<int64_t, SensorTexts> sensors_met;
   LocalTime* local = nullptr;
-  int32_t location_index = 0, sensor_index = 0;
+  int32_t location_index = 0;
+  SensorTexts sensor_texts;
   for (int64_t row = 0; row < rows; ++row) {
     const DaySource& source = days[static_cast<size_t>(day.Value(row))];
     const bool new_day = row == 0 || day.Value(row) != day.Value(row - 1);
@@ -132,15 +150,14 @@ Result<std::shared_ptr<arrow::RecordBatch>> ReadingRows::Dress(
       auto [met, is_new] = sensors_met.try_emplace(sensor.Value(row));
       if (is_new) {
         const Sensor& of = sensors.at(sensor.Value(row));
-        met->second = parameters.Add(of.parameter);
-        units.Add(of.units);
+        met->second = {parameters.Add(of.parameter), units.Add(of.units)};
       }
-      sensor_index = met->second;
+      sensor_texts = met->second;
     }
     location_ids[static_cast<size_t>(row)] = source.id.location;
     locations.Use(location_index);
-    parameters.Use(sensor_index);
-    units.Use(sensor_index);
+    parameters.Use(sensor_texts.parameter);
+    units.Use(sensor_texts.units);
     char* begin = times.Reserve(format::InstantText::kBytesMax + 24);
     const char* end = local->Write(datetime.Value(row), begin);
     if (end == nullptr) {

@@ -11,7 +11,8 @@
 
 namespace spillway::recipe::open_data {
 
-/// D4: location_id, sensors_id, location, datetime, lat, lon, parameter, units, value.
+/// D4: location_id, sensors_id, location, datetime, lat, lon, parameter, units, value. Names that
+/// the database does not have are null.
 std::shared_ptr<arrow::Schema> ReadingSchema();
 
 /// Turns what a DayReader reads into rows of ReadingSchema: adds what belongs to the location and
