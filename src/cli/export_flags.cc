@@ -56,6 +56,15 @@ Json Columns(const std::vector<std::string>& columns) {
   return list;
 }
 
+/// Refuses flags that were given and would do nothing.
+Result<> RefuseInVain(std::initializer_list<std::pair<std::string_view, bool>> flags,
+                      std::string_view why) {
+  for (const auto& [flag, given] : flags) {
+    if (given) return Fail(ErrorCode::kInvalidArgument, std::string(flag) + " " + std::string(why));
+  }
+  return {};
+}
+
 Result<std::string> ToText(const Json& json) {
   try {
     return json.dump();
@@ -91,7 +100,8 @@ void ExportFlags::AddTo(CLI::App& command) {
                      "IANA zone of the range, of written times and of daily files");
   command.add_option("-f,--format", format, "csv, json, ndjson or parquet");
   command.add_option("-C,--compression", compression, "none, gzip, zstd, or zip with a file a day");
-  command.add_option("--compression-level", compression_level, "1 is fast; 9 (zstd: 19) is small");
+  command.add_option("--compression-level", compression_level,
+                     "1 is fast; 9 (zstd, parquet: 19) is small");
   command.add_option("--columns", columns, "columns and their order: name or source=name")
       ->delimiter(',');
   command.add_option("--null", null_marker, "what an absent value is written as in CSV");
@@ -119,6 +129,24 @@ std::string_view ExportFlags::RecipeOf(const Settings& settings) const {
 }
 
 Result<recipe::Request> ExportFlags::OpenDataRequest() const {
+  TRY(RefuseInVain({{"--organisation", !organisation.empty()},
+                    {"--from", !from.empty()},
+                    {"--to", !to.empty()},
+                    {"--through", !through.empty()},
+                    {"--time-zone", !time_zone.empty()},
+                    {"--format", !format.empty()},
+                    {"--compression", !compression.empty()},
+                    {"--compression-level", !compression_level.empty()},
+                    {"--columns", !columns.empty()},
+                    {"--null", !null_marker.empty()},
+                    {"--line-end", !line_end.empty()},
+                    {"--rows-per-file", !rows_per_file.empty()},
+                    {"--bytes-per-file", !bytes_per_file.empty()},
+                    {"--on-limit", !on_limit.empty()},
+                    {"--param", !parameters.empty()},
+                    {"--output", !output.empty()}},
+                   "is not for open-data; set what its files are under open_data of the "
+                   "configuration"));
   Json json = Json::object();
   if (!limit.empty()) json["limit"] = TRY(ParseCount("--limit", limit));
   if (!time_limit.empty()) {
@@ -193,6 +221,8 @@ Result<recipe::Request> ExportFlags::ToRequest(const Settings& settings,
                                                std::string_view standard_output) const {
   const std::string_view recipe = RecipeOf(settings);
   if (recipe == recipe::OpenData::kName) return OpenDataRequest();
+  TRY(RefuseInVain({{"--limit", !limit.empty()}, {"--time-limit", !time_limit.empty()}},
+                   "is for open-data; leave it out"));
   if (recipe == recipe::QueryExport::kName) return QueryRequest(standard_output);
   if (!parameters.empty()) {
     return Fail(ErrorCode::kInvalidArgument, "--param is for exports of recipe query_export");

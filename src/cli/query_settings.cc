@@ -34,8 +34,9 @@ void CheckRecipe(const ExportSettings& settings, Complaints& complaints) {
   const bool table = !settings.table.empty();
   const bool query = !settings.query.empty();
   if (settings.recipe != ExportRecipe::kQueryExport) {
-    for (const auto& [field, given] : {std::pair("database", !settings.database.empty()),
-                                       std::pair("table", table), std::pair("query", query)}) {
+    for (const auto& [field, given] :
+         {std::pair("database", !settings.database.empty()), std::pair("table", table),
+          std::pair("query", query), std::pair("split_by", settings.split_by != kSplitAuto)}) {
       if (given) complaints.About(field, "belongs to recipe query_export; set it", {"recipe"});
     }
     return;

@@ -9,6 +9,7 @@
 
 #include "base/nearest_name.h"
 #include "batch/column_type.h"
+#include "cli/output_checks.h"
 #include "cli/query_settings.h"
 #include "cli/s3_settings.h"
 #include "cli/setting_checks.h"
@@ -125,7 +126,10 @@ Section<CsvSettings> DeclareCsv() {
       .Help("Behind each line.")
       .OneOf({{"crlf", "\r\n"}, {"lf", "\n"}});
   section.Field("null_marker", &CsvSettings::null_marker)
-      .Help("What an absent value is written as.");
+      .Help(
+          "What an absent value is written as. Without one, in a file of one column, it is \"\", "
+          "as "
+          "an empty text is, because readers pass over empty lines: set one there.");
   section.Field("quoting", &CsvSettings::quoting)
       .Help("Which fields stand in quotes: those that need it, or all but absent values.")
       .OneOf({{"needed", format::Quoting::kNeeded}, {"all", format::Quoting::kAll}});
@@ -134,8 +138,16 @@ Section<CsvSettings> DeclareCsv() {
       .Help("Begin files with a UTF-8 byte order mark; unless set, as the profile says.");
   section.Field("escape_formulas", &CsvSettings::escape_formulas)
       .Help(
-          "Put an apostrophe before texts that a spreadsheet would run; unless set, as the profile "
-          "says.");
+          "Put an apostrophe before texts that a spreadsheet would run, never before numbers; "
+          "unless "
+          "set, as the profile says.");
+  section.Field("whole_floats", &CsvSettings::whole_floats)
+      .Help(
+          "How a whole number is written in a column of floats: with_point, 14.0, which every "
+          "reader "
+          "takes for a float; or bare, 14.")
+      .OneOf(
+          {{"with_point", format::WholeFloats::kWithPoint}, {"bare", format::WholeFloats::kBare}});
   section.Rule(CheckNullMarker);
   return section;
 }
@@ -159,15 +171,6 @@ Section<LimitSettings> DeclareLimits() {
               {"fail", recipe::OnLimit::kFail},
               {"truncate", recipe::OnLimit::kTruncate}});
   return section;
-}
-
-void CheckCompression(const ExportSettings& settings, Complaints& complaints) {
-  if (settings.compression != recipe::Compression::kZstd && settings.compression_level > 9) {
-    complaints.About(
-        "compression_level",
-        fmt::format("is {}, which only zstd has; use 1 to 9", settings.compression_level),
-        {"compression"});
-  }
 }
 
 Section<ExportSettings> DeclareExport() {
@@ -222,7 +225,10 @@ Section<ExportSettings> DeclareExport() {
               {"zstd", recipe::Compression::kZstd},
               {"zip", recipe::Compression::kZip}});
   section.Field("compression_level", &ExportSettings::compression_level)
-      .Help("1 is fastest; 9, for zstd 19, is smallest.")
+      .Help(
+          "1 is fastest; 9, for zstd and parquet 19, is smallest. Of parquet it is the level of "
+          "the "
+          "zstd inside.")
       .Between(1, 19);
   section.Field("columns", &ExportSettings::columns, std::move(column))
       .Help(
@@ -235,7 +241,8 @@ Section<ExportSettings> DeclareExport() {
   section.Field("parallel", &ExportSettings::parallel)
       .Help("How many jobs of this export run at the same time.")
       .Between(1, 1000);
-  section.Field("csv", &ExportSettings::csv, DeclareCsv()).Help("How CSV is written.");
+  section.Field("csv", &ExportSettings::csv, DeclareCsv())
+      .Help("How CSV is written, where format is csv or a run asks for it.");
   section.Field("limits", &ExportSettings::limits, DeclareLimits())
       .Help("How large files may get.");
   section.Field("retention", &ExportSettings::retention)
@@ -244,7 +251,7 @@ Section<ExportSettings> DeclareExport() {
           "record stays.");
   section.Field("redrive_within", &ExportSettings::redrive_within)
       .Help("How long a failed job keeps what it has staged, for redrive; at most the retention.");
-  section.Rule(CheckCompression);
+  section.Rule(CheckOutputSettings);
   section.Rule(CheckRecipe);
   return section;
 }
@@ -400,6 +407,7 @@ recipe::OutputOptions OutputOptionsOf(const ExportSettings& settings) {
                                         .header = csv.header,
                                         .byte_order_mark = csv.byte_order_mark.value_or(excel),
                                         .escape_formulas = csv.escape_formulas.value_or(excel),
+                                        .whole_floats = csv.whole_floats,
                                         .time_zone = settings.time_zone},
                                 .limits = {.rows_per_file = settings.limits.rows_per_file,
                                            .bytes_per_file = settings.limits.bytes_per_file.bytes,

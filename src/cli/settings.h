@@ -62,6 +62,7 @@ struct CsvSettings {
   bool header = true;
   std::optional<bool> byte_order_mark;
   std::optional<bool> escape_formulas;
+  format::WholeFloats whole_floats = format::WholeFloats::kWithPoint;
   bool operator==(const CsvSettings&) const = default;
 };
 

@@ -166,6 +166,28 @@ TEST(Settings, WhatEveryRunWouldRefuseIsRefused) {
   EXPECT_THAT(ProblemsOf("lake: {line_bytes_max: 512 MiB}"), ElementsAre(HasSubstr("256 MiB")));
 }
 
+TEST(Settings, N4WhatWouldDoNothingIsRefused) {
+  const auto problems = [](std::string_view of_export) {
+    return ProblemsOf(fmt::format("exports: {{x: {{{}}}}}", of_export));
+  };
+  EXPECT_THAT(problems("compression_level: 3"),
+              ElementsAre(HasSubstr("compression_level is 3, and nothing is compressed")));
+  EXPECT_THAT(problems("format: json, compression: none, compression_level: 9"),
+              ElementsAre(HasSubstr("nothing is compressed")));
+  EXPECT_THAT(problems("format: parquet, compression_level: 19"), ElementsAre());
+  EXPECT_THAT(problems("format: parquet, compression: zip, compression_level: 12"),
+              ElementsAre(HasSubstr("use 1 to 9")));
+  EXPECT_THAT(problems("compression: zip, compression_level: 9"), ElementsAre());
+  // Runs may ask for CSV.
+  EXPECT_THAT(problems("format: json, csv: {null_marker: '-'}"), ElementsAre());
+  EXPECT_THAT(problems("split_by: id"), ElementsAre(HasSubstr("belongs to recipe query_export")));
+  EXPECT_THAT(problems("limits: {on_limit: fail}"),
+              ElementsAre(HasSubstr("has an on_limit but no limit to act at")));
+  EXPECT_THAT(problems("limits: {on_limit: truncate, columns_max: 5}"),
+              ElementsAre(HasSubstr("has an on_limit but no limit to act at")));
+  EXPECT_THAT(problems("limits: {on_limit: fail, bytes_per_file: 1 MiB}"), ElementsAre());
+}
+
 TEST(Settings, SchedulesMustFitTheirExports) {
   EXPECT_THAT(
       ProblemsOf("schedules:\n"

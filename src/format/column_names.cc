@@ -18,8 +18,7 @@ Result<> CheckColumnNames(const arrow::Schema& schema, std::string_view format) 
     }
     if (!names.insert(name).second) {
       return Fail(ErrorCode::kInvalidArgument, "two columns are named \"" + name + "\"; " +
-                                                   std::string(format) +
-                                                   " needs different names, so rename one");
+                                                   std::string(format) + " needs different names");
     }
   }
   return {};

@@ -127,12 +127,14 @@ Result<CanonicalRequest> MessageExport::Canonicalise(const Request& request) con
   MessageExportParameters parameters =
       TRY(ParametersFromJson(request.parameters, defaults->second));
   OutputOptions& output = parameters.output;
-  TRY(CheckOutput(output));
+  TRY(CheckOutput(output, request.parameters));
   TRY(destinations_(output.destination));
   const lake::Projection projection = ProjectionOf(output);
   output.columns.clear();
   for (const auto& [source, name] : projection.columns) output.columns.push_back({source, name});
-  TRY(lake::ProjectedSchema(schema_, projection));
+  const auto schema = TRY(lake::ProjectedSchema(schema_, projection));
+  const FileKind kind = TRY(FileKind::Make(output));
+  TRY(kind.format->NewEncoder(*schema, {}));
   TRY(CheckColumns(output.limits, static_cast<int64_t>(output.columns.size())));
   TRY(log_.Read(parameters.organisation));
   // Nobody else can work on an export to a process's own output, so it waits for nobody either.

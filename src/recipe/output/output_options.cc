@@ -1,6 +1,7 @@
 #include "recipe/output/output_options.h"
 
 #include <array>
+#include <set>
 
 #include <nlohmann/json.hpp>
 
@@ -16,6 +17,7 @@ constexpr std::array<std::string_view, 4> kFormats = {"csv", "json", "ndjson", "
 constexpr std::array<std::string_view, 4> kCompressions = {"none", "gzip", "zstd", "zip"};
 constexpr std::array<std::string_view, 3> kOnLimits = {"split", "fail", "truncate"};
 constexpr std::array<std::string_view, 2> kQuotings = {"needed", "all"};
+constexpr std::array<std::string_view, 2> kWholeFloats = {"with_point", "bare"};
 
 template <class Enum, size_t kSize>
 Result<Enum> FromName(const std::array<std::string_view, kSize>& names, std::string_view name,
@@ -66,6 +68,9 @@ Result<> ReadCsv(const Json& json, format::CsvOptions& csv) {
   TRY(reader.Read("header", csv.header));
   TRY(reader.Read("byte_order_mark", csv.byte_order_mark));
   TRY(reader.Read("escape_formulas", csv.escape_formulas));
+  TRY(reader.ReadName("whole_floats", csv.whole_floats, [](std::string_view name) {
+    return FromName<format::WholeFloats>(kWholeFloats, name, "whole_floats");
+  }));
   return reader.RefuseOthers();
 }
 
@@ -81,6 +86,34 @@ Result<> ReadLimits(const Json& json, Limits& limits) {
   limits.bytes_per_file = static_cast<uint64_t>(bytes);
   TRY(reader.ReadName("on_limit", limits.on_limit, OnLimitFromName));
   return reader.RefuseOthers();
+}
+
+/// The first member of an object of the request; empty where there is none.
+std::string FirstOf(const Json& request, const char* name) {
+  const auto found = request.find(name);
+  if (found == request.end() || !found->is_object() || found->empty()) return "";
+  return found->begin().key();
+}
+
+Result<> RefuseWhatIsInVain(const OutputOptions& output, const Json& request) {
+  const auto refuse = [](std::string message) {
+    return Fail(ErrorCode::kInvalidArgument, std::move(message));
+  };
+  const std::string csv = FirstOf(request, "csv");
+  if (output.format != FileFormat::kCsv && !csv.empty()) {
+    return refuse("csv." + csv + " is for CSV, and the format is " +
+                  std::string(Name(output.format)) + "; leave it out");
+  }
+  if (output.compression_level != kDefaultLevel && !HasLevel(output.format, output.compression)) {
+    return refuse("compression_level " + std::to_string(output.compression_level) +
+                  " has nothing to compress; choose a compression, or leave it out");
+  }
+  const auto limits = request.find("limits");
+  const bool limited = output.limits.rows_per_file > 0 || output.limits.bytes_per_file > 0;
+  if (limits != request.end() && limits->contains("on_limit") && !limited) {
+    return refuse("limits.on_limit has no limit to act at; give rows_per_file or bytes_per_file");
+  }
+  return {};
 }
 
 }  // namespace
@@ -117,7 +150,8 @@ Json ToJson(const OutputOptions& output) {
             {"quoting", kQuotings[static_cast<size_t>(output.csv.quoting)]},
             {"header", output.csv.header},
             {"byte_order_mark", output.csv.byte_order_mark},
-            {"escape_formulas", output.csv.escape_formulas}}},
+            {"escape_formulas", output.csv.escape_formulas},
+            {"whole_floats", kWholeFloats[static_cast<size_t>(output.csv.whole_floats)]}}},
           {"limits",
            {{"rows_per_file", output.limits.rows_per_file},
             {"bytes_per_file", output.limits.bytes_per_file},
@@ -127,8 +161,13 @@ Json ToJson(const OutputOptions& output) {
 }
 
 Result<> ReadOutput(ObjectReader& reader, OutputOptions& output) {
+  const FileFormat default_format = output.format;
+  const Compression default_compression = output.compression;
   TRY(reader.ReadName("format", output.format, FileFormatFromName));
   TRY(reader.ReadName("compression", output.compression, CompressionFromName));
+  const bool same = output.compression == default_compression &&
+                    CompressesInside(output.format) == CompressesInside(default_format);
+  if (!same) output.compression_level = kDefaultLevel;
   TRY(reader.Read("compression_level", output.compression_level));
   if (const Json* columns = reader.Find("columns")) TRY(ReadColumns(*columns, output.columns));
   TRY(reader.Read("time_zone", output.time_zone));
@@ -137,11 +176,19 @@ Result<> ReadOutput(ObjectReader& reader, OutputOptions& output) {
   return reader.Read("destination", output.destination);
 }
 
-Result<> CheckOutput(const OutputOptions& output) {
+Result<> CheckOutput(const OutputOptions& output, std::string_view request) {
   const auto refuse = [](std::string message) {
     return Fail(ErrorCode::kInvalidArgument, std::move(message));
   };
+  TRY(RefuseWhatIsInVain(output, Json::parse(request, nullptr, /*allow_exceptions=*/false)));
   TRY(FileKind::Make(output));
+  std::set<std::string_view> names;
+  for (const OutputColumn& column : output.columns) {
+    if (column.name.empty()) return refuse("columns: \"" + column.source + "\" has no name");
+    if (!names.insert(column.name).second) {
+      return refuse("columns: two are named \"" + column.name + "\"; give each its own name");
+    }
+  }
   if (output.format == FileFormat::kParquet) {
     if (output.compression == Compression::kGzip || output.compression == Compression::kZstd) {
       return refuse("parquet compresses inside; use compression none or zip");

@@ -32,12 +32,25 @@ struct OutputColumn {
   std::string name;
 };
 
+/// The fastest, which every compression has.
+inline constexpr int kDefaultLevel = 1;
+constexpr bool CompressesInside(FileFormat format) { return format == FileFormat::kParquet; }
+/// Whether a level means anything to such files.
+constexpr bool HasLevel(FileFormat format, Compression compression) {
+  return CompressesInside(format) || compression != Compression::kNone;
+}
+constexpr int LevelMax(FileFormat format, Compression compression) {
+  const bool zstd = compression == Compression::kZstd ||
+                    (compression == Compression::kNone && CompressesInside(format));
+  return zstd ? 19 : 9;
+}
+
 /// What the files of an export look like. An export's configuration gives the defaults; a
 /// request may change each.
 struct OutputOptions {
   FileFormat format = FileFormat::kCsv;
   Compression compression = Compression::kNone;
-  int compression_level = 1;
+  int compression_level = kDefaultLevel;
   std::vector<OutputColumn> columns;  ///< Empty: all of the source's.
   std::string time_zone = "UTC";
   format::CsvOptions csv;
@@ -48,13 +61,16 @@ struct OutputOptions {
 /// The fields of a request that say what its files look like, every one there.
 nlohmann::json ToJson(const OutputOptions& output);
 
-/// Reads them over the defaults that `output` holds: "format", "compression", "compression_level",
+/// Reads them over the defaults that `output` holds; the default level goes with the default
+/// compression only. "format", "compression", "compression_level",
 /// "columns": ["a", {"source", "name"}], "time_zone", "csv": {…}, "limits": {…}, "destination".
 /// kInvalidArgument names a wrong field.
 Result<> ReadOutput(ObjectReader& reader, OutputOptions& output);
 
-/// kInvalidArgument for options that do not go together.
-Result<> CheckOutput(const OutputOptions& output);
+/// kInvalidArgument for options that do not go together, and for what `request`, from whose JSON
+/// they were read, asks for in vain: options of CSV for another format, a level where nothing is
+/// compressed, on_limit without a limit.
+Result<> CheckOutput(const OutputOptions& output, std::string_view request);
 
 /// kInvalidArgument for more columns than limits.columns_max allows.
 Result<> CheckColumns(const Limits& limits, int64_t columns);

@@ -29,7 +29,8 @@ Result<std::unique_ptr<format::Format>> MakeFormat(const OutputOptions& output) 
     case FileFormat::kNdjson:
       return format::NewJsonFormat({.lines = true, .time_zone = output.time_zone});
     case FileFormat::kParquet:
-      return format::NewParquetFormat({.time_zone = output.time_zone});
+      return format::NewParquetFormat(
+          {.zstd_level = output.compression_level, .time_zone = output.time_zone});
   }
   return Fail(ErrorCode::kInternal, "unknown file format");
 }

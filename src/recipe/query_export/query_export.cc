@@ -94,7 +94,7 @@ Result<CanonicalRequest> QueryExport::Canonicalise(const Request& request) const
   const QueryExportParameters parameters =
       TRY(QueryExportParametersFromJson(request.parameters, options->output));
   const OutputOptions& output = parameters.output;
-  TRY(CheckOutput(output));
+  TRY(CheckOutput(output, request.parameters));
   TRY(destinations_(output.destination));
   TRY(CheckParameters(WantedBy(*options, parameters)));
   // Nobody else can work on an export to a process's own output, so it waits for nobody either.

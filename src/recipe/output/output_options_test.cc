@@ -1,0 +1,101 @@
+#include "recipe/output/output_options.h"
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+namespace spillway::recipe {
+namespace {
+
+/// What a request over an export's options comes to; what was wrong with it.
+std::string Problem(const std::string& request, OutputOptions& output) {
+  const auto json = nlohmann::json::parse(request);
+  ObjectReader reader(json, "");
+  if (auto read = ReadOutput(reader, output); !read) return read.error().message;
+  if (auto checked = CheckOutput(output, request); !checked) return checked.error().message;
+  return "";
+}
+
+std::string Problem(const std::string& request) {
+  OutputOptions output;
+  return Problem(request, output);
+}
+
+TEST(OutputOptions, N4WhatWouldDoNothingIsRefused) {
+  EXPECT_EQ(Problem(R"({"compression_level": 3})"),
+            "compression_level 3 has nothing to compress; choose a compression, or leave it out");
+  EXPECT_EQ(Problem(R"({"format": "json", "csv": {"null_marker": "NULL"}})"),
+            "csv.null_marker is for CSV, and the format is json; leave it out");
+  EXPECT_EQ(Problem(R"({"format": "parquet", "csv": {"line_end": "\n"}})"),
+            "csv.line_end is for CSV, and the format is parquet; leave it out");
+  EXPECT_EQ(Problem(R"({"limits": {"on_limit": "fail"}})"),
+            "limits.on_limit has no limit to act at; give rows_per_file or bytes_per_file");
+  EXPECT_EQ(Problem(R"({"limits": {"on_limit": "truncate", "columns_max": 3}})"),
+            "limits.on_limit has no limit to act at; give rows_per_file or bytes_per_file");
+}
+
+TEST(OutputOptions, N4WhatDoesSomethingIsTaken) {
+  for (const char* request :
+       {R"({"format": "parquet", "compression_level": 19})",
+        R"({"format": "parquet", "compression": "zip", "compression_level": 9})",
+        R"({"compression": "zip", "compression_level": 3})", R"({"csv": {"null_marker": "NULL"}})",
+        R"({"compression": "gzip", "compression_level": 9})", R"({"format": "json", "csv": {}})",
+        R"({"limits": {"on_limit": "fail", "rows_per_file": 3}})"}) {
+    EXPECT_EQ(Problem(request), "") << request;
+  }
+}
+
+TEST(OutputOptions, ALevelGoesWithItsCompression) {
+  const OutputOptions zstd{.compression = Compression::kZstd, .compression_level = 15};
+  OutputOptions output = zstd;
+  EXPECT_EQ(Problem(R"({"compression": "zstd"})", output), "");
+  EXPECT_EQ(output.compression_level, 15);
+  output = zstd;
+  EXPECT_EQ(Problem(R"({"format": "ndjson"})", output), "");
+  EXPECT_EQ(output.compression_level, 15);
+  output = {.format = FileFormat::kParquet, .compression_level = 15};
+  EXPECT_EQ(Problem(R"({"format": "csv"})", output), "");
+  EXPECT_EQ(output.compression_level, 1);
+  output = zstd;
+  EXPECT_EQ(Problem(R"({"compression": "none"})", output), "");
+  EXPECT_EQ(output.compression_level, 1);
+  output = zstd;
+  EXPECT_EQ(Problem(R"({"compression": "gzip", "compression_level": 6})", output), "");
+  EXPECT_EQ(output.compression_level, 6);
+}
+
+TEST(OutputOptions, WhatAnExportIsConfiguredWithIsNoAskingForIt) {
+  OutputOptions output;
+  output.csv.null_marker = "NULL";
+  output.limits.on_limit = OnLimit::kFail;
+  EXPECT_EQ(Problem(R"({"format": "json"})", output), "");
+}
+
+TEST(OutputOptions, ColumnsHaveNamesOfTheirOwn) {
+  EXPECT_EQ(Problem(R"({"columns": ["a", {"source": "b", "name": "a"}]})"),
+            "columns: two are named \"a\"; give each its own name");
+  EXPECT_EQ(Problem(R"({"columns": [{"source": "b", "name": ""}]})"), "columns: \"b\" has no name");
+}
+
+TEST(OutputOptions, O5WholeFloatsAreWrittenAsAsked) {
+  OutputOptions output;
+  EXPECT_EQ(output.csv.whole_floats, format::WholeFloats::kWithPoint);
+  EXPECT_EQ(Problem(R"({"csv": {"whole_floats": "bare"}})", output), "");
+  EXPECT_EQ(output.csv.whole_floats, format::WholeFloats::kBare);
+  EXPECT_EQ(ToJson(output)["csv"]["whole_floats"], "bare");
+  EXPECT_EQ(Problem(R"({"csv": {"whole_floats": "14"}})"),
+            "unknown whole_floats \"14\"; there are with_point, bare");
+}
+
+// A job's record is read back as it was written, whatever an export's configuration says by then.
+TEST(OutputOptions, ARecordReadsBack) {
+  OutputOptions written{.format = FileFormat::kParquet, .compression_level = 12};
+  const auto json = ToJson(written);
+  ObjectReader reader(json, "");
+  OutputOptions read;
+  ASSERT_TRUE(ReadOutput(reader, read).has_value());
+  EXPECT_EQ(ToJson(read), json);
+  EXPECT_EQ(read.compression_level, 12);
+}
+
+}  // namespace
+}  // namespace spillway::recipe
