@@ -2,12 +2,13 @@
 """What users of comparable tools reported in public, tried on the program (tests/cases/reports/README.md)."""
 import json
 import os
+import pathlib
 import shutil
 import subprocess
 import time
 import unittest
 
-from deployment import Deployment, make_messages
+from deployment import SPILLWAY, Deployment, make_messages, write_ndjson
 from postgres import PostgresServer
 
 
@@ -59,6 +60,15 @@ class PostgresReports(unittest.TestCase):
                 out, err = export.communicate(timeout=60)
                 self.assertEqual(export.returncode, 0, err)
                 self.assertEqual(json.loads(out)["counts"]["written"], rows, change)
+
+    def test_r22_a_foreign_table_is_not_read_in_parts(self):
+        self.server.sql("CREATE EXTENSION file_fdw; CREATE SERVER files FOREIGN DATA WRAPPER file_fdw; "
+                        "CREATE FOREIGN TABLE far (line text) SERVER files OPTIONS (filename '/dev/null')")
+        spillway = self.spillway(self.server.url(), {"whole": {"table": "far"}, "parts": {"query": "SELECT * FROM far", "split_by": "line"}})
+        self.assertEqual(spillway.json("run", "whole")["counts"]["written"], 0)
+        answer = spillway.call("run", "parts")
+        self.assertEqual(answer.code, 2)
+        self.assertIn('split_by: "far" is a foreign table', answer.err)
 
     def test_r07_bytea_that_copy_is_to_load_is_written_as_text(self):
         self.server.sql(r"CREATE TABLE photos AS SELECT '\x00ff10'::bytea AS photo UNION ALL SELECT 'ABC'; CREATE TABLE loaded (photo bytea)")
@@ -113,6 +123,23 @@ class PrintedReports(unittest.TestCase):
         done = subprocess.run(spillway.command("config", "schema"), cwd=spillway.path, stdout=write, stderr=subprocess.PIPE, check=False)
         os.close(write)
         self.assertEqual((done.returncode, done.stderr), (0, b""))
+
+
+class FileSystemReports(unittest.TestCase):
+    def test_r23_poor_file_systems_hold_lakes_and_exports(self):
+        preloaded = pathlib.Path(SPILLWAY).resolve().parents[2] / "tests" / "e2e" / "libpoor_file_system.so"
+        self.assertTrue(preloaded.exists(), preloaded)
+        messages = make_messages(1, 50)
+        for lacks in "NO_DIRECTORY_SYNC", "NO_HARD_LINKS":
+            spillway = Deployment()
+            self.addCleanup(spillway.close)
+            write_ndjson(spillway.path / "messages.ndjson", messages)
+            poor = {"LD_PRELOAD": str(preloaded), lacks: "1", "ASAN_OPTIONS": "verify_asan_link_order=0"}
+            spillway.good("ingest", "messages.ndjson", env=poor)
+            spillway.good("ingest", "messages.ndjson", env=poor)
+            job = spillway.json("run", "messages", "-o", "acme", "--from", "2025-01-10", "--to", "2025-01-20", env=poor)
+            self.assertEqual(job["counts"]["written"], len(messages))
+            spillway.good("verify", job["directory"], env=poor)
 
 
 if __name__ == "__main__":

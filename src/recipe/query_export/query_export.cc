@@ -11,7 +11,7 @@
 #include "recipe/output/chunk_writer.h"
 #include "recipe/output/part_encoder.h"
 #include "recipe/query_export/layout.h"
-#include "source/postgres/rewritten_tables.h"
+#include "source/postgres/locked_tables.h"
 #include "source/postgres/selection.h"
 #include "storage/key.h"
 
@@ -63,8 +63,10 @@ Result<> CheckColumns(const OutputOptions& output,
 Result<std::vector<Split>> Cut(QueryReader& reader, const Selection& selection,
                                const QueryExportOptions& options, const OutputOptions& output,
                                std::stop_token stop) {
-  if (!options.split_column.empty())
+  if (!options.split_column.empty()) {
+    TRY(CheckNoneForeign(reader, stop));
     return SplitByKey(reader, selection, options.split_column, kKeySplitsMax, std::move(stop));
+  }
   if (!options.split_by_place) return std::vector<Split>(1);
   const FileKind kind = TRY(FileKind::Make(output));
   const bool joined = kind.format->joinable() && output.compression != Compression::kZip;

@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/nearest_name.h"
-#include "source/postgres/rewritten_tables.h"
+#include "source/postgres/locked_tables.h"
 
 namespace spillway::postgres_source {
 namespace {

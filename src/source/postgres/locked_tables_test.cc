@@ -1,4 +1,4 @@
-#include "source/postgres/rewritten_tables.h"
+#include "source/postgres/locked_tables.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -20,7 +20,7 @@ constexpr const char* kTables =
     "INSERT INTO p SELECT generate_series(1, 1999);"
     "CREATE INDEX ON t (id)";
 
-class RewrittenTables : public postgres::ServerTest {
+class LockedTables : public postgres::ServerTest {
  protected:
   /// What the check says to a reader whose snapshot is older than the change, and whose lock is
   /// younger.
@@ -34,7 +34,7 @@ class RewrittenTables : public postgres::ServerTest {
   }
 };
 
-TEST_F(RewrittenTables, R03AreRefused) {
+TEST_F(LockedTables, R03AreRefused) {
   const std::string reload = "TRUNCATE t; INSERT INTO t VALUES (1, 'new')";
   for (const auto& [select, change] : std::initializer_list<std::pair<std::string, std::string>>{
            {"SELECT * FROM t", reload},
@@ -56,7 +56,7 @@ TEST_F(RewrittenTables, R03AreRefused) {
   }
 }
 
-TEST_F(RewrittenTables, R03WhatKeepsItsRowsIsRead) {
+TEST_F(LockedTables, R03WhatKeepsItsRowsIsRead) {
   for (const std::string change :
        {"INSERT INTO t VALUES (1, 'new')", "DELETE FROM t", "VACUUM t",
         "ALTER TABLE t ADD COLUMN more text DEFAULT 'x'", "ANALYZE t", "TRUNCATE p",
@@ -66,12 +66,31 @@ TEST_F(RewrittenTables, R03WhatKeepsItsRowsIsRead) {
   }
 }
 
-TEST_F(RewrittenTables, R03AnotherSnapshotSeesThem) {
+TEST_F(LockedTables, R03AnotherSnapshotSeesThem) {
   Must(Open()->ExecuteScript(kTables));
   Must(Open()->ExecuteScript("TRUNCATE t; INSERT INTO t VALUES (1, 'new')"));
   const auto reader = Must(QueryReader::Open({.address = Url()}));
   Must(reader->Describe("SELECT * FROM t"));
   EXPECT_TRUE(CheckNoneRewritten(*reader).has_value());
+}
+
+TEST_F(LockedTables, R22ForeignTablesAreNotReadInParts) {
+  Must(Open()->ExecuteScript(kTables));
+  Must(Open()->ExecuteScript(
+      "CREATE EXTENSION file_fdw; CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;"
+      "CREATE FOREIGN TABLE f (line text) SERVER files OPTIONS (filename '/dev/null');"
+      "CREATE VIEW through AS SELECT * FROM f JOIN t ON true"));
+  for (const auto& [select, foreign] : {std::pair("SELECT * FROM f", true),
+                                        {"SELECT * FROM through", true},
+                                        {"SELECT * FROM t", false}}) {
+    const auto reader = Must(QueryReader::Open({.address = Url()}));
+    Must(reader->Describe(select));
+    const Result<> checked = CheckNoneForeign(*reader);
+    ASSERT_EQ(checked.has_value(), !foreign) << select;
+    if (!foreign) continue;
+    EXPECT_EQ(checked.error().code, ErrorCode::kInvalidArgument);
+    EXPECT_THAT(checked.error().message, testing::HasSubstr("\"f\" is a foreign table"));
+  }
 }
 
 }  // namespace
