@@ -15,6 +15,7 @@
 #include <openssl/rand.h>
 
 #include "base/digest.h"
+#include "base/directory_sync.h"
 
 namespace spillway {
 namespace {
@@ -135,7 +136,7 @@ Result<> SyncFolder(const std::filesystem::path& path, const std::string& what) 
   const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
   const int descriptor = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (descriptor < 0) return std::unexpected(FromErrno(errno, what));
-  const int status = fsync(descriptor);
+  const int status = SyncDirectory(descriptor);
   const int error = errno;
   close(descriptor);
   if (status != 0) return std::unexpected(FromErrno(error, what));

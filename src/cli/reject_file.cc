@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <string>
 
+#include "base/directory_sync.h"
+
 namespace spillway::cli {
 namespace {
 
@@ -51,7 +53,8 @@ Result<> RejectFile::Finish() {
   const std::filesystem::path parent = path_.parent_path();
   const storage::FileDescriptor directory(
       open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (fsync(file_.get()) != 0 || !directory.open() || fsync(directory.get()) != 0) return Failed();
+  if (fsync(file_.get()) != 0 || !directory.open() || SyncDirectory(directory.get()) != 0)
+    return Failed();
   return {};
 }
 

@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "recipe/open_data/change_log.h"
-#include "source/postgres/rewritten_tables.h"
+#include "source/postgres/locked_tables.h"
 
 namespace spillway::recipe::open_data {
 namespace {

@@ -10,6 +10,7 @@
 
 #include <linux/openat2.h>
 
+#include "base/directory_sync.h"
 #include "storage/local/path_error.h"
 
 namespace spillway::storage {
@@ -40,7 +41,8 @@ DirectoryTree::Outcome<FileDescriptor> OpenStep(int directory, const std::string
     return std::unexpected(ReasonNotOpened(directory, name, errno));
   }
   if (mkdirat(directory, name.c_str(), 0777) != 0 && errno != EEXIST) return std::unexpected(errno);
-  if (missing == Missing::kCreateDurable && fsync(directory) != 0) return std::unexpected(errno);
+  if (missing == Missing::kCreateDurable && SyncDirectory(directory) != 0)
+    return std::unexpected(errno);
   opened = FileDescriptor(openat(directory, name.c_str(), kDirectoryFlags));
   if (!opened.open()) return std::unexpected(ReasonNotOpened(directory, name, errno));
   return opened;
@@ -81,7 +83,7 @@ Result<> CreateRoot(const std::filesystem::path& root) {
     return std::unexpected(PathError(reason, "create", root.string()));
   }
   const FileDescriptor directory(open(above.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!directory.open() || fsync(directory.get()) != 0) {
+  if (!directory.open() || SyncDirectory(directory.get()) != 0) {
     return std::unexpected(PathError(errno, "bring to the disk", above.string()));
   }
   return {};

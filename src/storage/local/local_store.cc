@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "base/directory_sync.h"
 #include "storage/key.h"
 #include "storage/local/compose.h"
 #include "storage/local/directory_listing.h"
@@ -178,7 +179,7 @@ Result<uint64_t> LocalStore::Remove(std::string_view key) {
     if (errno == ENOENT) return 0;
     return std::unexpected(PathError(errno, "remove", tree_.Show(key)));
   }
-  if (!key.starts_with(kPrivatePrefix) && fsync(place->directory.get()) != 0) {
+  if (!key.starts_with(kPrivatePrefix) && SyncDirectory(place->directory.get()) != 0) {
     return std::unexpected(PathError(errno, "remove", tree_.Show(key)));
   }
   tree_.Prune(key);
@@ -212,7 +213,7 @@ Result<> LocalStore::Sync(std::string_view key) {
   const auto file = tree_.OpenFile(key, O_RDONLY);
   if (!place || !file)
     return std::unexpected(PathError(file ? place.error() : file.error(), "open", shown));
-  if (fdatasync(file->get()) == 0 && fsync(place->directory.get()) == 0) return {};
+  if (fdatasync(file->get()) == 0 && SyncDirectory(place->directory.get()) == 0) return {};
   Error error = PathError(errno, "bring to the disk", shown);
   error.retryable = false;
   std::lock_guard lock(mutex_);

@@ -28,6 +28,9 @@ std::string_view Advice(int errno_value) {
       return "; a directory has this name: move it away or choose another name";
     case ELOOP:
       return "; symbolic links inside a store are not followed: put the thing itself there";
+    case EINVAL:
+    case EOPNOTSUPP:
+      return "; its file system lacks what a store needs: choose a directory on another";
     case EXDEV:
       return "; a store must lie on one file system: mount nothing inside it";
     case EMFILE:

@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include "base/directory_sync.h"
 #include "base/random.h"
 #include "storage/local/directory_listing.h"
 #include "storage/local/path_error.h"
@@ -40,6 +41,11 @@ int Rename(const Place& from, const Place& to, Overwrite overwrite) {
   }
   const int linked =
       linkat(from.directory.get(), from.name.c_str(), to.directory.get(), to.name.c_str(), 0);
+  // FAT and many network shares have no hard links, but can refuse to replace.
+  if (linked != 0 && (errno == EPERM || errno == EOPNOTSUPP)) {
+    return renameat2(from.directory.get(), from.name.c_str(), to.directory.get(), to.name.c_str(),
+                     RENAME_NOREPLACE);
+  }
   if (linked != 0) return linked;
   unlinkat(from.directory.get(), from.name.c_str(), 0);
   return 0;
@@ -90,7 +96,7 @@ DirectoryTree::Outcome<void> Move(const DirectoryTree& tree, std::string_view fr
     const auto target = tree.Locate(key, now ? Missing::kCreateDurable : Missing::kCreate);
     if (!target) return std::unexpected(target.error());
     if (Rename(*source, *target, overwrite) == 0) {
-      if (now && fsync(target->directory.get()) != 0) return std::unexpected(errno);
+      if (now && SyncDirectory(target->directory.get()) != 0) return std::unexpected(errno);
       return {};
     }
     const int reason = errno;

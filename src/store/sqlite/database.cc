@@ -9,6 +9,7 @@
 #include <span>
 #include <thread>
 
+#include "base/directory_sync.h"
 #include "store/sqlite/migrations.h"
 
 namespace spillway::store {
@@ -22,7 +23,7 @@ Result<> SyncFolder(const std::filesystem::path& path) {
   const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
   const int descriptor = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (descriptor < 0) return std::unexpected(FromErrno(errno, folder.string()));
-  const int status = fsync(descriptor);
+  const int status = SyncDirectory(descriptor);
   const int error = errno;
   close(descriptor);
   if (status != 0) return std::unexpected(FromErrno(error, folder.string()));
