@@ -189,7 +189,9 @@ Outcome Run(const Invocation& invocation, const RunFlags& flags) {
     return Fail(ErrorCode::kCancelled,
                 fmt::format("job {0} goes on; `spillway jobs cancel {0}` stops it", watched.id));
   }
-  return Report(invocation, flags, created, TRY(FirstFailures(deployment->store(), created.job)));
+  const std::vector<recipe::ErrorRecord> failures =
+      TRY(FirstFailures(deployment->store(), created.job));
+  return Report(invocation, flags, created, failures);
 }
 
 }  // namespace

@@ -176,6 +176,8 @@ class ExportersTest(unittest.TestCase):
         child.send_signal(how)
         for session in (at_read, at_hold, at_record):
             session.close()
+        self.await_sql("(SELECT count(*) = 0 FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' AND "
+                       "(query LIKE '%open_data_hold%' OR query LIKE '%open_data_exported%') AND pid <> pg_backend_pid())")
         if how == signal.SIGKILL:
             child.communicate()
             self.await_sql("(SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name LIKE 'spillway open data%')")

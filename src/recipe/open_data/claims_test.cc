@@ -87,6 +87,19 @@ TEST_F(ClaimsTest, O1TheNextAttemptLeavesALivingOneItsDays) {
   EXPECT_EQ(Queued(), "4");
 }
 
+/// A pooler's sessions are everybody's, so a lock of one would say nothing, and stay.
+TEST_F(ClaimsTest, O1ThroughAPoolerNoLifeIsShown) {
+  const postgres::TestPooler pooler(Server());
+  options_.write_address = pooler.Url(Ask("SELECT current_database()"));
+  EXPECT_THAT(Run().items, SizeIs(10));
+  EXPECT_EQ(Ask("SELECT count(*) FROM open_data_export_logs WHERE claim LIKE '%#%' AND claim NOT "
+                "LIKE '%!' AND putters = '{}'"),
+            "10");
+  EXPECT_EQ(Ask("SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database WHERE "
+                "locktype = 'advisory' AND datname = current_database()"),
+            "0");
+}
+
 TEST_F(ClaimsTest, O14ClaimsOfADeadExporterAreFreeAfterAMinute) {
   {
     const auto connection = Open();
