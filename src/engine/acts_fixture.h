@@ -31,6 +31,8 @@ class LinesRecipe final : public recipe::Recipe {
   int64_t planned_more = 0;        ///< By the plan than by its chunks.
   bool drops_a_part = false;       ///< On assembling.
   bool publishes_at_once = false;  ///< An item of one file a chunk, instead of parts.
+  std::string source = "{}";
+  std::vector<recipe::ErrorRecord> errors;  ///< Of the first chunk.
   std::optional<Error> no_destination;
   std::set<std::string> without_destination;  ///< Jobs; empty: all.
   std::function<Result<>(const Chunk&)> before_chunk = [](const Chunk&) { return Result<>(); };
@@ -50,7 +52,7 @@ class LinesRecipe final : public recipe::Recipe {
   }
   Result<recipe::Plan> MakePlan(const Job& /*job*/, std::stop_token /*stop*/) const override {
     TRY(before_plan());
-    recipe::Plan plan{.source = "{}", .planned = chunks * rows + planned_more};
+    recipe::Plan plan{.source = source, .planned = chunks * rows + planned_more};
     plan.chunks.resize(static_cast<size_t>(chunks), {.spec = "{}", .planned = rows});
     return plan;
   }
@@ -64,6 +66,7 @@ class LinesRecipe final : public recipe::Recipe {
     }
     recipe::ChunkResult result{.counts = {.planned = rows, .written = rows}};
     result.parts.push_back(TRY(part.Finish(rows, stop)));
+    if (chunk.index == 0) result.errors = errors;
     return result;
   }
   Result<recipe::Assembly> Assemble(const Job& /*job*/, std::vector<recipe::Part> parts,

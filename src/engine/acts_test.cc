@@ -35,6 +35,28 @@ TEST_F(ActsTest, AJobIsCarriedFromRequestToManifest) {
   EXPECT_EQ(*queue_.Depth(), 0);
 }
 
+TEST_F(ActsTest, N3AManifestTellsRecipientsNothingOfTheOperator) {
+  lines_->source = R"({"server": "db.internal:5432/shop", "database": "shop", "rows": 6})";
+  lines_->errors = {{.key = "a", .classification = "excluded", .message = "too old"},
+                    {.key = "b", .classification = "unavailable", .message = "db.internal: gone"}};
+  const std::string job_id = Submit(R"({"destination": "/srv/exports", "format": "csv"})");
+  WorkOff();
+  const std::string text = *storage::ReadWhole(objects_, "out/" + job_id + "/manifest.json");
+  for (const char* fact : {"ada", "/srv", "destination", "internal", "shop", "requested_by"}) {
+    EXPECT_EQ(text.find(fact), std::string::npos) << fact;
+  }
+  const Result<Manifest> manifest = ManifestFromJson(text);
+  ASSERT_TRUE(manifest.has_value()) << manifest.error().message;
+  EXPECT_EQ(manifest->parameters, R"({"format":"csv"})");
+  EXPECT_EQ(manifest->source, R"({"rows":6})");
+  ASSERT_EQ(manifest->errors.size(), 2U);
+  EXPECT_EQ(manifest->errors[0].message, "too old");
+  EXPECT_EQ(manifest->errors[1].key, "b");
+  EXPECT_EQ(manifest->errors[1].classification, "unavailable");
+  EXPECT_NE(store_.Get(job_id)->parameters.find("/srv/exports"), std::string::npos);
+  EXPECT_EQ(store_.Get(job_id)->requested_by, "ada");
+}
+
 TEST_F(ActsTest, FilesThatChunksPutInPlaceAreListedByItem) {
   lines_->publishes_at_once = true;
   const std::string job_id = Submit();

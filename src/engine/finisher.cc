@@ -15,6 +15,7 @@
 #include "engine/manifest.h"
 #include "engine/outcome.h"
 #include "engine/work.h"
+#include "recipe/recipients.h"
 #include "storage/objects.h"
 
 namespace spillway::engine {
@@ -146,12 +147,27 @@ Result<> Reconcile(const Job& job, const Counts& counts) {
                                        std::to_string(counts.failed) + "; nothing was published");
 }
 
+/// A recipe's parameters or source without what only the operator may read (see recipe::Plan).
+nlohmann::json ForRecipients(const std::string& text) {
+  nlohmann::json json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) return nlohmann::json::object();
+  for (const std::string_view name : recipe::kOperatorFacts) json.erase(std::string(name));
+  return json;
+}
+
+/// Causes of failures name hosts, paths and users: they stay in the chunks' records.
+std::vector<recipe::ErrorRecord> ForRecipients(std::vector<recipe::ErrorRecord> errors) {
+  for (recipe::ErrorRecord& error : errors) {
+    if (error.classification == recipe::kExcluded) continue;
+    error.message = "could not be exported; whoever runs the export can see why";
+  }
+  return errors;
+}
+
 /// The plan, with what was really read of the source.
 std::string DescribeSource(const Job& job, uint64_t bytes_read) {
-  if (bytes_read == 0) return job.plan;
-  nlohmann::json source = nlohmann::json::parse(job.plan, nullptr, /*allow_exceptions=*/false);
-  if (!source.is_object()) return job.plan;
-  source["bytes_read"] = bytes_read;
+  nlohmann::json source = ForRecipients(job.plan);
+  if (bytes_read > 0) source["bytes_read"] = bytes_read;
   return source.dump();
 }
 
@@ -163,14 +179,13 @@ Manifest Describe(Context& context, const Job& job, const Counts& counts, uint64
                     .export_name = job.export_name,
                     .recipe = job.recipe,
                     .tenant = job.tenant,
-                    .requested_by = job.requested_by,
-                    .parameters = job.parameters,
+                    .parameters = ForRecipients(job.parameters).dump(),
                     .source = DescribeSource(job, source_bytes),
                     .created_at = job.created_at,
                     .finished_at = context.clock.Now(),
                     .counts = counts,
                     .files = {},
-                    .errors = std::move(errors)};
+                    .errors = ForRecipients(std::move(errors))};
   for (const recipe::OutputFile& file : files) {
     ManifestFile& described = manifest.files.emplace_back();
     described.name = file.name;

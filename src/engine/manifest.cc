@@ -88,7 +88,6 @@ Manifest Parse(std::string_view text) {
   job.at("export").get_to(manifest.export_name);
   job.at("recipe").get_to(manifest.recipe);
   job.at("tenant").get_to(manifest.tenant);
-  job.at("requested_by").get_to(manifest.requested_by);
   manifest.parameters = job.at("parameters").dump();
   manifest.source = json.at("source").dump();
   manifest.counts = {.planned = Count<int64_t>(counts, "planned"),
@@ -213,7 +212,6 @@ std::string ToJson(const Manifest& manifest) {
                  {"export", manifest.export_name},
                  {"recipe", manifest.recipe},
                  {"tenant", manifest.tenant},
-                 {"requested_by", manifest.requested_by},
                  {"created_at", FormatTimestamp(manifest.created_at)},
                  {"finished_at", FormatTimestamp(manifest.finished_at)},
                  {"parameters", embedded(manifest.parameters)}}},

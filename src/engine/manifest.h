@@ -38,6 +38,9 @@ struct ManifestFile {
 };
 
 /// E9. What a delivered export consists of. Published last: where it stands, the export is whole.
+/// Its readers are those who receive the export, so nothing in it is of the operator's machines or
+/// people; who asked for the job, where its files went and why something failed stands in the job's
+/// record.
 struct Manifest {
   static constexpr int kVersion = 1;
   static constexpr std::string_view kName = "manifest.json";
@@ -47,7 +50,6 @@ struct Manifest {
   std::string export_name;
   std::string recipe;
   std::string tenant;
-  std::string requested_by;
   std::string parameters;  ///< JSON.
   std::string source;      ///< JSON: snapshot and plan, as the recipe recorded them.
   Timestamp created_at;

@@ -32,7 +32,6 @@ Manifest MakeManifest() {
       .export_name = "messages",
       .recipe = "message_export",
       .tenant = "acme",
-      .requested_by = "ada",
       .parameters = R"({"from":"2026-01-01"})",
       .source = R"({"rows":5})",
       .counts = {.planned = 5, .written = 3, .excluded = 1, .failed = 1, .bytes = 14}};

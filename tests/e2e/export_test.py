@@ -250,7 +250,7 @@ class ExportTest(unittest.TestCase):
             self.assertIn(word, answer.out)
         path.write_bytes(whole)
         manifest = path.parent / "manifest.json"
-        manifest.write_text(manifest.read_text().replace('"requested_by": "', '"requested_by": "x'))
+        manifest.write_text(manifest.read_text().replace('"created_at": "2', '"created_at": "3'))
         answer = self.spillway.call("verify", path.parent, "--key", "signing.pem")
         self.assertEqual((answer.code, "signature" in answer.out), (1, True))
 

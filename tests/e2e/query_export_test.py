@@ -77,8 +77,7 @@ class QueryExportTest(unittest.TestCase):
         self.assertEqual(plain.name, "orders.csv")
         self.assertEqual(read(plain.read_bytes().decode().split("\r\n", 1)[1]), wanted)
         source = manifest["source"]
-        self.assertEqual((source["database"], source["rows"], source["split_by"]), ("shop", ROWS, ""))
-        self.assertIn(f":{self.server.port}/postgres", source["server"])
+        self.assertEqual((source["rows"], source["split_by"]), (ROWS, ""))
         _, [packed], _ = self.run_export(spillway, "orders", "--compression", "gzip")
         self.assertEqual(gzip.decompress(packed.read_bytes()), plain.read_bytes())
         _, [lines], _ = self.run_export(spillway, "orders", "--format", "ndjson")
