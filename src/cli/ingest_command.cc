@@ -180,6 +180,8 @@ void AddIngest(CLI::App& program, const Invocation& invocation, Action& action) 
                       "where refused lines are added; default: INPUT.rejects.ndjson");
   command->footer(
       R"(A batch is added whole or not at all, and only once: running the same file again adds nothing.
+Its bytes tell, or its --batch-id: without one, a file that has grown since, or was compressed, is another
+batch, and its lines are in the lake twice.
 Examples:
   spillway ingest messages-2025-01-*.ndjson.gz
   zstdcat messages.zst | spillway ingest - --batch-id 2025-01-31T12)");
