@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <limits>
 #include <optional>
 
 #include <fmt/format.h>
@@ -19,10 +20,15 @@ bool EqualsIgnoringCase(std::string_view text, std::string_view lower) {
   return std::ranges::equal(text, lower, [](char a, char b) { return (a | 0x20) == b; });
 }
 
+/// What has more digits than an int is its greatest value.
 std::optional<int> ParseNumber(std::string_view text) {
   int value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < 0) return std::nullopt;
+  if (error == std::errc::result_out_of_range) value = std::numeric_limits<int>::max();
+  if (error == std::errc::invalid_argument || end != text.data() + text.size() ||
+      text.starts_with('-')) {
+    return std::nullopt;
+  }
   return value;
 }
 
@@ -60,7 +66,9 @@ class FieldParser {
                                          "{}-{}",
                                          Shown(span), first, range_.most, range_.least, last));
     }
-    for (int value = first; value <= last; value += step) values.set(Index(value));
+    // A step beyond the field leaves its first value.
+    for (int64_t value = first; value <= last; value += step)
+      values.set(Index(static_cast<int>(value)));
     return {};
   }
 
@@ -73,9 +81,9 @@ class FieldParser {
 
   Result<int> Step(std::string_view text, size_t offset) const {
     const std::optional<int> step = ParseNumber(text);
-    if (!step || *step < 1 || *step > range_.most) {
-      return FailAt(column_ + offset, fmt::format("\"{}\" is no step of the {}; use 1 to {}",
-                                                  Shown(text), range_.name, range_.most));
+    if (!step || *step < 1) {
+      return FailAt(column_ + offset, fmt::format("\"{}\" is no step of the {}; use 1 or more",
+                                                  Shown(text), range_.name));
     }
     return *step;
   }

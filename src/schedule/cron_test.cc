@@ -68,6 +68,28 @@ TEST(CronTest, WhereBothDaysAreGivenOneSuffices) {
             "03-13T00:00 03-27T00:00 04-03T00:00 ");
 }
 
+TEST(CronTest, J01StepsBeyondTheField) {
+  // The first Monday of the month: the day begins with `*`, so both days have to fit.
+  EXPECT_EQ(Ticks("0 3 */100,1-7 * mon", "UTC", "2026-01-01T00:00:00Z", 3),
+            "01-05T03:00 02-02T03:00 03-02T03:00 ");
+  // In the other order it does not: every 1st to 7th, and every Monday.
+  EXPECT_EQ(Ticks("0 3 1-7,*/100 * mon", "UTC", "2026-01-06T04:00:00Z", 3),
+            "01-07T03:00 01-12T03:00 01-19T03:00 ");
+  EXPECT_EQ(Ticks("*/90 * * * *", "UTC", "2026-01-01T00:30:00Z", 2), "01-01T01:00 01-01T02:00 ");
+  EXPECT_EQ(Ticks("10-20/60 0 * * *", "UTC", "2026-01-01T00:00:00Z", 2),
+            "01-01T00:10 01-02T00:10 ");
+  EXPECT_EQ(Ticks("0 */24 * * *", "UTC", "2026-01-01T00:00:00Z", 1), "01-02T00:00 ");
+  EXPECT_EQ(Ticks("0 0 1 */13 *", "UTC", "2026-01-01T00:00:00Z", 1), "01-01T00:00 ");
+  for (const char* cron : {"0 0 * * */7", "0 0 * * */8"})
+    EXPECT_EQ(Ticks(cron, "UTC", "2026-01-01T00:00:00Z", 2), "01-04T00:00 01-11T00:00 ") << cron;
+  EXPECT_EQ(Ticks("*/2147483647,*/99999999999 0 * * *", "UTC", "2026-01-01T00:00:00Z", 1),
+            "01-02T00:00 ");
+  for (const char* step : {"*/0", "*/-1", "*/+1", "*/", "*/1.5", "*/x", "*/1/1", "*/00"})
+    EXPECT_NE(Problem(std::string(step) + " * * * *").find("is no step of the minute"),
+              std::string::npos)
+        << step;
+}
+
 TEST(CronTest, NamedSchedules) {
   const std::map<std::string, std::string> named = {
       {"@hourly", "01-30T01:00 "},  {"@daily", "01-31T00:00 "},   {"@midnight", "01-31T00:00 "},
@@ -118,7 +140,7 @@ TEST(CronTest, ProblemsSayWhere) {
             "of the week");
   EXPECT_EQ(Problem("0 3 * * * 2026").substr(0, 32), "column 11: there are 6 fields; w");
   EXPECT_EQ(Problem("").substr(0, 30), "column 1: there are 0 fields; ");
-  EXPECT_EQ(Problem("*/0 * * * *"), "column 3: \"0\" is no step of the minute; use 1 to 59");
+  EXPECT_EQ(Problem("*/0 * * * *"), "column 3: \"0\" is no step of the minute; use 1 or more");
   EXPECT_EQ(Problem("0 22-2 * * *"),
             "column 3: the range 22-2 runs backwards; write it as two, 22-23 and 0-2");
   EXPECT_EQ(Problem("5/10 * * * *"), "column 1: a step needs a range; write 5-59/10");
@@ -144,6 +166,8 @@ TEST(CronTest, InWords) {
       {"0 */2 * * *", "at minute 0 of every 2nd hour from midnight"},
       {"*/10 9-17 * * mon-fri", "every 10 minutes of the hours 9 to 17 on Monday to Friday"},
       {"0 3,15 1 jan *", "at 03:00 and 15:00 on day 1 of the month in January"},
+      {"*/90 * * * *", "at minute 0 of every hour"},
+      {"0 3 */100,1-7 * mon", "at 03:00 on day 1 to 7 of the month, if that is Monday"},
       {"0 0 13 * fri", "at 00:00 on day 13 of the month and on Friday"},
       {"0 0 */2 * fri",
        "at 00:00 on day 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29 and 31 of the month, "
