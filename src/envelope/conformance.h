@@ -75,6 +75,19 @@ TEST_P(EnvelopeConformance, TakesPiecesOfAnySizeAndMayBeDrainedBetween) {
   }
 }
 
+TEST_P(EnvelopeConformance, R1WhatIsWrittenDoesNotDependOnHowItCame) {
+  uint64_t seed = 1;
+  for (size_t bytes : {100, 8'000, 600'000}) {
+    const std::string text = SampleText(bytes, bytes);
+    const std::string whole = Wrap(text, text.size(), false);
+    for (int i = 0; i < 8; ++i) {
+      seed = seed * 6'364'136'223'846'793'005 + 1;
+      const size_t piece = 1 + (seed >> 33) % bytes;
+      ASSERT_TRUE(Wrap(text, piece, false) == whole) << bytes << " in pieces of " << piece;
+    }
+  }
+}
+
 TEST_P(EnvelopeConformance, JoinedRunsAreOneWhole) {
   const std::vector<std::string> runs = {SampleText(100'000, 3), "", SampleText(1, 4),
                                          SampleNoise(70'000, 5), ""};

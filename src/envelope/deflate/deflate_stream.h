@@ -15,7 +15,9 @@ enum class Framing {
   kGzip,  ///< A gzip header without name and time, and a trailer (RFC 1952).
 };
 
-/// Deflates one run of bytes as it comes. The same calls give the same output. Not thread-safe.
+/// Deflates one run of bytes as it comes. The same bytes give the same output on the same machine,
+/// however they are cut into calls; levels 1 to 3 may give another on a CPU with other
+/// instructions. Not thread-safe.
 class DeflateStream {
  public:
   virtual ~DeflateStream() = default;

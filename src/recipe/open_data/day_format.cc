@@ -1,5 +1,7 @@
 #include "recipe/open_data/day_format.h"
 
+#include <algorithm>
+
 #include <arrow/api.h>
 #include <fmt/format.h>
 
@@ -10,6 +12,9 @@ namespace {
 
 constexpr size_t kInMemoryMax = 8 << 20;
 constexpr int kGzipLevel = 1;
+/// What an encoder gets at a time: batches come as the days before filled them, and pages and
+/// dictionaries of Parquet end where batches do.
+constexpr int64_t kRowsAtOnce = 65'536;
 
 std::string WithoutDashes(std::string day) {
   std::erase(day, '-');
@@ -50,8 +55,31 @@ Result<DayFileWriter> DayFileWriter::Open(const DayFormat& format, const Locatio
 }
 
 Result<> DayFileWriter::Append(const arrow::RecordBatch& rows) {
-  TRY(encoder_->Append(rows, encoded_));
   file_.rows += rows.num_rows();
+  for (int64_t at = 0; at < rows.num_rows();) {
+    const int64_t taken = std::min(rows.num_rows() - at, kRowsAtOnce - rows_waiting_);
+    waiting_.push_back(rows.Slice(at, taken));
+    rows_waiting_ += taken;
+    at += taken;
+    if (rows_waiting_ == kRowsAtOnce) TRY(Encode());
+  }
+  return {};
+}
+
+Result<> DayFileWriter::Encode() {
+  if (waiting_.empty()) return {};
+  std::shared_ptr<arrow::RecordBatch> rows = waiting_.front();
+  if (waiting_.size() > 1) {
+    auto joined = arrow::ConcatenateRecordBatches(waiting_);
+    if (!joined.ok()) {
+      return Fail(ErrorCode::kOutOfSpace,
+                  "no memory for the rows of a day: " + joined.status().message());
+    }
+    rows = *std::move(joined);
+  }
+  waiting_.clear();
+  rows_waiting_ = 0;
+  TRY(encoder_->Append(*rows, encoded_));
   TRY(Wrap());
   if (wrapped_.size() < kInMemoryMax) return {};
   if (writer_ == nullptr) {
@@ -72,6 +100,7 @@ Result<> DayFileWriter::Wrap() {
 }
 
 Result<> DayFileWriter::Finish() {
+  TRY(Encode());
   TRY(encoder_->Finish(encoded_));
   TRY(Wrap());
   const size_t before = wrapped_.size();

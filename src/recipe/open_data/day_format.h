@@ -38,7 +38,8 @@ class DayFormat {
 
 /// One file of a day in the making: in memory, or, from a size on, on its way to the store. Nothing
 /// is in its place before the caller puts it there: `bytes()` with ObjectStore::PutMany, or a
-/// `writer()` by its Finish. One thread at a time.
+/// `writer()` by its Finish. The same rows give the same bytes, however they are cut into
+/// batches. One thread at a time.
 class DayFileWriter {
  public:
   static Result<DayFileWriter> Open(const DayFormat& format, const LocationDay& day,
@@ -56,12 +57,15 @@ class DayFileWriter {
  private:
   explicit DayFileWriter(storage::ObjectStore& store) : store_(&store) {}
 
+  Result<> Encode();
   Result<> Wrap();
 
   storage::ObjectStore* store_;
   DayFile file_;
   std::unique_ptr<format::Encoder> encoder_;
   std::unique_ptr<envelope::Wrapper> wrapper_;
+  std::vector<std::shared_ptr<arrow::RecordBatch>> waiting_;
+  int64_t rows_waiting_ = 0;
   Buffer encoded_;
   Buffer wrapped_;
   Sha256 hash_;
