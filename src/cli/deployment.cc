@@ -7,12 +7,10 @@
 #include <array>
 #include <filesystem>
 
-#include <arrow/api.h>
-
 #include "base/random.h"
-#include "batch/column_type.h"
 #include "cli/foreign_stream.h"
 #include "cli/open_data_database.h"
+#include "cli/recipe_without_database.h"
 #include "engine/cleaner.h"
 #include "storage/stream/stream_store.h"
 
@@ -53,17 +51,6 @@ engine::Options OptionsOf(const Settings& settings) {
   return options;
 }
 
-Result<lake::LakeSchema> SchemaOf(const LakeSettings& settings) {
-  arrow::FieldVector fields;
-  for (const ColumnSettings& column : settings.columns) {
-    const bool nullable = column.name != settings.time;
-    fields.push_back(arrow::field(column.name, TRY(batch::ParseColumnType(column.type)), nullable));
-  }
-  return lake::LakeSchema{.columns = arrow::schema(std::move(fields)),
-                          .organisation_field = settings.organisation,
-                          .time_column = settings.time};
-}
-
 recipe::QueryExportOptions QueryOptionsOf(const ExportSettings& settings,
                                           const DatabaseSettings& database) {
   const bool chosen = settings.split_by == kSplitAuto || settings.split_by == kSplitNone;
@@ -96,7 +83,6 @@ Result<std::unique_ptr<Deployment>> Deployment::Open(const Settings& settings, L
                                                      Sharing sharing) {
   std::unique_ptr<Deployment> deployment(new Deployment(settings, log, Stores::Missing::kIsMade));
   TRY(deployment->OpenState(sharing));
-  TRY(deployment->OpenLake());
   TRY(deployment->OpenSigningKey());
   TRY(deployment->AssembleEngine());
   return deployment;
@@ -105,7 +91,6 @@ Result<std::unique_ptr<Deployment>> Deployment::Open(const Settings& settings, L
 Result<std::unique_ptr<Deployment>> Deployment::OpenExisting(const Settings& settings, Log& log) {
   std::unique_ptr<Deployment> deployment(new Deployment(settings, log, Stores::Missing::kIsEmpty));
   TRY(deployment->OpenState(Sharing::kShared));
-  TRY(deployment->OpenLake());
   TRY(deployment->AssembleEngine());
   return deployment;
 }
@@ -121,7 +106,15 @@ Result<> Deployment::OpenState(Sharing sharing) {
     store_ = std::make_unique<postgres::PostgresStore>(*postgres_, clock_);
     queue_ = std::make_unique<postgres::PostgresQueue>(*postgres_, clock_);
   } else {
-    database_ = TRY(store::Database::Open(has_state_ ? state.file() : ":memory:"));
+    Result<std::unique_ptr<store::Database>> opened =
+        store::Database::Open(has_state_ ? state.file() : ":memory:");
+    if (!opened.has_value() && has_state_ && !IsThere(state.file())) {
+      return Fail(
+          opened.error().code,
+          opened.error().message +
+              "; set state, or the variable SPILLWAY_STATE, to a place where it can be made");
+    }
+    database_ = TRY(std::move(opened));
     store_ = std::make_unique<store::SqliteStore>(*database_, clock_);
     queue_ = std::make_unique<store::SqliteQueue>(*database_, clock_);
   }
@@ -132,17 +125,24 @@ Result<> Deployment::OpenState(Sharing sharing) {
   return {};
 }
 
-Result<> Deployment::OpenLake() {
-  lake_ = TRY(stores_.Open(settings_.lake.directory, missing_));
-  lake_log_ = std::make_unique<lake::CommitLog>(*lake_, clock_);
-  lake_schema_ = TRY(SchemaOf(settings_.lake));
-  return {};
+Result<LakePlace*> Deployment::Lake() {
+  std::lock_guard lock(lake_mutex_);
+  if (lake_ == nullptr) {
+    lake_ = TRY(LakePlace::Open(settings_.lake, stores_, clock_, Stores::Missing::kFails));
+  }
+  return lake_.get();
 }
 
 Result<> Deployment::OpenSigningKey() {
   const bool is_new = TRY(store_->List({}, "", 1)).jobs.empty();
   Result<SigningKey> key = is_new ? SigningKey::LoadOrGenerate(settings_.signing_key)
                                   : SigningKey::Load(settings_.signing_key);
+  if (!key.has_value() && is_new) {
+    return Fail(key.error().code,
+                key.error().message +
+                    "; set signing_key, or the variable SPILLWAY_SIGNING_KEY, to a place where it "
+                    "can be made");
+  }
   if (!key.has_value() && key.error().code == ErrorCode::kNotFound) {
     return Fail(ErrorCode::kNotFound,
                 "there is no signing key at " + settings_.signing_key.string() +
@@ -186,8 +186,13 @@ Result<> Deployment::AssembleEngine() {
       defaults.emplace(name, OutputOptionsOf(settings_of_export));
     }
   }
+  lake::LakeSchema lake_schema = TRY(SchemaOf(settings_.lake));
   auto message_export = std::make_unique<recipe::MessageExport>(
-      *lake_, *lake_log_, lake_schema_, std::move(defaults),
+      [this]() -> Result<recipe::MessageExport::Lake> {
+        LakePlace* lake = TRY(Lake());
+        return recipe::MessageExport::Lake{.store = &lake->store(), .log = &lake->log()};
+      },
+      std::move(lake_schema), std::move(defaults),
       [this](std::string_view destination) { return DestinationStore(destination); });
   message_export_ = message_export.get();
   recipes_.Add(std::move(message_export));
@@ -197,11 +202,17 @@ Result<> Deployment::AssembleEngine() {
       [this](std::string_view job_id) { return IsOver(job_id); });
   query_export_ = query_export.get();
   recipes_.Add(std::move(query_export));
-  if (settings_.open_data.configured()) {
-    recipes_.Add(TRY(recipe::OpenData::Make(
-        OptionsOf(settings_.open_data),
-        [this](std::string_view destination) { return DestinationStore(destination); }, clock_,
-        Random::FromEntropy())));
+  recipe::OpenDataOptions open_data_options = OptionsOf(settings_.open_data);
+  open_data_options.log = &log_;
+  auto open_data = TRY(recipe::OpenData::Make(
+      std::move(open_data_options),
+      [this](std::string_view destination) { return DestinationStore(destination); }, clock_,
+      Random::FromEntropy()));
+  if (const Result<> configured = CheckConfigured(settings_.open_data); configured.has_value()) {
+    open_data_ = open_data.get();
+    recipes_.Add(std::move(open_data));
+  } else {
+    recipes_.Add(std::make_unique<RecipeWithoutDatabase>(std::move(open_data), configured.error()));
   }
   engine_ = std::make_unique<engine::Engine>(*store_, *queue_, recipes_, clock_, options_,
                                              Random::FromEntropy());

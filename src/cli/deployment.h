@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/signing.h"
+#include "cli/lake_place.h"
 #include "cli/settings.h"
 #include "cli/stores.h"
 #include "engine/engine.h"
@@ -23,7 +24,6 @@
 #include "recipe/open_data/open_data.h"
 #include "recipe/query_export/query_export.h"
 #include "recipe/recipe.h"
-#include "source/lake/commit_log.h"
 #include "storage/object_store.h"
 #include "store/postgres/postgres_queue.h"
 #include "store/postgres/postgres_store.h"
@@ -46,7 +46,8 @@ int ThreadsOf(const Settings& settings);
 /// long as the command.
 class Deployment {
  public:
-  /// Makes what is not there yet.
+  /// Makes the state and the signing key where they are not there yet; destinations, when something
+  /// goes there.
   static Result<std::unique_ptr<Deployment>> Open(const Settings& settings, Log& log,
                                                   Sharing sharing);
 
@@ -59,9 +60,10 @@ class Deployment {
   engine::Engine& engine() { return *engine_; }
   const recipe::MessageExport& message_export() const { return *message_export_; }
   const recipe::QueryExport& query_export() const { return *query_export_; }
-  storage::ObjectStore& lake() { return *lake_; }
-  lake::CommitLog& lake_log() { return *lake_log_; }
-  const lake::LakeSchema& lake_schema() const { return lake_schema_; }
+  /// The open data that is configured, or null.
+  const recipe::OpenData* open_data() const { return open_data_; }
+  /// Opened when it is first asked for; kNotFound while there is none. Thread-safe.
+  Result<LakePlace*> Lake();
   /// Whether there is a state already.
   bool has_state() const { return has_state_; }
   Clock& clock() { return clock_; }
@@ -108,7 +110,6 @@ class Deployment {
   Deployment(const Settings& settings, Log& log, Stores::Missing missing);
 
   Result<> OpenState(Sharing sharing);
-  Result<> OpenLake();
   Result<> OpenSigningKey();
   Result<> AssembleEngine();
   bool IsOver(std::string_view job_id);
@@ -126,9 +127,8 @@ class Deployment {
   std::unique_ptr<store::Database> private_messages_;
   std::unique_ptr<store::JobStore> store_;
   std::unique_ptr<store::Queue> queue_;
-  std::unique_ptr<storage::ObjectStore> lake_;
-  std::unique_ptr<lake::CommitLog> lake_log_;
-  lake::LakeSchema lake_schema_;
+  std::mutex lake_mutex_;
+  std::unique_ptr<LakePlace> lake_;  // guarded by lake_mutex_
   std::optional<SigningKey> signing_key_;
   std::stop_source streaming_;
   std::mutex destinations_mutex_;
@@ -136,6 +136,7 @@ class Deployment {
   recipe::Recipes recipes_;
   const recipe::MessageExport* message_export_ = nullptr;
   const recipe::QueryExport* query_export_ = nullptr;
+  const recipe::OpenData* open_data_ = nullptr;
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<engine::Heartbeat> heartbeat_;
   std::unique_ptr<engine::Stagings> stagings_;

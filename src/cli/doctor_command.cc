@@ -1,8 +1,7 @@
 #include <sys/statvfs.h>
 
-#include <functional>
+#include <filesystem>
 #include <string>
-#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -11,7 +10,9 @@
 #include "base/signing.h"
 #include "cli/command.h"
 #include "cli/deployment.h"
+#include "cli/examination.h"
 #include "cli/messages.h"
+#include "cli/open_data_check.h"
 #include "cli/progress_bar.h"
 #include "engine/cleaner.h"
 #include "storage/objects.h"
@@ -19,13 +20,6 @@
 
 namespace spillway::cli {
 namespace {
-
-/// One thing that was looked at.
-struct Finding {
-  std::string what;
-  bool good = false;
-  std::string detail;
-};
 
 constexpr uint64_t kFreeBytesMin = 1 << 30;
 
@@ -53,21 +47,6 @@ Result<std::string> FreeSpace(const std::filesystem::path& directory) {
   return ShortBytes(free) + " free";
 }
 
-class Examination {
- public:
-  void Look(std::string what, const std::function<Result<std::string>()>& look) {
-    const Result<std::string> seen = look();
-    findings_.push_back({.what = std::move(what),
-                         .good = seen.has_value(),
-                         .detail = seen.has_value() ? *seen : seen.error().message});
-  }
-
-  const std::vector<Finding>& findings() const { return findings_; }
-
- private:
-  std::vector<Finding> findings_;
-};
-
 constexpr const char* kNotYet = "is not there yet; the first command that needs it makes it";
 
 Result<std::string> LookAtKey(const std::filesystem::path& path, bool jobs_were_run) {
@@ -80,6 +59,33 @@ Result<std::string> LookAtKey(const std::filesystem::path& path, bool jobs_were_
     return Fail(ErrorCode::kConflict, "is not the key whose public part is " + beside.string());
   }
   return fmt::format("signs as {}; recipients verify with {}", id, beside.string());
+}
+
+/// Whether the directory can be made, where a place must be one.
+Result<std::string> LookWhereNothingIsYet(const std::filesystem::path& path) {
+  std::filesystem::path parent = path;
+  while (parent.has_relative_path() && !IsThere(parent)) parent = parent.parent_path();
+  if (access(parent.c_str(), W_OK | X_OK) == 0) return kNotYet;
+  return std::unexpected(
+      FromErrno(errno, path.string() + " is not there, and cannot be made in " + parent.string()));
+}
+
+/// Open data's places, and its database.
+void LookAtOpenDataParts(
+    const OpenDataSettings& settings, Examination& examination,
+    const std::function<void(const std::string&, const std::filesystem::path&, bool)>& place) {
+  if (!settings.configured()) {
+    OpenDataSettings nothing;
+    nothing.directory = settings.directory;
+    if (settings == nothing) return;
+    examination.Look("open data", [&]() -> Result<std::string> {
+      return std::unexpected(CheckConfigured(settings).error());
+    });
+    return;
+  }
+  place("open data", settings.destination(), true);
+  if (settings.manifests) place("open data, manifests", *settings.manifests, true);
+  LookAtOpenData(settings, examination);
 }
 
 void LookAtParts(Examination& examination, Deployment& deployment) {
@@ -95,10 +101,14 @@ void LookAtParts(Examination& examination, Deployment& deployment) {
   });
   examination.Look("signing key " + settings.signing_key.string(),
                    [&] { return LookAtKey(settings.signing_key, jobs_were_run); });
-  const auto place = [&](const std::string& what, const std::filesystem::path& path) {
+  const auto place = [&](const std::string& what, const std::filesystem::path& path,
+                         bool is_needed) {
     examination.Look(what + " " + path.string(), [&]() -> Result<std::string> {
       const bool is_bucket = storage::IsUrl(path.native());
-      if (!is_bucket && !IsThere(path)) return kNotYet;
+      if (!is_bucket && !IsThere(path)) {
+        if (is_needed) return TRY(LookWhereNothingIsYet(path));
+        return kNotYet;
+      }
       const auto store = TRY(deployment.stores().Open(path, Stores::Missing::kFails));
       std::string found = TRY(TryStore(*store));
       const engine::Leftovers left = TRY(engine::SweepLeftovers(
@@ -112,25 +122,34 @@ void LookAtParts(Examination& examination, Deployment& deployment) {
       return is_bucket ? found : found + ", " + TRY(FreeSpace(path));
     });
   };
-  place("lake", settings.lake.directory);
+  place("lake", settings.lake.directory, false);
   examination.Look("lake log", [&]() -> Result<std::string> {
-    const std::vector<std::string> organisations = TRY(deployment.lake_log().Organisations());
-    return fmt::format("version {}, {} organisations", TRY(deployment.lake_log().Version()),
-                       organisations.size());
+    const Result<LakePlace*> lake = deployment.Lake();
+    if (!lake.has_value() && lake.error().code == ErrorCode::kNotFound &&
+        !storage::IsUrl(settings.lake.directory.native())) {
+      return kNotYet;
+    }
+    if (!lake.has_value()) return std::unexpected(lake.error());
+    lake::CommitLog& log = (*lake)->log();
+    const std::vector<std::string> organisations = TRY(log.Organisations());
+    const int64_t version = TRY(log.Version());
+    return fmt::format("version {}, {} organisations", version, organisations.size());
   });
   for (const auto& [name, settings_of_export] : settings.exports) {
-    place("export " + name, settings_of_export.destination);
+    place("export " + name, settings_of_export.destination, false);
   }
+  LookAtOpenDataParts(settings.open_data, examination, place);
 }
 
 Outcome Examine(const Invocation& invocation) {
   Log log(LogLevel::kError, LogFormat::kText, STDERR_FILENO);
   const Settings settings = TRY(invocation.Load());
   Examination examination;
-  examination.Look("configuration " + invocation.config.string(),
-                   [&invocation]() -> Result<std::string> {
-                     return invocation.HasFile() ? "good" : "no file; the defaults are in force";
-                   });
+  const std::string variables = invocation.EnvFile();
+  examination.Look("configuration " + invocation.config.string(), [&]() -> Result<std::string> {
+    return std::string(invocation.HasFile() ? "good" : "no file; the defaults are in force") +
+           (variables.empty() ? "" : "; with variables of " + variables);
+  });
   const auto deployment = Deployment::OpenExisting(settings, log);
   if (deployment.has_value()) {
     LookAtParts(examination, **deployment);
@@ -141,12 +160,20 @@ Outcome Examine(const Invocation& invocation) {
   bool good = true;
   nlohmann::ordered_json all = nlohmann::ordered_json::array();
   for (const Finding& finding : examination.findings()) {
-    good &= finding.good;
+    const bool is_good = finding.grade != Finding::Grade::kBad;
+    const bool is_note = finding.grade == Finding::Grade::kNote;
+    good &= is_good;
     if (invocation.json) {
-      all.push_back({{"what", finding.what}, {"good", finding.good}, {"detail", finding.detail}});
-    } else if (!invocation.quiet || !finding.good) {
-      PrintLine(
-          fmt::format("{}  {}: {}", finding.good ? "ok  " : "FAIL", finding.what, finding.detail));
+      all.push_back({{"what", finding.what},
+                     {"good", is_good},
+                     {"note", is_note},
+                     {"detail", finding.detail}});
+    } else if (!invocation.quiet || !is_good) {
+      PrintLine(fmt::format("{}  {}: {}",
+                            !is_good  ? "FAIL"
+                            : is_note ? "note"
+                                      : "ok  ",
+                            finding.what, finding.detail));
     }
   }
   if (invocation.json) PrintJson(all);

@@ -5,6 +5,8 @@
 
 #include <charconv>
 #include <filesystem>
+#include <initializer_list>
+#include <utility>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -32,15 +34,15 @@ Result<int64_t> ParseCount(std::string_view flag, std::string_view text) {
   return value;
 }
 
-Result<const ExportSettings*> FindExport(const Settings& settings, const std::string& name) {
-  if (auto found = settings.exports.find(name); found != settings.exports.end())
-    return &found->second;
+std::unexpected<Error> NoExport(const Settings& settings, const std::string& name) {
   std::vector<std::string> known;
   for (const auto& [known_name, ignored] : settings.exports) known.push_back(known_name);
+  known.emplace_back(kOpenData);
   const std::optional<std::string> nearest = NearestName(name, known);
   return Fail(ErrorCode::kNotFound,
-              "no export named \"" + name + "\" is configured" +
-                  (nearest.has_value() ? "; did you mean \"" + *nearest + "\"?" : ""));
+              "no export named \"" + name + "\" is configured; " +
+                  (nearest.has_value() ? "did you mean \"" + *nearest + "\"?"
+                                       : "use " + config::Alternatives(known)));
 }
 
 Json Columns(const std::vector<std::string>& columns) {
@@ -89,7 +91,8 @@ Result<std::string> DestinationOf(const std::string& output) {
 }  // namespace
 
 void ExportFlags::AddTo(CLI::App& command) {
-  command.add_option("export", export_name, "the configured export to run")->capture_default_str();
+  command.add_option("export", export_name, "a configured export, or open-data")
+      ->capture_default_str();
   command.add_option("-o,--organisation", organisation, "whose messages");
   command.add_option("--from", from,
                      "first day (2025-01-31, yesterday, last-month), local time "
@@ -120,12 +123,57 @@ void ExportFlags::AddTo(CLI::App& command) {
                      "directory or s3://bucket/prefix for the files, or - for standard output");
 }
 
-std::string_view ExportFlags::RecipeOf(const Settings& settings) const {
-  if (export_name == kOpenData && settings.open_data.configured()) return recipe::OpenData::kName;
+Result<std::string_view> ExportFlags::RecipeOf(const Settings& settings) const {
   const auto found = settings.exports.find(export_name);
-  const bool query =
-      found != settings.exports.end() && found->second.recipe == ExportRecipe::kQueryExport;
-  return query ? recipe::QueryExport::kName : recipe::MessageExport::kName;
+  if (found != settings.exports.end()) {
+    return found->second.recipe == ExportRecipe::kQueryExport ? recipe::QueryExport::kName
+                                                              : recipe::MessageExport::kName;
+  }
+  if (export_name != kOpenData) return NoExport(settings, export_name);
+  TRY(CheckConfigured(settings.open_data));
+  return recipe::OpenData::kName;
+}
+
+Result<> ExportFlags::RefuseOthers(std::string_view recipe) const {
+  struct Flag {
+    std::string_view name;
+    bool given;
+    bool messages, query, open_data;  ///< Who takes it.
+  };
+  const bool messages = recipe == recipe::MessageExport::kName;
+  const bool query = recipe == recipe::QueryExport::kName;
+  for (const Flag& flag : std::initializer_list<Flag>{
+           {"--organisation", !organisation.empty(), true, true, false},
+           {"--from", !from.empty(), true, false, false},
+           {"--to", !to.empty(), true, false, false},
+           {"--through", !through.empty(), true, false, false},
+           {"--time-zone", !time_zone.empty(), true, true, false},
+           {"--format", !format.empty(), true, true, false},
+           {"--compression", !compression.empty(), true, true, false},
+           {"--compression-level", !compression_level.empty(), true, true, false},
+           {"--columns", !columns.empty(), true, true, false},
+           {"--null", !null_marker.empty(), true, true, false},
+           {"--line-end", !line_end.empty(), true, true, false},
+           {"--rows-per-file", !rows_per_file.empty(), true, true, false},
+           {"--bytes-per-file", !bytes_per_file.empty(), true, true, false},
+           {"--on-limit", !on_limit.empty(), true, true, false},
+           {"--output", !output.empty(), true, true, false},
+           {"--param", !parameters.empty(), false, true, false},
+           {"--limit", !limit.empty(), false, false, true},
+           {"--time-limit", !time_limit.empty(), false, false, true}}) {
+    if (!flag.given || (messages ? flag.messages : query ? flag.query : flag.open_data)) continue;
+    std::string message(flag.name);
+    if (messages) {
+      message += flag.query ? " is for exports of recipe query_export" : " is for open-data";
+    } else if (query) {
+      message += flag.messages ? " is for messages; give a query's parameters as --param name=value"
+                               : " is for open-data";
+    } else {
+      message += " is not for open-data, whose files are as the section open_data says";
+    }
+    return Fail(ErrorCode::kInvalidArgument, std::move(message));
+  }
+  return {};
 }
 
 Result<recipe::Request> ExportFlags::OpenDataRequest() const {
@@ -196,11 +244,6 @@ Result<> ExportFlags::AddOutput(std::string_view standard_output, Json& json) co
 }
 
 Result<recipe::Request> ExportFlags::QueryRequest(std::string_view standard_output) const {
-  if (!from.empty() || !to.empty() || !through.empty()) {
-    return Fail(ErrorCode::kInvalidArgument,
-                "--from, --to and --through are for messages; give a query's parameters as "
-                "--param name=value");
-  }
   Json json = {{"parameters", Json::object()}};
   for (const std::string& parameter : parameters) {
     const size_t equals = parameter.find('=');
@@ -219,22 +262,20 @@ Result<recipe::Request> ExportFlags::QueryRequest(std::string_view standard_outp
 
 Result<recipe::Request> ExportFlags::ToRequest(const Settings& settings,
                                                std::string_view standard_output) const {
-  const std::string_view recipe = RecipeOf(settings);
+  const std::string_view recipe = TRY(RecipeOf(settings));
+  TRY(RefuseOthers(recipe));
   if (recipe == recipe::OpenData::kName) return OpenDataRequest();
   TRY(RefuseInVain({{"--limit", !limit.empty()}, {"--time-limit", !time_limit.empty()}},
                    "is for open-data; leave it out"));
   if (recipe == recipe::QueryExport::kName) return QueryRequest(standard_output);
-  if (!parameters.empty()) {
-    return Fail(ErrorCode::kInvalidArgument, "--param is for exports of recipe query_export");
-  }
   if (organisation.empty()) {
     return Fail(ErrorCode::kInvalidArgument, "--organisation is required: whose messages");
   }
   if (from.empty()) {
     return Fail(ErrorCode::kInvalidArgument, "--from is required: the first day");
   }
-  const ExportSettings* defaults = TRY(FindExport(settings, export_name));
-  const std::string zone = time_zone.empty() ? defaults->time_zone : time_zone;
+  const ExportSettings& defaults = settings.exports.at(export_name);
+  const std::string zone = time_zone.empty() ? defaults.time_zone : time_zone;
   const auto given = [](const std::string& text) {
     return text.empty() ? std::nullopt : std::optional(text);
   };

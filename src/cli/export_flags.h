@@ -41,8 +41,9 @@ struct ExportFlags {
   std::string limit;       ///< Of open data: location-days.
   std::string time_limit;  ///< Of open data: "14m".
 
-  /// The recipe that runs the export.
-  std::string_view RecipeOf(const Settings& settings) const;
+  /// The recipe that runs the export. kNotFound for a name that is none; kInvalidArgument, saying
+  /// what to set, for open data without a database.
+  Result<std::string_view> RecipeOf(const Settings& settings) const;
 
   bool to_standard_output() const { return output == "-"; }
 
@@ -51,6 +52,8 @@ struct ExportFlags {
                                     std::string_view standard_output) const;
 
  private:
+  /// Refuses what the recipe would not look at.
+  Result<> RefuseOthers(std::string_view recipe) const;
   Result<recipe::Request> OpenDataRequest() const;
   Result<recipe::Request> QueryRequest(std::string_view standard_output) const;
   /// What the files shall look like, into a request's JSON.

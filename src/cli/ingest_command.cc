@@ -82,23 +82,24 @@ std::string Describe(const std::string& input, const lake::IngestReport& report,
   return line;
 }
 
-/// One ingest after the other, into one deployment.
+/// One ingest after the other, into one lake.
 class Ingestion {
  public:
-  Ingestion(Deployment& deployment, const Invocation& invocation, const IngestFlags& flags)
-      : deployment_(deployment), invocation_(invocation), flags_(flags) {}
+  Ingestion(LakePlace& lake, const Settings& settings, const Invocation& invocation,
+            const IngestFlags& flags)
+      : lake_(lake), settings_(settings), invocation_(invocation), flags_(flags) {}
 
   std::stop_source& stop() { return stop_; }
 
   Result<lake::IngestReport> Take(const std::string& name) {
-    const LakeSettings& settings = deployment_.settings().lake;
+    const LakeSettings& settings = settings_.lake;
     std::unique_ptr<lake::NdjsonInput> input =
         name == kStandardInput ? lake::NdjsonFromStandardInput(stop_.get_token())
                                : TRY(lake::OpenNdjsonFile(name));
     rejects_ = RejectPath(name);
     RejectFile rejects(rejects_);
     lake::IngestOptions options{.batch_id = flags_.batch_id,
-                                .threads = ThreadsOf(deployment_.settings()),
+                                .threads = ThreadsOf(settings_),
                                 .memory_bytes = settings.ingest_memory.bytes,
                                 .unknown_fields = settings.unknown_fields,
                                 .line_bytes_max = settings.line_bytes_max.bytes,
@@ -107,8 +108,8 @@ class Ingestion {
     ProgressBar reading(title, "bytes");
     std::optional<ProgressBar> writing;
     const lake::IngestReport report = TRY(lake::Ingest(
-        deployment_.lake(), deployment_.lake_log(), deployment_.lake_schema(), *input, rejects,
-        options, random_, stop_.get_token(), [&](const lake::IngestProgress& progress) {
+        lake_.store(), lake_.log(), lake_.schema(), *input, rejects, options, random_,
+        stop_.get_token(), [&](const lake::IngestProgress& progress) {
           if (invocation_.quiet) return;
           if (progress.input_bytes != progress.input_bytes_total) {
             reading.Show(static_cast<int64_t>(progress.input_bytes),
@@ -131,7 +132,8 @@ class Ingestion {
     return (name == kStandardInput ? "stdin" : name) + std::string(kRejectsSuffix);
   }
 
-  Deployment& deployment_;
+  LakePlace& lake_;
+  const Settings& settings_;
   const Invocation& invocation_;
   const IngestFlags& flags_;
   Random random_ = Random::FromEntropy();
@@ -141,14 +143,15 @@ class Ingestion {
 
 Outcome Ingest(const Invocation& invocation, const IngestFlags& flags) {
   const Settings settings = TRY(invocation.Load());
-  Log log(LogLevel::kError, settings.log.format, STDERR_FILENO);
   const std::vector<std::string> files = TRY(FilesOf(flags.inputs));
   if (files.size() > 1 && !flags.batch_id.empty()) {
     return Fail(ErrorCode::kInvalidArgument,
                 "--batch-id names one batch, but there are several inputs");
   }
-  const auto deployment = TRY(Deployment::Open(settings, log, Sharing::kPrivate));
-  Ingestion ingestion(*deployment, invocation, flags);
+  SystemClock clock;
+  Stores stores(settings.s3, clock);
+  const auto lake = TRY(LakePlace::Open(settings.lake, stores, clock, Stores::Missing::kIsMade));
+  Ingestion ingestion(*lake, settings, invocation, flags);
   const auto listening =
       invocation.interrupt.Listen([&ingestion] { ingestion.stop().request_stop(); });
   nlohmann::ordered_json all = nlohmann::ordered_json::array();

@@ -27,7 +27,9 @@ std::string Directory(const engine::Job& job) {
   const Json parameters = Embedded(job.parameters);
   const Json outcome = Embedded(job.outcome);
   if (!parameters.is_object() || !outcome.is_object()) return {};
-  const std::filesystem::path root = parameters.value("destination", "");
+  const std::string manifests = parameters.value("manifests", "");
+  const std::filesystem::path root =
+      manifests.empty() ? parameters.value("destination", "") : manifests;
   if (root.string().starts_with('-')) return "standard output";
   return (root / outcome.value("manifest_key", "")).parent_path().string();
 }

@@ -26,34 +26,41 @@ struct CompactFlags {
 /// Younger files may belong to an ingest or a compaction that is at work.
 constexpr std::chrono::hours kVacuumAgeMin(1);
 
-/// A deployment whose work ends with Ctrl-C.
+/// The lake that is there, and work on it that ends with Ctrl-C.
 class LakeWork {
  public:
-  explicit LakeWork(Interrupt& interrupt)
-      : listening_(interrupt.Listen([this] { stop_.request_stop(); })) {}
+  LakeWork(const Settings& settings, Interrupt& interrupt)
+      : settings_(settings),
+        stores_(settings.s3, clock_),
+        listening_(interrupt.Listen([this] { stop_.request_stop(); })) {}
 
   static Result<std::unique_ptr<LakeWork>> Open(const Invocation& invocation) {
-    auto work = std::make_unique<LakeWork>(invocation.interrupt);
-    work->deployment_ =
-        TRY(Deployment::Open(TRY(invocation.Load()), work->log_, Sharing::kPrivate));
+    const Settings settings = TRY(invocation.Load());
+    auto work = std::make_unique<LakeWork>(settings, invocation.interrupt);
+    work->lake_ =
+        TRY(LakePlace::Open(settings.lake, work->stores_, work->clock_, Stores::Missing::kFails));
     return work;
   }
 
-  Deployment& deployment() { return *deployment_; }
+  const Settings& settings() const { return settings_; }
+  LakePlace& lake() { return *lake_; }
+  Clock& clock() { return clock_; }
   std::stop_token stop() const { return stop_.get_token(); }
 
  private:
-  Log log_{LogLevel::kError, LogFormat::kText, STDERR_FILENO};
-  std::unique_ptr<Deployment> deployment_;
+  const Settings settings_;
+  SystemClock clock_;
+  Stores stores_;
+  std::unique_ptr<LakePlace> lake_;
   std::stop_source stop_;
   const Interrupt::Listening listening_;
 };
 
 Outcome Adopt(const Invocation& invocation, const lake::AdoptOptions& options) {
   const auto work = TRY(LakeWork::Open(invocation));
-  Deployment& deployment = work->deployment();
-  const lake::AdoptReport report = TRY(lake::Adopt(
-      deployment.lake(), deployment.lake_log(), deployment.lake_schema(), options, work->stop()));
+  LakePlace& lake = work->lake();
+  const lake::AdoptReport report =
+      TRY(lake::Adopt(lake.store(), lake.log(), lake.schema(), options, work->stop()));
   if (invocation.json) {
     PrintJson({{"files", report.files},
                {"rows", report.rows},
@@ -99,16 +106,15 @@ Result<std::optional<std::chrono::milliseconds>> VacuumAge(const CompactFlags& f
 Outcome Compact(const Invocation& invocation, const CompactFlags& flags) {
   const std::optional<std::chrono::milliseconds> vacuum_age = TRY(VacuumAge(flags));
   const auto work = TRY(LakeWork::Open(invocation));
-  Deployment& deployment = work->deployment();
-  lake::CompactOptions options{.threads = ThreadsOf(deployment.settings())};
+  LakePlace& lake = work->lake();
+  lake::CompactOptions options{.threads = ThreadsOf(work->settings())};
   if (!flags.organisation.empty()) options.organisation = flags.organisation;
   Random random = Random::FromEntropy();
   const lake::CompactReport report =
-      TRY(lake::Compact(deployment.lake(), deployment.lake_log(), deployment.lake_schema(), options,
-                        random, work->stop()));
+      TRY(lake::Compact(lake.store(), lake.log(), lake.schema(), options, random, work->stop()));
   lake::CommitLog::Vacuumed vacuumed;
   if (vacuum_age) {
-    vacuumed = TRY(deployment.lake_log().Vacuum(deployment.clock().Now() - *vacuum_age));
+    vacuumed = TRY(lake.log().Vacuum(work->clock().Now() - *vacuum_age));
   }
   if (invocation.json) {
     PrintJson({{"partitions", report.partitions},

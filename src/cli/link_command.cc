@@ -1,5 +1,7 @@
 #include <chrono>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -43,26 +45,31 @@ Result<seconds> LifetimeOf(const LinkFlags& flags) {
 }
 
 /// Of every file the manifest names, of the manifest, and of its signature.
-Result<std::vector<Link>> LinksOf(storage::S3Store& store, const std::string& directory,
-                                  seconds lifetime) {
+Result<std::vector<Link>> LinksOf(Stores& stores, storage::S3Store& store,
+                                  const std::string& directory, seconds lifetime) {
   using engine::Manifest;
   const std::string text =
       TRY(storage::ReadWhole(store, directory + "/" + std::string(Manifest::kName)));
   const Manifest manifest = TRY(engine::ManifestFromJson(text));
+  std::unique_ptr<storage::S3Store> apart;
+  if (!manifest.files_at.empty())
+    apart = TRY(stores.OpenBucket(manifest.files_at, Stores::Missing::kFails));
   std::vector<Link> links;
-  const auto add = [&](const std::string& base, const std::string& name,
+  const auto add = [&](storage::S3Store& bucket, const std::string& base, const std::string& name,
                        uint64_t bytes) -> Result<> {
     const std::string key = base.empty() ? name : base + "/" + name;
     const std::string file_name = name.substr(name.rfind('/') + 1);
-    links.push_back({name, bytes, TRY(store.Link(key, lifetime, file_name))});
+    std::string url = TRY(bucket.Link(key, lifetime, file_name));
+    links.push_back({name, bytes, std::move(url)});
     return {};
   };
   const std::string base = TRY(engine::BaseOf(manifest, directory));
-  for (const engine::ManifestFile& file : manifest.files) TRY(add(base, file.name, file.bytes));
-  TRY(add(directory, std::string(Manifest::kName), text.size()));
+  for (const engine::ManifestFile& file : manifest.files)
+    TRY(add(apart == nullptr ? store : *apart, base, file.name, file.bytes));
+  TRY(add(store, directory, std::string(Manifest::kName), text.size()));
   const std::string signature(Manifest::kSignatureName);
   if (const auto signed_by = TRY(store.Head(directory + "/" + signature)))
-    TRY(add(directory, signature, signed_by->bytes));
+    TRY(add(store, directory, signature, signed_by->bytes));
   return links;
 }
 
@@ -89,7 +96,8 @@ Outcome PrintLinks(const Invocation& invocation, const LinkFlags& flags) {
                     "s3://bucket/prefix");
   }
   const Timestamp until = deployment->clock().Now() + lifetime;
-  const std::vector<Link> links = TRY(LinksOf(*bucket, destination.directory, lifetime));
+  const std::vector<Link> links =
+      TRY(LinksOf(deployment->stores(), *bucket, destination.directory, lifetime));
   if (invocation.json) {
     nlohmann::ordered_json json = {{"job", job.id}, {"expires_at", FormatTimestamp(until)}};
     json["links"] = nlohmann::ordered_json::array();

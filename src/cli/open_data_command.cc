@@ -22,9 +22,8 @@ struct MigrateFlags {
 
 Result<OpenDataSettings> LoadOpenData(const Invocation& invocation) {
   OpenDataSettings settings = TRY(invocation.Load()).open_data;
-  if (settings.configured()) return settings;
-  return Fail(ErrorCode::kInvalidArgument,
-              "open_data.database.host is not set; set it, or the variable DATABASE_HOST");
+  TRY(CheckConfigured(settings));
+  return settings;
 }
 
 /// As the owner of the log: the given address, or the writing role.
@@ -40,6 +39,7 @@ Outcome Migrate(const Invocation& invocation, const MigrateFlags& flags) {
   const int before = TRY(od::MigrateLog(*connection));
   const bool moved =
       TRY(od::SetDayBound(*connection, settings.day == DayBound::kTimeEnding)) && before > 0;
+  TRY(od::SetSettle(*connection, settings.settle));
   const std::string owner = connection->user();
   const auto role = [&owner](const DatabaseLogin& login) {
     return login.user.empty() ? owner : login.user;
@@ -94,7 +94,7 @@ std::string Meaning(std::string_view state) {
   if (state == "queued") return "being exported";
   if (state == "exported") return "as their files";
   if (state == "failed") return "resting until they are tried again, or change";
-  return "not over yet in their time zone";
+  return "not over yet in their time zone, or not for as long as open_data.settle says";
 }
 
 Outcome Status(const Invocation& invocation) {

@@ -46,11 +46,12 @@ std::string AddressOf(const OpenDataDatabase& database, const DatabaseLogin& log
 recipe::OpenDataOptions OptionsOf(const OpenDataSettings& settings) {
   return {.read_address = AddressOf(settings.database, settings.database.read),
           .write_address = AddressOf(settings.database, settings.database.write),
-          .destination = settings.location == FileLocation::kS3 ? "s3://" + settings.bucket
-                                                                : settings.directory.string(),
+          .destination = settings.destination(),
+          .manifests = settings.manifests.value_or("").string(),
           .formats = FormatsOf(settings.format),
           .limit = settings.limit,
           .time_limit = settings.time_limit,
+          .settle = settings.settle,
           .claims = {.abandoned_after = settings.claim_timeout,
                      .attempts = settings.attempts,
                      .retry_pause = settings.retry_pause},

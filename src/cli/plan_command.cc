@@ -40,12 +40,31 @@ Outcome PlanQuery(const Invocation& invocation, const ExportFlags& flags,
   return ExitCode::kSuccess;
 }
 
+Outcome PlanOpenData(const Invocation& invocation, const OpenDataDatabase& database,
+                     const recipe::OpenData& open_data, const recipe::Request& request) {
+  const recipe::CanonicalRequest canonical = TRY(open_data.Canonicalise(request));
+  const recipe::Plan plan =
+      TRY(open_data.MakePlan({.id = "plan", .parameters = canonical.parameters}, {}));
+  if (invocation.json) {
+    PrintJson({{"location_days", plan.planned}, {"chunks", plan.chunks.size()}});
+    return ExitCode::kSuccess;
+  }
+  PrintLine(fmt::format("{} from {} at {}", kOpenData, database.name, database.host));
+  PrintLine(fmt::format("{:<14}{:>12} pending now, in {} chunk{}", "location-days",
+                        Grouped(plan.planned), plan.chunks.size(),
+                        plan.chunks.size() == 1 ? "" : "s"));
+  return ExitCode::kSuccess;
+}
+
 Outcome PlanExport(const Invocation& invocation, const ExportFlags& flags) {
   const Settings settings = TRY(invocation.Load());
   Log log(LogLevel::kError, settings.log.format, STDERR_FILENO);
   const auto deployment = TRY(Deployment::OpenExisting(settings, log));
+  const std::string_view recipe = TRY(flags.RecipeOf(settings));
   const recipe::Request request = TRY(flags.ToRequest(settings, deployment->StandardOutput()));
-  if (flags.RecipeOf(settings) == recipe::QueryExport::kName)
+  if (recipe == recipe::OpenData::kName)
+    return PlanOpenData(invocation, settings.open_data.database, *deployment->open_data(), request);
+  if (recipe == recipe::QueryExport::kName)
     return PlanQuery(invocation, flags, deployment->query_export(), request);
   const recipe::CanonicalRequest canonical =
       TRY(deployment->message_export().Canonicalise(request));
@@ -83,7 +102,8 @@ void AddPlan(CLI::App& program, const Invocation& invocation, Action& action) {
       program.add_subcommand("plan", "what an export would read, without running it");
   flags->AddTo(*command);
   command->footer(
-      "Example:\n  spillway plan messages -o acme --from 2025-01-01 --through 2025-01-31");
+      "Examples:\n  spillway plan messages -o acme --from 2025-01-01 --through 2025-01-31\n"
+      "  spillway plan open-data");
   command->callback([flags, &invocation, &action] {
     action = [flags, &invocation] { return PlanExport(invocation, *flags); };
   });

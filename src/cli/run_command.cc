@@ -154,18 +154,20 @@ Outcome Report(const Invocation& invocation, const RunFlags& flags, const store:
 
 Outcome Run(const Invocation& invocation, const RunFlags& flags) {
   const Settings settings = TRY(invocation.Load());
-  Log log(LogLevel::kError, settings.log.format, STDERR_FILENO);
+  Log log(invocation.quiet ? LogLevel::kError : settings.log.level.value_or(LogLevel::kError),
+          settings.log.format, STDERR_FILENO);
   const bool streams = flags.request.to_standard_output();
   if (streams && flags.detach) {
     return Fail(ErrorCode::kInvalidArgument,
                 "--detach leaves the work to workers; they cannot write to this standard output");
   }
+  const std::string_view recipe = TRY(flags.request.RecipeOf(settings));
+  recipe::Request request =
+      TRY(flags.request.ToRequest(settings, "-"));  // Before anything is made.
   const auto deployment =
       TRY(Deployment::Open(settings, log, streams ? Sharing::kPrivate : Sharing::kShared));
-  const recipe::Request request =
-      TRY(flags.request.ToRequest(settings, deployment->StandardOutput()));
-  store::Created created =
-      TRY(deployment->engine().Submit(flags.request.RecipeOf(settings), request, flags.fresh));
+  if (streams) request = TRY(flags.request.ToRequest(settings, deployment->StandardOutput()));
+  store::Created created = TRY(deployment->engine().Submit(recipe, request, flags.fresh));
   if (flags.detach) {
     invocation.json ? PrintJson(Json(created)) : PrintLine(created.job.id);
     return ExitCode::kSuccess;
@@ -205,7 +207,8 @@ void AddRun(CLI::App& program, const Invocation& invocation, Action& action) {
   command->footer(R"(Examples:
   spillway run messages -o acme --from 2025-01-01 --through 2025-01-31 -z Europe/Vienna
   spillway run messages -o acme --from 2025-01-01 --to 2025-02-01 --compression zip
-  spillway run messages -o acme --from 2025-01-01 --to 2025-02-01 --output - | head)");
+  spillway run messages -o acme --from 2025-01-01 --to 2025-02-01 --output - | head
+  spillway run open-data --time-limit 14m)");
   command->callback([flags, &invocation, &action] {
     action = [flags, &invocation] { return Run(invocation, *flags); };
   });

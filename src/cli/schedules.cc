@@ -68,8 +68,9 @@ Result<std::vector<engine::Schedule>> SchedulesOf(const Settings& settings) {
   for (const auto& [name, schedule] : settings.schedules) {
     ExportFlags flags;
     flags.export_name = schedule.export_name;
+    const std::string_view recipe = TRY(flags.RecipeOf(settings));
     schedules.push_back({.name = name,
-                         .recipe = std::string(flags.RecipeOf(settings)),
+                         .recipe = std::string(recipe),
                          .cron = TRY(schedule::Cron::Parse(schedule.cron)),
                          .zone = TRY(FindTimeZone(ZoneOf(settings, schedule))),
                          .catch_up = PolicyOf(schedule.catch_up),

@@ -41,11 +41,15 @@ Result<seconds> AgeOf(const SweepFlags& flags) {
   return std::chrono::floor<seconds>(*age);
 }
 
-/// The lake and every destination that is configured.
+/// The lake and every place that exports are written to.
 std::set<std::string> PlacesOf(const Settings& settings) {
   std::set<std::string> places = {settings.lake.directory.string()};
   for (const auto& [name, exported] : settings.exports)
     places.insert(exported.destination.string());
+  if (settings.open_data.configured()) {
+    places.insert(settings.open_data.destination());
+    if (settings.open_data.manifests) places.insert(settings.open_data.manifests->string());
+  }
   return places;
 }
 

@@ -11,6 +11,7 @@
 #include "cli/progress_bar.h"
 #include "cli/stores.h"
 #include "engine/manifest.h"
+#include "storage/local/local_store.h"
 #include "storage/s3_url.h"
 
 namespace spillway::cli {
@@ -19,6 +20,7 @@ namespace {
 struct VerifyFlags {
   std::string place;
   std::filesystem::path key;
+  std::string files;
 };
 
 std::string SignatureOf(const engine::Verification& found) {
@@ -32,12 +34,23 @@ std::string SignatureOf(const engine::Verification& found) {
 struct Delivered {
   std::unique_ptr<storage::ObjectStore> store;
   std::string directory = {};
+  std::unique_ptr<storage::ObjectStore> files = {};  ///< Of a manifest that has a place of its own.
 };
 
 /// Opens what holds all files that a delivery's manifest names.
-Result<Delivered> Open(Stores& stores, std::string place) {
+Result<Delivered> Open(Stores& stores, std::string place, const VerifyFlags& flags) {
   Delivered delivered{.store = TRY(stores.Open(place, Stores::Missing::kFails))};
   const engine::Manifest manifest = TRY(engine::ReadManifest(*delivered.store, ""));
+  if (!manifest.files_at.empty()) {
+    const std::string& files = flags.files.empty() ? manifest.files_at : flags.files;
+    delivered.files = TRY(stores.Open(files, Stores::Missing::kFails));
+    return delivered;
+  }
+  if (!flags.files.empty()) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "--files is for manifests that are kept apart from their files; this one is with "
+                "them");
+  }
   if (manifest.levels_up == 0) return delivered;
   const bool is_url = storage::IsUrl(place);
   if (!is_url) place = std::filesystem::absolute(place).lexically_normal().string();
@@ -62,24 +75,34 @@ std::string WithoutManifest(std::string place) {
   return place.empty() ? "/" : place;
 }
 
+/// Whether the manifest or its files are in a bucket.
+Result<bool> NeedsBuckets(const std::string& place, const VerifyFlags& flags) {
+  if (storage::IsUrl(place) || storage::IsUrl(flags.files)) return true;
+  if (!flags.files.empty()) return false;
+  const auto store = TRY(storage::LocalStore::OpenExisting(place));
+  const engine::Manifest manifest = TRY(engine::ReadManifest(*store, ""));
+  return storage::IsUrl(manifest.files_at);
+}
+
 Outcome VerifyExport(const Invocation& invocation, const VerifyFlags& flags) {
   const std::string place = WithoutManifest(flags.place);
   std::optional<VerifyingKey> key;
   if (!flags.key.empty()) key = TRY(VerifyingKey::Load(flags.key));
   // A directory is verified wherever it is, without any configuration.
-  const S3Settings s3 = storage::IsUrl(place) ? TRY(invocation.Load()).s3 : S3Settings();
+  S3Settings s3;
+  if (TRY(NeedsBuckets(place, flags))) s3 = TRY(invocation.Load()).s3;
   SystemClock clock;
   Stores stores(s3, clock);
-  const Delivered delivered = TRY(Open(stores, place));
+  const Delivered delivered = TRY(Open(stores, place, flags));
   ProgressBar bar("verifying", "bytes");
   int64_t checked = 0;
-  const engine::Verification found =
-      TRY(engine::Verify(*delivered.store, delivered.directory, key.has_value() ? &*key : nullptr,
-                         [&](uint64_t bytes, uint64_t total) {
-                           checked += static_cast<int64_t>(bytes);
-                           if (!invocation.quiet)
-                             bar.Show(checked, static_cast<int64_t>(total), "");
-                         }));
+  const engine::Verification found = TRY(engine::Verify(
+      *delivered.store, delivered.directory, key.has_value() ? &*key : nullptr,
+      [&](uint64_t bytes, uint64_t total) {
+        checked += static_cast<int64_t>(bytes);
+        if (!invocation.quiet) bar.Show(checked, static_cast<int64_t>(total), "");
+      },
+      delivered.files.get()));
   bar.Clear();
   const engine::Counts& counts = found.manifest.counts;
   const bool good = found.problems.empty();
@@ -115,6 +138,10 @@ void AddVerify(CLI::App& program, const Invocation& invocation, Action& action) 
       ->add_option("place", flags->place,
                    "the delivered directory or s3://bucket/prefix, or its manifest.json")
       ->required();
+  command->add_option(
+      "--files", flags->files,
+      "directory or s3://bucket/prefix of the files, where a manifest is kept apart "
+      "from them; default: where it says");
   command->add_option("-k,--key", flags->key, "PEM file of the key that must have signed it");
   command->footer(
       "A directory is verified offline, without any configuration. Examples:\n"

@@ -18,7 +18,7 @@ constexpr size_t kJobsASweep = 50;
 Result<recipe::Destination> OwnDestination(Context& context, const Job& job) {
   const recipe::Recipe* recipe = TRY(context.recipes.Find(job.recipe));
   recipe::Destination destination = TRY(recipe->DestinationOf(job));
-  if (!destination.directory.ends_with("/" + job.id)) {
+  if (destination.directory != job.id && !destination.directory.ends_with("/" + job.id)) {
     return Fail(ErrorCode::kInternal, "job " + job.id + " has no directory of its own, but \"" +
                                           destination.directory + "\"; nothing is removed");
   }

@@ -174,7 +174,8 @@ std::string DescribeSource(const Job& job, uint64_t bytes_read) {
 Manifest Describe(Context& context, const Job& job, const Counts& counts, uint64_t source_bytes,
                   std::vector<recipe::ErrorRecord> errors,
                   const std::vector<recipe::OutputFile>& files,
-                  std::vector<recipe::PublishedFile> published, std::string_view directory) {
+                  std::vector<recipe::PublishedFile> published,
+                  const recipe::Destination& destination) {
   Manifest manifest{.job_id = job.id,
                     .export_name = job.export_name,
                     .recipe = job.recipe,
@@ -199,8 +200,11 @@ Manifest Describe(Context& context, const Job& job, const Counts& counts, uint64
     }
   }
   if (published.empty()) return manifest;
-  // Their names start at the root of the store.
-  manifest.levels_up = 1 + static_cast<int>(std::ranges::count(directory, '/'));
+  // Their names start at the root of their store.
+  manifest.files_at = destination.files_at;
+  if (manifest.files_at.empty()) {
+    manifest.levels_up = 1 + static_cast<int>(std::ranges::count(destination.directory, '/'));
+  }
   for (recipe::PublishedFile& file : published) {
     ManifestFile& described = manifest.files.emplace_back();
     described.name = std::move(file.key);
@@ -248,7 +252,7 @@ Result<Job> Decide(Context& context, const HeldJob& held, const recipe::Recipe& 
   std::ranges::move(assembly.errors, std::back_inserter(harvest.errors));
   outcome.manifest =
       ToJson(Describe(context, held.job, counts, harvest.source_bytes, std::move(harvest.errors),
-                      assembly.files, std::move(harvest.published), destination.directory));
+                      assembly.files, std::move(harvest.published), destination));
   if (context.signing_key != nullptr)
     outcome.signature = context.signing_key->Sign(outcome.manifest);
   const std::string outcome_key = fmt::format(

@@ -96,6 +96,7 @@ Manifest Parse(std::string_view text) {
                      .failed = Count<int64_t>(counts, "failed"),
                      .bytes = Count<int64_t>(counts, "bytes")};
   if (json.contains("levels_up")) manifest.levels_up = Count<int>(json, "levels_up");
+  manifest.files_at = json.value("files_at", "");
   for (const Json& file : json.at("files")) manifest.files.push_back(FileFromJson(file));
   for (const Json& error : json.at("errors")) {
     manifest.errors.push_back({.key = error.at("key").get<std::string>(),
@@ -225,6 +226,7 @@ std::string ToJson(const Manifest& manifest) {
                {"files", std::move(files)},
                {"errors", ErrorsToJson(manifest.errors)}};
   if (manifest.levels_up > 0) json["levels_up"] = manifest.levels_up;
+  if (!manifest.files_at.empty()) json["files_at"] = manifest.files_at;
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -244,6 +246,7 @@ Result<Manifest> ReadManifest(storage::ObjectStore& store, std::string_view dire
 }
 
 Result<std::string> BaseOf(const Manifest& manifest, std::string_view directory) {
+  if (!manifest.files_at.empty()) return "";
   for (int level = 0; level < manifest.levels_up; ++level) {
     if (directory.empty()) {
       return Fail(ErrorCode::kInvalidArgument,
@@ -257,7 +260,8 @@ Result<std::string> BaseOf(const Manifest& manifest, std::string_view directory)
 }
 
 Result<Verification> Verify(storage::ObjectStore& store, std::string_view directory,
-                            const VerifyingKey* key, const VerifyProgress& progress) {
+                            const VerifyingKey* key, const VerifyProgress& progress,
+                            storage::ObjectStore* files) {
   const std::string base = directory.empty() ? "" : std::string(directory) + "/";
   const std::string text = TRY(storage::ReadWhole(store, base + std::string(Manifest::kName)));
   Verification found{.manifest = TRY(ManifestFromJson(text))};
@@ -282,8 +286,13 @@ Result<Verification> Verify(storage::ObjectStore& store, std::string_view direct
     if (progress) progress(bytes, total);
   };
   const std::string files_base = TRY(BaseOf(found.manifest, directory));
+  if (!found.manifest.files_at.empty() && files == nullptr) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "the files of this manifest are not with it, but at " + found.manifest.files_at);
+  }
+  storage::ObjectStore& store_of_files = found.manifest.files_at.empty() ? store : *files;
   for (const ManifestFile& file : found.manifest.files) {
-    TRY(CheckFile(store, files_base, file, checked, found.problems));
+    TRY(CheckFile(store_of_files, files_base, file, checked, found.problems));
   }
   return found;
 }

@@ -57,6 +57,8 @@ struct Manifest {
   /// Of rows; or of items, where every file says which it belongs to.
   Counts counts;
   int levels_up = 0;  ///< From the manifest's directory to the one where the files' names start.
+  /// Where the files' names start, as a directory or URL, if their place is not the manifest's.
+  std::string files_at;
   std::vector<ManifestFile> files;
   std::vector<recipe::ErrorRecord> errors;  ///< What was excluded or failed, and why.
 };
@@ -81,14 +83,16 @@ using VerifyProgress = std::function<void(uint64_t bytes, uint64_t total)>;
 /// The manifest that a directory of a store has.
 Result<Manifest> ReadManifest(storage::ObjectStore& store, std::string_view directory);
 
-/// The directory where the names of a manifest's files start; kInvalidArgument where there are not
-/// so many levels.
+/// The directory where the names of a manifest's files start, in the store that has them;
+/// kInvalidArgument where there are not so many levels.
 Result<std::string> BaseOf(const Manifest& manifest, std::string_view directory);
 
 /// Checks a delivered export without anything but its files: signature (with `key`, where
 /// given; a signature is then required), sizes and every digest. Errors are those of reading;
-/// `progress` hears of bytes just checked, and of how many there are.
+/// `progress` hears of bytes just checked, and of how many there are. `files` is the store of the
+/// files of a manifest that has files_at; kInvalidArgument without it.
 Result<Verification> Verify(storage::ObjectStore& store, std::string_view directory,
-                            const VerifyingKey* key, const VerifyProgress& progress);
+                            const VerifyingKey* key, const VerifyProgress& progress,
+                            storage::ObjectStore* files = nullptr);
 
 }  // namespace spillway::engine

@@ -111,6 +111,8 @@ struct Destination {
   /// the job's id. All below it is the job's alone, and goes when the job expires. What a recipe
   /// puts elsewhere, under keys that later jobs write too, stays.
   std::string directory;
+  /// Where the files are that chunks put in their place, as a directory or URL, if not in `store`.
+  std::string files_at;
 };
 
 /// One kind of export. Thread-safe; holds no state of jobs.

@@ -53,9 +53,11 @@ class DeploymentTest(unittest.TestCase):
 
     def test_doctor_sees_another_public_key(self):
         self.spillway.ingest(make_messages(1, 100))
+        self.run_export()
         self.assertIn("signs as", self.spillway.good("doctor").out)
         other = Deployment()
         other.ingest(make_messages(2, 10))
+        other.json("run", "messages", "-o", "acme", *RANGE)
         (self.spillway.path / "signing.pub.pem").write_bytes((other.path / "signing.pub.pem").read_bytes())
         other.close()
         answer = self.spillway.call("doctor")

@@ -136,7 +136,8 @@ Result<CanonicalRequest> MessageExport::Canonicalise(const Request& request) con
   const FileKind kind = TRY(FileKind::Make(output));
   TRY(kind.format->NewEncoder(*schema, {}));
   TRY(CheckColumns(output.limits, static_cast<int64_t>(output.columns.size())));
-  TRY(log_.Read(parameters.organisation));
+  const Lake lake = TRY(lake_());
+  TRY(lake.log->Read(parameters.organisation));
   // Nobody else can work on an export to a process's own output, so it waits for nobody either.
   const bool streams = output.destination.starts_with('-');
   return CanonicalRequest{
@@ -154,8 +155,9 @@ Result<Destination> MessageExport::DestinationOf(const engine::Job& job) const {
 
 Result<lake::ReadPlan> MessageExport::Read(const MessageExportParameters& parameters,
                                            std::stop_token stop) const {
-  const lake::Snapshot snapshot = TRY(log_.Read(parameters.organisation));
-  return lake::PlanRead(lake_, schema_, snapshot, parameters.range, CutFor(parameters.output),
+  const Lake lake = TRY(lake_());
+  const lake::Snapshot snapshot = TRY(lake.log->Read(parameters.organisation));
+  return lake::PlanRead(*lake.store, schema_, snapshot, parameters.range, CutFor(parameters.output),
                         std::move(stop));
 }
 
@@ -190,8 +192,9 @@ Result<ChunkResult> MessageExport::Process(const engine::Job& job, const engine:
                      parameters.range.end, staging);
   uint64_t source_bytes = 0;
   if (!spec.unit.slices.empty()) {
+    const Lake lake = TRY(lake_());
     source_bytes = TRY(
-        lake::Scan(lake_, schema_, spec.unit, projection, stop,
+        lake::Scan(*lake.store, schema_, spec.unit, projection, stop,
                    [&](const arrow::RecordBatch& batch) { return writer.Append(batch, stop); }));
   }
   ChunkResult result = TRY(writer.Finish(spec.unit.rows, spec.cut_off, stop));

@@ -25,12 +25,20 @@ class MessageExport final : public Recipe {
   /// Finds the store for a destination: a directory or "-".
   using Destinations = std::function<Result<storage::ObjectStore*>(std::string_view destination)>;
 
-  /// Everything outlives the recipe. `defaults` are by name of export.
-  MessageExport(storage::ObjectStore& lake, lake::CommitLog& log, lake::LakeSchema schema,
+  /// Where messages are read; lives as long as the recipe.
+  struct Lake {
+    storage::ObjectStore* store = nullptr;
+    lake::CommitLog* log = nullptr;
+  };
+
+  /// Opens the lake when an export needs it, so that programs without one need none.
+  using OpenLake = std::function<Result<Lake>()>;
+
+  /// `defaults` are by name of export.
+  MessageExport(OpenLake lake, lake::LakeSchema schema,
                 std::map<std::string, OutputOptions, std::less<>> defaults,
                 Destinations destinations)
-      : lake_(lake),
-        log_(log),
+      : lake_(std::move(lake)),
         schema_(std::move(schema)),
         defaults_(std::move(defaults)),
         destinations_(std::move(destinations)) {}
@@ -53,8 +61,7 @@ class MessageExport final : public Recipe {
                               std::stop_token stop) const;
   lake::Projection ProjectionOf(const OutputOptions& output) const;
 
-  storage::ObjectStore& lake_;
-  lake::CommitLog& log_;
+  const OpenLake lake_;
   const lake::LakeSchema schema_;
   const std::map<std::string, OutputOptions, std::less<>> defaults_;
   const Destinations destinations_;

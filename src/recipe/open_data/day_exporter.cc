@@ -140,6 +140,9 @@ Result<> DayExporter::CloseDay(size_t next, const DayReader& reader, const std::
     } else if (day.failure.has_value()) {
       TRY(FailDay(source.id, *day.failure, stop));
     } else {
+      if (lines_ != nullptr) {
+        lines_->Debug("day read", {{"day", source.id.name()}, {"readings", day.rows}});
+      }
       TRY(CloseRead(std::move(day), source, reader));
     }
     if (read_days_.size() >= kFlushDays || read_bytes_ >= kFlushBytes) TRY(Flush(stop));
@@ -271,6 +274,12 @@ Result<> DayExporter::Put(std::vector<ReadDay> days, const std::stop_token& stop
     if (failure.has_value()) {
       TRY(FailDay(day.exported.id, *failure, stop));
     } else {
+      if (lines_ != nullptr) {
+        const std::vector<DayFile>& files = day.exported.files;
+        lines_->Debug("day put", {{"day", day.exported.id.name()},
+                                  {"files", files.size()},
+                                  {"first", files.empty() ? "" : files.front().key}});
+      }
       exported.push_back(std::move(day.exported));
     }
   }
@@ -302,6 +311,7 @@ void DayExporter::CountExported(const ExportedDay& day) {
                   : "has no readings; there is no file of it");
     return;
   }
+  if (lines_ != nullptr) lines_->Debug("day recorded", {{"day", day.id.name()}});
   settled_[day.id] = true;
   ++result_.counts.written;
   for (const DayFile& file : day.files) {
@@ -325,6 +335,12 @@ Result<> DayExporter::FailDay(const LocationDay& day, const Error& error,
 
 void DayExporter::List(const LocationDay& day, std::string classification, std::string message) {
   settled_[day] = true;
+  if (lines_ != nullptr && classification == "excluded") {
+    lines_->Debug("day left out", {{"day", day.name()}, {"why", message}});
+  } else if (lines_ != nullptr) {
+    lines_->Warning("day failed",
+                    {{"day", day.name()}, {"code", classification}, {"error", message}});
+  }
   ++(classification == "excluded" ? result_.counts.excluded : result_.counts.failed);
   result_.errors.push_back({.key = day.name(),
                             .classification = std::move(classification),

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "postgres/connection.h"
 #include "recipe/open_data/change_log.h"
 #include "recipe/open_data/day_format.h"
@@ -32,10 +33,15 @@ struct EmptyDays {
 /// One thread at a time.
 class DayExporter {
  public:
-  /// All outlive it.
+  /// All outlive it. `lines` hears what becomes of each day, unless it is null.
   DayExporter(ChangeLog& log, postgres::Connection& read, storage::ObjectStore& store,
-              std::span<const DayFormat> formats, EmptyDays empty_days)
-      : log_(log), read_(read), store_(store), formats_(formats), empty_days_(empty_days) {}
+              std::span<const DayFormat> formats, EmptyDays empty_days, Log* lines = nullptr)
+      : log_(log),
+        read_(read),
+        store_(store),
+        formats_(formats),
+        empty_days_(empty_days),
+        lines_(lines) {}
 
   /// Every day is settled on success. Errors are those of the databases or the store as a whole:
   /// what is not settled is still claimed, and may be exported again.
@@ -89,6 +95,7 @@ class DayExporter {
   storage::ObjectStore& store_;
   const std::span<const DayFormat> formats_;
   const EmptyDays empty_days_;
+  Log* const lines_;
   ReadingRows rows_;
   ChunkResult result_;
   std::map<LocationDay, bool> settled_;  ///< Of the days under way.

@@ -106,6 +106,24 @@ Result<bool> SetDayBound(postgres::Connection& connection, bool time_ending) {
   return !rows.empty();
 }
 
+Result<> SetSettle(postgres::Connection& connection, std::chrono::milliseconds settle) {
+  TRY(connection.Execute("UPDATE open_data_settings SET settle = $1::interval WHERE settle <> $1",
+                         {std::to_string(settle.count()) + " milliseconds"}));
+  return {};
+}
+
+Result<> CheckSettle(postgres::Connection& connection, std::chrono::milliseconds settle,
+                     const std::stop_token& stop) {
+  const postgres::Rows rows =
+      TRY(connection.Execute("SELECT settle = $1::interval, settle::text FROM open_data_settings",
+                             {std::to_string(settle.count()) + " milliseconds"}, stop));
+  if (rows.Boolean(0, 0)) return {};
+  return Fail(ErrorCode::kConflict,
+              fmt::format("open_data.settle is {} s, but the log lets days settle for {}; run "
+                          "`spillway open-data migrate`, which puts the setting into force",
+                          settle.count() / 1000, rows.Text(0, 1)));
+}
+
 Result<> GrantLog(postgres::Connection& connection, const std::string& reader,
                   const std::string& writer) {
   for (const std::string& role : {reader, writer}) {

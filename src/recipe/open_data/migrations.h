@@ -1,6 +1,8 @@
 #pragma once
 
+#include <chrono>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +32,13 @@ Result<int> MigrateLog(postgres::Connection& connection);
 /// Sets how a reading at midnight counts; says whether that is a change (then the days are to be
 /// recounted).
 Result<bool> SetDayBound(postgres::Connection& connection, bool time_ending);
+
+/// Sets for how long a day is left alone once it is over.
+Result<> SetSettle(postgres::Connection& connection, std::chrono::milliseconds settle);
+
+/// kConflict, saying what to do, where the log has another one in force.
+Result<> CheckSettle(postgres::Connection& connection, std::chrono::milliseconds settle,
+                     const std::stop_token& stop = {});
 
 /// Gives the roles what exporters need, and no more: the reader may read the log and the three
 /// views, the writer may call the exporter's functions. kNotFound with the statement to run for a

@@ -30,6 +30,7 @@ struct Parameters {
   int64_t limit = 0;
   int64_t time_limit_ms = 0;
   std::string destination;
+  std::string manifests;
 };
 
 Result<Parameters> ParametersFromJson(std::string_view text, Parameters parameters) {
@@ -39,6 +40,7 @@ Result<Parameters> ParametersFromJson(std::string_view text, Parameters paramete
   TRY(reader.Read("limit", parameters.limit));
   TRY(reader.Read("time_limit_ms", parameters.time_limit_ms));
   TRY(reader.Read("destination", parameters.destination));
+  TRY(reader.Read("manifests", parameters.manifests));
   TRY(reader.RefuseOthers());
   if (parameters.limit < 0 || parameters.time_limit_ms < 0) {
     return Fail(ErrorCode::kInvalidArgument, "parameters: a limit is below zero");
@@ -47,10 +49,11 @@ Result<Parameters> ParametersFromJson(std::string_view text, Parameters paramete
 }
 
 std::string ToJson(const Parameters& parameters) {
-  return nlohmann::json{{"limit", parameters.limit},
-                        {"time_limit_ms", parameters.time_limit_ms},
-                        {"destination", parameters.destination}}
-      .dump();
+  nlohmann::json json = {{"limit", parameters.limit},
+                         {"time_limit_ms", parameters.time_limit_ms},
+                         {"destination", parameters.destination}};
+  if (!parameters.manifests.empty()) json["manifests"] = parameters.manifests;
+  return json.dump();
 }
 
 /// When the job was planned, by the database's clock: a job takes no day twice.
@@ -135,23 +138,29 @@ OpenData::OpenData(OpenDataOptions options, std::vector<open_data::DayFormat> fo
       write_(options_.write_address, {.application_name = "spillway open data, log"}) {}
 
 Result<CanonicalRequest> OpenData::Canonicalise(const Request& request) const {
-  Parameters parameters = TRY(
-      ParametersFromJson(request.parameters, {options_.limit, options_.time_limit.count(), ""}));
+  Parameters parameters = TRY(ParametersFromJson(
+      request.parameters, {options_.limit, options_.time_limit.count(), "", ""}));
   // The log says what is in which file there, so no request may ask for another place.
-  if (!parameters.destination.empty()) {
+  if (!parameters.destination.empty() || !parameters.manifests.empty()) {
     return Fail(ErrorCode::kInvalidArgument,
                 "open data goes to where the configuration says; leave the destination out");
   }
   parameters.destination = options_.destination;
+  parameters.manifests = options_.manifests;
   TRY(destinations_(parameters.destination));
+  if (!parameters.manifests.empty()) TRY(destinations_(parameters.manifests));
   return CanonicalRequest{
       .tenant = "", .group = request.export_name, .parameters = ToJson(parameters)};
 }
 
 Result<Destination> OpenData::DestinationOf(const engine::Job& job) const {
   const Parameters parameters = TRY(ParametersFromJson(job.parameters, {}));
-  return Destination{.store = TRY(destinations_(parameters.destination)),
-                     .directory = "manifests/" + job.id};
+  if (!parameters.manifests.empty()) {
+    storage::ObjectStore* const manifests = TRY(destinations_(parameters.manifests));
+    return Destination{.store = manifests, .directory = job.id, .files_at = parameters.destination};
+  }
+  storage::ObjectStore* const store = TRY(destinations_(parameters.destination));
+  return Destination{.store = store, .directory = "manifests/" + job.id, .files_at = {}};
 }
 
 std::string OpenData::NewChance() const {
@@ -200,6 +209,7 @@ Result<Plan> OpenData::PlanOn(Databases databases, const engine::Job& job,
                               const std::stop_token& stop) const {
   const Parameters parameters = TRY(ParametersFromJson(job.parameters, {}));
   TRY(open_data::CheckLog(databases.write));
+  TRY(open_data::CheckSettle(databases.read, options_.settle, stop));
   open_data::ChangeLog log(databases.write, options_.claims, {});
   const int64_t limit =
       parameters.limit > 0 ? parameters.limit : std::numeric_limits<int64_t>::max();
@@ -238,7 +248,8 @@ Result<ChunkResult> OpenData::ProcessOn(Databases databases, const engine::Job& 
   storage::ObjectStore* store = TRY(destinations_(parameters.destination));
   TimeLimit time_limit(job, parameters, clock_);
   open_data::ChangeLog log(databases.write, options_.claims, attempt.claimant);
-  open_data::DayExporter exporter(log, databases.read, *store, formats_, options_.empty_days);
+  open_data::DayExporter exporter(log, databases.read, *store, formats_, options_.empty_days,
+                                  options_.log);
   if (attempt.again) exporter.CountBefore(TRY(log.SettledSince(planned_at, stop)));
   ChunkResult& result = exporter.result();
   const Claims claims(log);
@@ -256,6 +267,13 @@ Result<ChunkResult> OpenData::ProcessOn(Databases databases, const engine::Job& 
     const std::vector<LocationDay> days =
         TRY(log.Claim(std::min(wanted, kDaysPerRead), planned_at, stop));
     if (days.empty()) break;
+    if (options_.log != nullptr) {
+      options_.log->Debug("days claimed", {{"job", job.id},
+                                           {"chunk", chunk.index},
+                                           {"days", days.size()},
+                                           {"first", days.front().name()},
+                                           {"last", days.back().name()}});
+    }
     TRY(exporter.Export(days, stop));
     time_limit.Took(clock_.Now() - began);
   }

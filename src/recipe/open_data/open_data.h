@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "base/random.h"
 #include "postgres/pool.h"
 #include "recipe/open_data/change_log.h"
@@ -25,13 +26,16 @@ struct OpenDataOptions {
   std::string read_address;   ///< As postgres::Connection takes it.
   std::string write_address;  ///< Of the role that may call the log's functions.
   std::string destination;    ///< A directory or bucket.
+  std::string manifests;      ///< As `destination`, of the runs' manifests; empty: below it.
   std::vector<std::string> formats = {"csv.gz"};
   int64_t limit = 0;                        ///< Days a run; 0: whatever is pending.
   std::chrono::milliseconds time_limit{0};  ///< Of a run; 0: none.
+  std::chrono::milliseconds settle{0};  ///< How long days are over before they are exported.
   open_data::ClaimPolicy claims;
   open_data::EmptyDays empty_days;
   /// How long a run waits for a database that went away.
   std::chrono::milliseconds retry_for{60'000};
+  Log* log = nullptr;  ///< Hears of every day, at debug; of those that fail, as warnings.
 };
 
 /// Recipe D: daily open-data files that follow changes. A table logs which location and day changed

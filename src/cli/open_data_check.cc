@@ -1,0 +1,320 @@
+#include "cli/open_data_check.h"
+
+#include <array>
+#include <chrono>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "cli/messages.h"
+#include "cli/open_data_database.h"
+#include "postgres/connection.h"
+#include "recipe/open_data/migrations.h"
+
+namespace spillway::cli {
+namespace {
+
+namespace od = recipe::open_data;
+using postgres::Connection;
+using postgres::Rows;
+
+/// A view, its columns, and a statement that asks for them as an export does, but for no row.
+struct View {
+  const char* name;
+  std::array<const char*, 5> columns;
+  const char* probe;
+};
+
+constexpr std::array<View, 3> kViews = {{
+    {"open_data_locations",
+     {"sensor_nodes_id", "location", "lat", "lon", "time_zone"},
+     "SELECT sensor_nodes_id::bigint, location::text, lat::float8, lon::float8, time_zone::text "
+     "FROM "
+     "open_data_locations LIMIT 0"},
+    {"open_data_sensors",
+     {"sensors_id", "sensor_nodes_id", "parameter", "units"},
+     "SELECT sensors_id::bigint, sensor_nodes_id::bigint, parameter::text, units::text FROM "
+     "open_data_sensors LIMIT 0"},
+    {"open_data_measurements",
+     {"sensors_id", "datetime", "value", "lat", "lon"},
+     "SELECT sensors_id::bigint, datetime::timestamptz, value::float8, lat::float8, lon::float8 "
+     "FROM "
+     "open_data_measurements LIMIT 0"},
+}};
+
+/// The log's schema first, wherever in the database it is.
+constexpr const char* kUseLogSchema = R"sql(
+  SELECT set_config('search_path', quote_ident(n.nspname) || ', ' || current_setting('search_path'),
+                    false)
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.relname = 'open_data_migrations' AND has_schema_privilege(n.oid, 'USAGE')
+  ORDER BY pg_table_is_visible(c.oid) DESC, n.nspname LIMIT 1)sql";
+
+/// Those of the names that are there and may not be read.
+constexpr const char* kUnreadable = R"sql(
+  SELECT string_agg(name, ', ') FROM unnest($1::text[]) AS name
+  WHERE NOT coalesce(has_table_privilege(to_regclass(name), 'SELECT'), true))sql";
+
+constexpr const char* kMissingColumns = R"sql(
+  SELECT string_agg(name, ', ') FROM unnest($2::text[]) AS name
+  WHERE NOT EXISTS (SELECT FROM pg_attribute
+                    WHERE attrelid = to_regclass($1) AND attname = name AND NOT attisdropped))sql";
+
+constexpr const char* kUncallable = R"sql(
+  SELECT string_agg(name, ', ') FROM unnest($1::text[]) AS name
+  WHERE NOT EXISTS (SELECT FROM pg_proc WHERE proname = name AND pg_function_is_visible(oid)
+                                              AND has_function_privilege(oid, 'EXECUTE')))sql";
+
+constexpr const char* kDoubles = R"sql(
+  SELECT count(*), min({0}) FROM (SELECT {0} FROM {1} GROUP BY 1 HAVING count(*) > 1) AS doubles)sql";
+
+constexpr const char* kZones = R"sql(
+  SELECT coalesce(sum(locations), 0)::bigint, min(format('location %s has "%s"', first, zone))
+  FROM (SELECT time_zone::text AS zone, count(*) AS locations, min(sensor_nodes_id) AS first
+        FROM open_data_locations GROUP BY 1) AS named
+  WHERE open_data_zone(zone) IS NULL)sql";
+
+/// The tables that the view of readings shows and those that have triggers of the log's, with the
+/// events that these see (tgtype's bits: 4, 8, 16 and 32), and whether the table could be tracked.
+constexpr const char* kTables = R"sql(
+  WITH RECURSIVE shown (relation) AS (
+    SELECT to_regclass('open_data_measurements')::oid
+    UNION
+    SELECT d.refobjid FROM shown
+    JOIN pg_rewrite r ON r.ev_class = shown.relation
+    JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+                        AND d.refclassid = 'pg_class'::regclass
+  ), tracked AS (
+    SELECT t.tgrelid AS relation,
+           bit_or(t.tgtype::int) FILTER (WHERE t.tgenabled IN ('O', 'A')) & 60 AS events
+    FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+    WHERE p.proname = 'open_data_track_changes' AND NOT t.tgisinternal AND t.tgparentid = 0
+    GROUP BY 1
+  )
+  SELECT c.oid::regclass::text, tracked.relation IS NOT NULL, coalesce(tracked.events, 0) = 60
+  FROM pg_class c LEFT JOIN tracked ON tracked.relation = c.oid
+  WHERE tracked.relation IS NOT NULL
+    OR c.oid IN (SELECT relation FROM shown) AND c.relkind IN ('r', 'p')
+       AND (SELECT count(*) FROM pg_attribute a WHERE a.attrelid = c.oid AND NOT a.attisdropped
+              AND a.attname IN ('sensors_id', 'datetime')) = 2
+  ORDER BY 2 DESC, 1)sql";
+
+constexpr const char* kDays = "SELECT state, days FROM open_data_summary";
+
+std::string RoleOf(const DatabaseLogin& login) {
+  return login.user.empty() ? "PostgreSQL's default role" : login.user;
+}
+
+class OpenDataExamination {
+ public:
+  OpenDataExamination(const OpenDataSettings& settings, Examination& examination)
+      : settings_(settings), examination_(examination) {}
+
+  void Look() {
+    read_ = Connect("reading as " + RoleOf(settings_.database.read), settings_.database.read);
+    write_ = Connect("writing as " + RoleOf(settings_.database.write), settings_.database.write);
+    bool log = false;
+    for (const auto* connection : {&read_, &write_}) {
+      if (log || *connection == nullptr) continue;
+      log = examination_.Look("open data, log", [&] { return LookAtLog(**connection); });
+      if (!log) break;
+    }
+    if (read_ != nullptr) LookAsReader(log);
+    if (write_ != nullptr && log) {
+      examination_.Look("open data, rights of " + write_->user(), [this] { return MayWrite(); });
+    }
+  }
+
+ private:
+  std::unique_ptr<Connection> Connect(const std::string& what, const DatabaseLogin& login) {
+    std::unique_ptr<Connection> connection;
+    examination_.Look("open data, " + what, [&]() -> Result<std::string> {
+      connection = TRY(Connection::Open(
+          AddressOf(settings_.database, login),
+          {.application_name = "spillway doctor", .connect_timeout = std::chrono::seconds(5)}));
+      TRY(connection->Execute("SET statement_timeout = '60s'"));
+      TRY(connection->Execute(kUseLogSchema));
+      const int version = connection->server_version();
+      return fmt::format("{}, version {}.{}", connection->server(), version / 10'000,
+                         version % 10'000);
+    });
+    return connection;
+  }
+
+  template <class T>
+  static Result<T> WithRemedy(Result<T> seen) {
+    if (!seen.has_value() && seen.error().code == ErrorCode::kPermissionDenied) {
+      seen.error().message +=
+          "; `spillway open-data migrate`, run as the log's owner, grants the roles what they need";
+    }
+    return seen;
+  }
+
+  static Result<std::string> LookAtLog(Connection& connection) {
+    TRY(WithRemedy(od::CheckLog(connection)));
+    return fmt::format("of version {}", od::LogVersionKnown());
+  }
+
+  void LookAsReader(bool log) {
+    bool locations = false;
+    for (const View& view : kViews) {
+      const bool good = examination_.Look(std::string("open data, view ") + view.name,
+                                          [&] { return LookAtView(view); });
+      if (&view == &kViews.front()) locations = good;
+      if (good && view.name != std::string_view("open_data_measurements")) LookForDoubles(view);
+    }
+    if (!log) return;
+    const std::string rights = "open data, rights of " + read_->user();
+    if (!examination_.Look(rights, [this] { return MayRead(); })) return;
+    if (locations) examination_.Look("open data, time zones", [this] { return LookAtZones(); });
+    LookAtTables();
+    examination_.Look("open data, location-days", [this] { return LookAtDays(); });
+  }
+
+  Result<std::string> LookAtView(const View& view) {
+    std::vector<std::string> columns;
+    for (const char* column : view.columns) {
+      if (column != nullptr) columns.emplace_back(column);
+    }
+    const Rows there = TRY(read_->Execute("SELECT to_regclass($1) IS NOT NULL", {view.name}));
+    if (!there.Boolean(0, 0)) {
+      return Fail(ErrorCode::kNotFound,
+                  "is not there, or the role may not use its schema; create it as "
+                  "docs/open-data.md shows, then run `spillway open-data migrate`");
+    }
+    const Rows missing =
+        TRY(read_->Execute(kMissingColumns, {view.name, std::span<const std::string>(columns)}));
+    if (!missing.IsNull(0, 0)) {
+      return Fail(ErrorCode::kNotFound,
+                  fmt::format("lacks {}; add it as docs/open-data.md shows", missing.Text(0, 0)));
+    }
+    TRY(WithRemedy(read_->Execute(view.probe)));
+    return "has its columns, and can be read";
+  }
+
+  /// Of a location or sensor that a view has more than once no day can be exported.
+  void LookForDoubles(const View& view) {
+    const Result<Rows> doubles =
+        read_->Execute(fmt::format(fmt::runtime(kDoubles), view.columns.front(), view.name));
+    if (doubles.has_value() && doubles->Integer(0, 0) == 0) return;
+    examination_.Look(std::string("open data, rows of ") + view.name, [&]() -> Result<std::string> {
+      if (!doubles.has_value()) return std::unexpected(doubles.error());
+      return Fail(
+          ErrorCode::kInvalidArgument,
+          fmt::format("{} of {} stand there more than once, {} the first; give each one row",
+                      doubles->Integer(0, 0), view.columns.front(), doubles->Integer(0, 1)));
+    });
+  }
+
+  Result<std::string> MayRead() {
+    const std::vector<std::string> names = {"open_data_export_logs", "open_data_settings",
+                                            "open_data_states", "open_data_summary"};
+    const Rows denied = TRY(read_->Execute(kUnreadable, {std::span<const std::string>(names)}));
+    if (denied.IsNull(0, 0)) return "may read the log";
+    return Fail(
+        ErrorCode::kPermissionDenied,
+        fmt::format("may not read {}; `spillway open-data migrate`, run as the log's owner, "
+                    "grants it",
+                    denied.Text(0, 0)));
+  }
+
+  Result<std::string> MayWrite() {
+    const std::vector<std::string> names = {
+        "get_pending",      "open_data_count_pending", "open_data_hold", "open_data_exported",
+        "open_data_failed", "open_data_release",       "open_data_done"};
+    const Rows denied = TRY(write_->Execute(kUncallable, {std::span<const std::string>(names)}));
+    if (denied.IsNull(0, 0)) return "may claim days and record them";
+    return Fail(
+        ErrorCode::kPermissionDenied,
+        fmt::format("may not call {}; `spillway open-data migrate`, run as the log's owner, "
+                    "grants it",
+                    denied.Text(0, 0)));
+  }
+
+  Result<std::string> LookAtZones() {
+    const Rows bad = TRY(read_->Execute(kZones));
+    if (bad.Integer(0, 0) == 0) return "every location has one that PostgreSQL knows";
+    return Fail(
+        ErrorCode::kInvalidArgument,
+        fmt::format("locations without one that PostgreSQL knows: {}, such as {}; "
+                    "correct them in open_data_locations (names like Europe/Vienna), then run "
+                    "`spillway open-data recount`",
+                    Grouped(bad.Integer(0, 0)), bad.Text(0, 1)));
+  }
+
+  void LookAtTables() {
+    const std::string what = "open data, changes";
+    const Result<Rows> tables = read_->Execute(kTables);
+    if (!tables.has_value()) {
+      examination_.Look(what,
+                        [&]() -> Result<std::string> { return std::unexpected(tables.error()); });
+      return;
+    }
+    bool tracked = false;
+    for (int row = 0; row < tables->size(); ++row) tracked |= tables->Boolean(row, 1);
+    for (int row = 0; row < tables->size(); ++row) {
+      const std::string name(tables->Text(row, 0));
+      if (tables->Boolean(row, 1)) {
+        examination_.Look(what, [&]() -> Result<std::string> {
+          if (tables->Boolean(row, 2)) return "those of " + name + " are tracked";
+          return Fail(ErrorCode::kConflict,
+                      fmt::format("{0} has lost or disabled triggers of the log, so changes go "
+                                  "unseen; run `spillway open-data migrate --track {0}`, then "
+                                  "`spillway open-data recount`",
+                                  name));
+        });
+      } else {
+        examination_.Note(what, Untracked(name));
+      }
+    }
+    if (!tracked && tables->size() == 0) examination_.Note(what, Untracked(""));
+  }
+
+  static std::string Untracked(const std::string& table) {
+    return fmt::format(
+        "{} not tracked, so changes are seen only where your ingest calls open_data_upsert; else "
+        "run `spillway open-data migrate --track {}`",
+        table.empty() ? "no table of readings is known, and none is" : table + " is",
+        table.empty() ? "TABLE" : table);
+  }
+
+  Result<std::string> LookAtDays() {
+    TRY(od::CheckSettle(*read_, settings_.settle));
+    const Rows rows = TRY(read_->Execute(kDays));
+    int64_t pending = 0, queued = 0, failed = 0, exported = 0;
+    for (int row = 0; row < rows.size(); ++row) {
+      const std::string_view state = rows.Text(row, 0);
+      const int64_t days = rows.Integer(row, 1);
+      if (state == "pending") pending = days;
+      if (state == "queued") queued = days;
+      if (state == "failed") failed = days;
+      if (state == "exported") exported = days;
+    }
+    const std::string counts =
+        fmt::format("{} exported, {} pending, {} queued, {} failed", Grouped(exported),
+                    Grouped(pending), Grouped(queued), Grouped(failed));
+    if (failed > 0) {
+      return Fail(ErrorCode::kConflict,
+                  counts +
+                      "; `spillway open-data status` says why the failed ones did; when that is "
+                      "corrected, `spillway open-data recount` has them tried again");
+    }
+    return pending > 0 ? counts + "; `spillway run open-data` exports what is pending" : counts;
+  }
+
+  const OpenDataSettings& settings_;
+  Examination& examination_;
+  std::unique_ptr<Connection> read_;
+  std::unique_ptr<Connection> write_;
+};
+
+}  // namespace
+
+void LookAtOpenData(const OpenDataSettings& settings, Examination& examination) {
+  OpenDataExamination(settings, examination).Look();
+}
+
+}  // namespace spillway::cli
