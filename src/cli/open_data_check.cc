@@ -45,13 +45,8 @@ constexpr std::array<View, 3> kViews = {{
      "open_data_measurements LIMIT 0"},
 }};
 
-/// The log's schema first, wherever in the database it is.
-constexpr const char* kUseLogSchema = R"sql(
-  SELECT set_config('search_path', quote_ident(n.nspname) || ', ' || current_setting('search_path'),
-                    false)
-  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE c.relname = 'open_data_migrations' AND has_schema_privilege(n.oid, 'USAGE')
-  ORDER BY pg_table_is_visible(c.oid) DESC, n.nspname LIMIT 1)sql";
+constexpr const char* kUseSchema =
+    "SELECT set_config('search_path', $1 || ', ' || current_setting('search_path'), false)";
 
 /// Those of the names that are there and may not be read.
 constexpr const char* kUnreadable = R"sql(
@@ -136,7 +131,8 @@ class OpenDataExamination {
           AddressOf(settings_.database, login),
           {.application_name = "spillway doctor", .connect_timeout = std::chrono::seconds(5)}));
       TRY(connection->Execute("SET statement_timeout = '60s'"));
-      TRY(connection->Execute(kUseLogSchema));
+      const std::string schema = TRY(od::LogSchema(*connection, settings_.database.schema));
+      TRY(connection->Execute(kUseSchema, {schema}));
       const int version = connection->server_version();
       return fmt::format("{}, version {}.{}", connection->server(), version / 10'000,
                          version % 10'000);
@@ -153,8 +149,8 @@ class OpenDataExamination {
     return seen;
   }
 
-  static Result<std::string> LookAtLog(Connection& connection) {
-    TRY(WithRemedy(od::CheckLog(connection)));
+  Result<std::string> LookAtLog(Connection& connection) const {
+    TRY(WithRemedy(od::CheckLog(connection, settings_.database.schema)));
     return fmt::format("of version {}", od::LogVersionKnown());
   }
 
@@ -222,9 +218,17 @@ class OpenDataExamination {
   }
 
   Result<std::string> MayWrite() {
-    const std::vector<std::string> names = {
-        "get_pending",      "open_data_count_pending", "open_data_hold", "open_data_exported",
-        "open_data_failed", "open_data_release",       "open_data_done"};
+    const std::vector<std::string> names = {"get_pending",
+                                            "open_data_count_pending",
+                                            "open_data_hold",
+                                            "open_data_exported",
+                                            "open_data_failed",
+                                            "open_data_release",
+                                            "open_data_done",
+                                            "open_data_mark",
+                                            "open_data_count_emptied",
+                                            "open_data_recount_days",
+                                            "open_data_known_locations"};
     const Rows denied = TRY(write_->Execute(kUncallable, {std::span<const std::string>(names)}));
     if (denied.IsNull(0, 0)) return "may claim days and record them";
     return Fail(
@@ -282,7 +286,7 @@ class OpenDataExamination {
   }
 
   Result<std::string> LookAtDays() {
-    TRY(od::CheckSettle(*read_, settings_.settle));
+    TRY(od::CheckSettle(*read_, settings_.settle, settings_.database.schema));
     const Rows rows = TRY(read_->Execute(kDays));
     int64_t pending = 0, queued = 0, failed = 0, exported = 0;
     for (int row = 0; row < rows.size(); ++row) {

@@ -1,13 +1,20 @@
+#include <chrono>
+#include <span>
+#include <sstream>
+
 #include <CLI/CLI.hpp>
+#include <date/date.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
 #include "cli/messages.h"
 #include "cli/open_data_database.h"
+#include "cli/open_data_log.h"
 #include "cli/progress_bar.h"
 #include "postgres/connection.h"
 #include "postgres/transaction.h"
+#include "recipe/open_data/day_format.h"
 #include "recipe/open_data/migrations.h"
 
 namespace spillway::cli {
@@ -15,9 +22,21 @@ namespace {
 
 namespace od = recipe::open_data;
 
+constexpr int kRecountAttempts = 5;
+
 struct MigrateFlags {
   std::string as;
-  std::string track;
+  std::vector<std::string> track;
+  std::vector<std::string> untrack;
+  std::string adopt;
+};
+
+struct MarkFlags {
+  std::string as;
+  std::vector<int64_t> locations;
+  std::string from;
+  std::string through;
+  bool all = false;
 };
 
 Result<OpenDataSettings> LoadOpenData(const Invocation& invocation) {
@@ -26,36 +45,107 @@ Result<OpenDataSettings> LoadOpenData(const Invocation& invocation) {
   return settings;
 }
 
-/// As the owner of the log: the given address, or the writing role.
-Result<std::unique_ptr<postgres::Connection>> Connect(const OpenDataSettings& settings,
-                                                      const std::string& as) {
-  return postgres::Connection::Open(
-      as.empty() ? AddressOf(settings.database, settings.database.write) : as);
+Result<std::string> FormatsOf(const OpenDataSettings& settings) {
+  std::vector<od::DayFormat> formats;
+  for (const std::string& name : OptionsOf(settings).formats) {
+    formats.push_back(TRY(od::DayFormat::Make(name)));
+  }
+  return od::FormatsOf(formats);
+}
+
+constexpr std::string_view kTheirLog = R"sql(
+  SELECT theirs::text,
+         (SELECT string_agg(name, ', ') FROM unnest(ARRAY['sensor_nodes_id', 'day', 'records', 'modified_on',
+                                                          'exported_on']) AS name
+          WHERE NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = theirs AND attname = name)),
+         theirs = '@schema@.open_data_export_logs'::regclass
+  FROM coalesce(to_regclass($1), to_regclass('public.' || $1)) AS theirs)sql";
+
+/// Takes over what another exporter's log says is exported. Returns how many days.
+Result<int64_t> Adopt(LogSession& log, const std::string& table, const std::string& format) {
+  const postgres::Rows found = TRY(log.Execute(kTheirLog, {table}));
+  if (found.IsNull(0, 0)) {
+    return Fail(ErrorCode::kNotFound,
+                fmt::format("there is no table {} to adopt; name it: --adopt=schema.table", table));
+  }
+  const std::string theirs(found.Text(0, 0));
+  if (found.Boolean(0, 2)) {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("{} is Spillway's own log, which has nothing to adopt; name the other "
+                            "exporter's: --adopt=schema.table",
+                            theirs));
+  }
+  if (!found.IsNull(0, 1)) {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("{} is no log of exports: it lacks {}; name another: "
+                            "--adopt=schema.table",
+                            theirs, found.Text(0, 1)));
+  }
+  const std::vector<int64_t> locations =
+      TRY(log.Numbers(fmt::format("SELECT DISTINCT sensor_nodes_id FROM {} ORDER BY 1", theirs)));
+  int64_t adopted = 0;
+  TRY(log.InSlices(locations, "adopting", [&](std::span<const int64_t> slice) -> Result<> {
+    const postgres::Rows rows =
+        TRY(log.Execute("SELECT @schema@.open_data_adopt($1::regclass, $2::bigint[], $3)",
+                        {theirs, slice, format}));
+    adopted += rows.Integer(0, 0);
+    return {};
+  }));
+  return adopted;
+}
+
+Result<> Track(LogSession& log, const MigrateFlags& flags) {
+  for (const std::string& table : flags.untrack) {
+    TRY(log.Execute("SELECT @schema@.open_data_untrack($1::regclass)", {table}));
+  }
+  for (const std::string& table : flags.track) {
+    TRY(log.Execute("SELECT @schema@.open_data_track($1::regclass)", {table}));
+  }
+  // Partitions that were added since.
+  TRY(log.Execute(
+      "SELECT @schema@.open_data_track(tracked) FROM @schema@.open_data_tracked() AS tracked"));
+  return {};
 }
 
 Outcome Migrate(const Invocation& invocation, const MigrateFlags& flags) {
   const OpenDataSettings settings = TRY(LoadOpenData(invocation));
-  const auto connection = TRY(Connect(settings, flags.as));
-  const int before = TRY(od::MigrateLog(*connection));
-  const bool moved =
-      TRY(od::SetDayBound(*connection, settings.day == DayBound::kTimeEnding)) && before > 0;
-  TRY(od::SetSettle(*connection, settings.settle));
-  const std::string owner = connection->user();
+  const OpenDataDatabase& database = settings.database;
+  LogSession log = TRY(LogSession::Open(settings, flags.as));
+  const int before = TRY(od::MigrateLog(log.connection(), database.schema));
+  const bool moved = TRY(od::SetDayBound(log.connection(), settings.day == DayBound::kTimeEnding,
+                                         database.schema)) &&
+                     before > 0;
+  TRY(od::SetSettle(log.connection(), settings.settle, database.schema));
+  const std::string owner = log.connection().user();
   const auto role = [&owner](const DatabaseLogin& login) {
     return login.user.empty() ? owner : login.user;
   };
-  TRY(od::GrantLog(*connection, role(settings.database.read), role(settings.database.write)));
-  if (!flags.track.empty()) {
-    TRY(connection->Execute("SELECT open_data_track($1::regclass)", {flags.track}));
+  TRY(od::GrantLog(log.connection(), role(database.read), role(database.write), database.schema));
+  TRY(Track(log, flags));
+  int64_t adopted = 0;
+  if (!flags.adopt.empty()) {
+    adopted = TRY(Adopt(log, flags.adopt, OptionsOf(settings).formats.front()));
   }
   if (invocation.json) {
-    PrintJson({{"version_before", before}, {"version", od::LogVersionKnown()}});
+    PrintJson({{"version_before", before},
+               {"version", od::LogVersionKnown()},
+               {"schema", log.schema()},
+               {"days_adopted", adopted}});
   } else if (!invocation.quiet) {
-    PrintLine(before == od::LogVersionKnown()
-                  ? fmt::format("the export log is up to date (version {})", before)
-                  : fmt::format("the export log is now of version {}", od::LogVersionKnown()));
-    if (!flags.track.empty()) PrintLine("changes of " + flags.track + " are tracked from now on");
-    if (moved || !flags.track.empty()) {
+    PrintLine(fmt::format("the export log in schema {} is {} version {}", log.schema(),
+                          before == od::LogVersionKnown() ? "up to date:" : "now of",
+                          od::LogVersionKnown()));
+    for (const std::string& table : flags.untrack) {
+      PrintLine("changes of " + table + " are tracked no longer");
+    }
+    for (const std::string& table : flags.track) {
+      PrintLine("changes of " + table + " are tracked from now on");
+    }
+    if (!flags.adopt.empty()) {
+      PrintLine(fmt::format("{} location-days that were exported before are taken over",
+                            Grouped(adopted)));
+    }
+    if (moved || !flags.track.empty() || !flags.adopt.empty()) {
       PrintLine("next: spillway open-data recount, for the readings that are there");
     }
   }
@@ -64,16 +154,91 @@ Outcome Migrate(const Invocation& invocation, const MigrateFlags& flags) {
 
 Outcome Recount(const Invocation& invocation, const std::string& as) {
   const OpenDataSettings settings = TRY(LoadOpenData(invocation));
-  const auto connection = TRY(Connect(settings, as));
-  auto transaction = TRY(postgres::Transaction::Begin(*connection));
-  const postgres::Rows rows = TRY(connection->Execute("SELECT open_data_recount()"));
-  TRY(transaction.Commit());
+  LogSession log = TRY(LogSession::Open(settings, as));
+  TRY(od::CheckLog(log.connection(), settings.database.schema));
+  const std::string formats = TRY(FormatsOf(settings));
+  const std::vector<int64_t> locations =
+      TRY(log.Numbers("SELECT @schema@.open_data_known_locations()"));
+  int64_t marked = 0;
+  TRY(log.InSlices(locations, "recounting", [&](std::span<const int64_t> slice) -> Result<> {
+    for (int attempt = 0; attempt < kRecountAttempts; ++attempt) {
+      auto transaction = TRY(postgres::Transaction::Begin(log.connection()));
+      const postgres::Rows rows =
+          TRY(log.Execute("SELECT * FROM @schema@.open_data_recount_locations($1::bigint[], $2)",
+                          {slice, formats}));
+      TRY(transaction.Commit());
+      marked += rows.Integer(0, 0);
+      if (rows.Integer(0, 1) == 0) break;
+    }
+    return {};
+  }));
   if (invocation.json) {
-    PrintJson({{"days_changed", rows.Integer(0, 0)}});
+    PrintJson({{"days_changed", marked}});
   } else if (!invocation.quiet) {
-    PrintLine(
-        fmt::format("{} location-days have other readings than was logged; they are pending now",
-                    Grouped(rows.Integer(0, 0))));
+    PrintLine(fmt::format(
+        "{} location-days have other readings than was logged, or files that were made otherwise; "
+        "they are pending now",
+        Grouped(marked)));
+  }
+  return ExitCode::kSuccess;
+}
+
+Result<> CheckDay(const std::string& flag, const std::string& text) {
+  std::istringstream in(text);
+  date::year_month_day day;
+  in >> date::parse("%F", day);
+  const bool is_whole = in.peek() == std::istringstream::traits_type::eof();
+  if (text.empty() || (!in.fail() && is_whole && text.size() == 10)) return {};
+  return Fail(ErrorCode::kInvalidArgument,
+              fmt::format("{}: {} is no day; write it as 2024-01-31", flag, text));
+}
+
+Result<> CheckMark(const MarkFlags& flags) {
+  TRY(CheckDay("--from", flags.from));
+  TRY(CheckDay("--through", flags.through));
+  const bool has_days = !flags.from.empty() || !flags.through.empty();
+  if (flags.all && (has_days || !flags.locations.empty())) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "--all marks every day; leave --location, --from and --through out, or --all");
+  }
+  if (!flags.all && !has_days && flags.locations.empty()) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "say which days: --location, --from and --through, or --all");
+  }
+  if (!flags.from.empty() && !flags.through.empty() && flags.from > flags.through) {
+    return Fail(
+        ErrorCode::kInvalidArgument,
+        fmt::format("--from {} is after --through {}; exchange them", flags.from, flags.through));
+  }
+  return {};
+}
+
+Outcome Mark(const Invocation& invocation, const MarkFlags& flags) {
+  TRY(CheckMark(flags));
+  const OpenDataSettings settings = TRY(LoadOpenData(invocation));
+  LogSession log = TRY(LogSession::Open(settings, flags.as));
+  TRY(od::CheckLog(log.connection(), settings.database.schema));
+  std::vector<int64_t> locations = flags.locations;
+  if (locations.empty()) {
+    locations = TRY(log.Numbers("SELECT @schema@.open_data_known_locations()"));
+  }
+  int64_t marked = 0;
+  TRY(log.InSlices(locations, "marking", [&](std::span<const int64_t> slice) -> Result<> {
+    const postgres::Rows rows =
+        TRY(log.Execute("SELECT @schema@.open_data_mark($1::bigint[], nullif($2, '')::date, "
+                        "nullif($3, '')::date)",
+                        {slice, flags.from, flags.through}));
+    marked += rows.Integer(0, 0);
+    return {};
+  }));
+  if (marked == 0 && !flags.all) {
+    return Fail(ErrorCode::kNotFound,
+                "the export log has no such days with readings; see `spillway open-data status`");
+  }
+  if (invocation.json) {
+    PrintJson({{"days_marked", marked}});
+  } else if (!invocation.quiet) {
+    PrintLine(fmt::format("{} location-days are exported again by the next run", Grouped(marked)));
   }
   return ExitCode::kSuccess;
 }
@@ -83,10 +248,10 @@ constexpr std::string_view kStates = R"sql(
          extract(epoch FROM now() - s.since)::bigint
   FROM unnest(ARRAY['pending', 'queued', 'exported', 'failed', 'open'])
     WITH ORDINALITY AS wanted (state, n)
-  LEFT JOIN open_data_summary s USING (state) ORDER BY wanted.n)sql";
+  LEFT JOIN @schema@.open_data_summary s USING (state) ORDER BY wanted.n)sql";
 
 constexpr std::string_view kErrors = R"sql(
-  SELECT sensor_nodes_id, day::text, metadata->>'error', attempts FROM open_data_export_logs
+  SELECT sensor_nodes_id, day::text, metadata->>'error', attempts FROM @schema@.open_data_export_logs
   WHERE has_error ORDER BY checked_on DESC LIMIT 10)sql";
 
 std::string Meaning(std::string_view state) {
@@ -99,11 +264,11 @@ std::string Meaning(std::string_view state) {
 
 Outcome Status(const Invocation& invocation) {
   const OpenDataSettings settings = TRY(LoadOpenData(invocation));
-  const auto connection =
-      TRY(postgres::Connection::Open(AddressOf(settings.database, settings.database.read)));
-  TRY(od::CheckLog(*connection));
-  const postgres::Rows states = TRY(connection->Execute(std::string(kStates)));
-  const postgres::Rows errors = TRY(connection->Execute(std::string(kErrors)));
+  LogSession log =
+      TRY(LogSession::Open(settings, AddressOf(settings.database, settings.database.read)));
+  TRY(od::CheckLog(log.connection(), settings.database.schema));
+  const postgres::Rows states = TRY(log.Execute(kStates));
+  const postgres::Rows errors = TRY(log.Execute(kErrors));
   if (invocation.json) {
     nlohmann::ordered_json json;
     for (int row = 0; row < states.size(); ++row) {
@@ -149,6 +314,7 @@ void AddOpenData(CLI::App& program, const Invocation& invocation, Action& action
   command->footer(R"(Examples:
   spillway open-data migrate --as postgres://owner@db/openaq --track measurements
   spillway open-data recount --as postgres://owner@db/openaq
+  spillway open-data mark --location 12 --from 2024-01-01 --through 2024-01-31
   spillway run open-data
   spillway open-data status)");
 
@@ -157,18 +323,37 @@ void AddOpenData(CLI::App& program, const Invocation& invocation, Action& action
       "migrate", "create or update the export log, its functions and the roles' rights");
   migrate->add_option("--as", flags->as,
                       "address of the database as its owner; else as the writing role");
-  migrate->add_option("--track", flags->track, "a table of readings whose changes are logged");
+  migrate->add_option("--track", flags->track,
+                      "a table of readings whose changes are logged from now on");
+  migrate->add_option("--untrack", flags->untrack, "a table whose changes are logged no longer");
+  migrate->add_flag("--adopt{open_data_export_logs}", flags->adopt,
+                    "take over what another exporter's log says is exported, --adopt=schema.table");
   migrate->callback([flags, &invocation, &action] {
     action = [flags, &invocation] { return Migrate(invocation, *flags); };
   });
 
   auto as = std::make_shared<std::string>();
-  CLI::App* recount = command->add_subcommand(
-      "recount", "count all readings anew; days that were counted wrong become pending");
+  CLI::App* recount = command->add_subcommand("recount",
+                                              "count all readings; days that were counted wrong, "
+                                              "or whose files were made otherwise, become "
+                                              "pending");
   recount->add_option("--as", *as,
                       "address of the database as its owner; else as the writing role");
   recount->callback([as, &invocation, &action] {
     action = [as, &invocation] { return Recount(invocation, *as); };
+  });
+
+  auto marked = std::make_shared<MarkFlags>();
+  CLI::App* mark =
+      command->add_subcommand("mark", "have days exported again, though nothing changed");
+  mark->add_option("--location", marked->locations, "a location, by its number; again for more");
+  mark->add_option("--from", marked->from,
+                   "the first day, 2024-01-01; else from the first there is");
+  mark->add_option("--through", marked->through, "the last day; else to the last there is");
+  mark->add_flag("--all", marked->all, "every day of every location");
+  mark->add_option("--as", marked->as, "address of the database; else as the writing role");
+  mark->callback([marked, &invocation, &action] {
+    action = [marked, &invocation] { return Mark(invocation, *marked); };
   });
 
   command->add_subcommand("status", "how many location-days are pending, queued, exported, failed")

@@ -57,7 +57,8 @@ recipe::OpenDataOptions OptionsOf(const OpenDataSettings& settings) {
                      .retry_pause = settings.retry_pause},
           .empty_days = {.keep = settings.on_empty == OnEmpty::kKeep,
                          .delete_max = settings.delete_max},
-          .retry_for = settings.retry_for};
+          .retry_for = settings.retry_for,
+          .schema = settings.database.schema};
 }
 
 }  // namespace spillway::cli

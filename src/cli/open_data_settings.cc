@@ -30,6 +30,11 @@ Section<DatabaseLogin> DeclareLogin(const std::string& prefix) {
   return section;
 }
 
+Complaint CheckSchema(const std::string& schema) {
+  if (schema.size() <= 63) return std::nullopt;  // NAMEDATALEN
+  return "is longer than PostgreSQL's names, which have 63 bytes; choose a shorter one";
+}
+
 Section<OpenDataDatabase> DeclareDatabase() {
   Section<OpenDataDatabase> section;
   section.Field("host", &OpenDataDatabase::host)
@@ -49,6 +54,12 @@ Section<OpenDataDatabase> DeclareDatabase() {
               {"require", "require"},
               {"verify-ca", "verify-ca"},
               {"verify-full", "verify-full"}});
+  section.Field("schema", &OpenDataDatabase::schema)
+      .Help(
+          "Where `migrate` makes the export log and looks for the views; unless set, where its log "
+          "is, else spillway_open_data beside another exporter's log, else the search_path's "
+          "first.")
+      .Check(CheckSchema);
   section.Field("read", &OpenDataDatabase::read, DeclareLogin("DATABASE_READ"))
       .Help("Who reads the readings and the log.");
   section.Field("write", &OpenDataDatabase::write, DeclareLogin("DATABASE_WRITE"))

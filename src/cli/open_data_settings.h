@@ -23,6 +23,7 @@ struct OpenDataDatabase {
   int port = 5432;
   std::string name = "postgres";
   std::string ssl_mode = "prefer";
+  std::string schema;  ///< Of the export log; empty: as open_data::LogSchema finds it.
   DatabaseLogin read;
   DatabaseLogin write;
   bool operator==(const OpenDataDatabase&) const = default;

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "recipe/open_data/migrations.h"
+
 namespace spillway::recipe::open_data {
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DayFile, key, rows, bytes, sha256)
@@ -48,6 +50,8 @@ std::string Describe(const ExportedDay& day, const std::string& claim) {
                            {"parameters", day.parameters},
                            {"time_zone", day.time_zone},
                            {"day_bound", day.day_bound},
+                           {"made_of", day.made_of},
+                           {"formats", day.formats},
                            {"files", day.files}};
   if (day.kept) described["kept"] = true;
   if (day.removed > 0) described["removed"] = day.removed;
@@ -59,18 +63,23 @@ constexpr std::string_view kLifeLock = "(1399876727, hashtext($1))";
 
 }  // namespace
 
+Result<Rows> ChangeLog::Execute(std::string_view sql, std::initializer_list<Parameter> parameters,
+                                const std::stop_token& stop) {
+  return connection_.Execute(WithSchema(sql, schema_), parameters, stop);
+}
+
 Result<int64_t> ChangeLog::CountPending(int64_t limit, const std::stop_token& stop) {
-  const Rows rows = TRY(connection_.Execute(
-      "SELECT open_data_count_pending($1, $2, $3, $4)",
+  const Rows rows = TRY(Execute(
+      "SELECT @schema@.open_data_count_pending($1, $2, $3, $4)",
       {limit, Interval(policy_.abandoned_after), policy_.attempts, Interval(policy_.retry_pause)},
       stop));
   return rows.Integer(0, 0);
 }
 
 Result<std::string> ChangeLog::Now(const std::stop_token& stop) {
-  const Rows rows = TRY(connection_.Execute(
-      "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US+00')", {},
-      stop));
+  const Rows rows = TRY(
+      Execute("SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US+00')",
+              {}, stop));
   return std::string(rows.Text(0, 0));
 }
 
@@ -92,11 +101,11 @@ Result<std::vector<LocationDay>> ChangeLog::Claim(int64_t limit, const std::stri
                                                   const std::stop_token& stop) {
   TRY(ShowLife(stop));
   const Rows rows =
-      TRY(connection_.Execute("SELECT sensor_nodes_id, to_char(day, 'YYYY-MM-DD') "
-                              "FROM get_pending($1, $2, $3, $4, $5, $6) ORDER BY 1, 2",
-                              {limit, claim_, Interval(policy_.abandoned_after), policy_.attempts,
-                               Interval(policy_.retry_pause), untouched_since},
-                              stop));
+      TRY(Execute("SELECT sensor_nodes_id, to_char(day, 'YYYY-MM-DD') "
+                  "FROM @schema@.get_pending($1, $2, $3, $4, $5, $6) ORDER BY 1, 2",
+                  {limit, claim_, Interval(policy_.abandoned_after), policy_.attempts,
+                   Interval(policy_.retry_pause), untouched_since},
+                  stop));
   return DaysOf(rows);
 }
 
@@ -104,11 +113,12 @@ Result<std::set<LocationDay>> ChangeLog::Hold(std::span<const LocationDay> days,
                                               const std::stop_token& stop) {
   Columns columns;
   for (const LocationDay& day : days) columns.Add(day);
-  const Rows rows = TRY(connection_.Execute(
-      "SELECT sensor_nodes_id, to_char(day, 'YYYY-MM-DD') FROM open_data_hold($1, $2, $3, $4)",
-      {claim_, std::span<const int64_t>(columns.locations),
-       std::span<const std::string>(columns.days), Interval(policy_.abandoned_after)},
-      stop));
+  const Rows rows =
+      TRY(Execute("SELECT sensor_nodes_id, to_char(day, 'YYYY-MM-DD') FROM "
+                  "@schema@.open_data_hold($1, $2, $3, $4)",
+                  {claim_, std::span<const int64_t>(columns.locations),
+                   std::span<const std::string>(columns.days), Interval(policy_.abandoned_after)},
+                  stop));
   return SetOf(rows);
 }
 
@@ -124,14 +134,15 @@ Result<std::set<LocationDay>> ChangeLog::RecordExported(std::span<const Exported
     parameters.push_back(day.parameters);
     descriptions.push_back(Describe(day, claim_));
   }
-  const Rows rows = TRY(connection_.Execute(
-      "SELECT sensor_nodes_id, to_char(day, 'YYYY-MM-DD') FROM open_data_exported($1, $2, $3, $4, "
-      "$5, $6, $7)",
-      {claim_, std::span<const int64_t>(columns.locations),
-       std::span<const std::string>(columns.days), std::span<const std::string>(seen),
-       std::span<const std::string>(keys), std::span<const int64_t>(parameters),
-       std::span<const std::string>(descriptions)},
-      stop));
+  const Rows rows =
+      TRY(Execute("SELECT sensor_nodes_id, to_char(day, 'YYYY-MM-DD') FROM "
+                  "@schema@.open_data_exported($1, $2, $3, $4, "
+                  "$5, $6, $7)",
+                  {claim_, std::span<const int64_t>(columns.locations),
+                   std::span<const std::string>(columns.days), std::span<const std::string>(seen),
+                   std::span<const std::string>(keys), std::span<const int64_t>(parameters),
+                   std::span<const std::string>(descriptions)},
+                  stop));
   return SetOf(rows);
 }
 
@@ -144,34 +155,33 @@ Result<> ChangeLog::RecordFailed(std::span<const FailedDay> days, const std::sto
     classifications.push_back(day.classification);
     errors.push_back(day.error);
   }
-  TRY(connection_.Execute(
-      "SELECT open_data_failed($1, $2, $3, $4, $5)",
-      {claim_, std::span<const int64_t>(columns.locations),
-       std::span<const std::string>(columns.days), std::span<const std::string>(classifications),
-       std::span<const std::string>(errors)},
-      stop));
+  TRY(Execute("SELECT @schema@.open_data_failed($1, $2, $3, $4, $5)",
+              {claim_, std::span<const int64_t>(columns.locations),
+               std::span<const std::string>(columns.days),
+               std::span<const std::string>(classifications), std::span<const std::string>(errors)},
+              stop));
   return {};
 }
 
 Result<int64_t> ChangeLog::Recount(std::span<const LocationDay> days, const std::stop_token& stop) {
   Columns columns;
   for (const LocationDay& day : days) columns.Add(day);
-  const Rows rows = TRY(connection_.Execute(
-      "SELECT open_data_recount_days($1, $2)",
+  const Rows rows = TRY(Execute(
+      "SELECT @schema@.open_data_recount_days($1, $2)",
       {std::span<const int64_t>(columns.locations), std::span<const std::string>(columns.days)},
       stop));
   return rows.Integer(0, 0);
 }
 
 Result<int64_t> ChangeLog::CountEmptied(int64_t limit, const std::stop_token& stop) {
-  const Rows rows = TRY(connection_.Execute("SELECT open_data_count_emptied($1)", {limit}, stop));
+  const Rows rows = TRY(Execute("SELECT @schema@.open_data_count_emptied($1)", {limit}, stop));
   return rows.Integer(0, 0);
 }
 
 Result<> ChangeLog::Release() {
   if (claim_.empty()) return {};
   const std::string claim = std::exchange(claim_, "");
-  const auto released = connection_.Execute("SELECT open_data_release($1)", {claim});
+  const auto released = Execute("SELECT @schema@.open_data_release($1)", {claim});
   if (claim.ends_with('!')) {
     TRY(connection_.Execute(fmt::format("SELECT pg_advisory_unlock_shared{}", kLifeLock), {claim}));
   }
@@ -180,10 +190,11 @@ Result<> ChangeLog::Release() {
 }
 
 Result<SettledDays> ChangeLog::SettledSince(const std::string& since, const std::stop_token& stop) {
-  const Rows rows = TRY(connection_.Execute(
-      "SELECT sensor_nodes_id, to_char(day, 'YYYY-MM-DD'), described, described->>'error', "
-      "described->>'classification', described ? 'kept' FROM open_data_done($1, $2) ORDER BY 1, 2",
-      {claimant_.work, since}, stop));
+  const Rows rows = TRY(
+      Execute("SELECT sensor_nodes_id, to_char(day, 'YYYY-MM-DD'), described, described->>'error', "
+              "described->>'classification', described ? 'kept' FROM @schema@.open_data_done($1, "
+              "$2) ORDER BY 1, 2",
+              {claimant_.work, since}, stop));
   SettledDays settled;
   for (int row = 0; row < rows.size(); ++row) {
     LocationDay id{.location = rows.Integer(row, 0), .day = std::string(rows.Text(row, 1))};

@@ -2,10 +2,12 @@
 
 #include <chrono>
 #include <cstdint>
+#include <initializer_list>
 #include <set>
 #include <span>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -29,6 +31,8 @@ struct ExportedDay {
       seen;  ///< The log's modified_on in the snapshot that was read, as PostgreSQL wrote it.
   std::string time_zone;  ///< Of the location, as the view says.
   std::string day_bound;
+  std::string made_of;  ///< As migrations/0006_recount.sql says.
+  std::string formats;  ///< As FormatsOf says.
   int64_t rows = 0;
   int64_t parameters = 0;
   std::vector<DayFile> files;  ///< None: the day is empty.
@@ -61,11 +65,18 @@ struct Claimant {
 /// connection is nobody else's until Release, and whoever lost it goes on with a new ChangeLog.
 class ChangeLog {
  public:
-  ChangeLog(postgres::Connection& connection, ClaimPolicy policy, Claimant claimant)
-      : connection_(connection), policy_(policy), claimant_(std::move(claimant)) {}
+  /// `schema` is the log's, quoted, as LogSchema says.
+  ChangeLog(postgres::Connection& connection, ClaimPolicy policy, Claimant claimant,
+            std::string schema = "public")
+      : connection_(connection),
+        policy_(policy),
+        claimant_(std::move(claimant)),
+        schema_(std::move(schema)) {}
   virtual ~ChangeLog() = default;
   ChangeLog(const ChangeLog&) = delete;
   ChangeLog& operator=(const ChangeLog&) = delete;
+
+  const std::string& schema() const { return schema_; }
 
   /// How many days could be claimed, counted up to `limit`.
   Result<int64_t> CountPending(int64_t limit, const std::stop_token& stop);
@@ -106,10 +117,15 @@ class ChangeLog {
 
  private:
   Result<> ShowLife(const std::stop_token& stop);
+  /// Runs a statement with the schema in the place of @schema@.
+  Result<postgres::Rows> Execute(std::string_view sql,
+                                 std::initializer_list<postgres::Parameter> parameters,
+                                 const std::stop_token& stop = {});
 
   postgres::Connection& connection_;
   const ClaimPolicy policy_;
   const Claimant claimant_;
+  const std::string schema_;
   std::string claim_;  ///< As the log names it, once something is claimed.
 };
 

@@ -7,6 +7,8 @@
 #include <arrow/api.h>
 #include <fmt/format.h>
 
+#include "base/digest.h"
+
 namespace spillway::recipe::open_data {
 namespace {
 
@@ -22,7 +24,9 @@ bool IsOfData(const Error& error) {
 
 Error WhyUnreadable(const DaySource& day) {
   std::string why = "its location is not in open_data_locations; add it there";
-  if (day.has_location) {
+  if (!day.fault.empty()) {
+    why = day.fault;
+  } else if (day.has_location) {
     why = fmt::format(
         "\"{}\" is no name of a time zone, like Europe/Vienna; correct it in open_data_locations, "
         "then recount",
@@ -54,7 +58,7 @@ Result<> DayExporter::Export(std::span<const LocationDay> days, const std::stop_
 Result<> DayExporter::ReadAndPublish(std::span<const LocationDay> days,
                                      const std::stop_token& stop) {
   next_ = 0;
-  DayReader reader(read_);
+  DayReader reader(read_, log_.schema());
   TRY(reader.Read(
       days, [&](const arrow::RecordBatch& readings) { return TakeRows(readings, reader, stop); },
       stop));
@@ -84,9 +88,10 @@ Result<> DayExporter::TakeRows(const arrow::RecordBatch& readings, const DayRead
     if (!open_.has_value() || open_->index != index) TRY(CloseDay(index, reader, stop));
     TRY(TakeDay(*rows->Slice(begin, end - begin), index, reader));
     for (int64_t row = begin; row < end; ++row) {
-      if (open_->sensors.empty() || open_->sensors.back() != sensors.Value(row)) {
-        open_->sensors.push_back(sensors.Value(row));
+      if (open_->sensors.empty() || open_->sensors.back().first != sensors.Value(row)) {
+        open_->sensors.emplace_back(sensors.Value(row), 0);
       }
+      ++open_->sensors.back().second;
     }
     begin = end;
   }
@@ -167,10 +172,17 @@ Result<> DayExporter::CloseRead(OpenDay day, const DaySource& source, const DayR
                             .seen = source.modified_on,
                             .time_zone = source.time_zone,
                             .day_bound = source.day_bound,
+                            .formats = FormatsOf(formats_),
                             .rows = day.rows}};
   std::set<std::string_view> parameters;
-  for (const int64_t sensor : day.sensors) parameters.insert(reader.sensors().at(sensor).parameter);
+  std::string made_of = source.line;
+  for (const auto& [id, readings] : day.sensors) {
+    const Sensor& sensor = reader.sensors().at(id);
+    parameters.insert(sensor.parameter);
+    made_of += fmt::format("\n{} {}", sensor.line, readings);
+  }
   read.exported.parameters = static_cast<int64_t>(parameters.size());
+  read.exported.made_of = ToHex(Sha256Of(made_of));
   for (DayFileWriter& writer : day.writers) {
     TRY(writer.Finish());
     read.exported.files.push_back(writer.file());

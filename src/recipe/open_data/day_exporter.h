@@ -8,6 +8,7 @@
 #include <span>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -66,7 +67,7 @@ class DayExporter {
     size_t index = 0;
     int64_t rows = 0;
     std::vector<DayFileWriter> writers;
-    std::vector<int64_t> sensors;
+    std::vector<std::pair<int64_t, int64_t>> sensors;  ///< With how many readings each has.
     std::optional<Error> failure;
   };
 

@@ -1,6 +1,7 @@
 #include "recipe/open_data/day_format.h"
 
 #include <algorithm>
+#include <set>
 
 #include <arrow/api.h>
 #include <fmt/format.h>
@@ -43,6 +44,12 @@ std::string DayFormat::KeyOf(const LocationDay& day) const {
   return fmt::format("records/{0}/locationid={1}/year={2}/month={3}/location-{1}-{4}.{0}", name_,
                      day.location, day.day.substr(0, 4), day.day.substr(5, 2),
                      WithoutDashes(day.day));
+}
+
+std::string FormatsOf(std::span<const DayFormat> formats) {
+  std::set<std::string_view> names;
+  for (const DayFormat& format : formats) names.insert(format.name());
+  return fmt::format("{}", fmt::join(names, ","));
 }
 
 Result<DayFileWriter> DayFileWriter::Open(const DayFormat& format, const LocationDay& day,

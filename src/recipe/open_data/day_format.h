@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -35,6 +36,9 @@ class DayFormat {
   std::unique_ptr<format::Format> format_;
   std::unique_ptr<envelope::Envelope> envelope_;
 };
+
+/// "csv.gz,parquet": their names in alphabetical order.
+std::string FormatsOf(std::span<const DayFormat> formats);
 
 /// One file of a day in the making: in memory, or, from a size on, on its way to the store. Nothing
 /// is in its place before the caller puts it there: `bytes()` with ObjectStore::PutMany, or a

@@ -16,19 +16,30 @@ using postgres::Rows;
 
 constexpr std::string_view kLook = R"sql(
   SELECT log.modified_on::text, log.records, log.metadata::text,
-         l.sensor_nodes_id IS NOT NULL, l.location::text, l.lat::float8, l.lon::float8,
-         l.time_zone::text, settings.day_bound, span.first::text, span.last::text, span.is_exact
+         l.times IS NOT NULL, l.location, l.lat, l.lon, l.time_zone, settings.day_bound,
+         span.first::text, span.last::text, span.is_exact, l.times,
+         open_data_location_line(l.location, l.lat, l.lon, l.time_zone, settings.day_bound)
   FROM open_data_settings settings
   CROSS JOIN unnest($1::bigint[], $2::date[]) WITH ORDINALITY AS wanted (node, day, n)
   LEFT JOIN open_data_export_logs log ON log.sensor_nodes_id = wanted.node AND log.day = wanted.day
-  LEFT JOIN open_data_locations l ON l.sensor_nodes_id = wanted.node
-  LEFT JOIN LATERAL open_data_span(wanted.day, open_data_zone(l.time_zone::text),
+  LEFT JOIN (SELECT DISTINCT ON (sensor_nodes_id) sensor_nodes_id, location::text, lat::float8,
+                    lon::float8, time_zone::text, count(*) OVER (PARTITION BY sensor_nodes_id) AS times
+             FROM open_data_locations WHERE sensor_nodes_id IN (SELECT unnest($1::bigint[]))) AS l
+    ON l.sensor_nodes_id = wanted.node
+  LEFT JOIN LATERAL open_data_span(wanted.day, open_data_zone(l.time_zone),
                                    settings.day_bound = 'time_ending') AS span ON true
   ORDER BY wanted.n)sql";
 
+/// A sensor that several locations have is looked up for each of them. The view may do without a
+/// column `location`.
 constexpr std::string_view kSensors = R"sql(
-  SELECT sensors_id, sensor_nodes_id, parameter::text, units::text FROM open_data_sensors
-  WHERE sensor_nodes_id IN (SELECT unnest($1::bigint[])))sql";
+  SELECT s.sensors_id, s.sensor_nodes_id, s.parameter::text, s.units::text,
+         to_jsonb(s)->>'location',
+         open_data_sensor_line(s.sensors_id, to_jsonb(s)->>'location', s.parameter::text,
+                               s.units::text)
+  FROM open_data_sensors s
+  WHERE s.sensors_id IN (SELECT sensors_id FROM open_data_sensors
+                         WHERE sensor_nodes_id IN (SELECT unnest($1::bigint[]))))sql";
 
 /// The arrays stand in the statement: COPY takes no parameters. OFFSET keeps the readings of each
 /// sensor and day a look of their own, by their index; joined freely, the planner, which cannot
@@ -85,10 +96,6 @@ Result<> DayReader::Look(std::span<const LocationDay> days, postgres_source::Que
   const std::span<const int64_t> nodes(locations);
   const Rows rows =
       TRY(reader.Execute(std::string(kLook), {nodes, std::span<const std::string>(dates)}, stop));
-  if (rows.size() != static_cast<int>(days.size())) {
-    return Fail(ErrorCode::kInvalidArgument,
-                "open_data_locations has a location more than once; give each one row");
-  }
   for (int row = 0; row < rows.size(); ++row) {
     DaySource& day = days_.emplace_back();
     day.id = days[row];
@@ -107,18 +114,39 @@ Result<> DayReader::Look(std::span<const LocationDay> days, postgres_source::Que
                          .last = std::string(rows.Text(row, 10)),
                          .is_exact = rows.Boolean(row, 11)};
     }
+    if (!rows.IsNull(row, 12) && rows.Integer(row, 12) > 1) {
+      day.fault = fmt::format("open_data_locations has it {} times; give it one row there",
+                              rows.Integer(row, 12));
+    }
+    day.line = rows.Text(row, 13);
   }
-  const Rows sensors = TRY(reader.Execute(std::string(kSensors), {nodes}, stop));
+  return LookAtSensors(nodes, reader, stop);
+}
+
+Result<> DayReader::LookAtSensors(std::span<const int64_t> locations,
+                                  postgres_source::QueryReader& reader,
+                                  const std::stop_token& stop) {
+  const Rows sensors = TRY(reader.Execute(std::string(kSensors), {locations}, stop));
+  std::map<int64_t, std::string> faults;
   for (int row = 0; row < sensors.size(); ++row) {
     Sensor sensor{.location = sensors.Integer(row, 1),
                   .parameter = std::string(sensors.Text(row, 2)),
-                  .units = std::string(sensors.Text(row, 3))};
+                  .units = std::string(sensors.Text(row, 3)),
+                  .location_text = std::nullopt,
+                  .line = std::string(sensors.Text(row, 5))};
+    if (!sensors.IsNull(row, 4)) sensor.location_text = sensors.Text(row, 4);
     const int64_t id = sensors.Integer(row, 0);
-    if (!sensors_.emplace(id, std::move(sensor)).second) {
-      return Fail(
-          ErrorCode::kInvalidArgument,
-          fmt::format("open_data_sensors has sensor {} more than once; give each one row", id));
+    const int64_t location = sensor.location;
+    const auto [first, is_new] = sensors_.emplace(id, std::move(sensor));
+    if (is_new) continue;
+    for (const int64_t of : {first->second.location, location}) {
+      faults[of] =
+          fmt::format("open_data_sensors has sensor {} more than once; give it one row there", id);
     }
+  }
+  for (DaySource& day : days_) {
+    const auto fault = faults.find(day.id.location);
+    if (fault != faults.end() && day.fault.empty()) day.fault = fault->second;
   }
   return {};
 }
@@ -165,7 +193,8 @@ Result<> DayReader::ReadFrom(postgres_source::QueryReader& reader,
                              std::span<const LocationDay> days, const Consume& consume,
                              const std::stop_token& stop) {
   // Compiling the statement takes longer than running it.
-  TRY(reader.Execute("SELECT set_config('jit', 'off', true)", {}, stop));
+  TRY(reader.Execute("SELECT set_config('jit', 'off', true), set_config('search_path', $1, true)",
+                     {schema_ + ", pg_temp"}, stop));
   TRY(Look(days, reader, stop));
   TRY(postgres_source::CheckNoneRewritten(reader, stop));
   TRY(reader.Read(TRY(Selection()), ReadingColumns(), consume, stop));

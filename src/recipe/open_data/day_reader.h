@@ -33,22 +33,27 @@ struct DaySource {
   int64_t records = 0;      ///< What the log counts.
   std::vector<DayFile> files_before;
   bool has_location = false;
+  /// Why no file can be made of it: a view has its location, or a sensor of it, more than once.
+  std::string fault;
   std::string location;
   std::optional<double> lat;
   std::optional<double> lon;
   std::string time_zone;
   std::string day_bound;
+  std::string line;  ///< open_data_location_line's.
   /// What instants it spans, as open_data_span says; null where there is no such zone.
   std::optional<DaySpan> span;
 
   /// Readings can be told apart from those of other days.
-  bool readable() const { return logged && has_location && span.has_value(); }
+  bool readable() const { return logged && has_location && fault.empty() && span.has_value(); }
 };
 
 struct Sensor {
   int64_t location = 0;
   std::string parameter;
   std::string units;
+  std::optional<std::string> location_text;  ///< In the place of its location's, where it has one.
+  std::string line;                          ///< open_data_sensor_line's.
 };
 
 /// One consistent look at many days: their log rows, locations and sensors first, then all their
@@ -62,7 +67,9 @@ class DayReader {
   /// hold); in the order of day, sensor and time.
   using Consume = std::function<Result<>(const arrow::RecordBatch&)>;
 
-  explicit DayReader(postgres::Connection& connection) : connection_(connection) {}
+  /// `schema` is the log's and the views', quoted.
+  DayReader(postgres::Connection& connection, std::string schema)
+      : connection_(connection), schema_(std::move(schema)) {}
 
   /// days() and sensors() are there when `consume` is called first; an error of it ends the read.
   /// Errors are QueryReader's, and kNotFound where the views are not as they should be.
@@ -77,9 +84,12 @@ class DayReader {
                     const Consume& consume, const std::stop_token& stop);
   Result<> Look(std::span<const LocationDay> days, postgres_source::QueryReader& reader,
                 const std::stop_token& stop);
+  Result<> LookAtSensors(std::span<const int64_t> locations, postgres_source::QueryReader& reader,
+                         const std::stop_token& stop);
   Result<std::string> Selection() const;
 
   postgres::Connection& connection_;
+  const std::string schema_;
   std::vector<DaySource> days_;
   std::map<int64_t, Sensor> sensors_;
 };

@@ -207,7 +207,7 @@ TEST_F(ExportLogTest, ARunSaysThatThereIsNoLog) {
 TEST_F(ExportLogTest, GrantsNameTheViewThatIsMissing) {
   Sql("DROP VIEW open_data_measurements");
   EXPECT_THAT(GrantLog(*database_, "postgres", "postgres").error().message,
-              HasSubstr("no view open_data_measurements"));
+              HasSubstr("no view public.open_data_measurements; create it"));
 }
 
 }  // namespace

@@ -208,9 +208,10 @@ Result<Plan> OpenData::MakePlan(const engine::Job& job, std::stop_token stop) co
 Result<Plan> OpenData::PlanOn(Databases databases, const engine::Job& job,
                               const std::stop_token& stop) const {
   const Parameters parameters = TRY(ParametersFromJson(job.parameters, {}));
-  TRY(open_data::CheckLog(databases.write));
-  TRY(open_data::CheckSettle(databases.read, options_.settle, stop));
-  open_data::ChangeLog log(databases.write, options_.claims, {});
+  TRY(open_data::CheckLog(databases.write, options_.schema));
+  TRY(open_data::CheckSettle(databases.read, options_.settle, options_.schema, stop));
+  const std::string schema = TRY(open_data::LogSchema(databases.write, options_.schema));
+  open_data::ChangeLog log(databases.write, options_.claims, {}, schema);
   const int64_t limit =
       parameters.limit > 0 ? parameters.limit : std::numeric_limits<int64_t>::max();
   const std::string now = TRY(log.Now(stop));
@@ -247,7 +248,8 @@ Result<ChunkResult> OpenData::ProcessOn(Databases databases, const engine::Job& 
   const std::string planned_at = TRY(PlannedAt(job));
   storage::ObjectStore* store = TRY(destinations_(parameters.destination));
   TimeLimit time_limit(job, parameters, clock_);
-  open_data::ChangeLog log(databases.write, options_.claims, attempt.claimant);
+  const std::string schema = TRY(open_data::LogSchema(databases.write, options_.schema));
+  open_data::ChangeLog log(databases.write, options_.claims, attempt.claimant, schema);
   open_data::DayExporter exporter(log, databases.read, *store, formats_, options_.empty_days,
                                   options_.log);
   if (attempt.again) exporter.CountBefore(TRY(log.SettledSince(planned_at, stop)));

@@ -30,12 +30,13 @@ struct OpenDataOptions {
   std::vector<std::string> formats = {"csv.gz"};
   int64_t limit = 0;                        ///< Days a run; 0: whatever is pending.
   std::chrono::milliseconds time_limit{0};  ///< Of a run; 0: none.
-  std::chrono::milliseconds settle{0};  ///< How long days are over before they are exported.
+  std::chrono::milliseconds settle{0};      ///< How long days are over before they are exported.
   open_data::ClaimPolicy claims;
   open_data::EmptyDays empty_days;
   /// How long a run waits for a database that went away.
   std::chrono::milliseconds retry_for{60'000};
   Log* log = nullptr;  ///< Hears of every day, at debug; of those that fail, as warnings.
+  std::string schema;  ///< The log's, as LogSchema's `configured`.
 };
 
 /// Recipe D: daily open-data files that follow changes. A table logs which location and day changed

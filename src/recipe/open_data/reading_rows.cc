@@ -137,7 +137,7 @@ Result<std::shared_ptr<arrow::RecordBatch>> ReadingRows::Dress(
   time_ends.reserve(static_cast<size_t>(rows) + 1);
   std::map<int64_t, SensorTexts> sensors_met;
   LocalTime* local = nullptr;
-  int32_t location_index = 0;
+  int32_t location_index = 0, own_location_index = 0;
   SensorTexts sensor_texts;
   for (int64_t row = 0; row < rows; ++row) {
     const DaySource& source = days[static_cast<size_t>(day.Value(row))];
@@ -146,16 +146,18 @@ Result<std::shared_ptr<arrow::RecordBatch>> ReadingRows::Dress(
       local = TRY(TimeIn(source.time_zone));
       location_index = locations.Add(source.location);
     }
-    if (row == 0 || sensor.Value(row) != sensor.Value(row - 1)) {
+    if (new_day || sensor.Value(row) != sensor.Value(row - 1)) {
       auto [met, is_new] = sensors_met.try_emplace(sensor.Value(row));
+      const Sensor& of = sensors.at(sensor.Value(row));
+      own_location_index =
+          of.location_text.has_value() ? locations.Add(*of.location_text) : location_index;
       if (is_new) {
-        const Sensor& of = sensors.at(sensor.Value(row));
         met->second = {parameters.Add(of.parameter), units.Add(of.units)};
       }
       sensor_texts = met->second;
     }
     location_ids[static_cast<size_t>(row)] = source.id.location;
-    locations.Use(location_index);
+    locations.Use(own_location_index);
     parameters.Use(sensor_texts.parameter);
     units.Use(sensor_texts.units);
     char* begin = times.Reserve(format::InstantText::kBytesMax + 24);

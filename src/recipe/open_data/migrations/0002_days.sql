@@ -47,10 +47,3 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     opens_plainly AND closes_plainly
   FROM looked
 $$;
-
--- Whether no reading of the day is still to be made.
-CREATE FUNCTION open_data_is_complete(day date, zone text, ending boolean, at timestamptz)
-RETURNS boolean
-LANGUAGE sql STABLE PARALLEL SAFE AS $$
-  SELECT span.last < at FROM open_data_span(day, zone, ending) AS span
-$$;

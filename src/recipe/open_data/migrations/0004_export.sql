@@ -1,19 +1,6 @@
 -- The side of the exporter. Every function is one short transaction; rows that another exporter or an
 -- ingest has locked are passed over, or waited for in one order (location, day), for a minute.
 
--- Whether a day is over where its location is. Fifteen hours behind its end in UTC it is over
--- everywhere. Where the zone is none, it counts as over, so that its export says what is wrong.
-CREATE FUNCTION open_data_is_over(node bigint, of_day date) RETURNS boolean
-LANGUAGE sql STABLE AS $$
-  SELECT CASE WHEN of_day < (clock_timestamp() AT TIME ZONE 'UTC' - interval '15 hours')::date
-    THEN true
-    ELSE coalesce((
-      SELECT open_data_is_complete(of_day, open_data_zone(l.time_zone),
-                                   (SELECT day_bound = 'time_ending' FROM open_data_settings),
-                                   clock_timestamp())
-      FROM open_data_locations l WHERE l.sensor_nodes_id = node), true) END
-$$;
-
 -- D2. Whether the caller may take a day now: it has changed since its export and is over in its
 -- location's zone. A claim that is older than `abandoned` is taken over, and so are the caller's own. A
 -- day that failed is tried again after `pause`, `attempts_max` times in all. The planner puts it in the
@@ -168,24 +155,3 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
   WHERE log.claim = claimed_by AND log.queued_on IS NULL AND log.checked_on >= since
     AND (log.metadata->>'job' = claimed_by OR log.metadata ? 'error')
 $$;
-
--- What state every location and day is in.
-CREATE VIEW open_data_states AS
-  SELECT log.*,
-    CASE WHEN queued_on IS NOT NULL THEN 'queued'
-         WHEN exported_on >= modified_on THEN 'exported'
-         WHEN has_error THEN 'failed'
-         WHEN open_data_is_over(sensor_nodes_id, day) THEN 'pending'
-         ELSE 'open' END AS state
-  FROM open_data_export_logs log;
-
--- How many there are of each, and how long the oldest has waited.
-CREATE VIEW open_data_summary AS
-  SELECT state, count(*) AS days, sum(records) AS records,
-         min(coalesce(queued_on, modified_on)) FILTER (WHERE state <> 'exported') AS since
-  FROM open_data_states GROUP BY state;
-
-REVOKE EXECUTE ON FUNCTION
-  open_data_upsert, open_data_recount, get_pending, open_data_count_pending, open_data_hold,
-  open_data_exported, open_data_failed, open_data_release, open_data_done, open_data_track
-FROM PUBLIC;

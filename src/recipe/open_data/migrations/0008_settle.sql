@@ -12,8 +12,8 @@ LANGUAGE sql STABLE AS $$
     WHEN of_day < ((clock_timestamp() - s.settle) AT TIME ZONE 'UTC' - interval '15 hours')::date THEN true
     WHEN of_day >= ((clock_timestamp() - s.settle) AT TIME ZONE 'UTC' + interval '15 hours')::date THEN false
     ELSE coalesce((
-      SELECT open_data_is_complete(of_day, open_data_zone(l.time_zone), s.day_bound = 'time_ending',
-                                   clock_timestamp() - s.settle)
-      FROM open_data_locations l WHERE l.sensor_nodes_id = node), true) END
-  FROM open_data_settings s
+      SELECT bool_and(@schema@.open_data_is_complete(of_day, @schema@.open_data_zone(l.time_zone),
+                        s.day_bound = 'time_ending', clock_timestamp() - s.settle))
+      FROM @schema@.open_data_locations l WHERE l.sensor_nodes_id = node), true) END
+  FROM @schema@.open_data_settings s
 $$;

@@ -1,0 +1,233 @@
+-- Which readings changed, noted by triggers on the tables that hold them.
+
+-- The sensors of these locations (null: of all), each once, with a time zone that PostgreSQL knows.
+-- Where a view has a location or a sensor twice, the export of its days says so; here it counts once.
+CREATE FUNCTION open_data_homes(locations bigint[])
+RETURNS TABLE (sensors_id bigint, sensor_nodes_id bigint, zone text)
+LANGUAGE sql STABLE AS $$
+  WITH location AS MATERIALIZED (
+    SELECT l.sensor_nodes_id, coalesce(min(l.time_zone::text), '') AS time_zone
+    FROM @schema@.open_data_locations l
+    WHERE locations IS NULL OR l.sensor_nodes_id = ANY (locations) GROUP BY 1
+  ), known AS MATERIALIZED (
+    SELECT time_zone, coalesce(@schema@.open_data_zone(time_zone), 'UTC') AS zone
+    FROM (SELECT DISTINCT time_zone FROM location) AS met
+  )
+  SELECT DISTINCT s.sensors_id::bigint, s.sensor_nodes_id::bigint, known.zone
+  FROM @schema@.open_data_sensors s JOIN location USING (sensor_nodes_id) JOIN known USING (time_zone)
+  WHERE s.sensors_id IS NOT NULL
+$$;
+
+-- How many of these readings each location and day has. A reading of a sensor that is in no view is
+-- counted once it is there, by a recount; one of a location whose zone is none counts by UTC, and its
+-- export says what is wrong. A reading without a time, or of an infinite one, belongs to no day.
+CREATE OR REPLACE FUNCTION open_data_count(sensors_ids bigint[], datetimes timestamptz[], ending boolean)
+RETURNS TABLE (node bigint, day date, readings bigint)
+LANGUAGE sql STABLE AS $$
+  WITH reading AS MATERIALIZED (
+    SELECT r.sensors_id, r.datetime FROM unnest(sensors_ids, datetimes) AS r (sensors_id, datetime)
+    WHERE isfinite(r.datetime)
+  ), sensor AS MATERIALIZED (
+    SELECT DISTINCT s.sensors_id, s.sensor_nodes_id FROM @schema@.open_data_sensors s
+    WHERE s.sensors_id IN (SELECT sensors_id FROM reading)
+  ), location AS MATERIALIZED (
+    SELECT l.sensor_nodes_id, coalesce(min(l.time_zone::text), '') AS time_zone
+    FROM @schema@.open_data_locations l
+    WHERE l.sensor_nodes_id IN (SELECT sensor_nodes_id FROM sensor) GROUP BY 1
+  ), known AS MATERIALIZED (
+    SELECT time_zone, coalesce(@schema@.open_data_zone(time_zone), 'UTC') AS zone
+    FROM (SELECT DISTINCT time_zone FROM location) AS met
+  )
+  SELECT sensor_nodes_id, @schema@.open_data_day(datetime, zone, ending), count(*)
+  FROM reading JOIN sensor USING (sensors_id) JOIN location USING (sensor_nodes_id)
+    JOIN known USING (time_zone)
+  GROUP BY 1, 2
+$$;
+
+-- A table and all that inherit from it: partitions, partitions of partitions, children.
+CREATE FUNCTION open_data_family(readings regclass) RETURNS SETOF regclass
+LANGUAGE sql STABLE AS $$
+  WITH RECURSIVE member AS (
+    SELECT readings::oid AS id
+    UNION
+    SELECT inhrelid FROM member JOIN pg_inherits ON inhparent = member.id
+  )
+  SELECT id::regclass FROM member
+$$;
+
+-- Statement by statement, from the rows that came and went. Before a TRUNCATE the rows that are about
+-- to go are counted: of the table alone, for each partition has a trigger of its own, or, if it was
+-- made since the table was tracked, is counted with it.
+CREATE OR REPLACE FUNCTION open_data_track_changes() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
+DECLARE
+  ending CONSTANT boolean := (SELECT day_bound = 'time_ending' FROM open_data_settings);
+  emptied regclass;
+  nodes bigint[];
+  days date[];
+  added bigint[];
+BEGIN
+  IF TG_OP = 'TRUNCATE' THEN
+    FOR emptied IN
+      SELECT member FROM open_data_family(TG_RELID) AS member
+      WHERE member = TG_RELID OR NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = member AND tgname = TG_NAME)
+    LOOP
+      EXECUTE format(
+        'SELECT array_agg(gone.node), array_agg(gone.day), array_agg(-gone.readings) FROM (
+           SELECT h.sensor_nodes_id AS node, open_data_day(r.datetime, h.zone, $1) AS day, count(*) AS readings
+           FROM ONLY %s r JOIN open_data_homes(NULL) h ON h.sensors_id = r.sensors_id
+           WHERE isfinite(r.datetime) GROUP BY 1, 2) AS gone', emptied)
+        INTO nodes, days, added USING ending;
+      IF nodes IS NOT NULL THEN
+        PERFORM open_data_upsert(nodes, days, added);
+      END IF;
+    END LOOP;
+    RETURN NULL;
+  ELSIF TG_OP = 'INSERT' THEN
+    SELECT array_agg(c.node), array_agg(c.day), array_agg(c.readings) INTO nodes, days, added
+    FROM open_data_count(ARRAY(SELECT sensors_id FROM came), ARRAY(SELECT datetime FROM came), ending) c;
+  ELSIF TG_OP = 'DELETE' THEN
+    SELECT array_agg(c.node), array_agg(c.day), array_agg(-c.readings) INTO nodes, days, added
+    FROM open_data_count(ARRAY(SELECT sensors_id FROM went), ARRAY(SELECT datetime FROM went), ending) c;
+  ELSE
+    SELECT array_agg(c.node), array_agg(c.day), array_agg(c.readings) INTO nodes, days, added
+    FROM (
+      SELECT * FROM open_data_count(ARRAY(SELECT sensors_id FROM came), ARRAY(SELECT datetime FROM came), ending)
+      UNION ALL
+      SELECT node, day, -readings
+      FROM open_data_count(ARRAY(SELECT sensors_id FROM went), ARRAY(SELECT datetime FROM went), ending)
+    ) c;
+  END IF;
+  IF nodes IS NOT NULL THEN
+    PERFORM open_data_upsert(nodes, days, added);
+  END IF;
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION open_data_is_hypertable(readings regclass) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  catalog text;
+  is_one boolean;
+BEGIN
+  IF to_regclass('_timescaledb_catalog.hypertable') IS NOT NULL THEN
+    catalog := '_timescaledb_catalog.hypertable WHERE schema_name = n.nspname AND table_name = c.relname';
+  ELSIF to_regclass('timescaledb_information.hypertables') IS NOT NULL THEN
+    catalog := 'timescaledb_information.hypertables WHERE hypertable_schema = n.nspname AND hypertable_name = c.relname';
+  ELSE
+    RETURN false;
+  END IF;
+  EXECUTE 'SELECT EXISTS (SELECT FROM ' || catalog || ') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+           WHERE c.oid = $1' INTO is_one USING readings;
+  RETURN is_one;
+END $$;
+
+-- Refuses a table whose changes the triggers could not follow, in one line that says what to do. A
+-- TimescaleDB before 2.18 takes triggers with transition tables on a hypertable, and then rejects the
+-- INSERT that makes its next chunk.
+CREATE FUNCTION open_data_check_trackable(readings regclass) RETURNS void
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  instead CONSTANT text := format('let its ingest call %s in its transaction (docs/open-data.md)',
+                                  '@schema@.open_data_upsert(locations, days, added)');
+  timescale CONSTANT text := (SELECT extversion FROM pg_extension WHERE extname = 'timescaledb');
+  parent regclass;
+  wrong text;
+BEGIN
+  IF (SELECT relkind NOT IN ('r', 'p') FROM pg_class WHERE oid = readings) THEN
+    RAISE EXCEPTION '% is no table: track the table that holds its readings, or %', readings, instead
+      USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  SELECT inhparent::regclass INTO parent FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
+    WHERE inhrelid = readings AND relispartition;
+  IF parent IS NOT NULL THEN
+    RAISE EXCEPTION '% is a partition: track %, and its partitions are tracked with it', readings, parent
+      USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  SELECT string_agg(format('%s %s', wanted.name, coalesce('is of type ' || format_type(a.atttypid, a.atttypmod),
+                                                          'is not there')), ', ')
+    INTO wrong
+  FROM (VALUES ('sensors_id', '{int2,int4,int8}'::regtype[]), ('datetime', '{timestamptz}')) AS wanted (name, types)
+  LEFT JOIN pg_attribute a ON a.attrelid = readings AND a.attname = wanted.name AND a.attnum > 0 AND NOT a.attisdropped
+  LEFT JOIN pg_type t ON t.oid = a.atttypid
+  WHERE NOT coalesce(coalesce(nullif(t.typbasetype, 0), t.oid) = ANY (wanted.types::oid[]), false);
+  IF wrong IS NOT NULL THEN
+    RAISE EXCEPTION '% cannot be tracked, for it needs the columns sensors_id (an integer) and datetime (timestamp with time zone): %; track the table of readings, or %',
+      readings, wrong, instead USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  IF @schema@.open_data_is_hypertable(readings)
+    AND coalesce(string_to_array(substring(timescale FROM '^\d+\.\d+'), '.')::int[] < ARRAY[2, 18], true) THEN
+    RAISE EXCEPTION '% is a hypertable of a TimescaleDB before 2.18, which takes the triggers and then rejects INSERTs: update TimescaleDB, or %',
+      readings, instead USING ERRCODE = 'feature_not_supported';
+  END IF;
+END $$;
+
+-- Tracks the changes of a table and its partitions from now on. What is tracked already stays as it
+-- is, so that partitions that were added since get their triggers without a lock on the others.
+-- Readings that a table has already: a recount.
+CREATE OR REPLACE FUNCTION open_data_track(readings regclass) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+  ours CONSTANT regprocedure := '@schema@.open_data_track_changes()';
+  before CONSTANT int := 2;  -- Of pg_trigger.tgtype.
+  member regclass;
+  wanted record;
+  found_function oid;
+  found_type int;
+BEGIN
+  PERFORM @schema@.open_data_check_trackable(readings);
+  FOR member IN
+    SELECT f FROM @schema@.open_data_family(readings) AS f JOIN pg_class c ON c.oid = f
+    WHERE c.relkind IN ('r', 'p')
+      -- The chunks of a hypertable take no such trigger; the hypertable's sees their rows.
+      AND (f = readings OR NOT @schema@.open_data_is_hypertable(readings))
+  LOOP
+    FOR wanted IN
+      VALUES ('open_data_came', 'AFTER INSERT', 'REFERENCING NEW TABLE AS came'),
+             ('open_data_went', 'AFTER DELETE', 'REFERENCING OLD TABLE AS went'),
+             ('open_data_changed', 'AFTER UPDATE', 'REFERENCING OLD TABLE AS went NEW TABLE AS came'),
+             ('open_data_emptied', 'BEFORE TRUNCATE', '')
+    LOOP
+      SELECT tgfoid, tgtype INTO found_function, found_type FROM pg_trigger
+        WHERE tgrelid = member AND tgname = wanted.column1;
+      IF FOUND AND found_function <> ours THEN
+        RAISE EXCEPTION '% is tracked for another export log, by %; run `spillway open-data migrate --untrack` for that log first',
+          member, found_function::regprocedure USING ERRCODE = 'invalid_parameter_value';
+      ELSIF FOUND AND (found_type & before = before) = (wanted.column2 LIKE 'BEFORE%') THEN
+        CONTINUE;
+      ELSIF FOUND THEN
+        EXECUTE format('DROP TRIGGER %I ON %s', wanted.column1, member);
+      END IF;
+      EXECUTE format('CREATE TRIGGER %I %s ON %s %s FOR EACH STATEMENT EXECUTE FUNCTION @schema@.open_data_track_changes()',
+                     wanted.column1, wanted.column2, member, wanted.column3);
+    END LOOP;
+  END LOOP;
+END $$;
+
+-- Follows a table's changes no longer. Returns whether it did.
+CREATE FUNCTION open_data_untrack(readings regclass) RETURNS boolean
+LANGUAGE plpgsql AS $$
+DECLARE
+  tracked record;
+  was_tracked boolean := false;
+BEGIN
+  FOR tracked IN
+    SELECT tgname, tgrelid::regclass AS member FROM pg_trigger
+    WHERE tgrelid IN (SELECT f FROM @schema@.open_data_family(readings) AS f)
+      AND tgfoid = '@schema@.open_data_track_changes()'::regprocedure
+  LOOP
+    EXECUTE format('DROP TRIGGER %I ON %s', tracked.tgname, tracked.member);
+    was_tracked := true;
+  END LOOP;
+  RETURN was_tracked;
+END $$;
+
+-- The tables that are tracked, without their partitions.
+CREATE FUNCTION open_data_tracked() RETURNS SETOF regclass
+LANGUAGE sql STABLE AS $$
+  SELECT DISTINCT tgrelid::regclass FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid
+  WHERE tgfoid = '@schema@.open_data_track_changes()'::regprocedure AND NOT relispartition
+$$;
+
+-- Tables that an earlier version tracked, whose partitions it did not.
+SELECT open_data_track(readings) FROM open_data_tracked() AS readings;
