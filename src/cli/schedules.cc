@@ -69,10 +69,12 @@ Result<std::vector<engine::Schedule>> SchedulesOf(const Settings& settings) {
     ExportFlags flags;
     flags.export_name = schedule.export_name;
     const std::string_view recipe = TRY(flags.RecipeOf(settings));
+    schedule::Cron cron = TRY(schedule::Cron::Parse(schedule.cron));
+    TimeZone zone = TRY(FindTimeZone(ZoneOf(settings, schedule)));
     schedules.push_back({.name = name,
                          .recipe = std::string(recipe),
-                         .cron = TRY(schedule::Cron::Parse(schedule.cron)),
-                         .zone = TRY(FindTimeZone(ZoneOf(settings, schedule))),
+                         .cron = std::move(cron),
+                         .zone = std::move(zone),
                          .catch_up = PolicyOf(schedule.catch_up),
                          .catch_up_within = schedule.catch_up_within,
                          .request = [&settings, name = name, &schedule = schedule](Timestamp tick) {

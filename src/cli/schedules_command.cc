@@ -1,7 +1,6 @@
 #include <map>
 
 #include <CLI/CLI.hpp>
-#include <date/tz.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -16,10 +15,11 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 /// As the zone's clocks say it: "2026-03-29 03:00 CEST".
-std::string LocalTime(const std::optional<Timestamp>& at, const date::time_zone& zone) {
+std::string LocalTime(const std::optional<Timestamp>& at, const TimeZone& zone) {
   if (!at) return "never";
-  return date::format("%F %H:%M %Z",
-                      date::make_zoned(&zone, date::floor<std::chrono::minutes>(*at)));
+  const OffsetSpan span = zone.SpanAt(date::floor<std::chrono::seconds>(*at));
+  return date::format("%F %H:%M ", date::floor<std::chrono::minutes>(zone.LocalTimeAt(*at))) +
+         std::string(span.abbreviation);
 }
 
 Outcome List(const Invocation& invocation) {
@@ -35,7 +35,7 @@ Outcome List(const Invocation& invocation) {
   Json listed = Json::array();
   for (const engine::Schedule& schedule : schedules) {
     const store::ScheduleRecord& record = records[schedule.name];
-    const std::optional<Timestamp> next = schedule.cron.Next(now, *schedule.zone);
+    const std::optional<Timestamp> next = schedule.cron.Next(now, schedule.zone);
     const std::string& export_name = settings.schedules.at(schedule.name).export_name;
     const auto time = [](const std::optional<Timestamp>& at) {
       return at ? Json(FormatTimestamp(*at)) : Json();
@@ -44,16 +44,16 @@ Outcome List(const Invocation& invocation) {
                       {"export", export_name},
                       {"cron", schedule.cron.text()},
                       {"in_words", schedule.cron.InWords()},
-                      {"time_zone", schedule.zone->name()},
+                      {"time_zone", schedule.zone.name()},
                       {"last", time(record.last_tick)},
                       {"last_job", record.last_job_id.empty() ? Json() : Json(record.last_job_id)},
                       {"next", time(next)}});
     if (invocation.json) continue;
     PrintLine(fmt::format("{}: {} {}, {}", schedule.name, export_name, schedule.cron.InWords(),
-                          schedule.zone->name()));
-    PrintLine(fmt::format("  last {}{}, next {}", LocalTime(record.last_tick, *schedule.zone),
+                          schedule.zone.name()));
+    PrintLine(fmt::format("  last {}{}, next {}", LocalTime(record.last_tick, schedule.zone),
                           record.last_job_id.empty() ? "" : " as job " + record.last_job_id,
-                          LocalTime(next, *schedule.zone)));
+                          LocalTime(next, schedule.zone)));
   }
   if (invocation.json) {
     PrintJson({{"schedules", std::move(listed)}});

@@ -15,7 +15,8 @@ Complaint CheckNotEmpty(const std::string& name) {
 Complaint CheckTimeZone(const std::string& name) {
   const auto zone = FindTimeZone(name);
   if (zone.has_value()) return std::nullopt;
-  return "names an " + zone.error().message;
+  const std::string& problem = zone.error().message;
+  return zone.error().code == ErrorCode::kInvalidArgument ? "names an " + problem : problem;
 }
 
 Complaint CheckPlace(const std::filesystem::path& place) {

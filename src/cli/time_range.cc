@@ -5,7 +5,6 @@
 #include <string_view>
 
 #include <date/date.h>
-#include <date/tz.h>
 
 #include "base/time_zone.h"
 
@@ -174,36 +173,22 @@ Result<Moment> ParseMoment(std::string_view flag, std::string_view text) {
 }
 
 /// The instant of a wall clock time: the first of two, or the end of the gap it falls into.
-Timestamp Resolve(const date::time_zone& zone, date::local_time<microseconds> local) {
-  const date::local_info info = zone.get_info(local);
-  if (info.result == date::local_info::nonexistent) return info.first.end;
-  return Timestamp(local.time_since_epoch() - info.first.offset);
+Timestamp InstantOf(const Moment& moment, const TimeZone& zone) {
+  const TimeZone::LocalTime local = date::local_days(moment.day) + moment.time_of_day;
+  return moment.offset ? Timestamp(local.time_since_epoch() - *moment.offset)
+                       : zone.FirstInstantOf(local);
 }
 
-Result<Timestamp> InstantOf(const Moment& moment, const date::time_zone& zone) {
-  const date::local_time<microseconds> local = date::local_days(moment.day) + moment.time_of_day;
-  if (moment.offset) return Timestamp(local.time_since_epoch() - *moment.offset);
-  try {
-    return Resolve(zone, local);
-  } catch (const std::exception& error) {
-    return Fail(ErrorCode::kInternal,
-                std::string("time zone ") + zone.name() + ": " + error.what());
-  }
-}
-
-Result<Timestamp> BeginningOf(date::local_days day, const date::time_zone& zone) {
+Timestamp BeginningOf(date::local_days day, const TimeZone& zone) {
   return InstantOf({.day = date::year_month_day(day), .offset = std::nullopt}, zone);
 }
 
 /// The clock that times are relative to.
 struct LocalClock {
-  const date::time_zone& zone;
+  const TimeZone& zone;
   Timestamp now;
 
-  date::local_days today() const {
-    const Timestamp local = now + zone.get_info(date::floor<std::chrono::seconds>(now)).offset;
-    return date::local_days(date::floor<date::days>(local).time_since_epoch());
-  }
+  date::local_days today() const { return date::floor<date::days>(zone.LocalTimeAt(now)); }
 };
 
 Result<Timestamp> ParseInstant(std::string_view flag, std::string_view text,
@@ -242,7 +227,7 @@ Result<lake::TimeRange> ParseTimeRange(const TimeRangeText& text) {
                     : "the range has no end; give --to (exclusive) or --through (a last day)");
   }
   lake::TimeRange range;
-  const LocalClock clock{.zone = **zone, .now = text.now};
+  const LocalClock clock{.zone = *zone, .now = text.now};
   range.begin = TRY(ParseInstant("--from", text.from, clock));
   range.end =
       text.to ? TRY(ParseInstant("--to", *text.to, clock)) : TRY(EndOfDay(*text.through, clock));

@@ -21,18 +21,18 @@ struct Step {
 
 /// None: no tick has come since `settled`.
 std::optional<Step> NextStep(const Schedule& schedule, Timestamp settled, Timestamp now) {
-  const std::optional<Timestamp> first = schedule.cron.Next(settled, *schedule.zone);
+  const std::optional<Timestamp> first = schedule.cron.Next(settled, schedule.zone);
   if (!first || *first > now) return std::nullopt;
   const microseconds within = schedule.catch_up == CatchUp::kNone
                                   ? microseconds(kOnTime)
                                   : std::max<microseconds>(schedule.catch_up_within, kOnTime);
   const Timestamp oldest = std::max(settled, now - within - microseconds(1));
-  std::optional<Timestamp> tick = schedule.cron.Next(oldest, *schedule.zone);
+  std::optional<Timestamp> tick = schedule.cron.Next(oldest, schedule.zone);
   if (!tick || *tick > now) return Step{.until = now, .passes_over = true};
   if (schedule.catch_up == CatchUp::kLast) {
     for (auto next = tick; next && *next <= now;) {
       tick = next;
-      next = schedule.cron.Next(*next, *schedule.zone);
+      next = schedule.cron.Next(*next, schedule.zone);
     }
   }
   return Step{.until = *tick, .fires = true, .passes_over = *tick > *first};

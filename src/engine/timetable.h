@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/time_zone.h"
 #include "engine/engine.h"
 #include "recipe/recipe.h"
 #include "schedule/cron.h"
@@ -29,7 +30,7 @@ struct Schedule {
   std::string name;
   std::string recipe;
   schedule::Cron cron;
-  const date::time_zone* zone = nullptr;
+  TimeZone zone;
   CatchUp catch_up = CatchUp::kLast;
   std::chrono::milliseconds catch_up_within{86'400'000};  ///< Older ticks are passed over.
   /// What is asked for at a tick.

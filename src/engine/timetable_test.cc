@@ -4,7 +4,7 @@
 #include <set>
 #include <sstream>
 
-#include <date/tz.h>
+#include <date/date.h>
 #include <gmock/gmock.h>
 
 #include "base/time_zone.h"
@@ -33,7 +33,7 @@ class TimetableTest : public ActsTest {
     return {.name = "nightly",
             .recipe = "lines",
             .cron = *schedule::Cron::Parse(cron),
-            .zone = *FindTimeZone("UTC"),
+            .zone = TimeZone(),
             .catch_up = catch_up,
             .catch_up_within = within,
             .request = [this](Timestamp tick) -> Result<recipe::Request> {

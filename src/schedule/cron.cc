@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include <date/tz.h>
+#include <date/date.h>
 #include <fmt/format.h>
 
 #include "schedule/cron_field.h"
@@ -139,17 +139,17 @@ std::optional<Cron::LocalMinutes> Cron::First(LocalMinutes from, LocalMinutes un
   return std::nullopt;
 }
 
-std::optional<Timestamp> Cron::Next(Timestamp after, const date::time_zone& zone) const {
+std::optional<Timestamp> Cron::Next(Timestamp after, const TimeZone& zone) const {
   const auto in_minutes = [](auto local) { return date::ceil<minutes>(local); };
   const bool keeps_its_beat = any_minute_ || any_hour_;
   // Ticks are whole seconds; this is the first instant that may be one.
   const date::sys_seconds from = date::floor<seconds>(after) + seconds(1);
   const date::sys_seconds horizon = from + std::chrono::duration_cast<seconds>(kHorizon);
-  date::sys_info span = zone.get_info(from);
+  OffsetSpan span = zone.SpanAt(from);
   // Wall clock times before it have come already, under an earlier offset.
   date::local_seconds covered = date::local_seconds::min();
   if (from - span.begin < date::days(2)) {
-    const seconds offset_before = zone.get_info(span.begin - seconds(1)).offset;
+    const seconds offset_before = zone.SpanAt(span.begin - seconds(1)).offset;
     covered = date::local_seconds((span.begin + offset_before).time_since_epoch());
   }
   for (date::sys_seconds begin = from; begin < horizon;) {
@@ -168,7 +168,7 @@ std::optional<Timestamp> Cron::Next(Timestamp after, const date::time_zone& zone
     }
     covered = std::max(covered, local(end));
     begin = span.end;
-    span = zone.get_info(begin);
+    span = zone.SpanAt(begin);
   }
   return std::nullopt;
 }

@@ -10,10 +10,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-
-namespace date {
-class time_zone;  // NOLINT(readability-identifier-naming): the library's name.
-}
+#include "base/time_zone.h"
 
 namespace spillway::schedule {
 
@@ -33,7 +30,7 @@ class Cron {
   ///  - what falls into a gap is due once, at the end of the gap; what comes twice, the first time;
   ///  - a schedule whose minute or hour begins with `*` keeps its beat instead: it is due at every
   ///    real minute whose wall clock time fits.
-  std::optional<Timestamp> Next(Timestamp after, const date::time_zone& zone) const;
+  std::optional<Timestamp> Next(Timestamp after, const TimeZone& zone) const;
 
   /// "at 03:00 on Monday".
   std::string InWords() const;

@@ -25,7 +25,7 @@ std::string Ticks(const std::string& cron, const std::string& zone, const std::s
   std::string ticks;
   Timestamp at = At(after);
   for (int i = 0; i < count; ++i) {
-    const std::optional<Timestamp> next = parsed->Next(at, **FindTimeZone(zone));
+    const std::optional<Timestamp> next = parsed->Next(at, *FindTimeZone(zone));
     if (!next) return ticks + "never";
     at = *next;
     ticks += FormatTimestamp(at).substr(5, 11) + " ";

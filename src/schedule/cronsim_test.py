@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, timezone
 from cronsim import CronSim
 
 COUNT = 6
-END = datetime(2037, 1, 1, tzinfo=timezone.utc).timestamp()  # Of the changes that the system's files list.
+END = datetime(2100, 1, 1, tzinfo=timezone.utc).timestamp()
 # "Factory" is no zone. Lord Howe's clock changes by half an hour, and cronsim steps by whole ones. Those of
 # the others jumped by a day or more: cron takes that for a correction of the clock.
 SKIPPED = {"Factory", "Australia/Lord_Howe", "Pacific/Apia", "Pacific/Fakaofo", "Pacific/Enderbury",
@@ -23,8 +23,8 @@ def field(chance, least, most):
     if kind == 0:
         return "*"
     if kind == 1:
-        return f"*/{chance.randint(2, (most - least) // 2)}"
-    items = []
+        return f"*/{chance.choice([chance.randint(2, (most - least) // 2), chance.randint(most, 200)])}"
+    items = ["*/100"] if chance.randrange(8) == 0 else []
     for _ in range(chance.randint(1, 3)):
         first = chance.randint(least, most - 1)
         last = chance.randint(first + 1, most)  # cronsim takes 5-5/2 for 5-59/2.
@@ -65,7 +65,7 @@ def main():
         cron = schedule(chance)
         # When the clock changes, cronsim loses or doubles beats of intervals: it judges them in UTC only.
         name = "Etc/UTC" if any(part.startswith("*") for part in cron.split()[:2]) else chance.choice(names)
-        at = datetime(1990, 1, 1, tzinfo=timezone.utc) + timedelta(minutes=chance.randrange(45 * 365 * 1440))
+        at = datetime(1990, 1, 1, tzinfo=timezone.utc) + timedelta(minutes=chance.randrange(109 * 365 * 1440))
         near = change_near(zoneinfo.ZoneInfo(name), at) - timedelta(minutes=chance.randrange(1440))
         cases.append((cron, name, near))
     lines = "".join(f"{cron}\t{name}\t{int(at.timestamp())}\t{COUNT}\n" for cron, name, at in cases)

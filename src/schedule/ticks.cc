@@ -26,7 +26,7 @@ int main() {
     }
     spillway::Timestamp at{std::chrono::seconds(after)};
     for (int i = 0; i < count; ++i) {
-      const auto next = cron->Next(at, **zone);
+      const auto next = cron->Next(at, *zone);
       if (!next) break;
       at = *next;
       std::cout << std::chrono::floor<std::chrono::seconds>(at).time_since_epoch().count() << " ";

@@ -225,7 +225,7 @@ class World {
     schedules_.push_back({.name = "nightly",
                           .recipe = std::string(RowsRecipe::kName),
                           .cron = *schedule::Cron::Parse("50-59 23 * * *"),
-                          .zone = *FindTimeZone("UTC"),
+                          .zone = TimeZone(),
                           .catch_up = engine::CatchUp::kAll,
                           .request = [](Timestamp) -> Result<recipe::Request> {
                             return recipe::Request{.export_name = "rows",
@@ -244,8 +244,8 @@ class World {
   std::vector<Timestamp> Expected() {
     std::vector<Timestamp> ticks;
     const engine::Schedule& schedule = schedules_.front();
-    for (auto tick = schedule.cron.Next(*invariants_.schedule_begun(), *schedule.zone);
-         tick && *tick < WallClock::kMidnight; tick = schedule.cron.Next(*tick, *schedule.zone)) {
+    for (auto tick = schedule.cron.Next(*invariants_.schedule_begun(), schedule.zone);
+         tick && *tick < WallClock::kMidnight; tick = schedule.cron.Next(*tick, schedule.zone)) {
       ticks.push_back(*tick);
     }
     return ticks;

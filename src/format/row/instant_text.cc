@@ -70,7 +70,7 @@ bool InstantText::MoveTo(int64_t value) {
   prefix_bytes_ = static_cast<uint8_t>(out - prefix_);
 
   out = suffix_;
-  if (zone_ != nullptr && zone_->utc()) {
+  if (zone_ != nullptr && zone_->is_z()) {
     *out++ = 'Z';
   } else if (zone_ != nullptr) {
     const int64_t minutes = span_.offset / 60;

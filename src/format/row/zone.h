@@ -5,19 +5,22 @@
 #include <string_view>
 
 #include "base/error.h"
-
-namespace date {
-class time_zone;
-}
+#include "base/time_zone.h"
 
 namespace spillway::format {
 
-/// The zone in which instants are written. Immutable, thread-safe. Behind the last transition that
-/// the system's database lists (2037 for zones with daylight saving time), the last offset holds.
+/// How instants are written in UTC itself. Other zones always have an offset, London's "+00:00" as
+/// well.
+enum class UtcForm {
+  kZ,       ///< "Z"
+  kOffset,  ///< "+00:00": for files that have rows of several zones.
+};
+
+/// The zone in which instants are written. Immutable, thread-safe.
 class Zone {
  public:
   /// As FindTimeZone.
-  static Result<Zone> Find(std::string_view name);
+  static Result<Zone> Find(std::string_view name, UtcForm utc = UtcForm::kZ);
 
   /// A run of instants that share an offset, in seconds since 1970-01-01 UTC.
   struct Span {
@@ -26,16 +29,17 @@ class Zone {
     int64_t offset = 0;  ///< Local time minus UTC, rounded to whole minutes as RFC 3339 asks.
   };
 
-  /// The span around an instant of the years 0 to 9999.
+  /// The span around an instant.
   Span SpanAt(int64_t seconds) const;
 
   const std::string& name() const { return name_; }
   /// Written as "Z".
-  bool utc() const { return zone_ == nullptr; }
+  bool is_z() const { return is_z_; }
 
  private:
   std::string name_;
-  const date::time_zone* zone_ = nullptr;
+  TimeZone zone_;
+  bool is_z_ = false;
 };
 
 }  // namespace spillway::format

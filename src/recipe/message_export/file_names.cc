@@ -1,15 +1,12 @@
 #include "recipe/message_export/file_names.h"
 
-#include <date/tz.h>
-
-#include "base/time_zone.h"
+#include <date/date.h>
 
 namespace spillway::recipe {
 
-Result<std::string> RangeName(lake::TimeRange range, std::string_view time_zone) {
-  const date::time_zone* zone = TRY(FindTimeZone(time_zone));
-  const auto begin = zone->to_local(range.begin);
-  const auto end = zone->to_local(range.end);
+std::string RangeName(lake::TimeRange range, const TimeZone& zone) {
+  const auto begin = zone.LocalTimeAt(range.begin);
+  const auto end = zone.LocalTimeAt(range.end);
   const auto first_day = date::floor<date::days>(begin);
   const auto end_day = date::floor<date::days>(end);
   if (begin == first_day && end == end_day) {
@@ -21,9 +18,8 @@ Result<std::string> RangeName(lake::TimeRange range, std::string_view time_zone)
   return minutes(begin) + "_" + minutes(end);
 }
 
-Result<std::string> DayName(Timestamp instant, std::string_view time_zone) {
-  const date::time_zone* zone = TRY(FindTimeZone(time_zone));
-  return date::format("%F", date::floor<date::days>(zone->to_local(instant)));
+std::string DayName(Timestamp instant, const TimeZone& zone) {
+  return date::format("%F", date::floor<date::days>(zone.LocalTimeAt(instant)));
 }
 
 }  // namespace spillway::recipe

@@ -65,14 +65,14 @@ Result<std::vector<ChunkSpec>> NameFiles(const MessageExportParameters& paramete
   const OutputOptions& output = parameters.output;
   const FileKind kind = TRY(FileKind::Make(output));
   const std::string extension = kind.extension();
-  const std::string stem =
-      std::string(export_name) + "_" + TRY(RangeName(parameters.range, output.time_zone));
+  const TimeZone zone = TRY(FindTimeZone(output.time_zone));
+  const std::string stem = std::string(export_name) + "_" + RangeName(parameters.range, zone);
   std::vector<ChunkSpec> specs;
   if (output.compression == Compression::kZip) {
     std::string day;
     int64_t of_day = 0;
     for (const lake::ReadUnit& unit : units) {
-      const std::string unit_day = TRY(DayName(unit.range.begin, output.time_zone));
+      const std::string unit_day = DayName(unit.range.begin, zone);
       of_day = unit_day == day ? of_day + 1 : 1;
       day = unit_day;
       specs.push_back(
@@ -206,8 +206,8 @@ Result<Assembly> MessageExport::Assemble(const engine::Job& job, std::vector<Par
                                          engine::Staging& staging) const {
   const MessageExportParameters parameters = TRY(ParametersOf(job));
   const OutputOptions& output = parameters.output;
-  const std::string stem =
-      job.export_name + "_" + TRY(RangeName(parameters.range, output.time_zone));
+  const TimeZone zone = TRY(FindTimeZone(output.time_zone));
+  const std::string stem = job.export_name + "_" + RangeName(parameters.range, zone);
   return AssembleFiles(output, stem, std::move(parts), parameters.range.end, staging);
 }
 

@@ -3,9 +3,10 @@
 #include <set>
 
 #include <arrow/api.h>
-#include <date/tz.h>
+#include <date/date.h>
 
 #include "base/random.h"
+#include "base/time_zone.h"
 #include "recipe/open_data/open_data_fixture.h"
 #include "recipe/open_data/reading_rows.h"
 
@@ -35,15 +36,15 @@ class DaysTest : public OpenDataTest {
     return zones;
   }
 
-  /// Days from 1990 to 2035 on which the zone's offset changes.
+  /// Days from 1990 to 2100 on which the zone's offset changes.
   static std::set<std::string> DaysOfChange(const std::string& zone) {
     using namespace std::chrono;
     std::set<std::string> days;
-    const date::time_zone* found = date::locate_zone(zone);
+    const TimeZone found = Must(FindTimeZone(zone));
     date::sys_seconds at = date::sys_days(date::year(1990) / 1 / 1);
-    const date::sys_seconds end = date::sys_days(date::year(2036) / 1 / 1);
+    const date::sys_seconds end = date::sys_days(date::year(2101) / 1 / 1);
     while (at < end) {
-      at = found->get_info(at).end;
+      at = found.SpanAt(at).end;
       if (at < end) days.insert(date::format("%F", date::floor<date::days>(at)));
     }
     return days;

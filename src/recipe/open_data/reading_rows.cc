@@ -118,7 +118,10 @@ ReadingRows::~ReadingRows() = default;
 
 Result<ReadingRows::LocalTime*> ReadingRows::TimeIn(const std::string& zone) {
   std::unique_ptr<LocalTime>& time = times_[zone];
-  if (time == nullptr) time = std::make_unique<LocalTime>(TRY(format::Zone::Find(zone)));
+  if (time == nullptr) {
+    format::Zone found = TRY(format::Zone::Find(zone, format::UtcForm::kOffset));
+    time = std::make_unique<LocalTime>(std::move(found));
+  }
   return time.get();
 }
 
@@ -162,9 +165,12 @@ Result<std::shared_ptr<arrow::RecordBatch>> ReadingRows::Dress(
     units.Use(sensor_texts.units);
     char* begin = times.Reserve(format::InstantText::kBytesMax + 24);
     const char* end = local->Write(datetime.Value(row), begin);
-    if (end == nullptr) {
-      return Fail(ErrorCode::kInvalidArgument,
-                  source.id.name() + ": a reading has a time outside of the years 0 to 9999");
+    // The keys of files have years of four digits.
+    if (end == nullptr || *begin == '+' || *begin == '-') {
+      return Fail(
+          ErrorCode::kInvalidArgument,
+          source.id.name() +
+              ": a reading has a time outside of the years 0 to 9999; correct or delete it");
     }
     times.Advance(static_cast<size_t>(end - begin));
     time_ends.push_back(static_cast<int32_t>(times.size()));

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include <arrow/api.h>
-#include <date/tz.h>
+#include <date/date.h>
 #include <fmt/format.h>
 
 #include "base/time_zone.h"
@@ -82,20 +82,20 @@ class Days {
 
   /// The first midnight after `time`.
   int64_t EndOfDay(int64_t time) {
-    if (zone_ == nullptr) return INT64_MAX;
+    if (!zone_) return INT64_MAX;
     if (begin_ <= time && time < end_) return end_;
     const Timestamp instant = Instant(time);
-    auto day = date::floor<date::days>(zone_->to_local(instant));
+    auto day = date::floor<date::days>(zone_->LocalTimeAt(instant));
     do {
       day += date::days(1);
-      end_ = Microseconds(zone_->to_sys(day, date::choose::earliest));
+      end_ = Microseconds(zone_->FirstInstantOf(day));
     } while (end_ <= time);
     begin_ = time;
     return end_;
   }
 
  private:
-  const date::time_zone* zone_ = nullptr;
+  std::optional<TimeZone> zone_;
   int64_t begin_ = INT64_MAX;  ///< [begin_, end_) lies within one day.
   int64_t end_ = INT64_MIN;
 };

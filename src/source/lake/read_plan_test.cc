@@ -1,13 +1,15 @@
 #include "source/lake/read_plan.h"
 
 #include <algorithm>
+#include <map>
 #include <random>
 #include <set>
 
-#include <date/tz.h>
+#include <date/date.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/time_zone.h"
 #include "source/lake/sample_lake.h"
 
 namespace spillway::lake {
@@ -88,7 +90,10 @@ struct RandomLake {
 
 int64_t DayIn(const std::optional<std::string>& zone, int64_t time) {
   if (!zone) return 0;
-  const auto local = date::locate_zone(*zone)->to_local(Instant(time));
+  static std::map<std::string, TimeZone> zones;
+  const auto [found, is_new] = zones.try_emplace(*zone);
+  if (is_new) found->second = *FindTimeZone(*zone);
+  const auto local = found->second.LocalTimeAt(Instant(time));
   return date::floor<date::days>(local).time_since_epoch().count();
 }
 
