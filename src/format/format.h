@@ -63,14 +63,13 @@ enum class WholeFloats {
 
 /// How rows become CSV (RFC 4180), UTF-8 taken as it comes.
 ///
-/// - Instants: RFC 3339 with the digits of their unit, "2025-01-31T23:59:59.000001+01:00". Times
-/// without a zone
-///   have no offset. Only the years 0000 to 9999. Offsets before standard time are rounded to
-///   minutes, and the local time with them, so that the instant stays exact.
+/// - Instants: RFC 3339 with the digits of their unit, "2025-01-31T23:59:59.000001+01:00"; those
+///   without a zone have no offset; years outside 0000 to 9999 in ISO 8601's expanded form, as
+///   "+10000-01-01", "-0043-03-15" (44 BC). Offsets before standard time are rounded to minutes,
+///   and the local time with them, so that the instant stays exact.
 /// - Decimals with all digits of their scale; floats in the shortest form that reads back as the
-/// same
-///   float (14.0, 1e-05, 1e+16, as Python's repr), NaN, Infinity, -Infinity; binary in base64;
-///   dates 2025-01-31; times of day 23:59:59.
+///   same float (14.0, 1e-05, 1e+16, as Python's repr), NaN, Infinity, -Infinity; binary in
+///   base64; dates 2025-01-31; times of day 23:59:59.
 /// - With an empty null marker, the empty string is "" and an absent value is nothing. In a file of
 ///   one column the empty string is always "", because readers pass over empty lines; so is an
 ///   absent value without a marker: choose one there. There the text `\.` is always "\.", because
@@ -90,8 +89,8 @@ struct CsvOptions {
   /// Strings only, never typed numbers, nor text that spells them (batch::IsNumberText).
   bool escape_formulas = false;
   WholeFloats whole_floats = WholeFloats::kWithPoint;
-  /// IANA zone in which instants are written; UTC is "Z". From 2038 on, zones keep the offset that
-  /// the system's database lists last.
+  /// IANA zone in which instants are written, as Zone says: "Z" in UTC, an offset in all others,
+  /// also in London in winter ("+00:00").
   std::string time_zone = "UTC";
 };
 

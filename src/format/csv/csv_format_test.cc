@@ -312,7 +312,7 @@ TEST(CsvFormat, NamesTheRowOfATimeItCannotWrite) {
   const auto pool = arrow::default_memory_pool();
   const auto type = arrow::timestamp(arrow::TimeUnit::SECOND, "UTC");
   const auto good = Table(arrow::TimestampBuilder(type, pool), 0, 0);
-  const auto bad = Table(arrow::TimestampBuilder(type, pool), 0, 253'402'300'800);
+  const auto bad = Table(arrow::TimestampBuilder(type, pool), 0, INT64_MAX);
   const auto format = *NewCsvFormat({});
   auto encoder = *format->NewEncoder(*good->schema(), {});
   Buffer out;
@@ -321,7 +321,7 @@ TEST(CsvFormat, NamesTheRowOfATimeItCannotWrite) {
   ASSERT_FALSE(appended.has_value());
   EXPECT_EQ(appended.error().code, ErrorCode::kInvalidArgument);
   EXPECT_EQ(appended.error().message,
-            "column \"value\", row 5: a time outside the years 0000 to 9999");
+            "column \"value\", row 5: a year of more than nine digits; leave such rows out");
 }
 
 TEST(CsvFormat, RefusesWhatIsNoTable) {

@@ -1,24 +1,34 @@
 #include "format/row/instant_text.h"
 
+#include <algorithm>
+#include <cstdlib>
 #include <limits>
 
-#include <date/date.h>
+#include "base/civil_day.h"
 
 namespace spillway::format {
 namespace {
 
-constexpr int64_t kFirstDay = -719'528;  // 0000-01-01
-constexpr int64_t kLastDay = 2'932'896;  // 9999-12-31
+constexpr int64_t kYearMax = 999'999'999;
+constexpr int64_t kFirstDay = DaysOf({.year = -kYearMax, .month = 1, .day = 1});
+constexpr int64_t kLastDay = DaysOf({.year = kYearMax, .month = 12, .day = 31});
 constexpr int64_t kSecondsOfDay = 86'400;
-
-int64_t FloorDivide(int64_t value, int64_t divisor) {
-  return value / divisor - (value % divisor < 0);
-}
 
 char* WriteTwoDigits(int64_t value, char* out) {
   *out++ = static_cast<char>('0' + value / 10);
   *out++ = static_cast<char>('0' + value % 10);
   return out;
+}
+
+/// Four digits; more of them, and negative ones, with a sign.
+char* WriteYear(int64_t year, char* out) {
+  if (year < 0 || year > 9'999) *out++ = year < 0 ? '-' : '+';
+  year = std::abs(year);
+  char digits[9];
+  char* const end = digits + sizeof(digits);
+  char* first = end;
+  for (; year > 0 || end - first < 4; year /= 10) *--first = static_cast<char>('0' + year % 10);
+  return std::copy(first, end, out);
 }
 
 }  // namespace
@@ -33,14 +43,13 @@ InstantText::InstantText(const Zone* zone, int64_t units_per_second, bool quoted
 
 bool InstantText::MoveToDay(int64_t days) {
   if (days < kFirstDay || days > kLastDay) return false;
-  const date::year_month_day civil{date::sys_days(date::days(static_cast<int>(days)))};
-  const int year = static_cast<int>(civil.year());
-  char* out = WriteTwoDigits(year / 100, prefix_ + quoted_);
-  out = WriteTwoDigits(year % 100, out);
+  const CivilDay civil = CivilDayOf(days);
+  char* out = WriteYear(civil.year, prefix_ + quoted_);
   *out++ = '-';
-  out = WriteTwoDigits(static_cast<unsigned>(civil.month()), out);
+  out = WriteTwoDigits(civil.month, out);
   *out++ = '-';
-  WriteTwoDigits(static_cast<unsigned>(civil.day()), out);
+  out = WriteTwoDigits(civil.day, out);
+  date_bytes_ = static_cast<uint8_t>(out - prefix_);
   day_ = days;
   minute_units_ = 0;
   return true;
@@ -61,7 +70,7 @@ bool InstantText::MoveTo(int64_t value) {
   const int64_t of_day = local - day * kSecondsOfDay;
   const int64_t of_minute = of_day % 60;
 
-  char* out = prefix_ + quoted_ + 10;
+  char* out = prefix_ + date_bytes_;
   *out++ = 'T';
   out = WriteTwoDigits(of_day / 3600, out);
   *out++ = ':';

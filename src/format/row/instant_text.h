@@ -8,18 +8,20 @@
 
 namespace spillway::format {
 
-/// Writes instants and dates as RFC 3339 says: "2025-01-31T23:59:59.000001+02:00". It keeps the
-/// text of the minute it wrote last, so that neighbouring instants cost a few instructions whatever
-/// their zone. Writers may put 24 bytes behind what they return. Not thread-safe.
+/// Writes instants and dates as RFC 3339 says: "2025-01-31T23:59:59.000001+02:00"; years before
+/// 0000 and after 9999, which it has not, in the expanded form of ISO 8601 (4.3.2 of part 1): with
+/// a sign and at least four digits, "+10000-01-01", "-0043-03-15" (44 BC). It keeps the text of the
+/// minute it wrote last, so that neighbouring instants cost a few instructions whatever their zone.
+/// Writers may put 24 bytes behind what they return. Not thread-safe.
 class InstantText {
  public:
-  static constexpr int kBytesMax = 40;
+  static constexpr int kBytesMax = 48;
 
   /// `zone` outlives this; nullptr writes local times as they are stored, without an offset.
   InstantText(const Zone* zone, int64_t units_per_second, bool quoted);
 
-  /// `kDigits` is 0, 3, 6 or 9, as units_per_second says. nullptr for an instant outside the years
-  /// 0 to 9999.
+  /// `kDigits` is 0, 3, 6 or 9, as units_per_second says. nullptr for an instant whose year has
+  /// more than nine digits.
   template <int kDigits>
   char* Write(int64_t value, char* out) {
     uint64_t units = static_cast<uint64_t>(value) - minute_begin_;
@@ -40,12 +42,12 @@ class InstantText {
     return out + suffix_bytes;
   }
 
-  /// The date `days` after 1970-01-01; nullptr outside the years 0 to 9999.
+  /// The date `days` after 1970-01-01; nullptr for a year of more than nine digits.
   char* WriteDate(int64_t days, char* out) {
     if (days != day_ && !MoveToDay(days)) [[unlikely]]
       return nullptr;
-    std::memcpy(out, prefix_, 16);
-    out += quoted_ + 10;
+    std::memcpy(out, prefix_, 24);
+    out += date_bytes_;
     *out = '"';
     return out + quoted_;
   }
@@ -81,9 +83,10 @@ class InstantText {
   int64_t day_;
   Zone::Span span_;  // empty at first
   bool quoted_;
+  uint8_t date_bytes_ = 0;
   uint8_t prefix_bytes_ = 0;
   uint8_t suffix_bytes_ = 0;
-  char prefix_[24] = {};  // "2025-01-31T23:59:", with a quote before it
+  char prefix_[24] = {};  // "2025-01-31T23:59:", with a quote before it: 24 with nine digits
   char suffix_[8] = {};   // "+02:00", with a quote behind it
 };
 

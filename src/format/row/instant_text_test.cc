@@ -4,7 +4,8 @@
 #include <random>
 #include <string>
 
-#include <date/tz.h>
+#include <date/date.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "format/row/values.h"
@@ -48,24 +49,27 @@ TEST(InstantText, RoundsOffsetsOfOldToMinutesAndKeepsTheInstant) {
   EXPECT_EQ(InZone("Europe/Vienna", -3'000'000'000'000'000), "1874-12-07T19:45:00.000000+01:05");
 }
 
-TEST(InstantText, AgreesWithTheLibraryInAnyOrder) {
+TEST(InstantText, AgreesWithTheCalendarInAnyOrder) {
   std::mt19937_64 random(3);
   for (const char* name :
        {"UTC", "Europe/Vienna", "America/New_York", "Australia/Lord_Howe", "Africa/Monrovia"}) {
     const Zone zone = *Zone::Find(name);
+    const TimeZone time_zone = *FindTimeZone(name);
     InstantText text(&zone, 1'000'000, false);
     for (int i = 0; i < 20'000; ++i) {
-      // 1920 to 2037; near neighbours too.
+      // 1920 to 2100; near neighbours too.
       int64_t value =
-          static_cast<int64_t>(random() % 3'700'000'000'000'000) - 1'577'923'200'000'000;
+          static_cast<int64_t>(random() % 5'680'000'000'000'000) - 1'577'923'200'000'000;
       for (int near = 0; near < 3; ++near, value += static_cast<int64_t>(random() % 40'000'000)) {
         const date::sys_time<std::chrono::microseconds> instant{std::chrono::microseconds(value)};
-        const auto offset = date::locate_zone(name)->get_info(instant).offset.count();
+        const auto offset =
+            time_zone.SpanAt(date::floor<std::chrono::seconds>(instant)).offset.count();
         if (offset % 60 != 0) continue;
         std::string expected = date::format("%FT%T", instant + std::chrono::seconds(offset));
         expected += std::string_view(name) == "UTC"
                         ? "Z"
-                        : date::format("%Ez", date::make_zoned(name, instant));
+                        : fmt::format("{}{:02}:{:02}", offset < 0 ? '-' : '+',
+                                      std::abs(offset) / 3'600, std::abs(offset) / 60 % 60);
         ASSERT_EQ(Written<6>(text, value), expected);
       }
     }
@@ -91,25 +95,64 @@ TEST(InstantText, WithoutAZoneHasNoOffset) {
   EXPECT_EQ(Written<6>(text, 1'738'367'999'000'001), "2025-01-31T23:59:59.000001");
 }
 
-TEST(InstantText, RefusesYearsThatRfc3339HasNot) {
-  const Zone vienna = *Zone::Find("Europe/Vienna");
-  InstantText text(&vienna, 1, false);
+TEST(InstantText, D01SummerTimeAfter2037) {
+  EXPECT_EQ(InZone("Europe/Berlin", 2'540'327'400'000'000), "2050-07-02T00:30:00.000000+02:00");
+}
+
+TEST(InstantText, O6UtcBesideOtherZonesHasAnOffset) {
+  for (const char* name : {"UTC", "Etc/UTC", "Europe/London"}) {
+    const Zone zone = *Zone::Find(name, UtcForm::kOffset);
+    InstantText text(&zone, 1, false);
+    EXPECT_EQ(Written<0>(text, 0).substr(19),
+              name[0] == 'E' && name[1] == 'u' ? "+01:00" : "+00:00");
+    EXPECT_EQ(Written<0>(text, 1'735'689'600), "2025-01-01T00:00:00+00:00") << name;
+  }
+}
+
+TEST(InstantText, F06YearsThatRfc3339HasNotAreExpanded) {
+  const Zone berlin = *Zone::Find("Europe/Berlin");
+  InstantText text(&berlin, 1, false), quoted(&berlin, 1, true);
   EXPECT_EQ(Written<0>(text, 253'402'300'799 - 3'600), "9999-12-31T23:59:59+01:00");
-  EXPECT_EQ(Written<0>(text, 253'402'300'799), "refused");
-  EXPECT_EQ(Written<0>(text, std::numeric_limits<int64_t>::max()), "refused");
-  EXPECT_EQ(Written<0>(text, std::numeric_limits<int64_t>::min()), "refused");
+  EXPECT_EQ(Written<0>(text, 253'402'300'799), "+10000-01-01T00:59:59+01:00");
+  EXPECT_EQ(Written<0>(quoted, 253'402'300'799), "\"+10000-01-01T00:59:59+01:00\"");
+  // The summer of the year 10000.
+  EXPECT_EQ(Written<0>(text, 253'418'025'600), "+10000-07-01T02:00:00+02:00");
+  // 44 BC is the year -43; local mean time is +00:53:28.
+  EXPECT_EQ(Written<0>(text, -63'517'824'000), "-0043-03-15T00:53:00+00:53");
+  EXPECT_EQ(Written<0>(text, -62'167'219'200 - 3'180), "0000-01-01T00:00:00+00:53");
+  EXPECT_EQ(Written<0>(text, -62'167'219'201 - 3'180), "-0001-12-31T23:59:59+00:53");
   // And goes on with those that it has.
   EXPECT_EQ(Written<0>(text, 0), "1970-01-01T01:00:00+01:00");
 }
 
+TEST(InstantText, F06TheEndsOfWhatUnitsHold) {
+  using Limits = std::numeric_limits<int64_t>;
+  const Zone berlin = *Zone::Find("Europe/Berlin");
+  InstantText microseconds(&berlin, 1'000'000, true), milliseconds(&berlin, 1'000, true),
+      seconds(&berlin, 1, true);
+  EXPECT_EQ(Written<6>(microseconds, Limits::max()), "\"+294247-01-10T05:00:54.775807+01:00\"");
+  EXPECT_EQ(Written<6>(microseconds, Limits::min()), "\"-290308-12-21T20:52:05.224192+00:53\"");
+  EXPECT_EQ(Written<3>(milliseconds, Limits::max()), "\"+292278994-08-17T09:12:55.807+02:00\"");
+  EXPECT_EQ(Written<0>(seconds, Limits::max()), "refused");
+  EXPECT_EQ(Written<0>(seconds, Limits::min()), "refused");
+  constexpr int64_t kYear999999999Ends = 31'556'889'832'780'799;
+  EXPECT_EQ(Written<0>(seconds, kYear999999999Ends - 3'600), "\"+999999999-12-31T23:59:59+01:00\"");
+  EXPECT_EQ(Written<0>(seconds, kYear999999999Ends), "refused");
+}
+
 TEST(InstantText, WritesDates) {
   InstantText text(nullptr, 1, false), quoted(nullptr, 1, true);
-  char room[128];
-  EXPECT_EQ(std::string(room, text.WriteDate(20'119, room)), "2025-01-31");
-  EXPECT_EQ(std::string(room, quoted.WriteDate(-1, room)), "\"1969-12-31\"");
-  EXPECT_EQ(std::string(room, text.WriteDate(-719'528, room)), "0000-01-01");
-  EXPECT_EQ(text.WriteDate(-719'529, room), nullptr);
-  EXPECT_EQ(text.WriteDate(2'932'897, room), nullptr);
+  const auto written = [](InstantText& in, int64_t days) {
+    char room[128];
+    return std::string(room, in.WriteDate(days, room));
+  };
+  EXPECT_EQ(written(text, 20'119), "2025-01-31");
+  EXPECT_EQ(written(quoted, -1), "\"1969-12-31\"");
+  EXPECT_EQ(written(text, -719'528), "0000-01-01");
+  EXPECT_EQ(written(text, -719'529), "-0001-12-31");
+  EXPECT_EQ(written(quoted, 2'932'897), "\"+10000-01-01\"");
+  EXPECT_EQ(written(text, std::numeric_limits<int32_t>::max()), "+5881580-07-11");
+  EXPECT_EQ(written(quoted, std::numeric_limits<int32_t>::min()), "\"-5877641-06-23\"");
 }
 
 TEST(TimeOfDay, HasTheDigitsOfItsUnit) {

@@ -14,8 +14,14 @@ namespace {
 // Reserved for the worst case at a time; small enough for a core's own cache.
 constexpr uint64_t kBlockBytes = 1 << 20;
 
-constexpr std::string_view kNoTime = "a time outside the years 0000 to 9999";
+constexpr std::string_view kNoTime = "a year of more than nine digits; leave such rows out";
+constexpr std::string_view kNoTimeOfDay =
+    "no time of day from 00:00:00 on and before 24:00:00; leave such rows out";
 constexpr std::string_view kNoText = "not valid UTF-8; JSON has no other text";
+
+std::string_view WhyNoText(const Column& column) {
+  return column.kind == Kind::kTimeOfDay ? kNoTimeOfDay : kNoTime;
+}
 
 }  // namespace
 
@@ -117,7 +123,7 @@ Result<> RowEncoder<Dialect>::BindDictionary(ColumnBinder& binder,
     char* at = text.Reserve(values.TextBytesMax(i, i + 1, Dialect::kGrowth, around));
     char* end = write(layout_.dialect, values.column(), i, at);
     if (end == nullptr) {
-      refused.emplace(i, kNoTime);
+      refused.emplace(i, WhyNoText(values.column()));
     } else if (check_text && !IsValidText(values.column(), i)) {
       refused.emplace(i, kNoText);
     } else {
@@ -157,7 +163,8 @@ Result<> RowEncoder<Dialect>::WriteBlock(int64_t begin, int64_t end, Buffer& out
   char* at = out.Reserve(BytesMax(begin, end));
   RowFailure failure;
   char* behind = WriteRows<Dialect>(layout_.dialect, columns_, writers_, begin, end, at, &failure);
-  if (failure.row >= 0) return FailAt(failure.column, failure.row, kNoTime);
+  if (failure.row >= 0)
+    return FailAt(failure.column, failure.row, WhyNoText(columns_[failure.column]));
   out.Advance(static_cast<size_t>(behind - at));
   return {};
 }

@@ -37,17 +37,30 @@ std::unexpected<Error> CopyDecoder::Refuse(size_t column, Problem problem, size_
   const std::string& type_name = columns_[column].type_name;
   const std::string arrow_type = columns_[column].arrow_type->ToString();
   const std::string where = fmt::format("column \"{}\", row {}", name, rows() + 1);
-  const std::string remedy = fmt::format(
-      "; leave such rows out, or write the column as text: \"{}\"::text in a query", name);
-  const auto refuse = [&](std::string_view what) {
-    return Fail(ErrorCode::kInvalidArgument, fmt::format("{}: {}{}", where, what, remedy));
+  const Encoding encoding = columns_[column].encoding;
+  const std::string quoted = '"' + name + '"';
+  const auto refuse = [&](std::string_view what, const std::string& null_instead = "") {
+    const std::string null =
+        null_instead.empty() ? "" : fmt::format("{} to have null, or ", null_instead);
+    return Fail(
+        ErrorCode::kInvalidArgument,
+        fmt::format("{}: {}; leave such rows out, or write in a query {}{}::text to have text",
+                    where, what, null, quoted));
   };
   switch (problem) {
     case Problem::kNan:
-      return refuse(fmt::format("NaN has no place in {}", arrow_type));
+      return refuse(fmt::format("NaN has no place in {}", arrow_type),
+                    fmt::format("nullif({}, 'NaN')", quoted));
     case Problem::kInfinity:
-      return refuse(fmt::format("infinity has no place in {}", arrow_type));
+      return refuse(fmt::format("infinity has no place in {}", arrow_type),
+                    arrow::is_decimal(columns_[column].arrow_type->id())
+                        ? fmt::format("nullif(nullif({}, 'Infinity'), '-Infinity')", quoted)
+                        : fmt::format("CASE WHEN isfinite({0}) THEN {0} END", quoted));
     case Problem::kRange:
+      if (encoding == Encoding::kTime) {
+        return refuse(fmt::format("24:00:00 has no place in {}", arrow_type),
+                      fmt::format("nullif({}, '24:00')", quoted));
+      }
       return refuse(fmt::format("a {} that {} cannot hold", type_name, arrow_type));
     case Problem::kLength:
       return Corrupt(

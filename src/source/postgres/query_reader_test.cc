@@ -205,10 +205,12 @@ TEST_F(QueryReaderTest, ValuesThatDoNotFitAreNamed) {
       "UPDATE t SET price = 'NaN' WHERE id = 7; UPDATE t SET at = '-infinity' WHERE id = 9");
   EXPECT_EQ(ErrorOf("SELECT id, price FROM t ORDER BY id", Options()).message,
             "column \"price\", row 7: NaN has no place in decimal128(10, 2); leave such rows out, "
-            "or write the column as text: \"price\"::text in a query");
+            "or write in a query nullif(\"price\", 'NaN') to have null, or \"price\"::text to have "
+            "text");
   EXPECT_EQ(ErrorOf("SELECT at FROM t ORDER BY id", Options()).message,
             "column \"at\", row 9: infinity has no place in timestamp[us, tz=UTC]; leave such rows "
-            "out, or write the column as text: \"at\"::text in a query");
+            "out, or write in a query CASE WHEN isfinite(\"at\") THEN \"at\" END to have null, or "
+            "\"at\"::text to have text");
   EXPECT_EQ(Table("SELECT price::text, at::text FROM t")->num_rows(), 20);
 }
 
