@@ -23,7 +23,11 @@ Outcome Init(const Invocation& invocation) {
   std::ofstream file(path, std::ios::binary);
   file << StartingSettings();
   file.close();
-  if (!file) return std::unexpected(FromErrno(errno, "writing " + path.string()));
+  if (!file) {
+    const int why = errno;
+    std::filesystem::remove(path, error);  // Half of it would be in the way of the next attempt.
+    return std::unexpected(FromErrno(why, "writing " + path.string()));
+  }
   const Settings settings = TRY(invocation.Load());
   TRY(SigningKey::LoadOrGenerate(settings.signing_key));
   if (!invocation.quiet) {

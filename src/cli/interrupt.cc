@@ -22,7 +22,9 @@ sigset_t Signals() {
 }  // namespace
 
 Interrupt::Interrupt() {
+  // Writes that fail so say why themselves.
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
   const sigset_t signals = Signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   listener_ = std::jthread([this](const std::stop_token& stop) { Serve(stop); });

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import resource
 import shutil
 import subprocess
 import time
@@ -126,6 +127,20 @@ class PrintedReports(unittest.TestCase):
 
 
 class FileSystemReports(unittest.TestCase):
+    def test_r30_a_limit_on_file_sizes_is_named(self):
+        spillway = Deployment()
+        self.addCleanup(spillway.close)
+        write_ndjson(spillway.path / "messages.ndjson", make_messages(1, 3000))
+        (spillway.path / "new").mkdir()
+        for command in ("ingest", "messages.ndjson"), ("--config", "new/spillway.yaml", "init"):
+            limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+            done = subprocess.run(spillway.command(*command), cwd=spillway.path, capture_output=True, text=True, check=False,
+                                  preexec_fn=limit)
+            self.assertGreater(done.returncode, 0, command)
+            self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+        self.assertFalse((spillway.path / "lake" / "_log").exists())
+        self.assertEqual(spillway.files("new"), [])
+
     def test_r23_poor_file_systems_hold_lakes_and_exports(self):
         preloaded = pathlib.Path(SPILLWAY).resolve().parents[2] / "tests" / "e2e" / "libpoor_file_system.so"
         self.assertTrue(preloaded.exists(), preloaded)
