@@ -1,4 +1,8 @@
 #include <filesystem>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -67,6 +71,24 @@ Result<Delivered> Open(Stores& stores, std::string place, const VerifyFlags& fla
   return delivered;
 }
 
+/// What lies in an export's own directory and is not of it, some of it at least: whoever reads the
+/// directory reads that, too. Nothing where the directory is shared, or cannot be listed.
+std::vector<std::string> UnnamedFiles(const Delivered& delivered,
+                                      const engine::Manifest& manifest) {
+  constexpr size_t kShownMax = 3;
+  if (manifest.levels_up != 0) return {};
+  std::unordered_set<std::string_view> named = {engine::Manifest::kName,
+                                                engine::Manifest::kSignatureName};
+  for (const engine::ManifestFile& file : manifest.files) named.insert(file.name);
+  const auto listed = delivered.store->List("", "", named.size() + kShownMax);
+  if (!listed.has_value()) return {};
+  std::vector<std::string> unnamed;
+  for (const storage::ObjectInfo& object : *listed) {
+    if (unnamed.size() < kShownMax && !named.contains(object.key)) unnamed.push_back(object.key);
+  }
+  return unnamed;
+}
+
 /// A delivered directory or s3://bucket/prefix, without the name of its manifest.
 std::string WithoutManifest(std::string place) {
   if (place == engine::Manifest::kName) return ".";
@@ -106,6 +128,7 @@ Outcome VerifyExport(const Invocation& invocation, const VerifyFlags& flags) {
   bar.Clear();
   const engine::Counts& counts = found.manifest.counts;
   const bool good = found.problems.empty();
+  const std::vector<std::string> unnamed = UnnamedFiles(delivered, found.manifest);
   if (invocation.json) {
     PrintJson({{"whole", good},
                {"signed", found.verified},
@@ -114,7 +137,8 @@ Outcome VerifyExport(const Invocation& invocation, const VerifyFlags& flags) {
                {"files", found.manifest.files.size()},
                {"rows", counts.written},
                {"bytes", counts.bytes},
-               {"problems", found.problems}});
+               {"problems", found.problems},
+               {"not_of_the_export", unnamed}});
   } else if (!invocation.quiet) {
     for (const std::string& problem : found.problems) PrintLine(problem);
     if (good) {
@@ -123,6 +147,12 @@ Outcome VerifyExport(const Invocation& invocation, const VerifyFlags& flags) {
                             found.manifest.files.size(),
                             found.manifest.files.size() == 1 ? "" : "s",
                             ShortBytes(static_cast<uint64_t>(counts.bytes)), SignatureOf(found)));
+    }
+    if (!unnamed.empty()) {
+      PrintLine(
+          fmt::format("beside it, and not of the export: {}; whoever reads the whole "
+                      "directory reads that, too",
+                      fmt::join(unnamed, ", ")));
     }
   }
   return good ? ExitCode::kSuccess : ExitCode::kFailed;

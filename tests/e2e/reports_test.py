@@ -127,6 +127,17 @@ class PrintedReports(unittest.TestCase):
 
 
 class FileSystemReports(unittest.TestCase):
+    def test_r31_verify_names_what_is_not_of_the_export(self):
+        spillway = Deployment()
+        self.addCleanup(spillway.close)
+        spillway.ingest(make_messages(1, 50))
+        _, directory = spillway.export("acme", "2025-01-10", "2025-01-20")
+        self.assertEqual(spillway.json("verify", directory)["not_of_the_export"], [])
+        self.assertNotIn("beside it", spillway.good("verify", directory).out)
+        (directory / "extra.csv").write_text("x")
+        self.assertEqual(spillway.json("verify", directory)["not_of_the_export"], ["extra.csv"])
+        self.assertIn("not of the export: extra.csv;", spillway.good("verify", directory).out)
+
     def test_r30_a_limit_on_file_sizes_is_named(self):
         spillway = Deployment()
         self.addCleanup(spillway.close)
