@@ -50,6 +50,7 @@ using Action = std::function<Outcome()>;
 void AddInit(CLI::App& program, const Invocation& invocation, Action& action);
 void AddIngest(CLI::App& program, const Invocation& invocation, Action& action);
 void AddAdopt(CLI::App& program, const Invocation& invocation, Action& action);
+void AddLake(CLI::App& program, const Invocation& invocation, Action& action);
 void AddCompact(CLI::App& program, const Invocation& invocation, Action& action);
 void AddPlan(CLI::App& program, const Invocation& invocation, Action& action);
 void AddRun(CLI::App& program, const Invocation& invocation, Action& action);

@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -10,6 +9,7 @@
 
 #include "cli/command.h"
 #include "cli/deployment.h"
+#include "cli/input_files.h"
 #include "cli/messages.h"
 #include "cli/progress_bar.h"
 #include "cli/reject_file.h"
@@ -24,33 +24,12 @@ struct IngestFlags {
   std::filesystem::path rejects;
 };
 
-constexpr std::string_view kStandardInput = "-";
-
-constexpr std::string_view kRejectsSuffix = ".rejects.ndjson";
-
-/// The inputs, with every directory replaced by the files in it, by name; but for lists of lines
-/// that were refused.
-Result<std::vector<std::string>> FilesOf(const std::vector<std::string>& inputs) {
-  std::vector<std::string> files;
-  for (const std::string& input : inputs) {
-    std::error_code error;
-    if (input == kStandardInput || !std::filesystem::is_directory(input, error)) {
-      files.push_back(input);
-      continue;
-    }
-    const size_t first = files.size();
-    for (const auto& entry : std::filesystem::directory_iterator(input, error)) {
-      std::string file = entry.path().string();
-      if (entry.is_regular_file(error) && !file.ends_with(kRejectsSuffix)) {
-        files.push_back(std::move(file));
-      }
-    }
-    if (error) return std::unexpected(FromErrno(error.value(), input));
-    if (files.size() == first)
-      return Fail(ErrorCode::kNotFound, input + ": no file in this directory");
-    std::sort(files.begin() + static_cast<ptrdiff_t>(first), files.end());
-  }
-  return files;
+/// To standard error, so that what is read of standard output stays as it is.
+void Tell(const InputFiles::PassedOver& passed_over, std::string_view what) {
+  if (passed_over.count == 0) return;
+  PrintLine(fmt::format("passed over {} {}; the first: {}", Grouped(passed_over.count), what,
+                        passed_over.first),
+            stderr);
 }
 
 nlohmann::ordered_json ToJson(const std::string& input, const lake::IngestReport& report) {
@@ -143,7 +122,8 @@ class Ingestion {
 
 Outcome Ingest(const Invocation& invocation, const IngestFlags& flags) {
   const Settings settings = TRY(invocation.Load());
-  const std::vector<std::string> files = TRY(FilesOf(flags.inputs));
+  const InputFiles inputs = TRY(FindInputFiles(flags.inputs));
+  const std::vector<std::string>& files = inputs.files;
   if (files.size() > 1 && !flags.batch_id.empty()) {
     return Fail(ErrorCode::kInvalidArgument,
                 "--batch-id names one batch, but there are several inputs");
@@ -154,6 +134,10 @@ Outcome Ingest(const Invocation& invocation, const IngestFlags& flags) {
   Ingestion ingestion(*lake, settings, invocation, flags);
   const auto listening =
       invocation.interrupt.Listen([&ingestion] { ingestion.stop().request_stop(); });
+  if (!invocation.quiet) {
+    Tell(inputs.hidden, "hidden files and directories (their name begins with . or _)");
+    Tell(inputs.special, "pipes, sockets and devices");
+  }
   nlohmann::ordered_json all = nlohmann::ordered_json::array();
   bool rejected = false;
   for (const std::string& file : files) {
@@ -175,7 +159,9 @@ void AddIngest(CLI::App& program, const Invocation& invocation, Action& action) 
   auto flags = std::make_shared<IngestFlags>();
   CLI::App* command = program.add_subcommand(
       "ingest", "add messages (NDJSON, also gzip or zstd) to the lake, exactly once");
-  command->add_option("inputs", flags->inputs, "files, directories, or - for standard input")
+  command
+      ->add_option("inputs", flags->inputs,
+                   "files, directories with all below, or - for standard input")
       ->required();
   command->add_option("--batch-id", flags->batch_id,
                       "name of the batch; default: the digest of its bytes");
@@ -185,6 +171,9 @@ void AddIngest(CLI::App& program, const Invocation& invocation, Action& action) 
       R"(A batch is added whole or not at all, and only once: running the same file again adds nothing.
 Its bytes tell, or its --batch-id: without one, a file that has grown since, or was compressed, is another
 batch, and its lines are in the lake twice.
+A directory stands for all files in it and below, but for hidden ones (their name begins with . or _),
+whose number is said. gzip and zstd are told by a file's first bytes, not by its name; what a zstd
+file asks for with --long=N (up to 31) takes 2^N bytes of memory.
 Examples:
   spillway ingest messages-2025-01-*.ndjson.gz
   zstdcat messages.zst | spillway ingest - --batch-id 2025-01-31T12)");

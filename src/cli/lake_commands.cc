@@ -13,6 +13,7 @@
 #include "config/scalar.h"
 #include "source/lake/adopt.h"
 #include "source/lake/compact.h"
+#include "source/lake/remove.h"
 
 namespace spillway::cli {
 namespace {
@@ -56,9 +57,20 @@ class LakeWork {
   const Interrupt::Listening listening_;
 };
 
-Outcome Adopt(const Invocation& invocation, const lake::AdoptOptions& options) {
+nlohmann::ordered_json ToJson(const lake::PassedOver& passed_over) {
+  return {{"files", passed_over.files}, {"first", passed_over.first}};
+}
+
+void Tell(const lake::PassedOver& passed_over, std::string_view why) {
+  if (passed_over.files == 0) return;
+  PrintLine(fmt::format("passed over {} files {}; the first: {}", Grouped(passed_over.files), why,
+                        passed_over.first));
+}
+
+Outcome Adopt(const Invocation& invocation, lake::AdoptOptions options) {
   const auto work = TRY(LakeWork::Open(invocation));
   LakePlace& lake = work->lake();
+  options.threads = ThreadsOf(work->settings());
   const lake::AdoptReport report =
       TRY(lake::Adopt(lake.store(), lake.log(), lake.schema(), options, work->stop()));
   if (invocation.json) {
@@ -67,6 +79,9 @@ Outcome Adopt(const Invocation& invocation, const lake::AdoptOptions& options) {
                {"bytes", report.bytes},
                {"organisations", report.organisations},
                {"known_files", report.known_files},
+               {"hidden", ToJson(report.hidden)},
+               {"other", ToJson(report.other)},
+               {"taken_out", ToJson(report.taken_out)},
                {"unnamed_files", report.unnamed_files},
                {"lake_version", report.version}});
   } else if (!invocation.quiet) {
@@ -74,6 +89,9 @@ Outcome Adopt(const Invocation& invocation, const lake::AdoptOptions& options) {
         fmt::format("adopted {} rows in {} files of {} organisations, {}; {} files were known",
                     Grouped(report.rows), Grouped(report.files), Grouped(report.organisations),
                     ShortBytes(report.bytes), Grouped(report.known_files)));
+    Tell(report.hidden, "that are hidden (a part of their path begins with . or _)");
+    Tell(report.other, "that are not named *.parquet");
+    Tell(report.taken_out, "that `spillway lake remove` took out: to adopt one, rename it");
   }
   if (report.unnamed_files.empty()) return ExitCode::kSuccess;
   if (!invocation.json) {
@@ -85,6 +103,23 @@ Outcome Adopt(const Invocation& invocation, const lake::AdoptOptions& options) {
                     Grouped(static_cast<int64_t>(report.unnamed_files.size()))));
   }
   return ExitCode::kFailed;
+}
+
+Outcome Remove(const Invocation& invocation, const std::vector<std::string>& names) {
+  const auto work = TRY(LakeWork::Open(invocation));
+  const lake::RemoveReport report = TRY(lake::RemoveAdopted(work->lake().log(), names));
+  if (invocation.json) {
+    PrintJson({{"files", report.files},
+               {"rows", report.rows},
+               {"bytes", report.bytes},
+               {"lake_version", report.version}});
+  } else if (!invocation.quiet) {
+    PrintLine(
+        fmt::format("took {} files with {} rows, {}, out of the lake; they stay where they "
+                    "are",
+                    Grouped(report.files), Grouped(report.rows), ShortBytes(report.bytes)));
+  }
+  return ExitCode::kSuccess;
 }
 
 Result<std::optional<std::chrono::milliseconds>> VacuumAge(const CompactFlags& flags) {
@@ -154,9 +189,32 @@ void AddAdopt(CLI::App& program, const Invocation& invocation, Action& action) {
                    "NAME in org=acme/NAME=2025-01-31/x.parquet")
       ->capture_default_str();
   command->footer(
-      "Files stay as they are; they must have the lake's columns and be sorted by time.");
+      R"(Files stay as they are; they must have the lake's columns and be sorted by time. Each is read whole
+before it is taken. What begins with . or _, such as Spark's _temporary, is passed over, and so is
+what is not named *.parquet; the output says how many. `spillway lake remove` takes files out again.)");
   command->callback([options, &invocation, &action] {
     action = [options, &invocation] { return Adopt(invocation, *options); };
+  });
+}
+
+void AddLake(CLI::App& program, const Invocation& invocation, Action& action) {
+  CLI::App* group = program.add_subcommand("lake", "what the lake holds");
+  group->require_subcommand(1);
+  auto names = std::make_shared<std::vector<std::string>>();
+  CLI::App* remove =
+      group->add_subcommand("remove", "take adopted files out of the lake again, all or none");
+  remove
+      ->add_option("files", *names,
+                   "as the lake names them: org=acme/day=2025-01-31/x.parquet; with / at the end: "
+                   "every adopted file below")
+      ->required();
+  remove->footer(
+      R"(The files themselves stay; exports that are at work still read them. adopt passes them over from
+then on. What Spillway wrote itself is not removed.
+Example:
+  spillway lake remove org=acme/_temporary/)");
+  remove->callback([names, &invocation, &action] {
+    action = [names, &invocation] { return Remove(invocation, *names); };
   });
 }
 

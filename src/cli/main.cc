@@ -31,6 +31,7 @@ void AddCommands(CLI::App& program, const Invocation& invocation, Action& action
   AddInit(program, invocation, action);
   AddIngest(program, invocation, action);
   AddAdopt(program, invocation, action);
+  AddLake(program, invocation, action);
   AddCompact(program, invocation, action);
   AddPlan(program, invocation, action);
   AddRun(program, invocation, action);

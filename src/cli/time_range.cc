@@ -1,5 +1,6 @@
 #include "cli/time_range.h"
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <string_view>
@@ -88,17 +89,18 @@ class Scanner {
   /// The digits behind a decimal point, as microseconds, rounded up: messages have whole ones, so
   /// that no message lies between the instant and what it is rounded to.
   microseconds Fraction() {
-    int64_t nanoseconds = 0;
-    int64_t unit = 1'000'000'000;
-    size_t digits = 0;
-    while (!rest_.empty() && rest_[0] >= '0' && rest_[0] <= '9') {
+    int64_t micros = 0;
+    int64_t unit = 1'000'000;
+    bool finer = false;
+    const size_t digits = std::min(rest_.find_first_not_of("0123456789"), rest_.size());
+    if (digits == 0) failed_ = true;
+    for (const char digit : rest_.substr(0, digits)) {
       unit /= 10;
-      nanoseconds += (rest_[0] - '0') * unit;
-      rest_.remove_prefix(1);
-      ++digits;
+      micros += (digit - '0') * unit;
+      finer |= unit == 0 && digit != '0';
     }
-    if (digits == 0 || digits > 9) failed_ = true;
-    return std::chrono::ceil<microseconds>(std::chrono::nanoseconds(nanoseconds));
+    rest_.remove_prefix(digits);
+    return microseconds(micros + (finer ? 1 : 0));
   }
 
   char Next() const { return rest_.empty() ? '\0' : rest_[0]; }

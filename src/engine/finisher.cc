@@ -147,10 +147,11 @@ Result<> Reconcile(const Job& job, const Counts& counts) {
                                        std::to_string(counts.failed) + "; nothing was published");
 }
 
-/// A recipe's parameters or source without what only the operator may read (see recipe::Plan).
-nlohmann::json ForRecipients(const std::string& text) {
-  nlohmann::json json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object()) return nlohmann::json::object();
+/// A recipe's parameters or source without what only the operator may read (see kOperatorFacts).
+nlohmann::ordered_json ForRecipients(const std::string& text) {
+  auto json = nlohmann::ordered_json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (json.is_discarded()) return nlohmann::ordered_json::object();
+  if (!json.is_object()) return json;
   for (const std::string_view name : recipe::kOperatorFacts) json.erase(std::string(name));
   return json;
 }
@@ -166,8 +167,8 @@ std::vector<recipe::ErrorRecord> ForRecipients(std::vector<recipe::ErrorRecord> 
 
 /// The plan, with what was really read of the source.
 std::string DescribeSource(const Job& job, uint64_t bytes_read) {
-  nlohmann::json source = ForRecipients(job.plan);
-  if (bytes_read > 0) source["bytes_read"] = bytes_read;
+  nlohmann::ordered_json source = ForRecipients(job.plan);
+  if (bytes_read > 0 && source.is_object()) source["bytes_read"] = bytes_read;
   return source.dump();
 }
 
