@@ -61,6 +61,8 @@ recipe::QueryExportOptions QueryOptionsOf(const ExportSettings& settings,
           .query = settings.query,
           .split_by_place = settings.split_by == kSplitAuto && !settings.table.empty(),
           .split_column = chosen ? "" : settings.split_by,
+          .key = settings.key,
+          .row_security = settings.row_security == RowSecurity::kAllow,
           .output = OutputOptionsOf(settings)};
 }
 

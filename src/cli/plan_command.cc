@@ -34,6 +34,10 @@ Outcome PlanQuery(const Invocation& invocation, const ExportFlags& flags,
   PrintLine(fmt::format("{} from {}", flags.export_name, source.server));
   PrintLine(fmt::format("{:<12}{:>14} exactly, in {} chunk{}", "rows", Grouped(source.rows),
                         source.splits, source.splits == 1 ? "" : "s"));
+  if (!source.one_session.empty())
+    PrintLine(fmt::format("one session reads all: {}", source.one_session));
+  for (const std::string& table : source.policies)
+    PrintLine(fmt::format("row security chooses the rows of {}", table));
   for (const auto& column : source.columns)
     PrintLine(fmt::format("  {} {}{}", column.name, column.type_name,
                           column.cast_to_text ? ", as text" : ""));

@@ -36,7 +36,9 @@ void CheckRecipe(const ExportSettings& settings, Complaints& complaints) {
   if (settings.recipe != ExportRecipe::kQueryExport) {
     for (const auto& [field, given] :
          {std::pair("database", !settings.database.empty()), std::pair("table", table),
-          std::pair("query", query), std::pair("split_by", settings.split_by != kSplitAuto)}) {
+          std::pair("query", query), std::pair("split_by", settings.split_by != kSplitAuto),
+          std::pair("key", !settings.key.empty()),
+          std::pair("row_security", settings.row_security != RowSecurity::kRefuse)}) {
       if (given) complaints.About(field, "belongs to recipe query_export; set it", {"recipe"});
     }
     return;
@@ -44,6 +46,8 @@ void CheckRecipe(const ExportSettings& settings, Complaints& complaints) {
   if (settings.database.empty())
     complaints.About("recipe", "query_export reads a database; name one of databases",
                      {"database"});
+  if (!settings.key.empty() && (settings.split_by == kSplitAuto || settings.split_by == kSplitNone))
+    complaints.About("key", "is for rows that are split by a column; name that one", {"split_by"});
   if (table && query) complaints.About("query", "stands beside table; give one of them", {"table"});
   if (!table && !query)
     complaints.About("recipe", "query_export reads a table or a query; give one", {"table"});

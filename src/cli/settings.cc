@@ -202,6 +202,16 @@ Section<ExportSettings> DeclareExport() {
           "on disk, queries not at all; none: one reader, in the query's order; or a column, best "
           "one with an index, by whose ranges the rows are then ordered.")
       .Check(CheckNotEmpty);
+  section.Field("key", &ExportSettings::key)
+      .Help(
+          "Of query_export with split_by: columns that tell rows apart, [id]. What is read is then "
+          "held against what was counted key by key; a table's own primary key is found without.");
+  section.Field("row_security", &ExportSettings::row_security)
+      .Help(
+          "Of query_export, where a policy of row level security would hide rows from the role. "
+          "refuse: the export fails; allow: it has the rows that the policy shows, and its "
+          "manifest names the tables.")
+      .OneOf({{"refuse", RowSecurity::kRefuse}, {"allow", RowSecurity::kAllow}});
   section.Field("destination", &ExportSettings::destination)
       .Help("The directory that finished exports are published in, or s3://bucket/prefix.")
       .Essential()

@@ -88,6 +88,9 @@ enum class ExportRecipe { kMessageExport, kQueryExport };
 inline constexpr std::string_view kSplitAuto = "auto";
 inline constexpr std::string_view kSplitNone = "none";
 
+/// What a query export does where a policy of row security would hide rows.
+enum class RowSecurity { kRefuse, kAllow };
+
 struct ExportSettings {
   ExportRecipe recipe = ExportRecipe::kMessageExport;
   std::filesystem::path destination = "exports";  ///< Or s3://bucket/prefix.
@@ -95,6 +98,8 @@ struct ExportSettings {
   std::string table;
   std::string query;
   std::string split_by{kSplitAuto};
+  std::vector<std::string> key;
+  RowSecurity row_security = RowSecurity::kRefuse;
   recipe::FileFormat format = recipe::FileFormat::kCsv;
   recipe::Compression compression = recipe::Compression::kNone;
   int compression_level = 1;

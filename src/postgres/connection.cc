@@ -155,7 +155,19 @@ Connection::~Connection() {
 
 Result<bool> Connection::Connect(milliseconds patience, const std::stop_token& stop) {
   PQsetErrorVerbosity(handle_.get(), PQERRORS_VERBOSE);  // the SQLSTATE stands nowhere else
-  PQsetNoticeProcessor(handle_.get(), [](void*, const char*) {}, nullptr);
+  PQsetNoticeReceiver(
+      handle_.get(),
+      [](void* connection, const PGresult* said) {
+        std::vector<Notice>* notices = static_cast<Connection*>(connection)->notices_;
+        if (notices == nullptr) return;
+        const auto field = [&](int code) -> std::string {
+          const char* text = PQresultErrorField(said, code);
+          return text == nullptr ? "" : text;
+        };
+        notices->push_back(
+            {.message = field(PG_DIAG_MESSAGE_PRIMARY), .detail = field(PG_DIAG_MESSAGE_DETAIL)});
+      },
+      this);
   if (PQstatus(handle_.get()) == CONNECTION_BAD) return std::unexpected(ConnectFailure());
   std::string asked;
   steady_clock::time_point deadline;
@@ -191,7 +203,8 @@ Error Connection::ConnectFailure() const {
                             .message = line.substr(7),
                             .server = server,
                             .user = user(),
-                            .sql = {}});
+                            .sql = {},
+                            .function = {}});
   }
   if (PQconnectionNeedsPassword(handle_.get()) != 0) {
     return Error{.code = ErrorCode::kPermissionDenied,
@@ -316,6 +329,20 @@ Result<> Connection::ExecuteScript(const std::string& sql, std::stop_token stop)
   return {};
 }
 
+Result<std::vector<Notice>> Connection::Read(const std::string& sql, std::stop_token stop) {
+  std::vector<Notice> notices;
+  notices_ = &notices;
+  const auto prepare = [&]() -> Result<> {
+    TRY(Sent(PQsendPrepare(handle_.get(), "", sql.c_str(), 0, nullptr), sql));
+    TRY(Finished(sql, stop));
+    return {};
+  };
+  Result<> prepared = prepare();
+  notices_ = nullptr;
+  if (!prepared.has_value()) return std::unexpected(std::move(prepared).error());
+  return notices;
+}
+
 bool Connection::Cancel(steady_clock::time_point deadline) {
   const std::shared_ptr<PGcancel> cancel(PQgetCancel(handle_.get()), PQfreeCancel);
   if (cancel == nullptr) return false;
@@ -409,13 +436,15 @@ Result<std::string> Connection::QuoteLiteral(std::string_view text) const {
 Error Connection::Refused(const PGresult* result, const std::string& sql) {
   const char* sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
   const char* message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+  const char* function = PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION);
   if (sqlstate == nullptr) return Lost(FirstLine(PQresultErrorMessage(result)));
   sqlstate_ = sqlstate;
   return ClassifyRefusal({.sqlstate = sqlstate_,
                           .message = message == nullptr ? "" : message,
                           .server = server_,
                           .user = user(),
-                          .sql = sql});
+                          .sql = sql,
+                          .function = function == nullptr ? "" : function});
 }
 
 Error Connection::Lost(std::string_view what) {

@@ -9,6 +9,7 @@
 #include <span>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include <libpq-fe.h>
 
@@ -31,6 +32,12 @@ struct ConnectOptions {
 
 /// The form of the values that a statement returns.
 enum class Format { kText, kBinary };
+
+/// What a server says beside its answers: a NOTICE, or a LOG where client_min_messages asks for it.
+struct Notice {
+  std::string message;
+  std::string detail;
+};
 
 struct Notification {
   std::string channel;
@@ -67,6 +74,10 @@ class Connection {
 
   /// Runs statements, separated by semicolons, as one transaction unless they say otherwise.
   Result<> ExecuteScript(const std::string& sql, std::stop_token stop = {});
+
+  /// Lets the server read a statement without running it, and returns what it said meanwhile. The
+  /// statement is the session's unnamed one, so nothing stays.
+  Result<std::vector<Notice>> Read(const std::string& sql, std::stop_token stop = {});
 
   /// Ends the transaction under way. A server that does not answer within two seconds counts as
   /// lost.
@@ -157,6 +168,7 @@ class Connection {
   const int wake_;  // an eventfd: a stop ends the wait for the socket
   std::string server_ = "PostgreSQL";
   std::string sqlstate_;
+  std::vector<Notice>* notices_ = nullptr;  ///< Where they go; null: nowhere.
   std::chrono::milliseconds answer_timeout_{-1};
 };
 

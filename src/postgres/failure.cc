@@ -97,6 +97,13 @@ std::string QuotedName(std::string_view name) {
 std::string GrantFor(const Refusal& refusal) {
   static constexpr std::string_view kDenied = "permission denied for ";
   static constexpr std::string_view kOwner = "must be owner of ";
+  if (refusal.function == "check_enable_rls") {
+    return fmt::format(
+        "it would hide rows from {0}: read as a role that sees all (ALTER ROLE {0} BYPASSRLS, or "
+        "the owner without FORCE); a query export may take what the policy shows, with "
+        "row_security: allow",
+        QuotedName(refusal.user));
+  }
   if (refusal.message.starts_with(kOwner)) {
     return fmt::format("only the owner of {} may: connect as its owner",
                        refusal.message.substr(kOwner.size()));

@@ -13,7 +13,8 @@ struct Refusal {
   std::string_view message;   ///< The primary message, as the server wrote it.
   std::string_view server;    ///< "PostgreSQL at host:port/database".
   std::string_view user;
-  std::string_view sql;  ///< Empty while connecting.
+  std::string_view sql;       ///< Empty while connecting.
+  std::string_view function;  ///< Of the server's source, that refused; the same in all languages.
 };
 
 /// The Error for a refusal, by its SQLSTATE: one line that says what to do.

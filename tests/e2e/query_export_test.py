@@ -135,6 +135,87 @@ class QueryExportTest(unittest.TestCase):
             done.set()
             writer.join()
 
+    def test_f01_parts_hold_every_row_once_or_are_refused(self):
+        self.server.sql("CREATE TABLE rn2 AS SELECT i AS id, i % 50000 AS k, repeat('x', 60) AS pad FROM generate_series(1, 450000) AS i;"
+                        "CREATE VIEW numbered AS SELECT row_number() OVER (ORDER BY k) AS n, id FROM rn2;"
+                        # Declared as what it is not, so that no parse tree shows it: every session has other ids for a number.
+                        "CREATE FUNCTION shuffled(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS "
+                        "'BEGIN RETURN ($1 + pg_backend_pid() * 7) % 450000; END';"
+                        "CREATE TABLE keyed AS SELECT i AS id, md5(i::text) AS pad FROM generate_series(1, 450000) AS i;"
+                        "ALTER TABLE keyed ADD PRIMARY KEY (id); ANALYZE keyed; ANALYZE rn2")
+        window = "SELECT row_number() OVER (ORDER BY k) AS n, id FROM rn2"
+        shuffled = {"query": "SELECT id, shuffled(id) AS n FROM keyed", "split_by": "n"}
+        spillway = self.spillway({"window": {"query": window, "split_by": "n"}, "view": {"table": "numbered", "split_by": "n"},
+                                  "whole": {"query": window, "split_by": "none", "csv": {"header": False}},
+                                  "lies": {**shuffled, "key": ["id"]}, "unknown": {**shuffled, "key": ["idd"]},
+                                  "keyed": {"table": "keyed", "split_by": "id", "csv": {"header": False}, "columns": ["pad", "id"]}})
+        for name in ("window", "view"):
+            error = self.failure(spillway, name)
+            self.assertIn("it has a window function", error)
+            self.assertIn("split_by: none", error)
+        _, [file], _ = self.run_export(spillway, "whole")
+        self.assertEqual(len({line.split(",")[1] for line in file.read_text().split()}), 450000)
+        self.assertIn("have other keys (id) than those that were counted", self.failure(spillway, "lies"))
+        self.assertIn('did you mean "id"', self.failure(spillway, "unknown"))
+        _, [file], manifest = self.run_export(spillway, "keyed")
+        self.assertEqual((manifest["source"]["key"], manifest["source"]["split_by"], manifest["source"]["splits"]), (["id"], "id", 2))
+        rows = file.read_text().split()
+        self.assertEqual((len(rows), len({row.split(",")[1] for row in rows}), len(rows[0].split(","))), (450000, 450000, 2))
+
+    def test_f02_a_job_has_one_instant(self):
+        self.server.sql("CREATE TABLE big AS SELECT i AS id, now() + i * '100 us'::interval AS expires_at FROM generate_series(1, 450000) AS i;"
+                        "ANALYZE big; CREATE VIEW valid AS SELECT id, expires_at, now() AS seen FROM big WHERE expires_at > now()")
+        spillway = self.spillway({
+            "split": {"query": "SELECT id, now()::text AS n, :tick::timestamptz AS t, CURRENT_TIMESTAMP AS c FROM big", "split_by": "id"},
+            "view": {"table": "valid"}, "split-view": {"table": "valid", "split_by": "id"},
+            "filter": {"query": "SELECT id FROM big WHERE expires_at > now()", "split_by": "id"}})
+        _, [file], manifest = self.run_export(spillway, "split", "--param", "tick=now")
+        rows = list(csv.DictReader(io.StringIO(file.read_text())))
+        self.assertGreater(manifest["source"]["splits"], 1)
+        self.assertEqual([len({row[name] for row in rows}) for name in ("n", "t", "c")], [1, 1, 1])
+        self.assertEqual(rows[0]["t"], rows[0]["c"])
+        self.assertEqual(rows[0]["c"].rstrip("Z0"), manifest["source"]["instant"].rstrip("Z0"))
+        for _ in range(3):  # Rows expire all the time; what is counted is what is read.
+            _, [file], manifest = self.run_export(spillway, "view", "--fresh")
+            self.assertIn("present time", manifest["source"]["one_session"])
+            self.assertLessEqual(len({line.rsplit(",", 1)[1] for line in file.read_text().split("\n")[1:-1]}), 1)
+            self.run_export(spillway, "filter", "--fresh")
+        self.assertIn("present time", self.failure(spillway, "split-view"))
+
+    def test_f03_row_security_is_refused_or_said(self):
+        self.server.sql("CREATE TABLE tenants AS SELECT i AS id, i % 10 AS tenant FROM generate_series(1, 100) AS i;"
+                        "ALTER TABLE tenants ENABLE ROW LEVEL SECURITY; CREATE ROLE clerk LOGIN; GRANT SELECT ON tenants TO clerk;"
+                        "CREATE POLICY one ON tenants FOR SELECT TO clerk USING (tenant = 3)")
+        exports = {"all": {"table": "tenants"}, "query": {"query": "SELECT id FROM tenants"},
+                   "some": {"table": "tenants", "row_security": "allow"}}
+        spillway = self.spillway(exports, self.server.url(user="clerk"))
+        for name in ("all", "query"):
+            error = self.failure(spillway, name)
+            self.assertIn('"tenants"', error)
+            self.assertIn("row_security: allow", error)
+        job, _, manifest = self.run_export(spillway, "some")
+        self.assertEqual(job["counts"]["written"], 10)
+        self.assertEqual((manifest["source"]["row_security"], manifest["source"]["policies"]), ("allow", ["public.tenants"]))
+        self.assertIn("row security chooses the rows of public.tenants", spillway.good("plan", "some").out)
+        job, _, manifest = self.run_export(self.spillway(exports), "all")
+        self.assertEqual((job["counts"]["written"], manifest["source"]["policies"]), (100, []))
+
+    def test_f04_columns_that_are_granted_are_read(self):
+        self.server.sql("CREATE TABLE colg AS SELECT i AS a, i AS b, 'secret ' || i AS secret FROM generate_series(1, 450000) AS i;"
+                        "ALTER TABLE colg ADD PRIMARY KEY (secret); ANALYZE colg; CREATE ROLE partial LOGIN; GRANT SELECT (a, b) ON colg TO partial")
+        spillway = self.spillway({"a": {"table": "colg", "columns": ["a"]}, "ranges": {"table": "colg", "columns": ["a"], "split_by": "b"},
+                                  "all": {"table": "colg"}, "secret": {"table": "colg", "columns": ["secret"]},
+                                  "by-secret": {"table": "colg", "columns": ["a"], "split_by": "secret"}},
+                                 self.server.url(user="partial"))
+        for name in ("a", "ranges"):
+            job, [file], manifest = self.run_export(spillway, name)
+            self.assertEqual(job["counts"]["written"], 450000)
+            self.assertNotIn("secret", file.read_text())
+            self.assertEqual(manifest["source"]["key"], [])
+        self.assertIn("columns: [a, b]", self.failure(spillway, "all"))
+        self.assertIn('GRANT SELECT ("secret") ON public.colg TO partial', self.failure(spillway, "secret"))
+        self.assertIn('GRANT SELECT ("secret") ON public.colg TO partial', self.failure(spillway, "by-secret"))
+
     def test_errors_are_one_clear_line(self):
         self.server.sql("CREATE ROLE reader LOGIN; CREATE TABLE closed (a int); CREATE SEQUENCE numbers;"
                         "CREATE TABLE odd AS SELECT 1 AS id, 'NaN'::numeric(5,2) AS n, 'infinity'::timestamptz AS t")

@@ -5,19 +5,26 @@
 #include <utility>
 
 #include <arrow/api.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "engine/staging.h"
 #include "recipe/output/assemble.h"
 #include "recipe/output/chunk_writer.h"
 #include "recipe/output/part_encoder.h"
 #include "recipe/query_export/layout.h"
+#include "source/postgres/dependences.h"
+#include "source/postgres/job_instant.h"
 #include "source/postgres/locked_tables.h"
+#include "source/postgres/row_keys.h"
 #include "source/postgres/selection.h"
 #include "storage/key.h"
 
 namespace spillway::recipe {
 namespace {
 
+using postgres_source::CopyDecoder;
+using postgres_source::Dependences;
 using postgres_source::QueryReader;
 using postgres_source::ReadOptions;
 using postgres_source::Selection;
@@ -43,12 +50,23 @@ Wanted WantedBy(const QueryExportOptions& options, const QueryExportParameters& 
   return wanted;
 }
 
-ReadOptions Reading(const QueryExportOptions& options, const OutputOptions& output,
-                    std::string snapshot) {
+/// How the session reads that plans, and how others do with its snapshot.
+ReadOptions Planning(const QueryExportOptions& options, const OutputOptions& output) {
   return {.address = options.address,
           .statement_timeout = options.statement_timeout,
           .time_zone = output.time_zone,
-          .snapshot = std::move(snapshot)};
+          .snapshot = {},
+          .row_security = options.row_security,
+          .settings = {}};
+}
+
+ReadOptions Reading(const QueryExportOptions& options, const OutputOptions& output,
+                    const QuerySource& source) {
+  ReadOptions reading = Planning(options, output);
+  reading.snapshot = source.snapshot;
+  reading.row_security = source.row_security;
+  reading.settings = source.settings;
+  return reading;
 }
 
 /// Refuses what the format could not write, before anything is read.
@@ -60,14 +78,27 @@ Result<> CheckColumns(const OutputOptions& output,
   return {};
 }
 
+/// What tells the rows of ranges apart, in the source.
+Result<> ChooseKey(QueryReader& reader, const Selection& selection,
+                   const QueryExportOptions& options, QuerySource& source,
+                   const std::stop_token& stop) {
+  if (options.split_column.empty()) return {};
+  source.key = options.key;
+  if (source.key.empty() && selection.table.has_value())
+    source.key = TRY(postgres_source::KeyOf(reader, *selection.table, stop));
+  if (!source.key.empty()) source.key_hash = TRY(KeyHash(reader, selection, source.key, stop));
+  return {};
+}
+
 Result<std::vector<Split>> Cut(QueryReader& reader, const Selection& selection,
                                const QueryExportOptions& options, const OutputOptions& output,
+                               const std::string& key_hash, const Dependences& dependences,
                                std::stop_token stop) {
   if (!options.split_column.empty()) {
-    TRY(CheckNoneForeign(reader, stop));
-    return SplitByKey(reader, selection, options.split_column, kKeySplitsMax, std::move(stop));
+    return SplitByKey(reader, selection, options.split_column, key_hash, kKeySplitsMax,
+                      std::move(stop));
   }
-  if (!options.split_by_place) return std::vector<Split>(1);
+  if (!options.split_by_place || !dependences.scan.empty()) return std::vector<Split>(1);
   const FileKind kind = TRY(FileKind::Make(output));
   const bool joined = kind.format->joinable() && output.compression != Compression::kZip;
   return SplitByPlace(reader, selection, joined ? kBytesPerPart : kBytesPerFile, std::move(stop));
@@ -76,11 +107,41 @@ Result<std::vector<Split>> Cut(QueryReader& reader, const Selection& selection,
 std::vector<QueryChunk> ChunksOf(const std::vector<Split>& splits) {
   std::vector<QueryChunk> chunks;
   for (const Split& split : splits) {
-    if (split.rows > 0) chunks.push_back({.condition = split.condition, .rows = split.rows});
+    if (split.rows > 0)
+      chunks.push_back({.condition = split.condition, .rows = split.rows, .keys = split.keys});
   }
   // A file without rows is a file.
   if (chunks.empty()) chunks.push_back({.condition = splits.front().condition});
   return chunks;
+}
+
+/// Reads a chunk's rows, and holds their keys against those that were counted.
+Result<int64_t> ReadChunk(QueryReader& reader, const QuerySource& source, const QueryChunk& chunk,
+                          int64_t index, const CopyDecoder::Consume& write, std::stop_token stop) {
+  Selection selection{.from = source.from, .list = source.list, .columns = source.columns};
+  if (chunk.cut_off > 0) {
+    const std::string limit = " LIMIT " + std::to_string(chunk.rows);
+    return reader.Read(selection.Select(chunk.condition) + limit, source.columns, write, stop);
+  }
+  if (chunk.keys.empty())
+    return reader.Read(selection.Select(chunk.condition), source.columns, write, stop);
+  selection.list += ", " + source.key_hash;
+  selection.columns.push_back(postgres_source::KeyHashColumn());
+  postgres_source::KeySum sum;
+  const auto add = [&](const arrow::RecordBatch& batch) -> Result<> {
+    const int last = batch.num_columns() - 1;
+    TRY(sum.Add(*batch.column(last)));
+    return write(**batch.RemoveColumn(last));
+  };
+  const int64_t sent =
+      TRY(reader.Read(selection.Select(chunk.condition), selection.columns, add, std::move(stop)));
+  if (sum.ToString() == chunk.keys) return sent;
+  return Fail(
+      ErrorCode::kCorrupt,
+      fmt::format("chunk {}: its rows have other keys ({}) than those that were counted, so "
+                  "rows are missing or come twice: what the query finds depends on how the "
+                  "server scans; set split_by: none",
+                  index, fmt::join(source.key, ", ")));
 }
 
 }  // namespace
@@ -122,31 +183,47 @@ Result<QueryExport::Survey> QueryExport::Look(std::string_view export_name,
       TRY(QueryExportParametersFromJson(canonical_parameters, OutputOptions{}));
   const OutputOptions& output = parameters.output;
   Survey survey;
-  survey.holder = TRY(QueryReader::Open(Reading(*options, output, ""), stop));
+  survey.holder = TRY(QueryReader::Open(Planning(*options, output), stop));
   QueryReader& reader = *survey.holder;
-  const std::string snapshot = TRY(reader.ExportSnapshot(stop));
   const Selection selection = TRY(Resolve(reader, WantedBy(*options, parameters), stop));
   TRY(CheckNoneRewritten(reader, stop));
   TRY(CheckColumns(output, selection.columns));
-  std::vector<Split> splits = TRY(Cut(reader, selection, *options, output, stop));
-  const int parallel = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-  const ReadOptions reading = Reading(*options, output, snapshot);
-  TRY(CountRows(
-      selection, [&] { return snapshots_->Borrow(reading, stop); }, parallel, splits, stop));
+  const Dependences dependences =
+      TRY(FindDependences(reader, selection.Select(), /*by_last_column=*/false, stop));
+  QuerySource& source = survey.source;
+  source = {.database = options->database,
+            .server = reader.connection().server(),
+            .from = selection.from,
+            .list = selection.list,
+            .columns = selection.columns,
+            .one_session = dependences.session,
+            .row_security = options->row_security,
+            .policies = dependences.policies};
+  source.snapshot = TRY(reader.ExportSnapshot(stop));
+  source.settings = TRY(reader.settings(stop));
+  source.instant = TRY(InstantOf(reader, stop));
+  TRY(ChooseKey(reader, selection, *options, source, stop));
+  std::vector<Split> splits =
+      TRY(Cut(reader, selection, *options, output, source.key_hash, dependences, stop));
+  TRY(Count(source, reader, selection, Reading(*options, output, source), splits, stop));
+  // What functions read is locked no sooner.
+  TRY(CheckNoneRewritten(reader, stop));
+  if (splits.size() > 1)
+    source.split_by = options->split_column.empty() ? "place" : options->split_column;
   survey.chunks = ChunksOf(splits);
-  survey.source = {.database = options->database,
-                   .server = reader.connection().server(),
-                   .snapshot = snapshot,
-                   .from = selection.from,
-                   .list = selection.list,
-                   .columns = selection.columns,
-                   .split_by = splits.size() < 2               ? ""
-                               : options->split_column.empty() ? "place"
-                                                               : options->split_column,
-                   .rows = 0,
-                   .splits = static_cast<int64_t>(survey.chunks.size())};
-  for (const QueryChunk& chunk : survey.chunks) survey.source.rows += chunk.rows;
+  source.splits = static_cast<int64_t>(survey.chunks.size());
+  for (const QueryChunk& chunk : survey.chunks) source.rows += chunk.rows;
   return survey;
+}
+
+Result<> QueryExport::Count(const QuerySource& source, QueryReader& holder,
+                            const Selection& selection, const ReadOptions& reading,
+                            std::vector<Split>& splits, const std::stop_token& stop) const {
+  if (splits.front().rows >= 0) return {};
+  if (!source.one_session.empty()) return CountRows(holder, selection, splits.front(), stop);
+  const int parallel = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  return CountRows(
+      selection, [&] { return snapshots_->Borrow(reading, stop); }, parallel, splits, stop);
 }
 
 Result<Plan> QueryExport::MakePlan(const engine::Job& job, std::stop_token stop) const {
@@ -157,7 +234,7 @@ Result<Plan> QueryExport::MakePlan(const engine::Job& job, std::stop_token stop)
   Plan plan{.source = TRY(ToJson(survey.source)), .planned = survey.source.rows, .chunks = {}};
   for (const QueryChunk& chunk : survey.chunks)
     plan.chunks.push_back({.spec = TRY(ToJson(chunk)), .planned = chunk.rows + chunk.cut_off});
-  snapshots_->Keep(job.id, std::move(survey.holder));
+  snapshots_->Keep(job.id, survey.source.snapshot, std::move(survey.holder));
   return plan;
 }
 
@@ -171,13 +248,14 @@ Result<ChunkResult> QueryExport::Process(const engine::Job& job, const engine::C
   const std::shared_ptr<arrow::Schema> schema = SchemaOf(source.columns);
   ChunkWriter writer(parameters.output, kind, *schema, spec.runs, chunk.index, job.created_at,
                      staging);
-  std::string select = Selection{.from = source.from, .list = source.list}.Select(spec.condition);
-  if (spec.cut_off > 0) select += " LIMIT " + std::to_string(spec.rows);
-  const auto reader =
-      TRY(snapshots_->Borrow(Reading(*options, parameters.output, source.snapshot), stop));
-  const int64_t sent = TRY(reader->Read(
-      select, source.columns,
-      [&](const arrow::RecordBatch& batch) { return writer.Append(batch, stop); }, stop));
+  const auto write = [&](const arrow::RecordBatch& batch) { return writer.Append(batch, stop); };
+  if (!source.one_session.empty()) {
+    const auto holder = TRY(snapshots_->BorrowHolder(job.id, source.snapshot));
+    const int64_t sent = TRY(ReadChunk(*holder, source, spec, chunk.index, write, stop));
+    return writer.Finish(sent, spec.cut_off, stop);
+  }
+  const auto reader = TRY(snapshots_->Borrow(Reading(*options, parameters.output, source), stop));
+  const int64_t sent = TRY(ReadChunk(*reader, source, spec, chunk.index, write, stop));
   return writer.Finish(sent, spec.cut_off, stop);
 }
 

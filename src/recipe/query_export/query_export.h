@@ -28,6 +28,9 @@ struct QueryExportOptions {
   std::string query;
   bool split_by_place = false;  ///< Cut a table by where its rows lie on disk.
   std::string split_column;     ///< Cut by ranges of this column instead; empty: not.
+  /// Columns that tell rows apart, by which such ranges are reconciled; empty: a table's own key.
+  std::vector<std::string> key;
+  bool row_security = false;  ///< Export what policies show, instead of refusing.
   OutputOptions output;
 };
 
@@ -37,7 +40,8 @@ struct QueryExportOptions {
 ///
 /// What is counted when: planning counts the rows of each chunk with count(*) in the snapshot;
 /// reading takes the rows that arrived, which must be as many as the server says it sent; the
-/// engine holds one against the other.
+/// engine holds one against the other. Where ranges of a column are read apart, so are the sums of
+/// their rows' keys, here: counts alone would not see a row that stands in for another.
 class QueryExport final : public Recipe {
  public:
   static constexpr std::string_view kName = "query_export";
@@ -72,6 +76,11 @@ class QueryExport final : public Recipe {
 
  private:
   Result<const QueryExportOptions*> Find(std::string_view export_name) const;
+  /// Counts the splits, unless they are: where one session has to read, by that one.
+  Result<> Count(const QuerySource& source, postgres_source::QueryReader& holder,
+                 const postgres_source::Selection& selection,
+                 const postgres_source::ReadOptions& reading,
+                 std::vector<postgres_source::Split>& splits, const std::stop_token& stop) const;
 
   const std::map<std::string, QueryExportOptions, std::less<>> exports_;
   const Destinations destinations_;

@@ -48,6 +48,13 @@ Result<std::string> ToJson(const QuerySource& source) {
                      {"list", source.list},
                      {"columns", std::move(columns)},
                      {"split_by", source.split_by},
+                     {"instant", source.instant},
+                     {"one_session", source.one_session},
+                     {"settings", source.settings},
+                     {"row_security", source.row_security ? "allow" : "refuse"},
+                     {"policies", source.policies},
+                     {"key", source.key},
+                     {"key_hash", source.key_hash},
                      {"rows", source.rows},
                      {"splits", source.splits}});
 }
@@ -61,6 +68,13 @@ Result<QuerySource> QuerySourceFromJson(std::string_view text) {
                        .list = json.at("list"),
                        .columns = {},
                        .split_by = json.at("split_by"),
+                       .instant = json.at("instant"),
+                       .one_session = json.at("one_session"),
+                       .settings = json.at("settings"),
+                       .row_security = json.at("row_security") == "allow",
+                       .policies = json.at("policies"),
+                       .key = json.at("key"),
+                       .key_hash = json.at("key_hash"),
                        .rows = json.at("rows"),
                        .splits = json.at("splits")};
     for (const Json& column : json.at("columns")) {
@@ -79,6 +93,7 @@ Result<std::string> ToJson(const QueryChunk& chunk) {
         {{"file", run.file}, {"first", run.first}, {"last", run.last}, {"rows", run.rows}});
   return ToText(Json{{"condition", chunk.condition},
                      {"rows", chunk.rows},
+                     {"keys", chunk.keys},
                      {"cut_off", chunk.cut_off},
                      {"runs", std::move(runs)}});
 }
@@ -87,6 +102,7 @@ Result<QueryChunk> QueryChunkFromJson(std::string_view text) {
   return Guarded(text, [](const Json& json) {
     QueryChunk chunk{.condition = json.at("condition"),
                      .rows = json.at("rows"),
+                     .keys = json.at("keys"),
                      .cut_off = json.at("cut_off"),
                      .runs = {}};
     for (const Json& run : json.at("runs")) {

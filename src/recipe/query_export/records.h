@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,15 @@ struct QuerySource {
   std::string list;
   std::vector<postgres_source::Column> columns;
   std::string split_by;  ///< "place", a column's name, or empty: not split.
+  /// now() of the session that planned: what the query's now() stands for.
+  std::string instant;
+  /// Why only that session can read; empty: every session of the snapshot can.
+  std::string one_session;
+  std::map<std::string, std::string> settings;  ///< Of the session that planned.
+  bool row_security = false;                    ///< Policies may choose the rows.
+  std::vector<std::string> policies;            ///< The tables of which they do.
+  std::vector<std::string> key;  ///< The columns that the chunks are reconciled by; empty: none.
+  std::string key_hash;          ///< Of postgres_source::KeyHash.
   int64_t rows = 0;
   int64_t splits = 0;
 };
@@ -32,6 +42,7 @@ Result<QuerySource> QuerySourceFromJson(std::string_view json);
 struct QueryChunk {
   std::string condition;  ///< Of its postgres_source::Split.
   int64_t rows = 0;
+  std::string keys;     ///< Of its Split, of all its rows; empty: not known.
   int64_t cut_off = 0;  ///< Rows behind them that a limit leaves out; they count as excluded here.
   std::vector<FileRun> runs;
 };

@@ -16,12 +16,6 @@ constexpr const char* kRewritten =
     " AND pg_relation_filenode(c.oid) IS DISTINCT FROM c.relfilenode::oid)"
     " ORDER BY 1 LIMIT 1";
 
-constexpr const char* kForeign =
-    "SELECT c.oid::regclass::text FROM pg_locks AS l JOIN pg_class AS c ON c.oid = l.relation"
-    " WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND c.relkind = 'f'"
-    " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-    " ORDER BY 1 LIMIT 1";
-
 }  // namespace
 
 Result<> CheckNoneRewritten(QueryReader& reader, std::stop_token stop) {
@@ -32,16 +26,6 @@ Result<> CheckNoneRewritten(QueryReader& reader, std::stop_token stop) {
       fmt::format("{}: \"{}\" was truncated, rewritten or replaced while the export's snapshot "
                   "was taken, which does not see its rows; try again",
                   reader.connection().server(), rewritten.Text(0, 0)));
-}
-
-Result<> CheckNoneForeign(QueryReader& reader, std::stop_token stop) {
-  const postgres::Rows foreign = TRY(reader.Execute(kForeign, {}, std::move(stop)));
-  if (foreign.empty()) return {};
-  return Fail(
-      ErrorCode::kInvalidArgument,
-      fmt::format("split_by: \"{}\" is a foreign table, of which each part would be read at "
-                  "another instant; leave split_by out, or export it from its own server",
-                  foreign.Text(0, 0)));
 }
 
 }  // namespace spillway::postgres_source

@@ -15,9 +15,4 @@ namespace spillway::postgres_source {
 /// FULL and CLUSTER keep rows visible, and are refused all the same.
 Result<> CheckNoneRewritten(QueryReader& reader, std::stop_token stop = {});
 
-/// Refuses (kInvalidArgument) what is to be read in parts when the reader's transaction has locked
-/// a foreign table: no snapshot of this server holds for another, so each part would be that table
-/// at an instant of its own.
-Result<> CheckNoneForeign(QueryReader& reader, std::stop_token stop = {});
-
 }  // namespace spillway::postgres_source

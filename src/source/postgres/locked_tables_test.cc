@@ -74,24 +74,5 @@ TEST_F(LockedTables, R03AnotherSnapshotSeesThem) {
   EXPECT_TRUE(CheckNoneRewritten(*reader).has_value());
 }
 
-TEST_F(LockedTables, R22ForeignTablesAreNotReadInParts) {
-  Must(Open()->ExecuteScript(kTables));
-  Must(Open()->ExecuteScript(
-      "CREATE EXTENSION file_fdw; CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;"
-      "CREATE FOREIGN TABLE f (line text) SERVER files OPTIONS (filename '/dev/null');"
-      "CREATE VIEW through AS SELECT * FROM f JOIN t ON true"));
-  for (const auto& [select, foreign] : {std::pair("SELECT * FROM f", true),
-                                        {"SELECT * FROM through", true},
-                                        {"SELECT * FROM t", false}}) {
-    const auto reader = Must(QueryReader::Open({.address = Url()}));
-    Must(reader->Describe(select));
-    const Result<> checked = CheckNoneForeign(*reader);
-    ASSERT_EQ(checked.has_value(), !foreign) << select;
-    if (!foreign) continue;
-    EXPECT_EQ(checked.error().code, ErrorCode::kInvalidArgument);
-    EXPECT_THAT(checked.error().message, testing::HasSubstr("\"f\" is a foreign table"));
-  }
-}
-
 }  // namespace
 }  // namespace spillway::postgres_source

@@ -1,5 +1,6 @@
 #include "source/postgres/query_reader.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -105,11 +106,24 @@ Result<> QueryReader::Set(const ReadOptions& options, std::stop_token stop) {
       "  WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END, true),"
       " set_config('standard_conforming_strings', 'on', true),"
       " set_config('idle_in_transaction_session_timeout', '0', true),"
+      // Scans begin at a table's first row, not where another session's scan is.
+      " set_config('synchronize_seqscans', 'off', true), set_config('row_security', $4, true),"
       " set_config('lock_timeout', $3, true), current_setting('server_encoding')",
       {options.statement_timeout.count(), options.time_zone,
-       options.snapshot.empty() ? 0 : kLockTimeout.count()},
+       options.snapshot.empty() ? 0 : kLockTimeout.count(), options.row_security ? "on" : "off"},
       stop));
-  ascii_ = set.Text(0, 10) == "SQL_ASCII";
+  ascii_ = set.Text(0, set.columns() - 1) == "SQL_ASCII";
+  if (options.settings.empty()) return {};
+  std::vector<std::string> names;
+  std::vector<std::string> values;
+  for (const auto& [name, value] : options.settings) {
+    names.push_back(name);
+    values.push_back(value);
+  }
+  TRY(
+      Execute("SELECT set_config(name, value, true) FROM unnest($1::text[], $2::text[])"
+              " AS s(name, value)",
+              {std::span<const std::string>(names), std::span<const std::string>(values)}, stop));
   return {};
 }
 
@@ -168,6 +182,32 @@ Result<std::vector<Column>> QueryReader::Describe(const std::string& select, std
   return columns;
 }
 
+Result<ParseTrees> QueryReader::Parse(const std::string& select, std::stop_token stop) {
+  static constexpr const char* kPrint =
+      "SELECT set_config('debug_print_parse', $1, true),"
+      " set_config('debug_print_rewritten', $1, true), set_config('debug_pretty_print', 'off', "
+      "true),"
+      " set_config('client_min_messages', $2, true)";
+  TRY(Execute(kPrint, {"on", "log"}, stop));
+  Result<std::vector<postgres::Notice>> notices = connection_->Read(select, stop);
+  if (!notices.has_value()) return Failed(std::move(notices).error());
+  TRY(Execute(kPrint, {"off", "warning"}, stop));
+  const auto last = [&](std::string_view title) -> Result<Node> {
+    const auto found =
+        std::ranges::find(notices->rbegin(), notices->rend(), title, &postgres::Notice::message);
+    if (found == notices->rend()) {
+      return Fail(ErrorCode::kUnsupported, connection_->server() +
+                                               ": the server does not say how it reads a query (" +
+                                               std::string(title) + ")");
+    }
+    return ParseNodeTree(found->detail);
+  };
+  ParseTrees trees;
+  trees.written = TRY(last("parse tree:"));
+  trees.rewritten = TRY(last("rewritten parse tree:"));
+  return trees;
+}
+
 Result<int64_t> QueryReader::Read(const std::string& select, const std::vector<Column>& columns,
                                   const CopyDecoder::Consume& consume, std::stop_token stop) {
   CopyDecoder decoder(columns, {.check_text = ascii_}, consume);
@@ -184,6 +224,19 @@ Result<int64_t> QueryReader::Read(const std::string& select, const std::vector<C
                                                  connection_->server(), *copied, decoder.rows()));
   }
   return copied;
+}
+
+Result<std::map<std::string, std::string>> QueryReader::settings(std::stop_token stop) {
+  const Rows rows = TRY(Execute(
+      "SELECT name, setting FROM pg_settings WHERE name IN ('array_nulls', 'backslash_quote',"
+      " 'default_text_search_config', 'gin_fuzzy_search_limit', 'lc_monetary', 'lc_numeric',"
+      " 'lc_time', 'quote_all_identifiers', 'search_path', 'timezone_abbreviations',"
+      " 'transform_null_equals', 'xmlbinary', 'xmloption')",
+      {}, std::move(stop)));
+  std::map<std::string, std::string> settings;
+  for (int row = 0; row < rows.size(); ++row)
+    settings.emplace(rows.Text(row, 0), rows.Text(row, 1));
+  return settings;
 }
 
 Result<std::string> QueryReader::ExportSnapshot(std::stop_token stop) {

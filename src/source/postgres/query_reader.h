@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -12,6 +13,7 @@
 #include "postgres/transaction.h"
 #include "source/postgres/column.h"
 #include "source/postgres/copy_decoder.h"
+#include "source/postgres/node_tree.h"
 
 namespace spillway::postgres_source {
 
@@ -20,6 +22,19 @@ struct ReadOptions {
   std::chrono::milliseconds statement_timeout{0};  ///< For each statement; 0: none.
   std::string time_zone = "UTC";  ///< The session's, for what a query itself makes of times.
   std::string snapshot;           ///< Another reader's ExportSnapshot(); empty: a new one.
+  /// Reads what policies of row security let the role see. Without it, a statement that a policy
+  /// would change is refused (kPermissionDenied), as by pg_dump.
+  bool row_security = false;
+  /// Of a reader's settings(), so that texts and names mean the same in another session.
+  std::map<std::string, std::string> settings;
+};
+
+/// How the server reads a SELECT: the query as it is written, with the byte offset of each
+/// expression as `location`, and the queries that are run for it, which hold those of views and the
+/// conditions of row security.
+struct ParseTrees {
+  Node written;
+  Node rewritten;
 };
 
 /// A session that reads: one read-only transaction with one snapshot, for as long as the reader
@@ -46,6 +61,10 @@ class QueryReader {
   /// The columns of a SELECT, without running it.
   Result<std::vector<Column>> Describe(const std::string& select, std::stop_token stop = {});
 
+  /// Reads a SELECT without running it. Needs no rights but those to read. The server's log gets
+  /// the same trees: LOG is above every usual log_min_messages.
+  Result<ParseTrees> Parse(const std::string& select, std::stop_token stop = {});
+
   /// Runs a SELECT whose columns are those, and hands its rows out in order as record batches, as
   /// DecodeOptions says. Returns how many the server counted, which is how many were handed out.
   /// Errors also as CopyDecoder's, and of `consume`.
@@ -56,6 +75,10 @@ class QueryReader {
   Result<postgres::Rows> Execute(const std::string& sql,
                                  std::initializer_list<postgres::Parameter> parameters = {},
                                  std::stop_token stop = {});
+
+  /// The settings that what a query finds may depend on and that other sessions may have otherwise
+  /// (search_path, lc_monetary, …), through a pooler or after an ALTER ROLE.
+  Result<std::map<std::string, std::string>> settings(std::stop_token stop = {});
 
   /// The snapshot's name for ReadOptions. It ends with this reader, or its connection.
   Result<std::string> ExportSnapshot(std::stop_token stop = {});

@@ -133,6 +133,22 @@ TEST_F(QueryReaderTest, SaysThatASnapshotIsGone) {
   EXPECT_NE(gone.message.find("run the export anew"), std::string::npos) << gone.message;
 }
 
+TEST_F(QueryReaderTest, F01ReadersHaveTheSettingsOfTheFirst) {
+  const auto first = Reader();
+  Run("CREATE SCHEMA s; CREATE TABLE s.t AS SELECT 1 AS a; ALTER ROLE postgres SET search_path = "
+      "s");
+  ReadOptions options = Options();
+  options.settings = Must(first->settings());
+  EXPECT_EQ(options.settings.at("search_path"), "\"$user\", public");
+  for (const char* select :
+       {"SELECT current_setting('search_path')", "SELECT current_setting('synchronize_seqscans')"})
+    EXPECT_EQ(RowsAsText(*Table(*Must(QueryReader::Open(options)), select)),
+              RowsAsText(*Table(*first, select)));
+  EXPECT_EQ(RowsAsText(*Table("SELECT current_setting('search_path')")), "s\n");
+  EXPECT_EQ(RowsAsText(*Table("SELECT current_setting('synchronize_seqscans')")), "off\n");
+  Run("ALTER ROLE postgres RESET search_path");
+}
+
 TEST_F(QueryReaderTest, OnlyReads) {
   Run("CREATE TABLE t (a int); CREATE SEQUENCE s");
   EXPECT_EQ(

@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/nearest_name.h"
+#include "source/postgres/job_instant.h"
 #include "source/postgres/named_query.h"
 
 namespace spillway::postgres_source {
@@ -83,19 +85,64 @@ Result<std::pair<std::string, uint32_t>> Find(QueryReader& reader, const std::st
   return std::pair(std::string(found.Text(0, 1)), static_cast<uint32_t>(found.Integer(0, 0)));
 }
 
-Result<std::vector<Column>> Choose(const std::vector<Column>& columns, const Wanted& wanted) {
-  std::vector<Column> chosen;
+/// A table's columns, whose names nobody needs a right for.
+struct TableColumns {
+  std::vector<std::string> names;
+  std::vector<std::string> granted;  ///< Those that the role may read.
+};
+
+Result<TableColumns> ColumnsOf(QueryReader& reader, uint32_t table, std::stop_token stop) {
+  const Rows rows =
+      TRY(reader.Execute("SELECT attname, has_column_privilege(attrelid, attnum, 'SELECT')"
+                         " FROM pg_attribute WHERE attrelid = $1::oid AND attnum > 0"
+                         " AND NOT attisdropped ORDER BY attnum",
+                         {table}, std::move(stop)));
+  TableColumns columns;
+  for (int row = 0; row < rows.size(); ++row) {
+    columns.names.emplace_back(rows.Text(row, 0));
+    if (rows.Boolean(row, 1)) columns.granted.emplace_back(rows.Text(row, 0));
+  }
+  return columns;
+}
+
+/// The server names the table only. Where the role may read nothing of it, that is right.
+Result<> CheckGrants(const QueryReader& reader, const std::string& table,
+                     const TableColumns& columns, const Wanted& wanted) {
+  if (columns.granted.empty() || columns.granted.size() == columns.names.size()) return {};
+  const std::string user = reader.connection().user();
+  if (wanted.columns.empty()) {
+    return Fail(ErrorCode::kPermissionDenied,
+                fmt::format("{0} may read some columns of {1} only; name them, columns: [{2}], or "
+                            "run GRANT SELECT ON {1} TO {0}",
+                            user, table, fmt::join(columns.granted, ", ")));
+  }
   for (const auto& [source, name] : wanted.columns) {
-    const auto found = std::ranges::find(columns, source, &Column::name);
-    if (found == columns.end()) {
-      std::vector<std::string> known;
-      for (const Column& column : columns) known.push_back(column.name);
+    const auto among = [&](const std::vector<std::string>& names) {
+      return std::ranges::find(names, source) != names.end();
+    };
+    if (!among(columns.names) || among(columns.granted)) continue;
+    const std::string quoted = TRY(reader.connection().QuoteIdentifier(source));
+    return Fail(
+        ErrorCode::kPermissionDenied,
+        fmt::format("{0} may not read column {2} of {1}; run GRANT SELECT ({2}) ON {1} TO {0}",
+                    user, table, quoted));
+  }
+  return {};
+}
+
+/// The quoted columns that are wanted.
+Result<std::string> ListOf(const QueryReader& reader, const std::vector<std::string>& known,
+                           const Wanted& wanted) {
+  std::string list;
+  for (const auto& [source, name] : wanted.columns) {
+    if (std::ranges::find(known, source) == known.end()) {
       return Fail(ErrorCode::kInvalidArgument,
                   fmt::format("there is no column \"{}\"{}", source, DidYouMean(source, known)));
     }
-    chosen.push_back(*found);
+    const std::string quoted = TRY(reader.connection().QuoteIdentifier(source));
+    list += (list.empty() ? "" : ", ") + quoted;
   }
-  return chosen;
+  return list;
 }
 
 }  // namespace
@@ -115,23 +162,22 @@ Result<Selection> Resolve(QueryReader& reader, const Wanted& wanted, std::stop_t
     const auto [name, oid] = TRY(Find(reader, wanted.table, stop));
     selection.from = name;
     selection.table = oid;
+    TableColumns columns = TRY(ColumnsOf(reader, oid, stop));
+    TRY(CheckGrants(reader, name, columns, wanted));
+    selection.keys = std::move(columns.names);
   } else {
-    selection.from = fmt::format("(\n{}\n) AS q", TRY(Bind(reader, wanted, stop)));
+    const std::string query = TRY(Bind(reader, wanted, stop));
+    const std::string pinned = TRY(WithInstant(reader, query, stop));
+    selection.from = fmt::format("(\n{}\n) AS q", pinned);
+    selection.columns = TRY(reader.Describe("SELECT * FROM " + selection.from, stop));
+    for (const Column& column : selection.columns) selection.keys.push_back(column.name);
   }
-  selection.columns = TRY(reader.Describe(fmt::format("SELECT * FROM {}", selection.from), stop));
-  for (const Column& column : selection.columns) selection.keys.push_back(column.name);
-  if (wanted.columns.empty()) {
-    // Names may come twice, or not be unique as columns of a subquery.
-    selection.list = "*";
-    return selection;
-  }
-  selection.columns = TRY(Choose(selection.columns, wanted));
-  for (size_t i = 0; i < selection.columns.size(); ++i) {
-    Column& column = selection.columns[i];
-    selection.list += fmt::format("{}{}", i == 0 ? "" : ", ",
-                                  TRY(reader.connection().QuoteIdentifier(column.name)));
-    column.name = wanted.columns[i].second;
-  }
+  // All names may not be listed: they may come twice, or not be unique as columns of a subquery.
+  selection.list = "*";
+  if (!wanted.columns.empty()) selection.list = TRY(ListOf(reader, selection.keys, wanted));
+  selection.columns = TRY(reader.Describe(selection.Select(), stop));
+  for (size_t i = 0; i < wanted.columns.size(); ++i)
+    selection.columns[i].name = wanted.columns[i].second;
   return selection;
 }
 

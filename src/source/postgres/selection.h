@@ -37,8 +37,9 @@ struct Selection {
 
 /// Resolves names, types and values. A query's parameters get the types that the server infers, as
 /// if they were bound; values are quoted by libpq and cast to them, so whatever they hold stays a
-/// value. kInvalidArgument names an unknown, missing or misspelt parameter or column; kNotFound a
-/// table that is not there.
+/// value. A query gets the instant of the reader's transaction (see WithInstant). Of a table, only
+/// the columns that are wanted need be granted. kInvalidArgument names an unknown, missing or
+/// misspelt parameter or column; kNotFound a table that is not there.
 Result<Selection> Resolve(QueryReader& reader, const Wanted& wanted, std::stop_token stop = {});
 
 /// kInvalidArgument where parameters are not those of the query. Needs no server.

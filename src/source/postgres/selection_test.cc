@@ -152,6 +152,27 @@ TEST_F(SelectionTest, NamesTheMissingGrant) {
       << schema.error().message;
 }
 
+TEST_F(SelectionTest, F04ColumnsThatAreGrantedAreRead) {
+  Run("CREATE TABLE colg AS SELECT 1 AS a, 2 AS secret; CREATE VIEW v AS SELECT * FROM colg;"
+      "CREATE ROLE of_columns LOGIN; GRANT SELECT (a) ON colg, v TO of_columns");
+  const auto read = [&](const Wanted& wanted) {
+    const auto reader = Must(QueryReader::Open({.address = Url("of_columns")}));
+    const auto selection = Resolve(*reader, wanted);
+    if (!selection.has_value()) return selection.error().message;
+    return RowsAsText(*ReadTable(*reader, selection->Select("a < 5"), selection->columns));
+  };
+  EXPECT_EQ(read({.table = "colg", .columns = {{"a", "a"}}}), "1\n");
+  EXPECT_EQ(read({.table = "v", .columns = {{"a", "b"}}}), "1\n");
+  EXPECT_EQ(read({.table = "colg"}),
+            "of_columns may read some columns of public.colg only; name them, columns: [a], or run "
+            "GRANT SELECT ON public.colg TO of_columns");
+  EXPECT_EQ(read({.table = "colg", .columns = {{"a", "a"}, {"secret", "s"}}}),
+            "of_columns may not read column \"secret\" of public.colg; run GRANT SELECT "
+            "(\"secret\") ON public.colg TO of_columns");
+  EXPECT_EQ(read({.table = "colg", .columns = {{"b", "b"}}}),
+            "there is no column \"b\"; did you mean \"a\"?");
+}
+
 TEST_F(SelectionTest, OneStatementThatReads) {
   for (const char* query :
        {"SELECT 1; DROP TABLE t", "SELECT 1) TO PROGRAM 'true' --",

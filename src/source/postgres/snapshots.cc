@@ -12,7 +12,7 @@ constexpr std::chrono::seconds kLook{1};
 constexpr std::chrono::seconds kIdleMax{5};
 
 std::string KeyOf(const ReadOptions& options) {
-  return options.snapshot + "\n" + options.time_zone + "\n" +
+  return options.snapshot + (options.row_security ? "\n+" : "\n") + options.time_zone + "\n" +
          std::to_string(options.statement_timeout.count()) + "\n" + options.address;
 }
 
@@ -27,11 +27,38 @@ Snapshots::Borrowed::~Borrowed() {
     snapshots_->Return(std::move(key_), std::move(reader_));
 }
 
-void Snapshots::Keep(std::string job_id, std::unique_ptr<QueryReader> holder) {
+void Snapshots::Keep(std::string job_id, std::string snapshot,
+                     std::unique_ptr<QueryReader> holder) {
   const std::lock_guard lock(mutex_);
-  held_.push_back({.job_id = std::move(job_id), .reader = std::move(holder)});
+  held_.push_back(
+      {.job_id = std::move(job_id), .snapshot = std::move(snapshot), .reader = std::move(holder)});
   if (!sweeper_.joinable())
     sweeper_ = std::jthread([this](const std::stop_token& stop) { Run(stop); });
+}
+
+Result<std::shared_ptr<QueryReader>> Snapshots::BorrowHolder(std::string_view job_id,
+                                                             std::string_view snapshot) {
+  const std::lock_guard lock(mutex_);
+  // A job may have been planned more than once; one of the plans is its.
+  const auto found = std::ranges::find_if(
+      held_, [&](const Held& held) { return held.job_id == job_id && held.snapshot == snapshot; });
+  if (found == held_.end()) {
+    return FailTransient(ErrorCode::kUnavailable,
+                         "this export can only be read by the session that counted its rows, which "
+                         "is another process's; run it where no other worker takes its work");
+  }
+  if (found->reader.use_count() > 1) {
+    return FailTransient(ErrorCode::kUnavailable,
+                         "the only session that can read this export still does for an attempt "
+                         "before");
+  }
+  if (!found->reader->usable()) {
+    return Fail(
+        ErrorCode::kConflict,
+        found->reader->connection().server() +
+            ": the only session that could read this export was lost; run the export again");
+  }
+  return found->reader;
 }
 
 Result<Snapshots::Borrowed> Snapshots::Borrow(const ReadOptions& options, std::stop_token stop) {

@@ -28,7 +28,13 @@ class Snapshots {
   explicit Snapshots(IsOver is_over);
   ~Snapshots();
 
-  void Keep(std::string job_id, std::unique_ptr<QueryReader> holder);
+  void Keep(std::string job_id, std::string snapshot, std::unique_ptr<QueryReader> holder);
+
+  /// The session that exported a job's snapshot, for what only that one can read; nobody else has
+  /// it as long as the pointer lives. kUnavailable (retryable) where another process planned the
+  /// job or another thread has it; kConflict where it was lost.
+  Result<std::shared_ptr<QueryReader>> BorrowHolder(std::string_view job_id,
+                                                    std::string_view snapshot);
 
   /// A reader that goes back when it is done with.
   class Borrowed {
@@ -54,7 +60,8 @@ class Snapshots {
  private:
   struct Held {
     std::string job_id;
-    std::unique_ptr<QueryReader> reader;
+    std::string snapshot;
+    std::shared_ptr<QueryReader> reader;
   };
   struct Idle {
     std::string key;

@@ -32,7 +32,7 @@ TEST_F(SnapshotsTest, HoldsASnapshotUntilItsJobIsOver) {
   ReadOptions options{.address = Url()};
   auto holder = Must(QueryReader::Open(options));
   options.snapshot = Must(holder->ExportSnapshot());
-  snapshots.Keep("job", std::move(holder));
+  snapshots.Keep("job", options.snapshot, std::move(holder));
   Must(Open()->ExecuteScript("DELETE FROM t"));
   for (int i = 0; i < 3; ++i) {
     const auto reader = Must(snapshots.Borrow(options, {}));
@@ -44,6 +44,26 @@ TEST_F(SnapshotsTest, HoldsASnapshotUntilItsJobIsOver) {
   const auto gone = snapshots.Borrow(options, {});
   ASSERT_FALSE(gone.has_value());
   EXPECT_EQ(gone.error().code, ErrorCode::kConflict);
+}
+
+TEST_F(SnapshotsTest, F02TheHolderIsLentToOneAtATime) {
+  Snapshots snapshots([](std::string_view) { return false; });
+  auto holder = Must(QueryReader::Open({.address = Url()}));
+  const std::string snapshot = Must(holder->ExportSnapshot());
+  snapshots.Keep("job", snapshot, std::move(holder));
+  {
+    const auto lent = Must(snapshots.BorrowHolder("job", snapshot));
+    const auto second = snapshots.BorrowHolder("job", snapshot);
+    ASSERT_FALSE(second.has_value());
+    EXPECT_TRUE(second.error().retryable);
+  }
+  const auto elsewhere = snapshots.BorrowHolder("job", "another plan's");
+  ASSERT_FALSE(elsewhere.has_value());
+  EXPECT_TRUE(elsewhere.error().retryable);
+  EXPECT_FALSE(Must(snapshots.BorrowHolder("job", snapshot))->Execute("SELECT 1/0").has_value());
+  const auto lost = snapshots.BorrowHolder("job", snapshot);
+  ASSERT_FALSE(lost.has_value());
+  EXPECT_EQ(lost.error().code, ErrorCode::kConflict);
 }
 
 TEST_F(SnapshotsTest, WhatFailedIsNotLentAgain) {

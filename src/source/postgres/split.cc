@@ -9,7 +9,9 @@
 #include <nlohmann/json.hpp>
 
 #include "base/nearest_name.h"
+#include "source/postgres/dependences.h"
 #include "source/postgres/locked_tables.h"
+#include "source/postgres/row_keys.h"
 
 namespace spillway::postgres_source {
 namespace {
@@ -28,6 +30,7 @@ constexpr const char* kPlaces =
     " SELECT coalesce(max(pg_relation_size(c.oid)), 0) / current_setting('block_size')::int8,"
     " coalesce(sum(pg_table_size(c.oid)), 0)::int8,"
     " coalesce(bool_and(c.relkind = 'p' OR (c.relkind IN ('r', 'm') AND a.amname = 'heap')), false)"
+    " AND has_table_privilege($1::oid, 'SELECT')"
     " FROM tables JOIN pg_class AS c USING (oid) LEFT JOIN pg_am AS a ON a.oid = c.relam";
 
 Result<int64_t> EstimateRows(QueryReader& reader, const std::string& select, std::stop_token stop) {
@@ -38,12 +41,75 @@ Result<int64_t> EstimateRows(QueryReader& reader, const std::string& select, std
   return static_cast<int64_t>(std::min(json[rows].get<double>(), 1e15));
 }
 
-Result<int64_t> Count(QueryReader& reader, const Selection& selection, const Split& split,
-                      std::stop_token stop) {
-  Selection counted = selection;
-  counted.list = "count(*)";
-  const Rows rows = TRY(reader.Execute(counted.Select(split.condition), {}, stop));
-  return rows.Integer(0, 0);
+Result<> CheckColumn(QueryReader& reader, const Selection& selection, const std::string& column,
+                     const std::string& key, const std::stop_token& stop) {
+  if (std::ranges::find(selection.keys, column) == selection.keys.end()) {
+    const auto nearest = NearestName(column, selection.keys);
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("split_by: there is no column \"{}\"{}", column,
+                            nearest ? "; did you mean \"" + *nearest + "\"?" : ""));
+  }
+  if (!selection.table.has_value()) return {};
+  const Rows granted =
+      TRY(reader.Execute("SELECT has_column_privilege($1::oid, $2::name, 'SELECT')",
+                         {*selection.table, column}, stop));
+  if (granted.Boolean(0, 0)) return {};
+  return Fail(
+      ErrorCode::kPermissionDenied,
+      fmt::format("split_by: {0} may not read column {1}; run GRANT SELECT ({1}) ON {2} TO {0}, "
+                  "or split by another",
+                  reader.connection().user(), key, selection.from));
+}
+
+/// Bounds between splits, as literals.
+Result<std::vector<std::string>> FindBounds(QueryReader& reader, const Selection& selection,
+                                            const std::string& key, int64_t count, int64_t estimate,
+                                            const std::stop_token& stop) {
+  std::string fractions;
+  for (int64_t i = 1; i < count; ++i)
+    fractions +=
+        fmt::format("{}{}", i == 1 ? "" : ",", static_cast<double>(i) / static_cast<double>(count));
+  const double sampled =
+      std::min(1.0, static_cast<double>(kSampleRows) / static_cast<double>(estimate));
+  const Rows rows =
+      TRY(reader.Execute(fmt::format("SELECT DISTINCT b::text AS text, b FROM unnest((SELECT "
+                                     "percentile_disc(ARRAY[{0}]) WITHIN GROUP (ORDER BY {1})"
+                                     " FROM {2} WHERE {1} IS NOT NULL AND random() < {3})) AS b "
+                                     "WHERE b IS NOT NULL ORDER BY b",
+                                     fractions, key, selection.from, sampled),
+                         {}, stop));
+  std::vector<std::string> bounds;
+  for (int i = 0; i < rows.size(); ++i) bounds.emplace_back(rows.Text(i, 0));
+  for (std::string& bound : bounds) bound = TRY(reader.connection().QuoteLiteral(bound));
+  return bounds;
+}
+
+/// An expression for the number of a row's split among those from `first` to `last`.
+std::string Number(const std::string& key, const std::vector<std::string>& bounds, size_t first,
+                   size_t last) {
+  if (first == last) return std::to_string(first);
+  const size_t middle = (first + last) / 2;
+  return fmt::format("CASE WHEN {} < {} THEN {} ELSE {} END", key, bounds[middle],
+                     Number(key, bounds, first, middle), Number(key, bounds, middle + 1, last));
+}
+
+Result<> CountAll(QueryReader& reader, const Selection& selection, const std::string& number,
+                  const std::string& key_hash, std::vector<Split>& splits,
+                  const std::stop_token& stop) {
+  const Rows rows = TRY(reader.Execute(
+      fmt::format("SELECT ({})::int8, count(*), {} FROM {} GROUP BY 1", number,
+                  key_hash.empty() ? "NULL" : fmt::format("sum({})", key_hash), selection.from),
+      {}, stop));
+  for (Split& split : splits) {
+    split.rows = 0;
+    if (!key_hash.empty()) split.keys = KeySum().ToString();
+  }
+  for (int row = 0; row < rows.size(); ++row) {
+    Split& split = splits.at(static_cast<size_t>(rows.Integer(row, 0)));
+    split.rows = rows.Integer(row, 1);
+    split.keys = rows.Text(row, 2);
+  }
+  return {};
 }
 
 }  // namespace
@@ -69,43 +135,49 @@ Result<std::vector<Split>> SplitByPlace(QueryReader& reader, const Selection& se
 }
 
 Result<std::vector<Split>> SplitByKey(QueryReader& reader, const Selection& selection,
-                                      const std::string& column, int64_t splits_max,
-                                      std::stop_token stop) {
-  const auto found = std::ranges::find(selection.keys, column);
-  if (found == selection.keys.end()) {
-    const auto nearest = NearestName(column, selection.keys);
-    return Fail(ErrorCode::kInvalidArgument,
-                fmt::format("split_by: there is no column \"{}\"{}", column,
-                            nearest ? "; did you mean \"" + *nearest + "\"?" : ""));
-  }
+                                      const std::string& column, const std::string& key_hash,
+                                      int64_t splits_max, std::stop_token stop) {
   const std::string key = TRY(reader.connection().QuoteIdentifier(column));
+  TRY(CheckColumn(reader, selection, column, key, stop));
+  const Dependences dependences =
+      TRY(FindDependences(reader,
+                          fmt::format("SELECT {0}, {1} FROM {2} WHERE {1} < {1} OR {1} >= {1}",
+                                      selection.list, key, selection.from),
+                          /*by_last_column=*/true, stop));
+  if (!dependences.scan.empty()) {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("split_by: parts read apart may miss rows or have them twice: {}; set "
+                            "split_by: none, with which one session reads all",
+                            dependences.scan));
+  }
   const int64_t estimate = TRY(EstimateRows(reader, selection.Select(), stop));
   const int64_t count = std::clamp<int64_t>(estimate / kRowsPerSplit, 1, splits_max);
   if (count < 2) return std::vector<Split>(1);
-  std::string fractions;
-  for (int64_t i = 1; i < count; ++i)
-    fractions +=
-        fmt::format("{}{}", i == 1 ? "" : ",", static_cast<double>(i) / static_cast<double>(count));
-  const double sampled =
-      std::min(1.0, static_cast<double>(kSampleRows) / static_cast<double>(estimate));
-  const Rows bounds =
-      TRY(reader.Execute(fmt::format("SELECT DISTINCT b::text AS text, b FROM unnest((SELECT "
-                                     "percentile_disc(ARRAY[{0}]) WITHIN GROUP (ORDER BY {1})"
-                                     " FROM {2} WHERE {1} IS NOT NULL AND random() < {3})) AS b "
-                                     "WHERE b IS NOT NULL ORDER BY b",
-                                     fractions, key, selection.from, sampled),
-                         {}, stop));
+  const std::vector<std::string> bounds =
+      TRY(FindBounds(reader, selection, key, count, estimate, stop));
   std::vector<Split> splits;
   std::string from;
-  for (int i = 0; i < bounds.size(); ++i) {
-    const std::string bound = TRY(reader.connection().QuoteLiteral(bounds.Text(i, 0)));
+  for (const std::string& bound : bounds) {
     const std::string below = fmt::format("{} < {}", key, bound);
-    splits.push_back({.condition = i == 0 ? fmt::format("({} OR {} IS NULL)", below, key)
-                                          : from + " AND " + below});
+    splits.push_back({.condition = splits.empty() ? fmt::format("({} OR {} IS NULL)", below, key)
+                                                  : from + " AND " + below});
     from = fmt::format("{} >= {}", key, bound);
   }
   splits.push_back({.condition = from});
+  if (splits.size() < 2) return splits;
+  const std::string number = fmt::format("CASE WHEN {} IS NULL THEN 0 ELSE {} END", key,
+                                         Number(key, bounds, 0, bounds.size()));
+  TRY(CountAll(reader, selection, number, key_hash, splits, stop));
   return splits;
+}
+
+Result<> CountRows(QueryReader& reader, const Selection& selection, Split& split,
+                   std::stop_token stop) {
+  Selection counted = selection;
+  counted.list = "count(*)";
+  const Rows rows = TRY(reader.Execute(counted.Select(split.condition), {}, std::move(stop)));
+  split.rows = rows.Integer(0, 0);
+  return {};
 }
 
 Result<> CountRows(const Selection& selection, const BorrowReader& borrow, int parallel,
@@ -118,7 +190,7 @@ Result<> CountRows(const Selection& selection, const BorrowReader& borrow, int p
   const auto count = [&]() -> Result<> {
     const auto reader = TRY(borrow());
     for (size_t i = next++; i < splits.size(); i = next++)
-      splits[i].rows = TRY(Count(*reader, selection, splits[i], ended.get_token()));
+      TRY(CountRows(*reader, selection, splits[i], ended.get_token()));
     // What functions read is locked no sooner.
     return CheckNoneRewritten(*reader, ended.get_token());
   };

@@ -106,6 +106,25 @@ TEST_F(SplitTest, WhatHasNoPlacesIsOne) {
   EXPECT_GT(of({.table = "m"}), 10U);
 }
 
+TEST_F(SplitTest, F04PlacesAreForThoseWhoMayReadTheTable) {
+  Run("CREATE TABLE t AS SELECT i, repeat('x', 100) AS x FROM generate_series(1, 10000) AS i;"
+      "CREATE ROLE placeless LOGIN; GRANT SELECT (i) ON t TO placeless");
+  const ReadOptions options{.address = Url("placeless")};
+  const auto reader = Must(QueryReader::Open(options));
+  const Selection selection = Must(Resolve(*reader, {.table = "t", .columns = {{"i", "i"}}}));
+  auto splits = Must(SplitByPlace(*reader, selection, 8192));
+  ASSERT_EQ(splits.size(), 1U);
+  Must(CountRows(*reader, selection, splits[0], {}));
+  EXPECT_EQ(splits[0].rows, 10000);
+  EXPECT_TRUE(SplitByKey(*reader, selection, "i", "", 2).has_value());
+  const auto closed = SplitByKey(*reader, selection, "x", "", 2);
+  ASSERT_FALSE(closed.has_value());
+  EXPECT_EQ(closed.error().code, ErrorCode::kPermissionDenied);
+  EXPECT_NE(closed.error().message.find("GRANT SELECT (\"x\") ON public.t TO placeless"),
+            std::string::npos)
+      << closed.error().message;
+}
+
 TEST_F(SplitTest, KeysCoverEveryRowOnce) {
   Run("CREATE TABLE t AS SELECT i, CASE WHEN i % 10 > 0 THEN i % 5000 END AS \"The Key\","
       " CASE WHEN i % 100 > 0 THEN (i % 7)::float8 ELSE 'NaN' END AS f, md5(i::text) AS m,"
@@ -116,7 +135,7 @@ TEST_F(SplitTest, KeysCoverEveryRowOnce) {
     const Selection selection = Must(Resolve(*reader, {.query = "SELECT * FROM t WHERE i <= :n",
                                                        .parameters = {{"n", "1000000"}},
                                                        .columns = {{"i", "i"}}}));
-    auto splits = Must(SplitByKey(*reader, selection, column, 5));
+    auto splits = Must(SplitByKey(*reader, selection, column, "", 5));
     EXPECT_GT(splits.size(), 1U) << column;
     EXPECT_LE(splits.size(), 5U) << column;
     ReadOptions options{.address = Url(), .snapshot = Must(reader->ExportSnapshot())};
@@ -134,7 +153,7 @@ TEST_F(SplitTest, KeysCoverEveryRowOnce) {
   }
   const auto reader = Reader();
   const Selection selection = Must(Resolve(*reader, {.table = "t"}));
-  const auto unknown = SplitByKey(*reader, selection, "The key", 5);
+  const auto unknown = SplitByKey(*reader, selection, "The key", "", 5);
   ASSERT_FALSE(unknown.has_value());
   EXPECT_EQ(unknown.error().message,
             "split_by: there is no column \"The key\"; did you mean \"The Key\"?");

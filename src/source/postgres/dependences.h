@@ -1,0 +1,32 @@
+#pragma once
+
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "source/postgres/query_reader.h"
+
+namespace spillway::postgres_source {
+
+/// What the rows of a SELECT depend on beside the snapshot that it is run in (ADR 13, 14, 15).
+struct Dependences {
+  /// Why two runs of it may not find the same rows: "it has a window function". Empty: they do,
+  /// in whatever order and by whatever plan the server reads.
+  std::string scan;
+  /// Why two sessions do not find the same rows, though one session does at every run: "now() in a
+  /// view". Then `scan` is not empty either. Empty: nothing of the kind is known.
+  std::string session;
+  /// The tables, with schemas, of which policies of row security choose the rows.
+  std::vector<std::string> policies;
+};
+
+/// Finds them in the server's own parse tree of the SELECT, in which views and policies are
+/// resolved. What is not known there counts as a dependence. Where `by_last_column` says that only
+/// ranges of the last column are read apart, and a query within groups by that column, each group
+/// is whole in one range, so what is made of a group may depend on its order. kInvalidArgument for
+/// statement_timestamp() out of reach, with which even one session finds other rows at each run.
+Result<Dependences> FindDependences(QueryReader& reader, const std::string& select,
+                                    bool by_last_column, std::stop_token stop = {});
+
+}  // namespace spillway::postgres_source

@@ -1,0 +1,223 @@
+#include "source/postgres/dependences.h"
+
+#include <gtest/gtest.h>
+
+#include "postgres/server_fixture.h"
+#include "source/postgres/selection.h"
+#include "source/postgres/split.h"
+
+namespace spillway::postgres_source {
+namespace {
+
+using postgres::Must;
+
+class DependencesTest : public postgres::ServerTest {
+ protected:
+  void Run(const std::string& script) const { Must(Open()->ExecuteScript(script)); }
+  std::unique_ptr<QueryReader> Reader(const std::string& user = postgres::TestServer::kUser,
+                                      bool row_security = false) const {
+    return Must(QueryReader::Open({.address = Url(user), .row_security = row_security}));
+  }
+  Dependences Of(const std::string& select) const {
+    return Must(FindDependences(*Reader(), select, false));
+  }
+  std::string Scan(const std::string& select) const { return Of(select).scan; }
+  /// What splitting by `column` says; empty: it splits.
+  std::string Refusal(const Wanted& wanted, const std::string& column) const {
+    const auto reader = Reader();
+    const Selection selection = Must(Resolve(*reader, wanted));
+    const auto splits = SplitByKey(*reader, selection, column, "", 4);
+    return splits.has_value() ? "" : splits.error().message;
+  }
+};
+
+constexpr char kTables[] =
+    "CREATE TABLE t (id int PRIMARY KEY, k int, f float8, n numeric, s text, at timestamptz);"
+    "INSERT INTO t SELECT i, i % 5, i, i, i::text, now() FROM generate_series(1, 100) AS i;"
+    "CREATE FUNCTION chance() RETURNS float8 LANGUAGE sql AS 'SELECT random()';"
+    "CREATE FUNCTION soon() RETURNS timestamptz LANGUAGE sql STABLE AS 'SELECT now()';"
+    "CREATE FUNCTION twice(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1 * 2';";
+
+TEST_F(DependencesTest, F01WhatDependsOnAScanIsFound) {
+  Run(std::string(kTables) +
+      "CREATE VIEW numbered AS SELECT row_number() OVER () AS n, id FROM t;"
+      "CREATE VIEW outer_view AS SELECT * FROM numbered;"
+      "CREATE FUNCTION always(int, int) RETURNS bool LANGUAGE sql AS 'SELECT random() < 2';"
+      "CREATE OPERATOR ~~~ (LEFTARG = int, RIGHTARG = int, FUNCTION = always);"
+      "CREATE VIEW by_operator AS SELECT id FROM t WHERE id ~~~ k;"
+      "CREATE COLLATION any_case (provider = icu, locale = 'und-u-ks-level2',"
+      " deterministic = false); CREATE TABLE c (a text COLLATE any_case);"
+      "CREATE TYPE pair AS (a int, b date)");
+  const std::vector<std::pair<std::string, std::string>> kinds = {
+      {"SELECT row_number() OVER (ORDER BY k) AS n, id FROM t", "window function"},
+      {"SELECT id, sum(k) OVER (PARTITION BY k) FROM t", "window function"},
+      {"SELECT * FROM numbered", "window function"},
+      {"SELECT * FROM outer_view", "window function"},
+      {"WITH w AS (SELECT row_number() OVER () AS n FROM t) SELECT * FROM w", "window function"},
+      {"SELECT id FROM t WHERE id IN (SELECT rank() OVER (ORDER BY id) FROM t)", "window function"},
+      {"SELECT id FROM t LIMIT 10", "LIMIT"},
+      {"SELECT id FROM t OFFSET 10", "LIMIT"},
+      {"SELECT id FROM t FETCH FIRST 3 ROWS ONLY", "LIMIT"},
+      {"SELECT * FROM (SELECT id FROM t ORDER BY k LIMIT 3) AS q", "LIMIT"},
+      {"SELECT (SELECT s FROM t AS u WHERE u.k = t.k LIMIT 1) FROM t", "LIMIT"},
+      {"SELECT id FROM t, LATERAL (SELECT k FROM t AS u LIMIT 1) AS l", "LIMIT"},
+      {"SELECT DISTINCT ON (k) k, id FROM t", "DISTINCT ON"},
+      {"SELECT id, random() FROM t", "volatile function random()"},
+      {"SELECT id FROM t WHERE random() < 0.5", "volatile function random()"},
+      {"SELECT id, gen_random_uuid() FROM t", "volatile function gen_random_uuid()"},
+      {"SELECT id, clock_timestamp() FROM t", "volatile function clock_timestamp()"},
+      {"SELECT id, chance() FROM t", "volatile function chance()"},
+      {"SELECT id FROM by_operator", "volatile function always(integer,integer)"},
+      {"SELECT id, soon() FROM t", "not IMMUTABLE, soon()"},
+      {"SELECT id, pg_backend_pid() FROM t", "of the session, pg_backend_pid()"},
+      {"SELECT id FROM t TABLESAMPLE bernoulli (50)", "TABLESAMPLE"},
+      {"SELECT id FROM t FOR UPDATE", "locks rows"},
+      {"SELECT id FROM (SELECT id FROM t FOR SHARE) AS q", "locks rows"},
+      {"SELECT k, string_agg(s, ',') FROM t GROUP BY k", "string_agg(text,text)"},
+      {"SELECT k, array_agg(s) FROM t GROUP BY k", "array_agg"},
+      {"SELECT sum(f) FROM t", "sum(double precision)"},
+      {"SELECT avg(f) FROM t", "avg(double precision)"},
+      {"SELECT max(n) FROM t", "max(numeric)"},
+      {"SELECT id FROM t WHERE f > (SELECT avg(f) FROM t)", "avg(double precision)"},
+      {"SELECT id, ARRAY(SELECT id FROM t) FROM t", "ARRAY(SELECT"},
+      {"SELECT DISTINCT n, k FROM t", "type numeric"},
+      {"SELECT f FROM t UNION SELECT f FROM t", "type double precision"},
+      {"SELECT n, count(*), 1 AS one FROM t GROUP BY n", "type numeric"},
+      {"SELECT id FROM t WHERE s::date > '2025-01-01'", "it reads texts as date"},
+      {"SELECT ('{' || s || '}')::date[] FROM t", "it reads texts as date[]"},
+      {"SELECT s::pair FROM t", "it reads texts as pair"},
+      {"SELECT d FROM t, jsonb_to_recordset(to_jsonb(s)) AS r(d date)", "present time"},
+      {"SELECT id, x FROM t, XMLTABLE('/a' PASSING (s::xml) COLUMNS x int)", "XMLTABLE"},
+      {"SELECT DISTINCT a, 1 FROM c", "collation any_case"},
+      {"SELECT now() FROM t", "present time"},
+      {"SELECT id, xmax FROM t", "xmax, cmin or cmax"},
+  };
+  for (const auto& [select, reason] : kinds)
+    EXPECT_NE(Scan(select).find(reason), std::string::npos) << select << ": " << Scan(select);
+}
+
+TEST_F(DependencesTest, F01WhatIsTheSameInEveryScanMayBeSplit) {
+  Run(std::string(kTables) +
+      "CREATE VIEW v AS SELECT id, twice(k) AS k FROM t WHERE k < 4;"
+      "CREATE COLLATION no_case (provider = icu, locale = 'und-u-ks-level2',"
+      " deterministic = false); CREATE TABLE c (a text COLLATE no_case);"
+      "CREATE TYPE mood AS ENUM ('glad'); CREATE TABLE p (id int, m mood) PARTITION BY LIST (id)");
+  for (const char* select :
+       {"SELECT * FROM t", "SELECT * FROM v", "SELECT m, count(*) FROM p GROUP BY m",
+        "SELECT id, twice(id), upper(s), at::text, to_char(at, 'YYYY') FROM t WHERE s LIKE 'a%'",
+        "SELECT t.id, u.s FROM t JOIN t AS u USING (k) WHERE EXISTS (SELECT FROM v)",
+        "SELECT k, count(*), sum(n), min(at), bool_and(k > 3) FROM t GROUP BY k HAVING max(k) > 2",
+        "SELECT id FROM t WHERE k = (SELECT max(k) FROM t) ORDER BY s",
+        "SELECT id FROM t UNION ALL SELECT k FROM t", "SELECT id FROM t UNION SELECT k FROM t",
+        "SELECT id FROM t LIMIT ALL", "SELECT id, generate_series(1, 3) FROM t",
+        "WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r WHERE i < 9)"
+        " SELECT * FROM r",
+        "SELECT CASE WHEN k > 1 THEN 'a' ELSE s END, coalesce(s, 'x'), nullif(k, 2), ROW(id, k),"
+        " ARRAY[id, k], (ARRAY[1, 2])[k], greatest(id, k), id IN (1, 2), s ~ 'a', s::int,"
+        " s::numeric, at::date, current_user, s IS DISTINCT FROM 'a', (id, k) < (1, 2) FROM t",
+        "SELECT k, (SELECT s FROM t AS u WHERE u.id = t.k), at AT TIME ZONE 'UTC',"
+        " date_trunc('day', at), extract(hour FROM at), at + '1 day', s COLLATE \"C\" FROM t"})
+    EXPECT_EQ(Scan(select), "") << select;
+}
+
+TEST_F(DependencesTest, F01WholeGroupsMayBeSplit) {
+  Run(std::string(kTables) +
+      "CREATE VIEW grouped AS SELECT k, string_agg(s, ',') AS s, sum(f) AS f"
+      " FROM t GROUP BY k");
+  EXPECT_EQ(Refusal({.query = "SELECT k, string_agg(s, ',') FROM t GROUP BY k"}, "k"), "");
+  EXPECT_EQ(Refusal({.query = "SELECT n, sum(f) FROM t GROUP BY n"}, "n"), "");
+  EXPECT_EQ(Refusal({.query = "SELECT DISTINCT n, k FROM t"}, "n"), "");
+  EXPECT_EQ(Refusal({.table = "grouped"}, "k"), "");
+  EXPECT_NE(Refusal({.table = "grouped"}, "f"), "");
+  EXPECT_NE(Refusal({.query = "SELECT t.id, g.s FROM t JOIN grouped AS g USING (k)"}, "id"), "");
+  EXPECT_NE(Refusal({.query = "SELECT k, n, sum(f) FROM t GROUP BY GROUPING SETS (k, n)"}, "k"),
+            "");
+}
+
+TEST_F(DependencesTest, F01TheRefusalNamesReasonAndRemedy) {
+  Run(kTables);
+  EXPECT_EQ(
+      Refusal({.query = "SELECT row_number() OVER (ORDER BY k) AS n, id FROM t"}, "n"),
+      "split_by: parts read apart may miss rows or have them twice: it has a window function; "
+      "set split_by: none, with which one session reads all");
+}
+
+TEST_F(DependencesTest, F02TheTimeInAViewIsOneSessions) {
+  Run(std::string(kTables) +
+      "CREATE VIEW valid AS SELECT id FROM t WHERE at > now();"
+      "CREATE VIEW today AS SELECT id, CURRENT_DATE AS d FROM t;"
+      "CREATE VIEW old AS SELECT id, age(at) AS a FROM t;"
+      "CREATE VIEW dumped AS SELECT id FROM t WHERE at < ('now'::text)::timestamptz;"
+      "CREATE FUNCTION since(timestamptz DEFAULT now()) RETURNS timestamptz LANGUAGE sql"
+      " IMMUTABLE AS 'SELECT $1'; CREATE VIEW other AS SELECT statement_timestamp() AS n");
+  for (const char* select : {"SELECT * FROM valid", "SELECT * FROM today", "SELECT * FROM old",
+                             "SELECT id, since() FROM t", "SELECT * FROM dumped"})
+    EXPECT_NE(Of(select).session.find("present time"), std::string::npos) << select;
+  EXPECT_EQ(Of("SELECT id, since(at), at - interval '1 day' FROM t").session, "");
+  const auto refused = FindDependences(*Reader(), "SELECT * FROM other", false);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_NE(refused.error().message.find("use now()"), std::string::npos);
+}
+
+constexpr char kPolicies[] =
+    "CREATE TABLE r AS SELECT i AS id, i % 10 AS tenant FROM generate_series(1, 100) AS i;"
+    "ALTER TABLE r ENABLE ROW LEVEL SECURITY;"
+    "CREATE ROLE clerk LOGIN; CREATE ROLE auditor LOGIN BYPASSRLS; CREATE ROLE chief LOGIN;"
+    "CREATE POLICY some_rows ON r FOR SELECT TO clerk USING (tenant = 3);"
+    "CREATE TABLE plain AS SELECT 1 AS id;"
+    "CREATE VIEW of_owner AS SELECT * FROM r;"
+    "CREATE VIEW of_reader WITH (security_invoker) AS SELECT * FROM r;"
+    "CREATE TABLE parts (id int) PARTITION BY RANGE (id); CREATE TABLE part PARTITION OF parts"
+    " DEFAULT; ALTER TABLE parts ENABLE ROW LEVEL SECURITY;"
+    "CREATE TABLE forced (id int); ALTER TABLE forced OWNER TO chief;"
+    "ALTER TABLE forced ENABLE ROW LEVEL SECURITY; ALTER TABLE forced FORCE ROW LEVEL SECURITY;"
+    "CREATE TABLE owned (id int); ALTER TABLE owned OWNER TO chief;"
+    "ALTER TABLE owned ENABLE ROW LEVEL SECURITY;"
+    "GRANT SELECT ON ALL TABLES IN SCHEMA public TO clerk, auditor";
+
+TEST_F(DependencesTest, F03PoliciesAreRefusedOrNamed) {
+  Run(kPolicies);
+  const auto error = [&](const std::string& user, const std::string& select) {
+    const auto found = FindDependences(*Reader(user), select, false);
+    return found.has_value() ? Error{} : found.error();
+  };
+  const auto policies = [&](const std::string& user, const std::string& select) {
+    return Must(FindDependences(*Reader(user, true), select, false)).policies;
+  };
+  using Names = std::vector<std::string>;
+  for (const char* table : {"r", "of_reader", "parts"}) {
+    const std::string select = "SELECT * FROM " + std::string(table);
+    const Error refused = error("clerk", select);
+    EXPECT_EQ(refused.code, ErrorCode::kPermissionDenied) << table;
+    EXPECT_FALSE(refused.retryable);
+    EXPECT_NE(refused.message.find("row_security: allow"), std::string::npos) << refused.message;
+    EXPECT_NE(refused.message.find("clerk"), std::string::npos) << refused.message;
+    EXPECT_EQ(error("auditor", select).message, "");
+    EXPECT_EQ(policies("auditor", select), Names{});
+  }
+  EXPECT_EQ(policies("clerk", "SELECT * FROM r"), Names{"public.r"});
+  EXPECT_EQ(policies("clerk", "SELECT * FROM of_reader"), Names{"public.r"});
+  EXPECT_EQ(policies("clerk", "SELECT * FROM parts"), Names{"public.parts"});
+  EXPECT_EQ(policies("clerk", "SELECT * FROM plain WHERE id IN (SELECT id FROM r)"),
+            Names{"public.r"});
+  EXPECT_EQ(policies("clerk", "SELECT * FROM of_owner"), Names{});
+  EXPECT_EQ(error("clerk", "SELECT * FROM of_owner").message, "");
+  EXPECT_NE(error("chief", "SELECT * FROM forced").message.find("\"forced\""), std::string::npos);
+  EXPECT_EQ(error("chief", "SELECT * FROM owned").message, "");
+}
+
+TEST_F(DependencesTest, R22ForeignTablesAreReadByOneSession) {
+  Run("CREATE TABLE t (a int);"
+      "CREATE EXTENSION file_fdw; CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;"
+      "CREATE FOREIGN TABLE f (line text) SERVER files OPTIONS (filename '/dev/null');"
+      "CREATE VIEW through AS SELECT * FROM f JOIN t ON true");
+  EXPECT_NE(Of("SELECT * FROM f").session.find("foreign table f"), std::string::npos);
+  EXPECT_NE(Of("SELECT * FROM through").session.find("foreign table f"), std::string::npos);
+  EXPECT_EQ(Of("SELECT * FROM t").session, "");
+  EXPECT_NE(Refusal({.query = "SELECT * FROM f"}, "line").find("foreign table f"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace spillway::postgres_source
