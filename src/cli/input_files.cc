@@ -74,8 +74,11 @@ class Walk {
 Result<InputFiles> FindInputFiles(const std::vector<std::string>& inputs) {
   InputFiles found;
   for (const std::string& input : inputs) {
-    std::error_code error;
-    if (input == kStandardInput || !fs::is_directory(input, error)) {
+    struct stat about = {};
+    if (input != kStandardInput && ::stat(input.c_str(), &about) != 0) {
+      return std::unexpected(FromErrno(errno, "cannot read " + input));
+    }
+    if (input == kStandardInput || !S_ISDIR(about.st_mode)) {
       found.files.push_back(input);
       continue;
     }
