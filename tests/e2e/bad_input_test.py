@@ -82,6 +82,7 @@ class BadInputTest(unittest.TestCase):
         self.refuse(5, "subject", command=self.run_command(*RANGE))
 
     def test_database_from_a_newer_version(self):
+        self.spillway.call(*self.run_command(*RANGE, organisation="nobody"))  # Makes the state.
         with sqlite3.connect(self.spillway.path / "state.db") as state:
             state.execute("PRAGMA user_version = 999")
         self.refuse(5, "999", "upgrade", command=self.run_command(*RANGE))
