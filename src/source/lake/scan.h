@@ -37,8 +37,9 @@ Result<std::shared_ptr<arrow::Schema>> ProjectedSchema(const LakeSchema& schema,
 /// batch's own schema says it, and batches of a row group share `column.data()->dictionary`.
 ///
 /// kCorrupt names the file that is cut short, changed, of another schema, or has other rows than
-/// its slice says; or says that the range holds fewer rows than the unit. Memory: a row group of
-/// compressed pages and a batch, for each slice that overlaps.
+/// its slice says; or says that the range holds fewer rows than the unit. kUnsupported names the
+/// file whose form cannot be read. Memory: a row group of compressed pages and a batch, for each
+/// slice that overlaps.
 Result<uint64_t> Scan(storage::ObjectStore& store, const LakeSchema& schema, const ReadUnit& unit,
                       const Projection& projection, std::stop_token stop,
                       const std::function<Result<>(const arrow::RecordBatch&)>& consume);

@@ -36,7 +36,10 @@ class ScanTest : public testing::Test {
   void ExpectCorrupt(const ReadUnit& unit, const std::string& said) {
     const auto scanned = lake_.ScanIds(unit);
     ASSERT_FALSE(scanned.has_value());
-    EXPECT_EQ(scanned.error().code, ErrorCode::kCorrupt) << scanned.error().message;
+    // A changed byte may say another encoding: then the form is what cannot be read.
+    EXPECT_TRUE(scanned.error().code == ErrorCode::kCorrupt ||
+                (said.empty() && scanned.error().code == ErrorCode::kUnsupported))
+        << scanned.error().message;
     EXPECT_THAT(scanned.error().message, HasSubstr("lake file day=1/f.parquet"));
     EXPECT_THAT(scanned.error().message, HasSubstr(said));
     EXPECT_THAT(scanned.error().message, testing::Not(HasSubstr("\n")));
@@ -341,7 +344,7 @@ TEST_F(ScanTest, NoticesAColumnOfAnotherType) {
   arrow::DoubleBuilder doubles;
   ASSERT_TRUE(doubles.AppendValues({1, 2, 3}).ok());
   ExpectCorrupt(WholeFile(PutWith(4, arrow::field("size", arrow::float64()), *doubles.Finish())),
-                "column 'size' is double where the lake has int64");
+                "column 'size' as double where the lake has int64");
   arrow::TimestampBuilder local(arrow::timestamp(arrow::TimeUnit::MICRO),
                                 arrow::default_memory_pool());
   ASSERT_TRUE(local.AppendValues({kStart, kStart + 1, kStart + 2}).ok());
