@@ -167,7 +167,7 @@ class ExportersTest(unittest.TestCase):
         child = self.start("a")
         self.addCleanup(lambda: child.poll() is None and child.kill())
         waits = "(SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND {})"
-        self.await_sql(waits.format("query LIKE '%open_data_measurements%'"))
+        self.await_sql(waits.format("application_name = 'spillway open data, reading'"))
         if step != "read":
             if step == "hold":
                 at_hold.do("BEGIN; SELECT count(*) FROM (SELECT FROM open_data_export_logs FOR UPDATE) AS locked")
@@ -256,7 +256,7 @@ class ExportersTest(unittest.TestCase):
             config.write_text(config.read_text().replace(f"port: {self.server.port}", f"port: {server.port}"))
             child = self.start("a")
             for _ in range(600):
-                if len(list((self.folder / "data").rglob("location-*"))) > 200:
+                if sum(len(files) for _, _, files in os.walk(self.folder / "data" / "records")) > 200:
                     break
                 time.sleep(0.01)
             server.stop()
