@@ -180,7 +180,7 @@ TEST_F(ProcessesTest, RacingProcessesCreateOneFileAndOneRun) {
       children.push_back(Start([&fresh] {
         State state(fresh.path());
         engine::Job request;
-        request.task_id = "task";
+        request.id = request.task_id = "task";
         return state.store.Create(request, false)->created ? 1 : 0;
       }));
     }
