@@ -238,7 +238,8 @@ class ExportersTest : public OpenDataTest {
   /// What the log says to be exported is what the files hold.
   std::string Check() {
     const postgres::Rows days = Must(database_->Execute(
-        "SELECT log.sensor_nodes_id, log.day::text, (SELECT string_agg(sensors_id || ',' || value, "
+        "SELECT log.sensor_nodes_id, log.day::text, (SELECT string_agg(sensors_id || ',' || value "
+        "|| CASE WHEN value = floor(value) THEN '.0' ELSE '' END, "
         "' ' ORDER BY sensors_id, datetime) FROM measurements WHERE sensors_id / 10 = "
         "log.sensor_nodes_id AND open_data_day(datetime, 'UTC', true) = log.day) "
         "FROM open_data_export_logs log WHERE exported_on >= modified_on"));

@@ -122,7 +122,7 @@ TEST_F(RecountTest, O04ADayThatSomebodyCountedWronglyIsRecounted) {
 TEST_F(RecountTest, O04ClaimsOutliveTheRecount) {
   AddReading(11, "2024-01-31T12:00:00Z");
   Sql("UPDATE open_data_export_logs SET records = 0");
-  ChangeLog log(*database_, {}, "me");
+  ChangeLog log(*database_, {}, {"me", "1"});
   const std::vector<LocationDay> days = Must(log.Claim(10, "infinity", {}));
   ASSERT_EQ(days.size(), 1U);
   EXPECT_EQ(Ask("SELECT open_data_recount_days('{1}', '{2024-01-31}')"), "1");

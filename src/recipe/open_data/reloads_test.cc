@@ -15,7 +15,7 @@ class ReloadsTest : public OpenDataTest {
     const auto other = Open();
     Must(other->ExecuteScript("BEGIN; " + change));
     const auto connection = Open();
-    DayReader reader(*connection);
+    DayReader reader(*connection, "public");
     auto read = std::async(std::launch::async, [&] {
       const std::vector<LocationDay> days = {{.location = 1, .day = "2025-01-01"}};
       return reader.Read(days, [](const arrow::RecordBatch&) { return Result<>(); }, {});
