@@ -53,19 +53,22 @@ class PartitionTest(OnPostgres):
             self.assertLess(time.monotonic(), deadline, what)
             time.sleep(0.01)
 
+    def submit(self):
+        return self.spillway.json("run", "messages", "-o", "acme", *RANGE, "--fresh", "--detach")["id"]
+
     def keep_busy(self):
         """Submits jobs until told to stop."""
         while not self.enough.is_set():
             if self.count("state IN ('pending', 'processing')") < BUSY:
-                self.jobs.append(self.spillway.json("run", "messages", "-o", "acme", *RANGE, "--fresh", "--detach")["id"])
+                self.jobs.append(self.submit())
             else:
                 time.sleep(0.02)
 
     def test_ways_that_fail_lose_and_double_nothing(self):
+        self.jobs, self.enough = [self.submit()], threading.Event()  # The state is there from now on.
         ways = [self.toxiproxy.proxy(self.server.port) for _ in range(4)]
         for way in ways:
             self.start_worker(way)
-        self.jobs, self.enough = [], threading.Event()
         submitting = threading.Thread(target=self.keep_busy)
         submitting.start()
         try:
