@@ -206,9 +206,7 @@ class OpenDataExamination {
   }
 
   Result<std::string> MayRead() {
-    const std::vector<std::string> names = {"open_data_export_logs", "open_data_settings",
-                                            "open_data_states", "open_data_summary"};
-    const Rows denied = TRY(read_->Execute(kUnreadable, {std::span<const std::string>(names)}));
+    const Rows denied = TRY(read_->Execute(kUnreadable, {od::ReaderTables()}));
     if (denied.IsNull(0, 0)) return "may read the log";
     return Fail(
         ErrorCode::kPermissionDenied,
@@ -218,18 +216,7 @@ class OpenDataExamination {
   }
 
   Result<std::string> MayWrite() {
-    const std::vector<std::string> names = {"get_pending",
-                                            "open_data_count_pending",
-                                            "open_data_hold",
-                                            "open_data_exported",
-                                            "open_data_failed",
-                                            "open_data_release",
-                                            "open_data_done",
-                                            "open_data_mark",
-                                            "open_data_count_emptied",
-                                            "open_data_recount_days",
-                                            "open_data_known_locations"};
-    const Rows denied = TRY(write_->Execute(kUncallable, {std::span<const std::string>(names)}));
+    const Rows denied = TRY(write_->Execute(kUncallable, {od::WriterFunctions()}));
     if (denied.IsNull(0, 0)) return "may claim days and record them";
     return Fail(
         ErrorCode::kPermissionDenied,

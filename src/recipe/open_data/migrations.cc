@@ -17,19 +17,6 @@ constexpr int64_t kLock = 7'305'164'482'115'021;
 
 constexpr std::array<std::string_view, 3> kViews = {"open_data_locations", "open_data_sensors",
                                                     "open_data_measurements"};
-constexpr std::array<std::string_view, 4> kReaderTables = {
-    "open_data_export_logs", "open_data_settings", "open_data_states", "open_data_summary"};
-constexpr std::array<std::string_view, 11> kWriterFunctions = {"get_pending",
-                                                               "open_data_count_pending",
-                                                               "open_data_hold",
-                                                               "open_data_exported",
-                                                               "open_data_failed",
-                                                               "open_data_release",
-                                                               "open_data_done",
-                                                               "open_data_recount_days",
-                                                               "open_data_mark",
-                                                               "open_data_known_locations",
-                                                               "open_data_count_emptied"};
 
 constexpr std::string_view kSchema = R"sql(
   WITH path AS (
@@ -90,13 +77,12 @@ Result<> RequireView(postgres::Connection& connection, const std::string& schema
 /// GRANT EXECUTE statements for the functions of those names, with their full signatures.
 Result<std::string> WriterGrants(postgres::Connection& connection, const std::string& schema,
                                  const std::string& role) {
-  const std::vector<std::string> names(kWriterFunctions.begin(), kWriterFunctions.end());
   const postgres::Rows rows = TRY(connection.Execute(
       "SELECT coalesce(string_agg(format('GRANT EXECUTE ON FUNCTION %I.%I(%s) TO %s; ', nspname, "
       "proname, pg_get_function_identity_arguments(p.oid), $3::text), '' ORDER BY p.oid), '') "
       "FROM pg_proc p JOIN pg_namespace n ON n.oid = pronamespace "
       "WHERE quote_ident(nspname) = $1 AND proname = ANY ($2) AND prosecdef",
-      {schema, std::span<const std::string>(names), role}));
+      {schema, WriterFunctions(), role}));
   return std::string(rows.Text(0, 0));
 }
 
@@ -108,6 +94,27 @@ Error NewerLog(int version) {
 }
 
 }  // namespace
+
+std::span<const std::string> ReaderTables() {
+  static const std::vector<std::string> kTables = {"open_data_export_logs", "open_data_settings",
+                                                   "open_data_states", "open_data_summary"};
+  return kTables;
+}
+
+std::span<const std::string> WriterFunctions() {
+  static const std::vector<std::string> kFunctions = {"get_pending",
+                                                      "open_data_count_pending",
+                                                      "open_data_hold",
+                                                      "open_data_exported",
+                                                      "open_data_failed",
+                                                      "open_data_release",
+                                                      "open_data_done",
+                                                      "open_data_recount_days",
+                                                      "open_data_mark",
+                                                      "open_data_known_locations",
+                                                      "open_data_count_emptied"};
+  return kFunctions;
+}
 
 int LogVersionKnown() { return static_cast<int>(Migrations().size()); }
 
@@ -242,7 +249,7 @@ Result<> GrantLog(postgres::Connection& connection, const std::string& reader,
   const auto let_read = [&](std::string_view relation) {
     grants += fmt::format("GRANT SELECT ON {}.{} TO {}; ", schema, relation, read_role);
   };
-  std::ranges::for_each(kReaderTables, let_read);
+  std::ranges::for_each(ReaderTables(), let_read);
   std::ranges::for_each(kViews, let_read);
   grants += TRY(WriterGrants(connection, schema, write_role));
   return connection.ExecuteScript(grants);

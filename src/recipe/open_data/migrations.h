@@ -56,6 +56,10 @@ Result<> SetSettle(postgres::Connection& connection, std::chrono::milliseconds s
 Result<> CheckSettle(postgres::Connection& connection, std::chrono::milliseconds settle,
                      const std::string& schema = "", const std::stop_token& stop = {});
 
+/// Of the log: what the reading role reads, and what the writing role calls.
+std::span<const std::string> ReaderTables();
+std::span<const std::string> WriterFunctions();
+
 /// Gives the roles what exporters need, and no more: the reader may read the log and the three
 /// views, the writer may call the exporter's functions. kNotFound with the statement to run for a
 /// role or a view that there is not.
