@@ -8,7 +8,6 @@ namespace spillway {
 namespace {
 
 constexpr std::string_view kMagic = "TZif";
-constexpr size_t kHeaderBytes = 44;
 
 /// Reads big-endian numbers from the front; once there is nothing left, all are 0.
 class Reader {

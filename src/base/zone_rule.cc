@@ -28,10 +28,10 @@ class Parser {
     if (!Abbreviation(rule.standard.abbreviation) || !Offset(rule.standard.offset))
       return std::nullopt;
     if (rest_.empty()) return rule;
-    ZoneRule::Clock& daylight = rule.daylight.emplace();
-    daylight.offset = rule.standard.offset + kHour;
+    ZoneRule::Clock daylight{.abbreviation = {}, .offset = rule.standard.offset + kHour};
     if (!Abbreviation(daylight.abbreviation)) return std::nullopt;
     if (!rest_.starts_with(',') && !Offset(daylight.offset)) return std::nullopt;
+    rule.daylight = std::move(daylight);
     const bool parsed =
         Accept(',') && Date(rule.daylight_begins) && Accept(',') && Date(rule.daylight_ends);
     return parsed && rest_.empty() ? std::optional(rule) : std::nullopt;

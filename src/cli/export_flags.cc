@@ -58,15 +58,6 @@ Json Columns(const std::vector<std::string>& columns) {
   return list;
 }
 
-/// Refuses flags that were given and would do nothing.
-Result<> RefuseInVain(std::initializer_list<std::pair<std::string_view, bool>> flags,
-                      std::string_view why) {
-  for (const auto& [flag, given] : flags) {
-    if (given) return Fail(ErrorCode::kInvalidArgument, std::string(flag) + " " + std::string(why));
-  }
-  return {};
-}
-
 Result<std::string> ToText(const Json& json) {
   try {
     return json.dump();
@@ -177,24 +168,6 @@ Result<> ExportFlags::RefuseOthers(std::string_view recipe) const {
 }
 
 Result<recipe::Request> ExportFlags::OpenDataRequest() const {
-  TRY(RefuseInVain({{"--organisation", !organisation.empty()},
-                    {"--from", !from.empty()},
-                    {"--to", !to.empty()},
-                    {"--through", !through.empty()},
-                    {"--time-zone", !time_zone.empty()},
-                    {"--format", !format.empty()},
-                    {"--compression", !compression.empty()},
-                    {"--compression-level", !compression_level.empty()},
-                    {"--columns", !columns.empty()},
-                    {"--null", !null_marker.empty()},
-                    {"--line-end", !line_end.empty()},
-                    {"--rows-per-file", !rows_per_file.empty()},
-                    {"--bytes-per-file", !bytes_per_file.empty()},
-                    {"--on-limit", !on_limit.empty()},
-                    {"--param", !parameters.empty()},
-                    {"--output", !output.empty()}},
-                   "is not for open-data; set what its files are under open_data of the "
-                   "configuration"));
   Json json = Json::object();
   if (!limit.empty()) json["limit"] = TRY(ParseCount("--limit", limit));
   if (!time_limit.empty()) {
@@ -265,8 +238,6 @@ Result<recipe::Request> ExportFlags::ToRequest(const Settings& settings,
   const std::string_view recipe = TRY(RecipeOf(settings));
   TRY(RefuseOthers(recipe));
   if (recipe == recipe::OpenData::kName) return OpenDataRequest();
-  TRY(RefuseInVain({{"--limit", !limit.empty()}, {"--time-limit", !time_limit.empty()}},
-                   "is for open-data; leave it out"));
   if (recipe == recipe::QueryExport::kName) return QueryRequest(standard_output);
   if (organisation.empty()) {
     return Fail(ErrorCode::kInvalidArgument, "--organisation is required: whose messages");

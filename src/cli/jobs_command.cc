@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -7,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/deployment.h"
 #include "cli/export_flags.h"
+#include "cli/item_failures.h"
 #include "cli/job_view.h"
 #include "cli/messages.h"
 #include "cli/progress_bar.h"
@@ -18,6 +20,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr size_t kDeadListed = 20;
+constexpr size_t kFailuresListed = 20;
 
 struct ListFlags {
   std::string state;
@@ -103,6 +106,8 @@ Outcome Show(const Invocation& invocation, const std::string& id) {
   const std::vector<engine::Transition> history = TRY(deployment->store().History(id));
   const std::vector<engine::Chunk> dead =
       TRY(deployment->store().ListChunks(id, engine::ChunkState::kDead, -1, kDeadListed));
+  const std::vector<recipe::ErrorRecord> failures =
+      TRY(FirstFailures(deployment->store(), job, kFailuresListed));
   const int64_t dead_not_listed =
       std::max<int64_t>(job.chunks_dead - static_cast<int64_t>(dead.size()), 0);
   if (invocation.json) {
@@ -111,6 +116,7 @@ Outcome Show(const Invocation& invocation, const std::string& id) {
     for (const engine::Transition& step : history)
       json["history"].push_back(TransitionToJson(step));
     json["dead_chunks_not_listed"] = dead_not_listed;
+    if (job.counts.failed > 0) json["failures"] = FailuresToJson(failures);
     json["dead_chunks"] = Json::array();
     for (const engine::Chunk& chunk : dead) {
       json["dead_chunks"].push_back({{"chunk", chunk.index},
@@ -130,6 +136,14 @@ Outcome Show(const Invocation& invocation, const std::string& id) {
   for (const engine::Transition& step : history) {
     PrintLine(fmt::format("{}  {:<10}  {}  {}", FormatTimestamp(step.at), Name(step.to), step.actor,
                           step.cause));
+  }
+  if (!failures.empty()) {
+    PrintLine(fmt::format("{} of {} {} failed{}", job.counts.failed, job.counts.planned,
+                          CountedBy(job.plan),
+                          std::cmp_less(failures.size(), job.counts.failed)
+                              ? fmt::format("; the first {}:", failures.size())
+                              : ":"));
+    PrintFailures(failures, stdout);
   }
   for (const engine::Chunk& chunk : dead) {
     PrintLine(fmt::format("dead chunk {} after {} attempts: {}", chunk.index, chunk.attempts,

@@ -12,6 +12,7 @@
 #include "cli/command.h"
 #include "cli/deployment.h"
 #include "cli/export_flags.h"
+#include "cli/item_failures.h"
 #include "cli/job_view.h"
 #include "cli/messages.h"
 #include "cli/progress_bar.h"
@@ -74,27 +75,6 @@ ExitCode ExitCodeOf(const engine::Job& job) {
   return job.failure.has_value() ? ExitCodeFor(job.failure->code) : ExitCode::kFailed;
 }
 
-/// The first rows or items that failed although the job is done, and why.
-Result<std::vector<recipe::ErrorRecord>> FirstFailures(store::JobStore& store,
-                                                       const engine::Job& job) {
-  std::vector<recipe::ErrorRecord> first;
-  if (job.state != engine::JobState::kSucceeded || job.counts.failed == 0) return first;
-  for (int64_t after = -1; first.size() < kFailuresListed;) {
-    const std::vector<engine::Chunk> chunks =
-        TRY(store.ListChunks(job.id, engine::ChunkState::kSucceeded, after, kFailuresListed));
-    if (chunks.empty()) break;
-    after = chunks.back().index;
-    for (const engine::Chunk& chunk : chunks) {
-      recipe::ChunkResult result = TRY(recipe::ChunkResultFromJson(chunk.result));
-      for (recipe::ErrorRecord& error : result.errors) {
-        if (error.classification == "excluded" || first.size() == kFailuresListed) continue;
-        first.push_back(std::move(error));
-      }
-    }
-  }
-  return first;
-}
-
 std::string WhyFailed(const engine::Job& job) {
   if (!job.failure.has_value()) return fmt::format("job {} failed: no cause recorded", job.id);
   std::string why = fmt::format("job {} failed: {}", job.id, job.failure->message);
@@ -111,27 +91,6 @@ nlohmann::ordered_json Json(const store::Created& created) {
   return json;
 }
 
-nlohmann::ordered_json Json(const std::vector<recipe::ErrorRecord>& failures) {
-  nlohmann::ordered_json json = nlohmann::ordered_json::array();
-  for (const recipe::ErrorRecord& failure : failures) {
-    json.push_back({{"key", failure.key},
-                    {"classification", failure.classification},
-                    {"message", failure.message}});
-  }
-  return json;
-}
-
-/// A job that is done, but not with everything.
-void PrintFailures(const engine::Job& job, const std::vector<recipe::ErrorRecord>& failures) {
-  PrintError({.code = ErrorCode::kCorrupt,
-              .message = fmt::format("{} of {} {} failed; the manifest lists them all",
-                                     job.counts.failed, job.counts.planned, CountedBy(job.plan))},
-             false);
-  for (const recipe::ErrorRecord& failure : failures) {
-    PrintLine(fmt::format("  {}: {}", failure.key, failure.message), stderr);
-  }
-}
-
 Outcome Report(const Invocation& invocation, const RunFlags& flags, const store::Created& done,
                const std::vector<recipe::ErrorRecord>& failures) {
   const engine::Job& job = done.job;
@@ -139,14 +98,20 @@ Outcome Report(const Invocation& invocation, const RunFlags& flags, const store:
   std::FILE* to = flags.request.to_standard_output() ? stderr : stdout;
   if (invocation.json) {
     nlohmann::ordered_json json = Json(done);
-    if (!failures.empty()) json["failures"] = Json(failures);
+    if (!failures.empty()) json["failures"] = FailuresToJson(failures);
     PrintJson(json, to);
   } else if (job.state == engine::JobState::kFailed) {
     PrintError({.code = ErrorCode::kInternal, .message = WhyFailed(job)}, false);
   } else {
     if (!invocation.quiet) PrintLine(Summary(job), to);
     if (job.state == engine::JobState::kSucceeded && job.counts.failed > 0) {
-      PrintFailures(job, failures);
+      PrintError({.code = ErrorCode::kCorrupt,
+                  .message = fmt::format(
+                      "{} of {} {} failed; `spillway jobs show {}` says why, and "
+                      "the manifest lists them all",
+                      job.counts.failed, job.counts.planned, CountedBy(job.plan), job.id)},
+                 false);
+      PrintFailures(failures, stderr);
     }
   }
   return ExitCodeOf(job);
@@ -192,7 +157,7 @@ Outcome Run(const Invocation& invocation, const RunFlags& flags) {
                 fmt::format("job {0} goes on; `spillway jobs cancel {0}` stops it", watched.id));
   }
   const std::vector<recipe::ErrorRecord> failures =
-      TRY(FirstFailures(deployment->store(), created.job));
+      TRY(FirstFailures(deployment->store(), created.job, kFailuresListed));
   return Report(invocation, flags, created, failures);
 }
 

@@ -235,7 +235,7 @@ Result<lake::TimeRange> ParseTimeRange(const TimeRangeText& text) {
       text.to ? TRY(ParseInstant("--to", *text.to, clock)) : TRY(EndOfDay(*text.through, clock));
   if (range.end > range.begin) return range;
   const std::string end = text.to ? "--to " + *text.to : "--through " + *text.through;
-  if (range.end < range.begin) {
+  if (range.end < range.begin || text.through) {
     return Fail(ErrorCode::kInvalidArgument,
                 end + " is before --from " + text.from + "; exchange them");
   }

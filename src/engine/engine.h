@@ -2,7 +2,6 @@
 
 #include <mutex>
 #include <string_view>
-#include <utility>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -26,7 +25,7 @@ class Engine {
         recipes_(recipes),
         clock_(clock),
         options_(options),
-        chance_(std::move(chance)) {}
+        chance_(chance) {}
 
   /// E2. The run that is there already, or a new one; `fresh` forces a new one.
   Result<store::Created> Submit(std::string_view recipe, const recipe::Request& request,

@@ -309,8 +309,9 @@ Result<> PublishOutcome(storage::ObjectStore& store, const std::string& director
   const auto put = storage::PutWhole(store, directory + "/" + std::string(Manifest::kName),
                                      outcome.manifest, storage::Overwrite::kNever);
   if (!put.has_value() && put.error().code == ErrorCode::kAlreadyExists) {
-    TRY(IsPublished(store, reference));
-    return {};
+    if (TRY(IsPublished(store, reference))) return {};
+    return FailTransient(ErrorCode::kConflict,
+                         reference.manifest_key + " was there, and is gone again");
   }
   if (!put.has_value()) return std::unexpected(put.error());
   return {};

@@ -7,6 +7,7 @@
 
 #include "recipe/output/chunk_writer.h"
 #include "recipe/output/part_encoder.h"
+#include "recipe/recipients.h"
 
 namespace spillway::recipe {
 namespace {
@@ -46,7 +47,7 @@ void Truncate(const Limits& limits, std::vector<Part>& parts, Assembly& assembly
   if (assembly.cut_off == 0) return;
   assembly.errors.push_back(
       {.key = std::to_string(assembly.cut_off) + " rows",
-       .classification = "excluded",
+       .classification = kExcluded,
        .message = "left out at limits.bytes_per_file " + std::to_string(limits.bytes_per_file)});
 }
 

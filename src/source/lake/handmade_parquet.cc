@@ -112,7 +112,7 @@ class File {
   size_t Draw(size_t below) { return random_() % below; }
   bool Chance(size_t one_in) { return Draw(one_in) == 0; }
 
-  void Page(Thrift header, int type, std::string_view body) {
+  void Page(const Thrift& header, int type, std::string_view body) {
     out_ += Thrift()
                 .Int(1, type)
                 .Int(2, static_cast<int64_t>(body.size()))

@@ -66,20 +66,20 @@ class Intake {
   bool ended_ = false;
 };
 
-using Magic = std::initializer_list<uint8_t>;
+using std::string_view_literals::operator""sv;
 
-constexpr Magic kGzip = {0x1F, 0x8B};
-constexpr Magic kZstandard = {0x28, 0xB5, 0x2F, 0xFD};
-constexpr Magic kSkippableEnd = {0x2A, 0x4D, 0x18};  // After 0x50 to 0x5F.
+constexpr std::string_view kGzip = "\x1F\x8B"sv;
+constexpr std::string_view kZstandard = "\x28\xB5\x2F\xFD"sv;
+constexpr std::string_view kSkippableEnd = "\x2A\x4D\x18"sv;  // After 0x50 to 0x5F.
 
-bool StartsWith(std::span<const std::byte> bytes, Magic magic) {
+bool StartsWith(std::span<const std::byte> bytes, std::string_view magic) {
   return bytes.size() >= magic.size() &&
          std::equal(magic.begin(), magic.end(), bytes.begin(),
-                    [](uint8_t a, std::byte b) { return std::byte{a} == b; });
+                    [](char a, std::byte b) { return static_cast<std::byte>(a) == b; });
 }
 
 /// Whether the bytes are the beginning of the magic number, and no more.
-bool IsCutOff(std::span<const std::byte> bytes, Magic magic) {
+bool IsCutOff(std::span<const std::byte> bytes, std::string_view magic) {
   return !bytes.empty() && bytes.size() < magic.size() &&
          std::equal(
              bytes.begin(), bytes.end(), magic.begin(),
@@ -313,20 +313,22 @@ class ZstdText final : public CompressedText {
 
 /// What is no text and no compressed text that can be read, and what to do with it.
 struct Foreign {
-  Magic magic;
+  std::string_view magic;
   std::string_view what;
 };
 
 constexpr std::array kForeign = {
-    Foreign{{'P', 'A', 'R', '1'},
+    Foreign{"PAR1"sv,
             "is a Parquet file: put it into the lake's directory and use `spillway adopt`"},
-    Foreign{{0xFD, '7', 'z', 'X', 'Z', 0}, "is compressed by xz: expand it first"},
-    Foreign{{'B', 'Z', 'h'}, "is compressed by bzip2: expand it first"},
-    Foreign{{0x04, 0x22, 0x4D, 0x18}, "is compressed by LZ4: expand it first"},
-    Foreign{{'P', 'K', 3, 4}, "is a zip archive: unpack it first"},
-    Foreign{{0xFF, 0x06, 0, 0, 's', 'N'}, "is compressed by Snappy: expand it first"},
-    Foreign{{0xFF, 0xFE}, "is text in UTF-16: convert it to UTF-8"},
-    Foreign{{0xFE, 0xFF}, "is text in UTF-16: convert it to UTF-8"},
+    Foreign{"\xFD"
+            "7zXZ\0"sv,
+            "is compressed by xz: expand it first"},
+    Foreign{"BZh"sv, "is compressed by bzip2: expand it first"},
+    Foreign{"\x04\x22\x4D\x18"sv, "is compressed by LZ4: expand it first"},
+    Foreign{"PK\x03\x04"sv, "is a zip archive: unpack it first"},
+    Foreign{"\xFF\x06\0\0sN"sv, "is compressed by Snappy: expand it first"},
+    Foreign{"\xFF\xFE"sv, "is text in UTF-16: convert it to UTF-8"},
+    Foreign{"\xFE\xFF"sv, "is text in UTF-16: convert it to UTF-8"},
 };
 
 constexpr size_t kMagicBytes = 6;

@@ -88,7 +88,7 @@ class Parser {
           value.items.push_back(std::move(part));
         }
       } while (token_ != "}" && !AtField());
-      node.fields.emplace_back(std::move(name), std::move(value));
+      node.fields.push_back({.name = std::move(name), .value = std::move(value)});
     }
     Advance();
     return node;
@@ -103,8 +103,8 @@ class Parser {
 
 const Node& Node::Field(std::string_view name) const {
   static const Node kNothing{.label = {}, .fields = {}, .items = {}, .word = "<>"};
-  const auto found = std::ranges::find_if(fields, [&](const auto& f) { return f.first == name; });
-  return found == fields.end() ? kNothing : found->second;
+  const auto found = std::ranges::find_if(fields, [&](const auto& f) { return f.name == name; });
+  return found == fields.end() ? kNothing : found->value;
 }
 
 int64_t Node::number() const {

@@ -3,21 +3,22 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "base/error.h"
 
 namespace spillway::postgres_source {
 
+struct NodeField;
+
 /// A value in what PostgreSQL's nodeToString() writes (src/backend/nodes/outfuncs.c, and
 /// pg_strtok() in read.c for how it is cut into tokens): a node `{LABEL :field value …}`, a list
 /// `(item …)`, or a word. A field of several words, as a constant's bytes, has them as items.
 struct Node {
-  std::string label;                                 ///< Of a node, "QUERY"; else empty.
-  std::vector<std::pair<std::string, Node>> fields;  ///< Of a node.
-  std::vector<Node> items;                           ///< Of a list.
-  std::string word;                                  ///< Of a word; "<>" is nothing.
+  std::string label;              ///< Of a node, "QUERY"; else empty.
+  std::vector<NodeField> fields;  ///< Of a node.
+  std::vector<Node> items;        ///< Of a list.
+  std::string word;               ///< Of a word; "<>" is nothing.
 
   /// The field of that name; one that is nothing where there is none.
   const Node& Field(std::string_view name) const;
@@ -27,6 +28,11 @@ struct Node {
   int64_t Number(std::string_view name) const { return Field(name).number(); }
   /// Neither `<>` nor absent nor an empty list.
   bool Has(std::string_view name) const;
+};
+
+struct NodeField {
+  std::string name;
+  Node value;
 };
 
 /// kUnsupported for what is no such text.

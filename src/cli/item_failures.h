@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdio>
+#include <span>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "engine/job.h"
+#include "recipe/recipe.h"
+#include "store/job_store.h"
+
+namespace spillway::cli {
+
+/// The first rows or items that failed in a job that has succeeded all the same, and why: at most
+/// `limit` of job.counts.failed. The manifest lists them all, but without causes, which may name
+/// what recipients are not to know.
+Result<std::vector<recipe::ErrorRecord>> FirstFailures(store::JobStore& store,
+                                                       const engine::Job& job, size_t limit);
+
+/// As `--json` prints them.
+nlohmann::ordered_json FailuresToJson(std::span<const recipe::ErrorRecord> failures);
+
+/// A line each.
+void PrintFailures(std::span<const recipe::ErrorRecord> failures, std::FILE* to);
+
+}  // namespace spillway::cli
