@@ -47,7 +47,7 @@ void Truncate(const Limits& limits, std::vector<Part>& parts, Assembly& assembly
   if (assembly.cut_off == 0) return;
   assembly.errors.push_back(
       {.key = std::to_string(assembly.cut_off) + " rows",
-       .classification = kExcluded,
+       .classification = std::string(kExcluded),
        .message = "left out at limits.bytes_per_file " + std::to_string(limits.bytes_per_file)});
 }
 

@@ -156,7 +156,7 @@ Result<ChunkResult> ChunkWriter::Finish(int64_t rows, int64_t cut_off, std::stop
   result.counts.excluded = cut_off;
   if (cut_off > 0) {
     result.errors.push_back({.key = std::to_string(cut_off) + " rows",
-                             .classification = kExcluded,
+                             .classification = std::string(kExcluded),
                              .message = "left out at limits.rows_per_file " +
                                         std::to_string(output_.limits.rows_per_file)});
   }
