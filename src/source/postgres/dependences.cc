@@ -242,9 +242,8 @@ class Search {
     found_.statement_time |= of_the_statement;
     if (found_.session.empty())
       found_.session =
-          "it depends on the present time where that is not written in the query itself: in a "
-          "view, "
-          "a default, a policy or a cast of text";
+          "it depends on the present time where that cannot be written down: in a view, a default, "
+          "a policy, a cast of text or an expression that the query repeats";
   }
 
   Found found_;
@@ -359,9 +358,11 @@ Result<Dependences> FindDependences(QueryReader& reader, const std::string& sele
     return rows.empty() ? std::string() : std::string(rows.Text(0, 0));
   };
   if (found.statement_time) {
-    return Fail(ErrorCode::kInvalidArgument,
-                "statement_timestamp() in a view, a default or a policy is another at every "
-                "statement, so that what is counted is not what is read; use now() there");
+    return Fail(
+        ErrorCode::kInvalidArgument,
+        "statement_timestamp() in a view, a default, a policy or an expression that the query "
+        "repeats is another at every statement, so that what is counted is not what is read; use "
+        "now() there");
   }
   Dependences dependences{.scan = found.scan, .session = found.session, .policies = {}};
   if (const std::string table = TRY(first(kForeign, found.tables)); !table.empty())

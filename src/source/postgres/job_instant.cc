@@ -16,7 +16,8 @@ namespace {
 
 using postgres::Rows;
 
-/// A second call of the same expression, as in GROUP BY, is in no tree until the first is gone.
+/// A second call of the same expression, as in ORDER BY now(), is in no tree until the first is
+/// gone.
 constexpr int kRoundsMax = 10;
 
 /// Types that take any text for what it is: json, text, unknown, bpchar, varchar, name, jsonb.
@@ -202,6 +203,7 @@ Result<std::string> InstantOf(QueryReader& reader, std::stop_token stop) {
 
 Result<std::string> WithInstant(QueryReader& reader, std::string query, std::stop_token stop) {
   const bool has_places = TRY(HasPlaces(reader, query, stop));
+  const std::string written = query;
   for (int round = 0; has_places && round < kRoundsMax; ++round) {
     const ParseTrees trees = TRY(reader.Parse(query, stop));
     const std::vector<Use> uses = TRY(Search(query).Run(trees.written));
@@ -215,6 +217,8 @@ Result<std::string> WithInstant(QueryReader& reader, std::string query, std::sto
     }
     pinned += query.substr(at);
     if (pinned == query) break;
+    // The tree has one place for an expression that SQL wants to be the same as another's.
+    if (!TRY(reader.Accepts(pinned, stop))) return written;
     query = std::move(pinned);
   }
   return query;

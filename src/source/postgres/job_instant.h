@@ -14,7 +14,9 @@ Result<std::string> InstantOf(QueryReader& reader, std::stop_token stop = {});
 /// Writes the instant of the reader's transaction into a query: in place of now(), CURRENT_DATE and
 /// their like, and of 'now', 'today', 'tomorrow' and 'yesterday' where the server reads them as
 /// times. Wherever the query is run then, it means the same (ADR 14). Where the server finds the
-/// time by itself, in views, defaults and policies, it stays as it is: see FindDependences.
+/// time by itself, in views, defaults and policies, it stays as it is: see FindDependences. So does
+/// the whole query where the server would not take it then, as its GROUP BY repeats such an
+/// expression.
 /// Columns keep their names. Errors are QueryReader's.
 Result<std::string> WithInstant(QueryReader& reader, std::string query, std::stop_token stop = {});
 

@@ -83,6 +83,33 @@ TEST_F(JobInstantTest, F02AStatementHasTheInstantOfItsJob) {
   EXPECT_EQ(Rows(*reader, pinned), "true\n") << pinned;
 }
 
+TEST_F(JobInstantTest, F02WhatIsRepeatedIsReadByOneSession) {
+  Run("CREATE TABLE t AS SELECT i % 3 AS k, '2025-01-01Z'::timestamptz + i * interval '1 day' AS ts"
+      " FROM generate_series(1, 9) AS i");
+  for (const char* query :
+       {"SELECT date_trunc('day', now() - ts) AS age, count(*) AS n FROM t"
+        " GROUP BY date_trunc('day', now() - ts)",
+        "SELECT now() - ts AS age, count(*) FROM t GROUP BY now() - ts",
+        "SELECT CASE WHEN ts > now() - interval '9 days' THEN 'new' ELSE 'old' END, count(*) FROM t"
+        " GROUP BY CASE WHEN ts > now() - interval '9 days' THEN 'new' ELSE 'old' END",
+        "SELECT t.k FROM t GROUP BY t.k, ts > now() ORDER BY t.k, ts > now()",
+        "SELECT DISTINCT now()::date - ts::date AS d FROM t ORDER BY now()::date - ts::date",
+        "SELECT DISTINCT ON (now()) now(), k FROM t ORDER BY now(), k",
+        "SELECT CURRENT_DATE - ts::date, count(*) FROM t GROUP BY CURRENT_DATE - ts::date",
+        "SELECT age(ts), count(*) FROM t GROUP BY age(ts)"}) {
+    const auto reader = Reader();
+    const std::string rows = Rows(*reader, query);
+    const auto resolved = Resolve(*reader, {.query = query});
+    ASSERT_TRUE(resolved.has_value()) << query << ": " << resolved.error().message;
+    EXPECT_EQ(Rows(*reader, resolved->Select()), rows) << query;
+    const Dependences found = Must(FindDependences(*reader, resolved->Select(), false));
+    EXPECT_NE(found.session, "") << query;
+    EXPECT_NE(found.scan, "") << query;
+    EXPECT_NE(Must(reader->ExportSnapshot()), "");
+    EXPECT_TRUE(reader->usable());
+  }
+}
+
 TEST_F(JobInstantTest, F02WhatIsNoTimeStays) {
   Run("CREATE TABLE today (now text); CREATE SCHEMA s;"
       "CREATE FUNCTION s.now() RETURNS text LANGUAGE sql IMMUTABLE AS $$SELECT 'mine'$$");

@@ -1,6 +1,7 @@
 #include "source/postgres/query_reader.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include <fmt/format.h>
@@ -18,6 +19,8 @@ constexpr uint32_t kMoney = 790;
 constexpr uint32_t kFirstOfUsers = 16'384;  ///< OIDs from here on are types that users made.
 constexpr std::string_view kReadOnlyTransaction = "25006";
 constexpr std::string_view kLockNotAvailable = "55P03";
+/// Classes of what is said of a statement itself: not supported, no such value, no right SQL.
+constexpr std::array<std::string_view, 3> kNotAsWritten = {"0A", "22", "42"};
 
 /// For a lock that is not given, to readers of another's snapshot. That other has the same locks,
 /// so whoever is before them waits for it, as it waits for them: no server sees that deadlock.
@@ -206,6 +209,18 @@ Result<ParseTrees> QueryReader::Parse(const std::string& select, std::stop_token
   trees.written = TRY(last("parse tree:"));
   trees.rewritten = TRY(last("rewritten parse tree:"));
   return trees;
+}
+
+Result<bool> QueryReader::Accepts(const std::string& select, std::stop_token stop) {
+  TRY(Execute("SAVEPOINT spillway_query", {}, stop));
+  Result<std::vector<postgres::Notice>> read = connection_->Read(select, stop);
+  const std::string sqlstate = connection_->sqlstate();
+  const bool refused = std::ranges::any_of(
+      kNotAsWritten, [&](std::string_view prefix) { return sqlstate.starts_with(prefix); });
+  if (!read.has_value() && !refused) return Failed(std::move(read).error());
+  if (refused) TRY(Execute("ROLLBACK TO SAVEPOINT spillway_query", {}, stop));
+  TRY(Execute("RELEASE SAVEPOINT spillway_query", {}, stop));
+  return !refused;
 }
 
 Result<int64_t> QueryReader::Read(const std::string& select, const std::vector<Column>& columns,

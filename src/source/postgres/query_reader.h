@@ -65,6 +65,10 @@ class QueryReader {
   /// the same trees: LOG is above every usual log_min_messages.
   Result<ParseTrees> Parse(const std::string& select, std::stop_token stop = {});
 
+  /// Whether the server takes a SELECT for a right one, without running it. Where it does not, the
+  /// transaction goes on.
+  Result<bool> Accepts(const std::string& select, std::stop_token stop = {});
+
   /// Runs a SELECT whose columns are those, and hands its rows out in order as record batches, as
   /// DecodeOptions says. Returns how many the server counted, which is how many were handed out.
   /// Errors also as CopyDecoder's, and of `consume`.
