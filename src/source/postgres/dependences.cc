@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "source/postgres/job_instant.h"
 #include "source/postgres/node_tree.h"
 #include "source/postgres/time_functions.h"
 
@@ -302,6 +303,21 @@ constexpr const char* kInputs =
     "   'record_in', 'range_in', 'multirange_in', 'domain_in'))"
     " ORDER BY 1 LIMIT 1";
 
+/// The first type that is a time or made of times; multiranges are of PostgreSQL 14 and later.
+constexpr const char* kTimes =
+    "WITH RECURSIVE made(whole, part) AS (SELECT u, u FROM unnest($1::oid[]) AS u UNION"
+    " SELECT whole, next FROM made, LATERAL ("
+    "  SELECT unnest(ARRAY[typelem, typbasetype]) FROM pg_type WHERE oid = part"
+    "  UNION ALL SELECT rngsubtype FROM pg_range AS r"
+    "   WHERE part::text IN (rngtypid::text, to_jsonb(r) ->> 'rngmultitypid')"
+    "  UNION ALL SELECT atttypid FROM pg_attribute JOIN pg_type AS t ON attrelid = typrelid"
+    "   WHERE t.oid = part AND typrelid <> 0 AND attnum > 0) AS n(next) WHERE next <> 0)"
+    " SELECT whole::regtype FROM made JOIN pg_type AS t ON t.oid = part"
+    " JOIN pg_proc AS p ON p.oid = t.typinput WHERE CASE WHEN p.oid >= 16384"
+    "  THEN p.provolatile <> 'i' ELSE p.proname IN"
+    "  ('date_in', 'time_in', 'timetz_in', 'timestamp_in', 'timestamptz_in') END"
+    " ORDER BY 1 LIMIT 1";
+
 constexpr const char* kCollations =
     "SELECT c.oid::regcollation FROM pg_collation AS c WHERE c.oid = ANY($1::oid[])"
     " AND NOT c.collisdeterministic ORDER BY 1 LIMIT 1";
@@ -367,6 +383,12 @@ Result<Dependences> FindDependences(QueryReader& reader, const std::string& sele
   Dependences dependences{.scan = found.scan, .session = found.session, .policies = {}};
   if (const std::string table = TRY(first(kForeign, found.tables)); !table.empty())
     dependences.session = fmt::format("every session reads the foreign table {} for itself", table);
+  const std::set<int64_t> unclear = TRY(TypesThatMayNameATime(reader, select, trees.written, stop));
+  if (const std::string type = TRY(first(kTimes, unclear)); !type.empty())
+    dependences.session = fmt::format(
+        "it reads a text as {}, and whether as the present time is not seen here; write it as '…' "
+        "without escapes, on one line",
+        type);
   if (!found.guarded.empty()) {
     const std::vector<int64_t> oids = ArrayOf(found.guarded);
     const Rows names = TRY(reader.Execute(kNames, {std::span<const int64_t>(oids)}, stop));

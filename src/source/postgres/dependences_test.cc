@@ -160,6 +160,32 @@ TEST_F(DependencesTest, F02TheTimeInAViewIsOneSessions) {
   EXPECT_NE(refused.error().message.find("use now()"), std::string::npos);
 }
 
+TEST_F(DependencesTest, F02TextsThatMayNameATimeAreOneSessions) {
+  Run(std::string(kTables) +
+      "CREATE TYPE pair AS (a int, b date); CREATE DOMAIN day AS date;"
+      "CREATE TYPE word AS (a int, b text)");
+  for (const char* value :
+       {"timestamptz U&'now'", "timestamptz U&'n!006fw' UESCAPE '!'", "E'\\x6eow'::timestamptz",
+        "E'n\\157w'::time", "'no'\n 'w'::timestamptz", "E'tod' -- a day\n 'ay'::date",
+        "U&'\\006eow'::timestamp", "U&'{now}'::timestamptz[]", "E'(1,n\\x6fw)'::pair",
+        "U&'[now,infinity)'::tstzrange", "U&'{[now,)}'::tstzmultirange", "U&'today'::day",
+        "U&'{\"(1,now)\"}'::pair[]"}) {
+    const std::string select = "SELECT id, " + std::string(value) + " AS x FROM t";
+    const Dependences found = Of(select);
+    EXPECT_NE(found.session.find("text as "), std::string::npos) << select << found.session;
+    EXPECT_EQ(found.scan, found.session) << select;
+    EXPECT_NE(Refusal({.query = select}, "id").find("text as "), std::string::npos) << select;
+  }
+  for (const char* value :
+       {"'2025-01-01'::date", "E'2025-01-01'::date", "$$2025-01-01$$::timestamptz", "NULL::date",
+        "'{2025-01-01,NULL}'::date[]", "'(1,2025-01-01)'::pair", "U&'now'", "'{now}'::text[]",
+        "U&'[\"now\"]'::jsonb", "'(1,now)'::word", "E'\\x31'::int", "U&'1 day'::interval",
+        "date '2025-01-01' + 1", "at > '2025-01-01'"})
+    EXPECT_EQ(Of("SELECT id, " + std::string(value) + " FROM t").session, "") << value;
+  EXPECT_EQ(Refusal({.query = "SELECT id, 'now'::timestamptz AS x, date 'today' FROM t"}, "id"),
+            "");
+}
+
 constexpr char kPolicies[] =
     "CREATE TABLE r AS SELECT i AS id, i % 10 AS tenant FROM generate_series(1, 100) AS i;"
     "ALTER TABLE r ENABLE ROW LEVEL SECURITY;"

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -147,10 +148,9 @@ class Search {
     const int64_t type = node.Number("consttype");
     if (node.Is("constisnull", "true") || std::ranges::find(kTextTypes, type) != kTextTypes.end())
       return {};
-    const char first = sql_[begin];
-    const bool escaped = (first == 'E' || first == 'e') && sql_.substr(begin + 1).starts_with('\'');
-    if (first != '\'' && first != '$' && !escaped) return {};
-    const size_t end = TRY(SkipToken(sql_, begin));
+    const std::optional<size_t> plain = TRY(PlainTextEnd(sql_, begin));
+    if (!plain.has_value()) return {};
+    const size_t end = *plain;
     if (NamesATime(sql_.substr(begin, end - begin)))
       uses_.push_back({.kind = Use::Kind::kLiteral,
                        .begin = begin,
@@ -164,6 +164,25 @@ class Search {
   const std::string_view sql_;
   std::vector<Use> uses_;
 };
+
+/// Whether a constant is a text that names no time, whatever type it is read as.
+Result<bool> NamesNoTime(const Node& constant, std::string_view sql) {
+  const int64_t location = constant.Number("location");
+  if (location < 0 || static_cast<size_t>(location) >= sql.size()) return false;
+  const auto begin = static_cast<size_t>(location);
+  const std::optional<size_t> end = TRY(PlainTextEnd(sql, begin));
+  return end.has_value() && !NamesATime(sql.substr(begin, *end - begin));
+}
+
+Result<> AddTypes(const Node& node, bool has_places, std::string_view sql,
+                  std::set<int64_t>& types) {
+  if (node.label == "CONST" && !node.Is("constisnull", "true") &&
+      !(has_places && TRY(NamesNoTime(node, sql))))
+    types.insert(node.Number("consttype"));
+  for (const Node& item : node.items) TRY(AddTypes(item, has_places, sql, types));
+  for (const auto& [name, value] : node.fields) TRY(AddTypes(value, has_places, sql, types));
+  return {};
+}
 
 /// What is to stand there instead.
 Result<std::string> Replacement(QueryReader& reader, const Use& use, const std::stop_token& stop) {
@@ -199,6 +218,14 @@ Result<std::string> InstantOf(QueryReader& reader, std::stop_token stop) {
       "SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')", {},
       std::move(stop)));
   return std::string(now.Text(0, 0));
+}
+
+Result<std::set<int64_t>> TypesThatMayNameATime(QueryReader& reader, const std::string& query,
+                                                const Node& written, std::stop_token stop) {
+  std::set<int64_t> types;
+  const bool has_places = TRY(HasPlaces(reader, query, std::move(stop)));
+  TRY(AddTypes(written, has_places, query, types));
+  return types;
 }
 
 Result<std::string> WithInstant(QueryReader& reader, std::string query, std::stop_token stop) {

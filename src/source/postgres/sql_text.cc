@@ -108,4 +108,17 @@ Result<size_t> SkipSpace(std::string_view sql, size_t at) {
   return at;
 }
 
+Result<std::optional<size_t>> PlainTextEnd(std::string_view sql, size_t at) {
+  const std::string_view rest = sql.substr(at);
+  const bool escaped = rest.starts_with("E'") || rest.starts_with("e'");
+  if (!escaped && !rest.starts_with('\'') && !rest.starts_with('$')) return std::nullopt;
+  const size_t end = TRY(SkipToken(sql, at));
+  if (end == at) return std::nullopt;
+  const std::string_view text = sql.substr(at, end - at);
+  if (escaped && (text.contains('\\') || text.contains('\n'))) return std::nullopt;
+  const size_t next = TRY(SkipSpace(sql, end));
+  if (next < sql.size() && sql[next] == '\'') return std::nullopt;
+  return end;
+}
+
 }  // namespace spillway::postgres_source
