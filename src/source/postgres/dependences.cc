@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <optional>
 #include <set>
 #include <span>
 #include <string_view>
@@ -358,13 +359,29 @@ Result<> AddDefaults(QueryReader& reader, Search& search, const std::stop_token&
   return {};
 }
 
+/// Of a server that does not say how it reads a query.
+Result<Dependences> Unknown(QueryReader& reader) {
+  const std::string reason = reader.connection().server() +
+                             " does not say how it reads a query, as PostgreSQL does with "
+                             "debug_print_parse and debug_print_rewritten";
+  const Rows allowed = TRY(reader.Execute("SELECT current_setting('row_security')::bool"));
+  if (allowed.Boolean(0, 0)) {
+    return Fail(ErrorCode::kUnsupported,
+                reason +
+                    ", so that no manifest could name the tables of which policies choose the "
+                    "rows; set row_security: refuse");
+  }
+  return Dependences{.scan = reason, .session = reason, .policies = {}};
+}
+
 }  // namespace
 
 Result<Dependences> FindDependences(QueryReader& reader, const std::string& select,
                                     bool by_last_column, std::stop_token stop) {
-  const ParseTrees trees = TRY(reader.Parse(select, stop));
+  const std::optional<ParseTrees> trees = TRY(reader.Parse(select, stop));
+  if (!trees.has_value()) return Unknown(reader);
   Search search;
-  for (const Node& query : trees.rewritten.items) search.Add(query, by_last_column);
+  for (const Node& query : trees->rewritten.items) search.Add(query, by_last_column);
   TRY(AddDefaults(reader, search, stop));
   const Found& found = search.found();
   const auto first = [&](const char* sql, const std::set<int64_t>& numbers) -> Result<std::string> {
@@ -383,7 +400,8 @@ Result<Dependences> FindDependences(QueryReader& reader, const std::string& sele
   Dependences dependences{.scan = found.scan, .session = found.session, .policies = {}};
   if (const std::string table = TRY(first(kForeign, found.tables)); !table.empty())
     dependences.session = fmt::format("every session reads the foreign table {} for itself", table);
-  const std::set<int64_t> unclear = TRY(TypesThatMayNameATime(reader, select, trees.written, stop));
+  const std::set<int64_t> unclear =
+      TRY(TypesThatMayNameATime(reader, select, trees->written, stop));
   if (const std::string type = TRY(first(kTimes, unclear)); !type.empty())
     dependences.session = fmt::format(
         "it reads a text as {}, and whether as the present time is not seen here; write it as '…' "

@@ -22,7 +22,9 @@ struct Dependences {
 };
 
 /// Finds them in the server's own parse tree of the SELECT, in which views and policies are
-/// resolved. What is not known there counts as a dependence. Where `by_last_column` says that only
+/// resolved. What is not known there counts as a dependence,
+/// and so does all where the server does not print the tree; then policies are not known either, so
+/// that readers with row_security fail (kUnsupported). Where `by_last_column` says that only
 /// ranges of the last column are read apart, and a query within groups by that column, each group
 /// is whole in one range, so what is made of a group may depend on its order. kInvalidArgument for
 /// statement_timestamp() out of reach, with which even one session finds other rows at each run.

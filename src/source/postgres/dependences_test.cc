@@ -186,6 +186,33 @@ TEST_F(DependencesTest, F02TextsThatMayNameATimeAreOneSessions) {
             "");
 }
 
+/// A server that does not print how it reads a query: its set_config() does not switch that on.
+constexpr char kSilent[] =
+    "CREATE SCHEMA silent; CREATE FUNCTION silent.set_config(text, text, bool) RETURNS text"
+    " LANGUAGE sql AS $$SELECT CASE WHEN $1 LIKE 'debug%' THEN 'off'"
+    " ELSE pg_catalog.set_config($1, $2, $3) END$$;"
+    "CREATE ROLE mute LOGIN; GRANT USAGE ON SCHEMA silent TO mute;"
+    "GRANT SELECT ON ALL TABLES IN SCHEMA public TO mute;"
+    "ALTER ROLE mute SET search_path = silent, pg_catalog, public";
+
+TEST_F(DependencesTest, F02WhatASilentServerReadsIsOneSessions) {
+  Run(std::string(kTables) + "CREATE VIEW v AS SELECT id FROM t WHERE at > now();" + kSilent);
+  for (const Wanted& wanted : {Wanted{.table = "t"}, Wanted{.table = "v"},
+                               Wanted{.query = "SELECT id FROM t WHERE at <= now()"}}) {
+    const auto reader = Reader("mute");
+    const Selection selection = Must(Resolve(*reader, wanted));
+    const Dependences found = Must(FindDependences(*reader, selection.Select(), false));
+    EXPECT_NE(found.session.find("does not say how it reads"), std::string::npos) << found.session;
+    EXPECT_EQ(found.scan, found.session);
+    EXPECT_TRUE(reader->usable());
+  }
+  const auto allowing = Reader("mute", true);
+  const auto refused = FindDependences(*allowing, "SELECT id FROM t", false);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnsupported);
+  EXPECT_NE(refused.error().message.find("row_security"), std::string::npos);
+}
+
 constexpr char kPolicies[] =
     "CREATE TABLE r AS SELECT i AS id, i % 10 AS tenant FROM generate_series(1, 100) AS i;"
     "ALTER TABLE r ENABLE ROW LEVEL SECURITY;"

@@ -232,8 +232,9 @@ Result<std::string> WithInstant(QueryReader& reader, std::string query, std::sto
   const bool has_places = TRY(HasPlaces(reader, query, stop));
   const std::string written = query;
   for (int round = 0; has_places && round < kRoundsMax; ++round) {
-    const ParseTrees trees = TRY(reader.Parse(query, stop));
-    const std::vector<Use> uses = TRY(Search(query).Run(trees.written));
+    const std::optional<ParseTrees> trees = TRY(reader.Parse(query, stop));
+    if (!trees.has_value()) return written;
+    const std::vector<Use> uses = TRY(Search(query).Run(trees->written));
     std::string pinned;
     size_t at = 0;
     for (const Use& use : uses) {

@@ -18,7 +18,8 @@ Result<std::string> InstantOf(QueryReader& reader, std::stop_token stop = {});
 /// times, if they are written plainly. Wherever the query is run then, it means the same (ADR 14).
 /// Where the server finds the time by itself, in views, defaults and policies, it stays as it is:
 /// see FindDependences. So does the whole query where the server would not take it then, as its
-/// GROUP BY repeats such an expression. Columns keep their names. Errors are QueryReader's.
+/// GROUP BY repeats such an expression, or does not say how it reads it. Columns keep their names.
+/// Errors are QueryReader's.
 Result<std::string> WithInstant(QueryReader& reader, std::string query, std::stop_token stop = {});
 
 /// The types of those constants in a query, of which `written` is the tree, that would be the

@@ -185,7 +185,8 @@ Result<std::vector<Column>> QueryReader::Describe(const std::string& select, std
   return columns;
 }
 
-Result<ParseTrees> QueryReader::Parse(const std::string& select, std::stop_token stop) {
+Result<std::optional<ParseTrees>> QueryReader::Parse(const std::string& select,
+                                                     std::stop_token stop) {
   static constexpr const char* kPrint =
       "SELECT set_config('debug_print_parse', $1, true),"
       " set_config('debug_print_rewritten', $1, true), set_config('debug_pretty_print', 'off', "
@@ -195,20 +196,18 @@ Result<ParseTrees> QueryReader::Parse(const std::string& select, std::stop_token
   Result<std::vector<postgres::Notice>> notices = connection_->Read(select, stop);
   if (!notices.has_value()) return Failed(std::move(notices).error());
   TRY(Execute(kPrint, {"off", "warning"}, stop));
-  const auto last = [&](std::string_view title) -> Result<Node> {
+  const auto last = [&](std::string_view title) -> std::optional<Node> {
     const auto found =
         std::ranges::find(notices->rbegin(), notices->rend(), title, &postgres::Notice::message);
-    if (found == notices->rend()) {
-      return Fail(ErrorCode::kUnsupported, connection_->server() +
-                                               ": the server does not say how it reads a query (" +
-                                               std::string(title) + ")");
-    }
-    return ParseNodeTree(found->detail);
+    if (found == notices->rend()) return std::nullopt;
+    Result<Node> tree = ParseNodeTree(found->detail);
+    if (!tree.has_value()) return std::nullopt;
+    return std::move(*tree);
   };
-  ParseTrees trees;
-  trees.written = TRY(last("parse tree:"));
-  trees.rewritten = TRY(last("rewritten parse tree:"));
-  return trees;
+  std::optional<Node> written = last("parse tree:");
+  std::optional<Node> rewritten = last("rewritten parse tree:");
+  if (!written.has_value() || !rewritten.has_value()) return std::nullopt;
+  return ParseTrees{.written = std::move(*written), .rewritten = std::move(*rewritten)};
 }
 
 Result<bool> QueryReader::Accepts(const std::string& select, std::stop_token stop) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -61,9 +62,10 @@ class QueryReader {
   /// The columns of a SELECT, without running it.
   Result<std::vector<Column>> Describe(const std::string& select, std::stop_token stop = {});
 
-  /// Reads a SELECT without running it. Needs no rights but those to read. The server's log gets
+  /// Reads a SELECT without running it. None where the server does not say how it reads it, or not
+  /// as PostgreSQL does. Needs no rights but those to read. The server's log gets
   /// the same trees: LOG is above every usual log_min_messages.
-  Result<ParseTrees> Parse(const std::string& select, std::stop_token stop = {});
+  Result<std::optional<ParseTrees>> Parse(const std::string& select, std::stop_token stop = {});
 
   /// Whether the server takes a SELECT for a right one, without running it. Where it does not, the
   /// transaction goes on.
