@@ -55,9 +55,23 @@ LANGUAGE sql STABLE AS $$
   SELECT id::regclass FROM member
 $$;
 
+-- A table and those below it that have no such trigger of their own, down to the next that have. So
+-- where a table and all below it are truncated, each is counted by one trigger.
+CREATE FUNCTION open_data_counted_with(truncated regclass, trigger_name name) RETURNS SETOF regclass
+LANGUAGE sql STABLE AS $$
+  WITH RECURSIVE member AS (
+    SELECT truncated::oid AS id
+    UNION
+    SELECT inhrelid FROM member JOIN pg_inherits ON inhparent = member.id
+    WHERE NOT EXISTS (SELECT FROM pg_trigger
+                      WHERE tgrelid = inhrelid AND tgname = trigger_name AND tgenabled IN ('O', 'A'))
+  )
+  SELECT id::regclass FROM member
+$$;
+
 -- Statement by statement, from the rows that came and went. Before a TRUNCATE the rows that are about
 -- to go are counted: of the table alone, for each partition has a trigger of its own, or, if it was
--- made since the table was tracked, is counted with it.
+-- made since the table was tracked, is counted with the nearest table above it that has one.
 CREATE OR REPLACE FUNCTION open_data_track_changes() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
 DECLARE
@@ -69,8 +83,7 @@ DECLARE
 BEGIN
   IF TG_OP = 'TRUNCATE' THEN
     FOR emptied IN
-      SELECT member FROM open_data_family(TG_RELID) AS member
-      WHERE member = TG_RELID OR NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = member AND tgname = TG_NAME)
+      SELECT member FROM open_data_counted_with(TG_RELID, TG_NAME) AS member
     LOOP
       EXECUTE format(
         'SELECT array_agg(gone.node), array_agg(gone.day), array_agg(-gone.readings) FROM (
@@ -103,6 +116,14 @@ BEGIN
   END IF;
   RETURN NULL;
 END $$;
+
+-- For an ingest whose table has no triggers: call it in the transaction that changes readings, with the
+-- sensors and times of those that came (sign 1), went (-1) or merely changed (0).
+CREATE FUNCTION open_data_changed(sensors_ids bigint[], datetimes timestamptz[], sign integer) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
+  SELECT open_data_upsert(array_agg(c.node), array_agg(c.day), array_agg(sign * c.readings))
+  FROM open_data_settings s, open_data_count(sensors_ids, datetimes, s.day_bound = 'time_ending') c
+$$;
 
 CREATE FUNCTION open_data_is_hypertable(readings regclass) RETURNS boolean
 LANGUAGE plpgsql STABLE AS $$
@@ -162,6 +183,27 @@ BEGIN
   END IF;
 END $$;
 
+-- Reads the views as the triggers will, with a search_path that has the log's schema alone; refuses,
+-- in one line that says what to do, where that fails: an INSERT would fail, too. It can be seen only
+-- where the view has a row.
+CREATE FUNCTION open_data_check_views() RETURNS void
+LANGUAGE plpgsql SET search_path = @schema@, pg_temp AS $$
+DECLARE
+  viewed text;
+  context text;
+BEGIN
+  FOREACH viewed IN ARRAY '{open_data_locations,open_data_sensors,open_data_measurements}'::text[] LOOP
+    IF to_regclass(viewed) IS NOT NULL THEN
+      EXECUTE format('SELECT count(row::text) FROM (SELECT * FROM %I %s) AS row', viewed,
+                     CASE WHEN viewed = 'open_data_measurements' THEN 'LIMIT 1' END);
+    END IF;
+  END LOOP;
+EXCEPTION WHEN OTHERS THEN
+  GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
+  RAISE EXCEPTION '@schema@.% cannot be read with search_path = @schema@, as triggers read it: %; let the functions that it calls find what they name: ALTER FUNCTION %(...) SET search_path = public',
+    viewed, SQLERRM, coalesce(substring(context FROM 'function "?([^ "(]+)'), '...') USING ERRCODE = 'invalid_parameter_value';
+END $$;
+
 -- Tracks the changes of a table and its partitions from now on. What is tracked already stays as it
 -- is, so that partitions that were added since get their triggers without a lock on the others.
 -- Readings that a table has already: a recount.
@@ -176,6 +218,7 @@ DECLARE
   found_type int;
 BEGIN
   PERFORM @schema@.open_data_check_trackable(readings);
+  PERFORM @schema@.open_data_check_views();
   FOR member IN
     SELECT f FROM @schema@.open_data_family(readings) AS f JOIN pg_class c ON c.oid = f
     WHERE c.relkind IN ('r', 'p')
