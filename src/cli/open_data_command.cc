@@ -61,8 +61,16 @@ constexpr std::string_view kTheirLog = R"sql(
          theirs = '@schema@.open_data_export_logs'::regclass
   FROM coalesce(to_regclass($1), to_regclass('public.' || $1)) AS theirs)sql";
 
-/// Takes over what another exporter's log says is exported. Returns how many days.
-Result<int64_t> Adopt(LogSession& log, const std::string& table, const std::string& format) {
+/// Location-days of another exporter's log, as open_data_adopt says.
+struct Adopted {
+  int64_t days = 0;
+  int64_t elsewhere = 0;
+  int64_t hidden = 0;
+};
+
+/// Takes over what another exporter's log says is exported, where its files are ours.
+Result<Adopted> Adopt(LogSession& log, const std::string& table,
+                      const std::vector<std::string>& formats) {
   const postgres::Rows found = TRY(log.Execute(kTheirLog, {table}));
   if (found.IsNull(0, 0)) {
     return Fail(ErrorCode::kNotFound,
@@ -83,12 +91,14 @@ Result<int64_t> Adopt(LogSession& log, const std::string& table, const std::stri
   }
   const std::vector<int64_t> locations =
       TRY(log.Numbers(fmt::format("SELECT DISTINCT sensor_nodes_id FROM {} ORDER BY 1", theirs)));
-  int64_t adopted = 0;
+  Adopted adopted;
   TRY(log.InSlices(locations, "adopting", [&](std::span<const int64_t> slice) -> Result<> {
-    const postgres::Rows rows =
-        TRY(log.Execute("SELECT @schema@.open_data_adopt($1::regclass, $2::bigint[], $3)",
-                        {theirs, slice, format}));
-    adopted += rows.Integer(0, 0);
+    const postgres::Rows rows = TRY(log.Execute(
+        "SELECT * FROM @schema@.open_data_adopt($1::regclass, $2::bigint[], $3::text[])",
+        {theirs, slice, std::span<const std::string>(formats)}));
+    adopted.days += rows.Integer(0, 0);
+    adopted.elsewhere += rows.Integer(0, 1);
+    adopted.hidden += rows.Integer(0, 2);
     return {};
   }));
   return adopted;
@@ -107,6 +117,22 @@ Result<> Track(LogSession& log, const MigrateFlags& flags) {
   return {};
 }
 
+void PrintAdopted(const Adopted& adopted, const std::vector<std::string>& formats) {
+  PrintLine(fmt::format("{} location-days that were exported before are taken over",
+                        Grouped(adopted.days)));
+  if (adopted.elsewhere > 0) {
+    PrintLine(
+        fmt::format("{} are not, for their files are not where those of format {} are; they are "
+                    "exported again",
+                    Grouped(adopted.elsewhere), fmt::join(formats, ", ")));
+  }
+  if (adopted.hidden > 0) {
+    PrintLine(fmt::format(
+        "{} are not, for open_data_locations does not show their locations; their files stay",
+        Grouped(adopted.hidden)));
+  }
+}
+
 Outcome Migrate(const Invocation& invocation, const MigrateFlags& flags) {
   const OpenDataSettings settings = TRY(LoadOpenData(invocation));
   const OpenDataDatabase& database = settings.database;
@@ -122,15 +148,16 @@ Outcome Migrate(const Invocation& invocation, const MigrateFlags& flags) {
   };
   TRY(od::GrantLog(log.connection(), role(database.read), role(database.write), database.schema));
   TRY(Track(log, flags));
-  int64_t adopted = 0;
-  if (!flags.adopt.empty()) {
-    adopted = TRY(Adopt(log, flags.adopt, OptionsOf(settings).formats.front()));
-  }
+  const std::vector<std::string> formats = OptionsOf(settings).formats;
+  Adopted adopted;
+  if (!flags.adopt.empty()) adopted = TRY(Adopt(log, flags.adopt, formats));
   if (invocation.json) {
     PrintJson({{"version_before", before},
                {"version", od::LogVersionKnown()},
                {"schema", log.schema()},
-               {"days_adopted", adopted}});
+               {"days_adopted", adopted.days},
+               {"days_elsewhere", adopted.elsewhere},
+               {"days_hidden", adopted.hidden}});
   } else if (!invocation.quiet) {
     PrintLine(fmt::format("the export log in schema {} is {} version {}", log.schema(),
                           before == od::LogVersionKnown() ? "up to date:" : "now of",
@@ -142,14 +169,24 @@ Outcome Migrate(const Invocation& invocation, const MigrateFlags& flags) {
       PrintLine("changes of " + table + " are tracked from now on");
     }
     if (!flags.adopt.empty()) {
-      PrintLine(fmt::format("{} location-days that were exported before are taken over",
-                            Grouped(adopted)));
+      PrintAdopted(adopted, formats);
     }
     if (moved || !flags.track.empty() || !flags.adopt.empty()) {
       PrintLine("next: spillway open-data recount, for the readings that are there");
     }
   }
   return ExitCode::kSuccess;
+}
+
+/// A role that may not recount is to be no role that may, but another is to be named.
+Error OfOwner(Error error, LogSession& log, const std::string& as) {
+  if (error.code != ErrorCode::kPermissionDenied) return error;
+  error.message = fmt::format(
+      "{} may not recount {}, which only the log's owner may; name the database as its owner: "
+      "`spillway open-data recount --as postgres://OWNER@HOST/DATABASE`{}",
+      log.connection().user(), log.connection().server(),
+      as.empty() ? " (without --as it is the writing role)" : "");
+  return error;
 }
 
 Outcome Recount(const Invocation& invocation, const std::string& as) {
@@ -160,25 +197,32 @@ Outcome Recount(const Invocation& invocation, const std::string& as) {
   const std::vector<int64_t> locations =
       TRY(log.Numbers("SELECT @schema@.open_data_known_locations()"));
   int64_t marked = 0;
-  TRY(log.InSlices(locations, "recounting", [&](std::span<const int64_t> slice) -> Result<> {
-    for (int attempt = 0; attempt < kRecountAttempts; ++attempt) {
-      auto transaction = TRY(postgres::Transaction::Begin(log.connection()));
-      const postgres::Rows rows =
-          TRY(log.Execute("SELECT * FROM @schema@.open_data_recount_locations($1::bigint[], $2)",
+  int64_t retried = 0;
+  Result<> counted =
+      log.InSlices(locations, "recounting", [&](std::span<const int64_t> slice) -> Result<> {
+        for (int attempt = 0; attempt < kRecountAttempts; ++attempt) {
+          auto transaction = TRY(postgres::Transaction::Begin(log.connection()));
+          const postgres::Rows rows = TRY(
+              log.Execute("SELECT * FROM @schema@.open_data_recount_locations($1::bigint[], $2)",
                           {slice, formats}));
-      TRY(transaction.Commit());
-      marked += rows.Integer(0, 0);
-      if (rows.Integer(0, 1) == 0) break;
-    }
-    return {};
-  }));
+          TRY(transaction.Commit());
+          marked += rows.Integer(0, 0);
+          retried += rows.Integer(0, 2);
+          if (rows.Integer(0, 1) == 0) break;
+        }
+        return {};
+      });
+  if (!counted.has_value()) return std::unexpected(OfOwner(std::move(counted.error()), log, as));
   if (invocation.json) {
-    PrintJson({{"days_changed", marked}});
+    PrintJson({{"days_changed", marked}, {"days_retried", retried}});
   } else if (!invocation.quiet) {
     PrintLine(fmt::format(
         "{} location-days have other readings than was logged, or files that were made otherwise; "
         "they are pending now",
         Grouped(marked)));
+    if (retried > 0) {
+      PrintLine(fmt::format("{} that had failed are tried again", Grouped(retried)));
+    }
   }
   return ExitCode::kSuccess;
 }
@@ -338,7 +382,8 @@ void AddOpenData(CLI::App& program, const Invocation& invocation, Action& action
                                               "or whose files were made otherwise, become "
                                               "pending");
   recount->add_option("--as", *as,
-                      "address of the database as its owner; else as the writing role");
+                      "address of the database as the log's owner, who alone may; needed unless "
+                      "that is the writing role");
   recount->callback([as, &invocation, &action] {
     action = [as, &invocation] { return Recount(invocation, *as); };
   });

@@ -52,8 +52,23 @@ class AdoptionTest : public OpenDataTest {
     Must(GrantLog(*database_, "postgres", "postgres"));
     Sql("SELECT spillway_open_data.open_data_track('measurements')");
   }
-  std::string Recount() {
-    return Ask("SELECT marked FROM spillway_open_data.open_data_recount_locations(NULL, 'csv')");
+  std::string Recount(const std::string& formats = "csv") {
+    return Ask("SELECT marked FROM spillway_open_data.open_data_recount_locations(NULL, '" +
+               formats + "')");
+  }
+  /// How many days were taken over, are elsewhere, and are of locations that no view shows.
+  std::string Adopt(const std::string& formats) {
+    return Ask(
+        "SELECT adopted || ' ' || elsewhere || ' ' || hidden FROM "
+        "spillway_open_data.open_data_adopt('public.open_data_export_logs', '{1,2,7}', '{" +
+        formats + "}')");
+  }
+  void TheyExported(int location, const std::string& key) {
+    Sql(
+        fmt::format("INSERT INTO public.open_data_export_logs (sensor_nodes_id, day, records, "
+                    "measurands, modified_on, exported_on, key) VALUES ({}, '2024-01-10', 1, 1, "
+                    "'2024-02-01', '2024-02-02', '{}')",
+                    location, key));
   }
 };
 
@@ -149,13 +164,8 @@ TEST_F(AdoptionTest, O03WhatWasExportedIsTakenOverAndNotExportedAgain) {
       " (1, '2024-01-14', 1, 1, '2024-02-01', '2024-02-02', true, null),"   // Failed.
       " (1, '2024-01-15', 1, 1, '2024-02-01', null, false, null)");         // Never exported.
   Migrate();
-  const auto adopt = [this] {
-    return Ask(
-        "SELECT spillway_open_data.open_data_adopt('public.open_data_export_logs', '{1,2}', "
-        "'csv')");
-  };
-  EXPECT_EQ(adopt(), "3");
-  EXPECT_EQ(adopt(), "0");
+  EXPECT_EQ(Adopt("csv"), "3 0 0");
+  EXPECT_EQ(Adopt("csv"), "0 0 0");
   EXPECT_EQ(Ask("SELECT string_agg(DISTINCT key, ' ') FROM spillway_open_data.open_data_export_logs"
                 " WHERE day <= '2024-01-11'"),
             key + " records/csv/locationid=1/year=2024/month=01/location-1-20240111.csv");
@@ -164,6 +174,98 @@ TEST_F(AdoptionTest, O03WhatWasExportedIsTakenOverAndNotExportedAgain) {
   EXPECT_EQ(Recount(), "0");
   Sql("DELETE FROM measurements WHERE datetime = '2024-01-10T12:00Z'");
   EXPECT_THAT(Run().errors, ElementsAre(HasSubstr("has no readings")));
+}
+
+constexpr char kTheirKey[] = "records/csv/locationid=1/year=2024/month=01/location-1-20240110.csv";
+
+TEST_F(AdoptionTest, O03FilesThatThisExporterWouldNotWriteAreNotTakenOver) {
+  AddReading(11, "2024-01-10T12:00:00Z");
+  TheyExported(1, kTheirKey);
+  Migrate();
+  EXPECT_EQ(Adopt("csv.gz"), "0 1 0") << "of another format";
+  Sql("UPDATE public.open_data_export_logs SET key = 'old/' || key");
+  EXPECT_EQ(Adopt("csv"), "0 1 0") << "in another place";
+  EXPECT_EQ(Recount(), "1");
+  EXPECT_THAT(Run().items, ElementsAre("1/2024-01-10"));
+  EXPECT_EQ(Adopt("csv"), "0 0 0") << "this log has it by now";
+}
+
+TEST_F(AdoptionTest, O03ADayCountsAsExportedOnceItHasEveryFormat) {
+  AddReading(11, "2024-01-10T12:00:00Z");
+  TheyExported(1, kTheirKey);
+  Migrate();
+  EXPECT_EQ(Adopt("parquet,csv"), "1 0 0");
+  EXPECT_EQ(Recount("csv"), "0");
+  EXPECT_EQ(Recount("csv,parquet"), "1");
+  options_.formats = {"csv", "parquet"};
+  EXPECT_THAT(Run().items, ElementsAre("1/2024-01-10", "1/2024-01-10"));
+  EXPECT_EQ(Recount("csv,parquet"), "0");
+}
+
+TEST_F(AdoptionTest, O03ARowThatDoesNotSayItsFormatsDiffers) {
+  AddReading(11, "2024-01-10T12:00:00Z");
+  Migrate();
+  EXPECT_EQ(Recount(), "1");
+  Run();
+  Sql("UPDATE spillway_open_data.open_data_export_logs SET metadata = metadata - 'formats'");
+  EXPECT_EQ(Recount(), "1");
+}
+
+TEST_F(AdoptionTest, O03LocationsThatNoViewShowsAreNotTakenOver) {
+  TheyExported(7, "records/csv/locationid=7/year=2024/month=01/location-7-20240110.csv");
+  Migrate();
+  EXPECT_EQ(Adopt("csv"), "0 0 1");
+  EXPECT_EQ(Recount(), "0");
+  EXPECT_EQ(Ask("SELECT spillway_open_data.open_data_count_emptied(10)"), "0");
+}
+
+TEST_F(AdoptionTest, O10AViewThatTheTriggersCannotReadIsRefused) {
+  Must(MigrateLog(*database_));
+  Sql(kViews);
+  Sql("CREATE FUNCTION zone_of(zone text) RETURNS text LANGUAGE sql STABLE AS"
+      " 'SELECT tzid::text FROM timezones WHERE tzid = zone';"
+      "CREATE OR REPLACE VIEW spillway_open_data.open_data_locations AS"
+      " SELECT sensor_nodes_id, site_name AS location, lat, lon, zone_of(tzid) AS time_zone"
+      " FROM sensor_nodes JOIN timezones USING (timezones_id)");
+  const char* track = "SELECT spillway_open_data.open_data_track('measurements')";
+  const auto refused = database_->Execute(track);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_THAT(refused.error().message,
+              HasSubstr("spillway_open_data.open_data_locations cannot be read with search_path = "
+                        "spillway_open_data, as triggers read it: relation \"timezones\" does not "
+                        "exist"));
+  EXPECT_THAT(refused.error().message, HasSubstr("ALTER FUNCTION zone_of(...) SET search_path"));
+  AddReading(11, "2024-01-10T12:00:00Z");
+  Sql("ALTER FUNCTION zone_of(text) SET search_path = public");
+  Sql(track);
+  AddReading(11, "2024-01-11T12:00:00Z");
+  EXPECT_EQ(Ask("SELECT sum(records) FROM spillway_open_data.open_data_export_logs"), "1");
+}
+
+TEST_F(AdoptionTest, O11AnIngestMaySayItselfWhatItChanged) {
+  Migrate();
+  Sql("SELECT spillway_open_data.open_data_untrack('measurements');"
+      "DROP ROLE IF EXISTS adopt_ingest; CREATE ROLE adopt_ingest LOGIN;"
+      "GRANT USAGE ON SCHEMA spillway_open_data TO adopt_ingest;"
+      "GRANT EXECUTE ON FUNCTION spillway_open_data.open_data_changed(bigint[], timestamptz[], int)"
+      " TO adopt_ingest");
+  const auto ingest = Open("adopt_ingest");
+  const auto say = [&ingest](int sign) {
+    Must(ingest->Execute(
+        fmt::format("SELECT spillway_open_data.open_data_changed(ARRAY[11, 12],"
+                    " ARRAY['2024-01-31T10:00Z', '2024-02-01T00:00Z']::timestamptz[], {})",
+                    sign)));
+  };
+  say(1);
+  const char* logged =
+      "SELECT string_agg(day || ' ' || records, ' ') FROM spillway_open_data.open_data_export_logs";
+  EXPECT_EQ(Ask(logged), "2024-01-31 2");
+  say(0);
+  EXPECT_EQ(Ask(logged), "2024-01-31 2");
+  say(-1);
+  EXPECT_EQ(Ask(logged), "2024-01-31 0");
+  EXPECT_FALSE(ingest->Execute("TABLE spillway_open_data.open_data_sensors").has_value());
+  Sql("DROP OWNED BY adopt_ingest; DROP ROLE adopt_ingest");
 }
 
 }  // namespace

@@ -68,6 +68,24 @@ TEST_F(RecountTest, O09WhatAFileWasMadeOfIsCompared) {
   EXPECT_EQ(Recount(), "1") << "as many readings, of other sensors";
 }
 
+TEST_F(RecountTest, O09ItDoesNotMatterHowASessionWritesNumbersAndTimes) {
+  Sql("UPDATE sensor_nodes SET lat = 51.12345678901234, lon = 0.1::float8 + 0.2::float8");
+  ExportTwo();
+  Sql("SET extra_float_digits = 0; SET datestyle = 'German'; SET intervalstyle = 'iso_8601'");
+  EXPECT_EQ(Recount(), "0");
+  EXPECT_EQ(Ask("SELECT open_data_recount()"), "0");
+}
+
+TEST_F(RecountTest, O09FailedDaysThatAreTriedAgainAreCounted) {
+  ExportTwo();
+  Sql("UPDATE open_data_export_logs SET has_error = true, attempts = 3");
+  const char* recount =
+      "SELECT marked || ' ' || missed || ' ' || retried FROM open_data_recount_locations(NULL, "
+      "NULL)";
+  EXPECT_EQ(Ask(recount), "0 0 2");
+  EXPECT_EQ(Ask(recount), "0 0 0");
+}
+
 TEST_F(RecountTest, O09SensorsThatAreSwappedBetweenLocationsAreFound) {
   ExportTwo();
   Sql("UPDATE sensors SET sensor_systems_id = 3 - sensor_systems_id WHERE sensors_id IN (11, 21)");

@@ -40,7 +40,7 @@ CREATE OR REPLACE VIEW open_data_summary AS
 -- compares, the SHA-256 of the location's line followed, for each sensor that has readings that day, in
 -- the order of their numbers, by a line feed, the sensor's line, a space and how many readings it has.
 CREATE FUNCTION open_data_location_line(location text, lat float8, lon float8, time_zone text, day_bound text)
-RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS $$
+RETURNS text LANGUAGE sql STABLE PARALLEL SAFE SET extra_float_digits = 1 AS $$
   SELECT jsonb_build_array(location, lat, lon, time_zone, day_bound)::text
 $$;
 CREATE FUNCTION open_data_sensor_line(sensors_id bigint, location text, parameter text, units text)
@@ -96,21 +96,25 @@ LANGUAGE sql STABLE AS $$
              THEN (logged.metadata->>'day_bound', logged.metadata->>'time_zone')
                   IS DISTINCT FROM ((SELECT day_bound FROM bound), c.time_zone)
            ELSE false END
-      OR logged.metadata->>'formats' <> formats)
+      OR formats IS NOT NULL AND logged.metadata->>'formats' IS DISTINCT FROM formats)
 $$;
 
 -- Counts the readings of these locations (null: of all), and marks as modified the days whose count
 -- was wrong, and those whose file was made of something else: another bound of days, a location
--- that moved or was renamed, other sensors, other formats. Days that failed are tried again, too. For
--- readings from before the log, or that came past the triggers.
+-- that moved or was renamed, other sensors, other formats. Days that failed are tried again, too: of
+-- those that rested, `retried` were. For readings from before the log, or that came past the triggers.
 --
 -- Nobody waits for the count, for it locks nothing. A day takes what was counted only if its row is
 -- still the one that was counted beside: since whoever changes readings raises modified_on in the
 -- same transaction, none is then counted twice or never. Days that changed meanwhile are `missed`:
 -- they are pending, and another call counts them.
-CREATE FUNCTION open_data_recount_locations(locations bigint[], formats text, OUT marked bigint, OUT missed bigint)
+CREATE FUNCTION open_data_recount_locations(locations bigint[], formats text, OUT marked bigint, OUT missed bigint,
+                                            OUT retried bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = @schema@, pg_temp
-SET lock_timeout = '2s' SET plan_cache_mode = force_custom_plan SET jit = off AS $$
+SET lock_timeout = '2s' SET plan_cache_mode = force_custom_plan SET jit = off
+-- What the lines of locations and sensors are written by, whatever the caller's session has.
+SET extra_float_digits = 1 SET datestyle = 'ISO, MDY' SET intervalstyle = 'postgres' SET bytea_output = 'hex'
+SET lc_monetary = 'C' SET lc_numeric = 'C' SET lc_time = 'C' AS $$
 BEGIN
   PERFORM open_data_need_read_committed();
   UPDATE open_data_export_logs log SET attempts = 0
@@ -118,6 +122,7 @@ BEGIN
         WHERE has_error AND attempts <> 0 AND (locations IS NULL OR sensor_nodes_id = ANY (locations))
         FOR UPDATE SKIP LOCKED) AS failed
   WHERE log.sensor_nodes_id = failed.sensor_nodes_id AND log.day = failed.day;
+  GET DIAGNOSTICS retried = ROW_COUNT;
   WITH differing AS MATERIALIZED (
     SELECT * FROM open_data_compare(locations, formats)
   ), put AS (
@@ -240,32 +245,50 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
   ORDER BY 1
 $$;
 
+-- The file of a day in a format, as DayFormat::KeyOf says.
+CREATE FUNCTION open_data_key(format text, node bigint, of_day date) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+  SELECT pg_catalog.format('records/%1$s/locationid=%2$s/year=%3$s/month=%4$s/location-%2$s-%5$s.%1$s', $1, node,
+                           to_char(of_day, 'YYYY'), to_char(of_day, 'MM'), to_char(of_day, 'YYYYMMDD'))
+$$;
+
 -- Takes over from another exporter's log what it has exported of these locations and nobody changed
--- since: days that this log has already stay as they are. `format` says where its files are, for rows
--- without a key. Returns how many days were taken over.
-CREATE FUNCTION open_data_adopt(their_log regclass, locations bigint[], format text) RETURNS bigint
+-- since: days that this log has already stay as they are. Its file has to be the one that this exporter
+-- would write in one of the `formats`; a row without a key is taken to have that of the first. A day that
+-- has one of several formats is found by the next recount. Says how many days were taken over, how many
+-- were not since their file is elsewhere, and how many since open_data_locations does not show theirs.
+CREATE FUNCTION open_data_adopt(their_log regclass, locations bigint[], formats text[],
+                                OUT adopted bigint, OUT elsewhere bigint, OUT hidden bigint)
 LANGUAGE plpgsql AS $$
-DECLARE
-  adopted bigint;
 BEGIN
   EXECUTE pg_catalog.format($adopt$
-    INSERT INTO @schema@.open_data_export_logs
-      (sensor_nodes_id, day, records, measurands, added_on, modified_on, exported_on, key, version, metadata)
-    SELECT sensor_nodes_id, day, records, coalesce((whole->>'measurands')::bigint, 0),
-      coalesce((whole->>'added_on')::timestamptz, exported_on), coalesce(modified_on, exported_on), exported_on, place, 1,
-      jsonb_build_object('adopted', true, 'rows', records, 'files',
-        CASE WHEN place LIKE 'records/%%' THEN jsonb_build_array(
-          jsonb_build_object('key', place, 'rows', records, 'bytes', 0, 'sha256', '')) ELSE '[]' END)
-    FROM (
-      SELECT *, coalesce(nullif(whole->>'key', ''),
-        pg_catalog.format('records/%%1$s/locationid=%%2$s/year=%%3$s/month=%%4$s/location-%%2$s-%%5$s.%%1$s', $2,
-                          sensor_nodes_id, to_char(day, 'YYYY'), to_char(day, 'MM'), to_char(day, 'YYYYMMDD'))) AS place
-      FROM (SELECT *, to_jsonb(log) AS whole FROM %s log WHERE sensor_nodes_id = ANY ($1)) AS theirs
-    ) AS exported
-    WHERE exported_on IS NOT NULL AND coalesce(modified_on, exported_on) <= exported_on AND records > 0
-      AND whole->>'has_error' IS DISTINCT FROM 'true'
-    ORDER BY sensor_nodes_id, day
-    ON CONFLICT (sensor_nodes_id, day) DO NOTHING$adopt$, their_log) USING locations, format;
-  GET DIAGNOSTICS adopted = ROW_COUNT;
-  RETURN adopted;
+    WITH theirs AS MATERIALIZED (
+      SELECT sensor_nodes_id::bigint AS node, day, records, modified_on, exported_on, to_jsonb(log) AS whole
+      FROM %s log WHERE sensor_nodes_id = ANY ($1)
+    ), exported AS MATERIALIZED (
+      SELECT *, coalesce(nullif(whole->>'key', ''), @schema@.open_data_key($2[1], node, day)) AS place,
+        EXISTS (SELECT FROM @schema@.open_data_locations l WHERE l.sensor_nodes_id = node) AS is_shown
+      FROM theirs
+      WHERE exported_on IS NOT NULL AND coalesce(modified_on, exported_on) <= exported_on AND records > 0
+        AND whole->>'has_error' IS DISTINCT FROM 'true'
+        AND NOT EXISTS (SELECT FROM @schema@.open_data_export_logs ours
+                        WHERE ours.sensor_nodes_id = node AND ours.day = theirs.day)
+    ), matched AS MATERIALIZED (
+      SELECT exported.*, format
+      FROM exported LEFT JOIN unnest($2) AS format ON @schema@.open_data_key(format, node, day) = place
+    ), put AS (
+      INSERT INTO @schema@.open_data_export_logs
+        (sensor_nodes_id, day, records, measurands, added_on, modified_on, exported_on, key, version, metadata)
+      SELECT node, day, records, coalesce((whole->>'measurands')::bigint, 0),
+        coalesce((whole->>'added_on')::timestamptz, exported_on), coalesce(modified_on, exported_on), exported_on, place, 1,
+        jsonb_build_object('adopted', true, 'rows', records, 'formats', format, 'files', jsonb_build_array(
+          jsonb_build_object('key', place, 'rows', records, 'bytes', 0, 'sha256', '')))
+      FROM matched WHERE is_shown AND format IS NOT NULL
+      ORDER BY node, day
+      ON CONFLICT (sensor_nodes_id, day) DO NOTHING
+      RETURNING 1
+    )
+    SELECT (SELECT count(*) FROM put), count(*) FILTER (WHERE is_shown AND format IS NULL),
+           count(*) FILTER (WHERE NOT is_shown)
+    FROM matched$adopt$, their_log) INTO adopted, elsewhere, hidden USING locations, formats;
 END $$;
