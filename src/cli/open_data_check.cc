@@ -73,7 +73,8 @@ constexpr const char* kZones = R"sql(
   WHERE open_data_zone(zone) IS NULL)sql";
 
 /// The tables that the view of readings shows and those that have triggers of the log's, with the
-/// events that these see (tgtype's bits: 4, 8, 16 and 32), and whether the table could be tracked.
+/// events that these see (tgtype's bits: 4, 8, 16 and 32); then what is below these, at any depth,
+/// and has no triggers. Chunks of hypertables need none.
 constexpr const char* kTables = R"sql(
   WITH RECURSIVE shown (relation) AS (
     SELECT to_regclass('open_data_measurements')::oid
@@ -88,10 +89,16 @@ constexpr const char* kTables = R"sql(
     FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
     WHERE p.proname = 'open_data_track_changes' AND NOT t.tgisinternal AND t.tgparentid = 0
     GROUP BY 1
+  ), below (relation) AS (
+    SELECT relation FROM tracked WHERE NOT open_data_is_hypertable(relation)
+    UNION
+    SELECT inhrelid FROM below JOIN pg_inherits ON inhparent = below.relation
   )
-  SELECT c.oid::regclass::text, tracked.relation IS NOT NULL, coalesce(tracked.events, 0) = 60
+  SELECT c.oid::regclass::text, tracked.relation IS NOT NULL, coalesce(tracked.events, 0) = 60,
+         tracked.relation IS NULL AND c.oid IN (SELECT relation FROM below)
   FROM pg_class c LEFT JOIN tracked ON tracked.relation = c.oid
   WHERE tracked.relation IS NOT NULL
+    OR c.oid IN (SELECT relation FROM below) AND c.relkind IN ('r', 'p')
     OR c.oid IN (SELECT relation FROM shown) AND c.relkind IN ('r', 'p')
        AND (SELECT count(*) FROM pg_attribute a WHERE a.attrelid = c.oid AND NOT a.attisdropped
               AND a.attname IN ('sensors_id', 'datetime')) = 2
@@ -257,6 +264,15 @@ class OpenDataExamination {
                                   "`spillway open-data recount`",
                                   name));
         });
+      } else if (tables->Boolean(row, 3)) {
+        examination_.Look(what, [&]() -> Result<std::string> {
+          return Fail(
+              ErrorCode::kConflict,
+              fmt::format("{} belongs to a tracked table, but has no triggers of the log, so "
+                          "what is written straight into it goes unseen; run `spillway "
+                          "open-data migrate`, then `spillway open-data recount`",
+                          name));
+        });
       } else {
         examination_.Note(what, Untracked(name));
       }
@@ -273,6 +289,8 @@ class OpenDataExamination {
   }
 
   Result<std::string> LookAtDays() {
+    TRY(od::CheckDayBound(*read_, settings_.day == DayBound::kTimeEnding,
+                          settings_.database.schema));
     TRY(od::CheckSettle(*read_, settings_.settle, settings_.database.schema));
     const Rows rows = TRY(read_->Execute(kDays));
     int64_t pending = 0, queued = 0, failed = 0, exported = 0;

@@ -52,6 +52,7 @@ recipe::OpenDataOptions OptionsOf(const OpenDataSettings& settings) {
           .limit = settings.limit,
           .time_limit = settings.time_limit,
           .settle = settings.settle,
+          .time_ending = settings.day == DayBound::kTimeEnding,
           .claims = {.abandoned_after = settings.claim_timeout,
                      .attempts = settings.attempts,
                      .retry_pause = settings.retry_pause},

@@ -337,6 +337,30 @@ class DoctorTest(WithReadings):
         self.server.sql("ALTER TABLE measurements DISABLE TRIGGER open_data_went", self.database)
         self.assert_bad(self.doctor(code=1)["open data, changes"], "lost or disabled", "recount")
 
+    def test_o15_a_partition_without_triggers(self):
+        self.migrate()
+        self.server.sql("CREATE TABLE late () INHERITS (measurements)", self.database)
+        findings = json.loads(self.spillway("--json", "doctor", code=1, **self.variables).stdout)
+        found = [finding for finding in findings if finding["what"] == "open data, changes" and not finding["good"]]
+        self.assertEqual(len(found), 1, found)
+        self.assert_bad(found[0], "late belongs to a tracked table", "`spillway open-data migrate`", "recount")
+        self.spillway("open-data", "migrate", **self.variables)
+        self.doctor()
+
+    def test_o09_who_may_recount(self):
+        self.migrate()
+        role = "writer_" + self.database
+        self.server.sql(f"CREATE ROLE {role} LOGIN", self.database)
+        self.variables["DATABASE_WRITE_USER"] = role
+        owner = self.server.url(self.database)
+        self.spillway("open-data", "migrate", "--as", owner, **self.variables)
+        refused = self.spillway("open-data", "recount", code=None, **self.variables).stderr
+        self.assertIn("only the log's owner may", refused)
+        self.assertIn("recount --as postgres://", refused)
+        self.assertNotIn("GRANT", refused)
+        self.server.sql(f"ALTER DATABASE {self.database} SET default_transaction_isolation = 'repeatable read'", self.database)
+        self.spillway("open-data", "recount", "--as", owner, **self.variables)
+
     def test_o15_places(self):
         self.migrate()
         (self.elsewhere / "file").write_text("")

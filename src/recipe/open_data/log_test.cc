@@ -45,6 +45,18 @@ TEST_F(ExportLogTest, HoldingMakesOldClaimsYoung) {
   EXPECT_THAT(Must(other.Hold(days, {})), IsEmpty());
 }
 
+TEST_F(ExportLogTest, ADayBoundThatIsNotInForceExportsNothing) {
+  options_.time_ending = false;
+  const auto refused = Recipe().MakePlan(NewJob(), {});
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, ErrorCode::kConflict);
+  EXPECT_THAT(refused.error().message,
+              HasSubstr("open_data.day is time_beginning, but the log counts by time_ending; run "
+                        "`spillway open-data migrate`"));
+  Must(SetDayBound(*database_, false));
+  EXPECT_TRUE(Recipe().MakePlan(NewJob(), {}).has_value());
+}
+
 /// Any changes in any statements: the log counts as a count of everything does.
 TEST_F(ExportLogTest, CountsEveryChange) {
   const uint64_t seed = std::random_device()();

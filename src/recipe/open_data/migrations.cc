@@ -86,6 +86,10 @@ Result<std::string> WriterGrants(postgres::Connection& connection, const std::st
   return std::string(rows.Text(0, 0));
 }
 
+std::string_view BoundName(bool time_ending) {
+  return time_ending ? "time_ending" : "time_beginning";
+}
+
 Error NewerLog(int version) {
   return {.code = ErrorCode::kUnsupported,
           .message = fmt::format(
@@ -194,6 +198,20 @@ Result<int> MigrateLog(postgres::Connection& connection, const std::string& conf
   return before;
 }
 
+Result<> CheckDayBound(postgres::Connection& connection, bool time_ending,
+                       const std::string& configured, const std::stop_token& stop) {
+  const std::string schema = TRY(LogSchema(connection, configured));
+  const postgres::Rows rows = TRY(connection.Execute(
+      WithSchema("SELECT day_bound FROM @schema@.open_data_settings", schema), {}, stop));
+  const std::string_view wanted = BoundName(time_ending);
+  if (rows.Text(0, 0) == wanted) return {};
+  return Fail(ErrorCode::kConflict,
+              fmt::format("open_data.day is {}, but the log counts by {}; run `spillway open-data "
+                          "migrate`, which puts the setting into force, then `spillway open-data "
+                          "recount`",
+                          wanted, rows.Text(0, 0)));
+}
+
 Result<bool> SetDayBound(postgres::Connection& connection, bool time_ending,
                          const std::string& configured) {
   const std::string schema = TRY(LogSchema(connection, configured));
@@ -201,7 +219,7 @@ Result<bool> SetDayBound(postgres::Connection& connection, bool time_ending,
       WithSchema("UPDATE @schema@.open_data_settings SET day_bound = $1 WHERE day_bound <> $1 "
                  "RETURNING 1",
                  schema),
-      {time_ending ? "time_ending" : "time_beginning"}));
+      {std::string(BoundName(time_ending))}));
   return !rows.empty();
 }
 

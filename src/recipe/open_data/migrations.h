@@ -48,6 +48,10 @@ Result<int> MigrateLog(postgres::Connection& connection, const std::string& sche
 Result<bool> SetDayBound(postgres::Connection& connection, bool time_ending,
                          const std::string& schema = "");
 
+/// kConflict, saying what to do, where the log has the other one in force.
+Result<> CheckDayBound(postgres::Connection& connection, bool time_ending,
+                       const std::string& schema = "", const std::stop_token& stop = {});
+
 /// Sets for how long a day is left alone once it is over.
 Result<> SetSettle(postgres::Connection& connection, std::chrono::milliseconds settle,
                    const std::string& schema = "");

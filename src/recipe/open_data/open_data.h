@@ -31,6 +31,7 @@ struct OpenDataOptions {
   int64_t limit = 0;                        ///< Days a run; 0: whatever is pending.
   std::chrono::milliseconds time_limit{0};  ///< Of a run; 0: none.
   std::chrono::milliseconds settle{0};      ///< How long days are over before they are exported.
+  bool time_ending = true;                  ///< Whether a reading at midnight ends a day.
   open_data::ClaimPolicy claims;
   open_data::EmptyDays empty_days;
   /// How long a run waits for a database that went away.
