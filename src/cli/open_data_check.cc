@@ -277,7 +277,7 @@ class OpenDataExamination {
         examination_.Note(what, Untracked(name));
       }
     }
-    if (!tracked && tables->size() == 0) examination_.Note(what, Untracked(""));
+    if (!tracked && tables->empty()) examination_.Note(what, Untracked(""));
   }
 
   static std::string Untracked(const std::string& table) {
