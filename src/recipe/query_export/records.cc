@@ -12,6 +12,11 @@ template <class Read>
 auto Guarded(std::string_view text, Read read) -> Result<decltype(read(Json()))> {
   try {
     return read(Json::parse(text));
+  } catch (const Json::out_of_range&) {
+    // A member is not there. Its snapshot went with the process that wrote it.
+    return Fail(ErrorCode::kConflict,
+                "the export was planned by another version of Spillway, whose plans this one does "
+                "not read; run the export anew");
   } catch (const Json::exception& broken) {
     return Fail(ErrorCode::kCorrupt,
                 std::string("a query export's record does not read: ") + broken.what());

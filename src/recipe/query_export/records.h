@@ -36,6 +36,8 @@ struct QuerySource {
 
 /// kInvalidArgument when a name or a text in it is not UTF-8.
 Result<std::string> ToJson(const QuerySource& source);
+/// kConflict for a record without a member that is known here, which another version wrote;
+/// kCorrupt for what is no such record.
 Result<QuerySource> QuerySourceFromJson(std::string_view json);
 
 /// What one chunk of a query export does.

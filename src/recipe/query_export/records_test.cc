@@ -29,5 +29,25 @@ TEST(QueryRecords, WhatIsNotUtf8IsRefused) {
   EXPECT_FALSE(ToJson(source).has_value());
 }
 
+TEST(QueryRecords, APlanOfAnotherVersionIsRunAgain) {
+  // As the version before wrote them: without instant, settings, one_session, keys and others.
+  const auto source = QuerySourceFromJson(
+      R"({"database":"db","server":"s","snapshot":"1-1","from":"t","list":"*","columns":[],)"
+      R"("split_by":"","rows":3,"splits":1})");
+  const auto chunk = QueryChunkFromJson(R"({"condition":"","rows":3,"cut_off":0,"runs":[]})");
+  ASSERT_FALSE(source.has_value());
+  ASSERT_FALSE(chunk.has_value());
+  for (const Error& error : {source.error(), chunk.error()}) {
+    EXPECT_EQ(error.code, ErrorCode::kConflict);
+    EXPECT_FALSE(error.retryable);
+    EXPECT_EQ(error.message,
+              "the export was planned by another version of Spillway, whose plans this one does "
+              "not read; run the export anew");
+  }
+  const auto broken = QueryChunkFromJson("{");
+  ASSERT_FALSE(broken.has_value());
+  EXPECT_EQ(broken.error().code, ErrorCode::kCorrupt);
+}
+
 }  // namespace
 }  // namespace spillway::recipe
