@@ -174,6 +174,20 @@ class OpenAqTest(unittest.TestCase):
         self.assertEqual(self.exported(), days - kept)
         self.assertEqual(len(self.files()), days - kept)
 
+    def test_o11_the_documented_ingest_without_triggers(self):
+        self.follow()
+        owner = self.server.url(self.database)
+        self.shell(f"spillway open-data migrate --as {owner} --untrack measurements")
+        section = (ROOT / "docs" / "open-data.md").read_text().split("**Without triggers.**")[1].split("\n## ")[0]
+        function = re.search(r"`(EXECUTE ON FUNCTION [^`]*)`", section)[1]
+        schema = re.search(r"USAGE on the log's schema, here `(\w+)`", section)[1]
+        statement = re.search(r"```sql\n(.*?)```", section, re.DOTALL)[1]
+        sensors = [row[0] for row in self.sql("SELECT sensors_id FROM spillway_open_data.open_data_sensors ORDER BY 1 LIMIT 2")]
+        self.psql(f"CREATE ROLE ingest LOGIN; GRANT USAGE ON SCHEMA {schema} TO ingest; GRANT {function} TO ingest; SET ROLE ingest; "
+                  + statement.replace("11, 12", ", ".join(sensors)))
+        self.addCleanup(self.sql, "DROP OWNED BY ingest; DROP ROLE ingest")
+        self.assertEqual(self.sql("SELECT sum(records) FROM spillway_open_data.open_data_export_logs WHERE day = '2024-01-31'"), [["2"]])
+
     def test_o09_o10_o12_marking_renaming_and_tracking(self):
         self.follow()
         owner = self.server.url(self.database)
