@@ -128,6 +128,9 @@ class OpenDataTest : public postgres::ServerTest {
     return *recipe_;
   }
 
+  /// From now on with the options as they are.
+  void Restart() { recipe_.reset(); }
+
   /// Its chunks are for the test to think of.
   engine::Job PlannedJob() {
     engine::Job job = NewJob();
