@@ -103,21 +103,16 @@ bool IsLost(const postgres::Connection& connection) {
 }
 
 /// Gives claims back whatever happens. What cannot be given back is free once the session that
-/// shows that they are held has ended; days that may have been put are then left to `unsure`.
+/// shows that they are held has ended.
 class Claims {
  public:
-  using Unsure = std::function<void(open_data::UnsureDays)>;
-  Claims(open_data::ChangeLog& log, Unsure unsure) : log_(log), unsure_(std::move(unsure)) {}
-  ~Claims() {
-    open_data::UnsureDays unsure = log_.Unsure();
-    if (!log_.Release().has_value() && !unsure.days.empty()) unsure_(std::move(unsure));
-  }
+  explicit Claims(open_data::ChangeLog& log) : log_(log) {}
+  ~Claims() { static_cast<void>(log_.Release()); }
   Claims(const Claims&) = delete;
   Claims& operator=(const Claims&) = delete;
 
  private:
   open_data::ChangeLog& log_;
-  const Unsure unsure_;
 };
 
 }  // namespace
@@ -177,20 +172,13 @@ template <class Act>
 auto OpenData::Patiently(Attempt& attempt, const std::stop_token& stop, const Act& act) const
     -> std::invoke_result_t<Act, Databases> {
   using Done = std::invoke_result_t<Act, Databases>;
-  Timestamp::duration waited{0};  // Without the time in which there were connections.
+  Timestamp deadline = clock_.Now() + options_.retry_for;
   while (true) {
-    const Timestamp began = clock_.Now();
-    std::optional<Timestamp> connected;
     const int64_t settled = attempt.settled;
     bool was_lost = true;
     Done done = [&]() -> Done {
       postgres::Pool::Lent write = TRY(write_.Lend(stop));
       postgres::Pool::Lent read = TRY(read_.Lend(stop));
-      connected = clock_.Now();
-      if (Result<> marked = MarkUnsure(*write, stop); !marked.has_value()) {
-        was_lost = IsLost(*write);
-        return std::unexpected(std::move(marked).error());
-      }
       Done acted = act(Databases{.read = *read, .write = *write});
       was_lost = IsLost(*write) || IsLost(*read);
       return acted;
@@ -198,9 +186,8 @@ auto OpenData::Patiently(Attempt& attempt, const std::stop_token& stop, const Ac
     if (done.has_value() || !was_lost || !done.error().retryable || stop.stop_requested()) {
       return done;
     }
-    waited += connected.value_or(clock_.Now()) - began;
-    if (attempt.settled > settled) waited = {};
-    if (waited + kLookAgain > options_.retry_for) {
+    if (attempt.settled > settled) deadline = clock_.Now() + options_.retry_for;
+    if (clock_.Now() + kLookAgain > deadline) {
       Error error = std::move(done).error();
       error.message += fmt::format("; it was waited for {} s (open_data.retry_for)",
                                    options_.retry_for.count() / 1000);
@@ -208,18 +195,8 @@ auto OpenData::Patiently(Attempt& attempt, const std::stop_token& stop, const Ac
       return std::unexpected(std::move(error));
     }
     clock_.SleepFor(kLookAgain, stop);
-    waited += kLookAgain;
     attempt.again = true;
   }
-}
-
-Result<> OpenData::MarkUnsure(postgres::Connection& write, const std::stop_token& stop) const {
-  std::lock_guard lock(unsure_mutex_);
-  if (unsure_.empty()) return {};
-  open_data::ChangeLog log(write, options_.claims, {},
-                           TRY(open_data::LogSchema(write, options_.schema)));
-  for (; !unsure_.empty(); unsure_.pop_back()) TRY(log.MarkUnsure(unsure_.back(), stop));
-  return {};
 }
 
 Result<Plan> OpenData::MakePlan(const engine::Job& job, std::stop_token stop) const {
@@ -238,7 +215,6 @@ Result<Plan> OpenData::PlanOn(Databases databases, const engine::Job& job,
   open_data::ChangeLog log(databases.write, options_.claims, {}, schema);
   const int64_t limit =
       parameters.limit > 0 ? parameters.limit : std::numeric_limits<int64_t>::max();
-  TRY(log.NoteLost(stop));
   const std::string now = TRY(log.Now(stop));
   const int64_t pending = TRY(log.CountPending(limit, stop));
   nlohmann::json formats = options_.formats;
@@ -279,10 +255,7 @@ Result<ChunkResult> OpenData::ProcessOn(Databases databases, const engine::Job& 
                                   options_.log);
   if (attempt.again) exporter.CountBefore(TRY(log.SettledSince(planned_at, stop)));
   ChunkResult& result = exporter.result();
-  const Claims claims(log, [this](open_data::UnsureDays unsure) {
-    std::lock_guard lock(unsure_mutex_);
-    unsure_.push_back(std::move(unsure));
-  });
+  const Claims claims(log);
   std::string left_out = "were no longer pending";
   while (true) {
     attempt.settled = result.counts.written + result.counts.excluded + result.counts.failed;
