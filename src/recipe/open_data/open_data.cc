@@ -123,8 +123,8 @@ Result<std::unique_ptr<OpenData>> OpenData::Make(OpenDataOptions options, Destin
   for (const std::string& name : options.formats) {
     formats.push_back(TRY(open_data::DayFormat::Make(name)));
   }
-  return std::unique_ptr<OpenData>(new OpenData(std::move(options), std::move(formats),
-                                                std::move(destinations), clock, std::move(chance)));
+  return std::unique_ptr<OpenData>(
+      new OpenData(std::move(options), std::move(formats), std::move(destinations), clock, chance));
 }
 
 OpenData::OpenData(OpenDataOptions options, std::vector<open_data::DayFormat> formats,
@@ -133,7 +133,7 @@ OpenData::OpenData(OpenDataOptions options, std::vector<open_data::DayFormat> fo
       formats_(std::move(formats)),
       destinations_(std::move(destinations)),
       clock_(clock),
-      chance_(std::move(chance)),
+      chance_(chance),
       read_(options_.read_address, {.application_name = "spillway open data, reading"}),
       write_(options_.write_address, {.application_name = "spillway open data, log"}) {}
 
