@@ -168,6 +168,22 @@ TEST_F(ClaimsTest, O4ADayWhoseCountStaysWrongFailsAlone) {
                                           "readings, but there are 1, also after"))));
 }
 
+TEST_F(ClaimsTest, O14ASessionThatIsLostAfterALongReadIsWaitedForAllTheSame) {
+  store_.before_put = [&] {
+    store_.before_put = [] {};
+    clock_.Advance(options_.retry_for * 2);
+    Sql("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name LIKE "
+        "'spillway open data%' AND datname = current_database()");
+  };
+  const std::jthread time([this](const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      clock_.Advance(std::chrono::milliseconds(50));
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+  });
+  EXPECT_THAT(Run().items, SizeIs(10));
+}
+
 TEST_F(ClaimsTest, O12MoreFilesThanDeleteMaxAreNotRemoved) {
   options_.empty_days.delete_max = 3;
   EXPECT_THAT(Run().items, SizeIs(10));

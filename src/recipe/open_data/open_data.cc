@@ -172,7 +172,7 @@ template <class Act>
 auto OpenData::Patiently(Attempt& attempt, const std::stop_token& stop, const Act& act) const
     -> std::invoke_result_t<Act, Databases> {
   using Done = std::invoke_result_t<Act, Databases>;
-  Timestamp deadline = clock_.Now() + options_.retry_for;
+  std::optional<Timestamp> deadline;  // From the first loss on that no settled day followed.
   while (true) {
     const int64_t settled = attempt.settled;
     bool was_lost = true;
@@ -186,8 +186,10 @@ auto OpenData::Patiently(Attempt& attempt, const std::stop_token& stop, const Ac
     if (done.has_value() || !was_lost || !done.error().retryable || stop.stop_requested()) {
       return done;
     }
-    if (attempt.settled > settled) deadline = clock_.Now() + options_.retry_for;
-    if (clock_.Now() + kLookAgain > deadline) {
+    if (!deadline.has_value() || attempt.settled > settled) {
+      deadline = clock_.Now() + options_.retry_for;
+    }
+    if (clock_.Now() + kLookAgain > *deadline) {
       Error error = std::move(done).error();
       error.message += fmt::format("; it was waited for {} s (open_data.retry_for)",
                                    options_.retry_for.count() / 1000);
