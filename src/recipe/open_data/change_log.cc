@@ -65,7 +65,26 @@ constexpr std::string_view kLifeLock = "(1399876727, hashtext($1))";
 
 Result<Rows> ChangeLog::Execute(std::string_view sql, std::initializer_list<Parameter> parameters,
                                 const std::stop_token& stop) {
-  return connection_.Execute(WithSchema(sql, schema_), parameters, stop);
+  if (!commits_read_.has_value()) {
+    const Rows rows = TRY(connection_.Execute(
+        "SELECT current_setting('default_transaction_isolation') = 'read committed'", {}, stop));
+    commits_read_ = rows.Boolean(0, 0);
+  }
+  if (*commits_read_) return connection_.Execute(WithSchema(sql, schema_), parameters, stop);
+  // Not as a setting of the session, which through a pooler is others' too.
+  TRY(connection_.Execute("BEGIN ISOLATION LEVEL READ COMMITTED", {}, stop));
+  Result<Rows> rows = connection_.Execute(WithSchema(sql, schema_), parameters, stop);
+  if (rows.has_value()) {
+    TRY(connection_.Execute("COMMIT"));
+  } else {
+    connection_.Rollback();
+  }
+  return rows;
+}
+
+Result<> ChangeLog::NoteLost(const std::stop_token& stop) {
+  TRY(Execute("SELECT @schema@.open_data_note_lost()", {}, stop));
+  return {};
 }
 
 Result<int64_t> ChangeLog::CountPending(int64_t limit, const std::stop_token& stop) {
@@ -88,18 +107,19 @@ Result<> ChangeLog::ShowLife(const std::stop_token& stop) {
   if (!claim_.empty()) return {};
   const std::string claim = claimant_.work + "#" + claimant_.attempt;
   if (!TRY(connection_.IsDirect(stop))) {
-    claim_ = claim;
+    shown_ = claim_ = claim;
     return {};
   }
   TRY(connection_.Execute(fmt::format("SELECT pg_advisory_lock_shared{}", kLifeLock), {claim + "!"},
                           stop));
-  claim_ = claim + "!";
+  shown_ = claim_ = claim + "!";
   return {};
 }
 
 Result<std::vector<LocationDay>> ChangeLog::Claim(int64_t limit, const std::string& untouched_since,
                                                   const std::stop_token& stop) {
   TRY(ShowLife(stop));
+  TRY(NoteLost(stop));
   const Rows rows =
       TRY(Execute("SELECT sensor_nodes_id, to_char(day, 'YYYY-MM-DD') "
                   "FROM @schema@.get_pending($1, $2, $3, $4, $5, $6) ORDER BY 1, 2",
@@ -119,7 +139,9 @@ Result<std::set<LocationDay>> ChangeLog::Hold(std::span<const LocationDay> days,
                   {claim_, std::span<const int64_t>(columns.locations),
                    std::span<const std::string>(columns.days), Interval(policy_.abandoned_after)},
                   stop));
-  return SetOf(rows);
+  std::set<LocationDay> held = SetOf(rows);
+  held_.insert(held.begin(), held.end());
+  return held;
 }
 
 Result<std::set<LocationDay>> ChangeLog::RecordExported(std::span<const ExportedDay> days,
@@ -143,6 +165,7 @@ Result<std::set<LocationDay>> ChangeLog::RecordExported(std::span<const Exported
                    std::span<const std::string>(keys), std::span<const int64_t>(parameters),
                    std::span<const std::string>(descriptions)},
                   stop));
+  for (const ExportedDay& day : days) held_.erase(day.id);
   return SetOf(rows);
 }
 
@@ -160,6 +183,7 @@ Result<> ChangeLog::RecordFailed(std::span<const FailedDay> days, const std::sto
                std::span<const std::string>(columns.days),
                std::span<const std::string>(classifications), std::span<const std::string>(errors)},
               stop));
+  for (const FailedDay& day : days) held_.erase(day.id);
   return {};
 }
 
@@ -176,6 +200,22 @@ Result<int64_t> ChangeLog::Recount(std::span<const LocationDay> days, const std:
 Result<int64_t> ChangeLog::CountEmptied(int64_t limit, const std::stop_token& stop) {
   const Rows rows = TRY(Execute("SELECT @schema@.open_data_count_emptied($1)", {limit}, stop));
   return rows.Integer(0, 0);
+}
+
+Result<> ChangeLog::MarkUnsure(const UnsureDays& unsure, const std::stop_token& stop) {
+  Columns columns;
+  for (const LocationDay& day : unsure.days) columns.Add(day);
+  TRY(Execute("SELECT @schema@.open_data_unsure($1, $2, $3)",
+              {unsure.claim, std::span<const int64_t>(columns.locations),
+               std::span<const std::string>(columns.days)},
+              stop));
+  return {};
+}
+
+Result<bool> ChangeLog::LetRemove(int64_t files, int64_t most, const std::stop_token& stop) {
+  const Rows rows =
+      TRY(Execute("SELECT @schema@.open_data_let_remove($1, $2, $3)", {claim_, files, most}, stop));
+  return rows.Boolean(0, 0);
 }
 
 Result<> ChangeLog::Release() {

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <set>
 #include <span>
 #include <stop_token>
@@ -51,6 +52,13 @@ struct SettledDays {
   std::vector<FailedDay> failed;
 };
 
+/// Days that were still claimed just before their files were put, and whose record did not come
+/// through: who has claimed them since may have had newer files replaced.
+struct UnsureDays {
+  std::string claim;
+  std::vector<LocationDay> days;
+};
+
 /// Who claims days: an attempt at a chunk of a job.
 struct Claimant {
   std::string work;     ///< "<job>/<chunk>", which all attempts at the chunk have in common.
@@ -77,6 +85,9 @@ class ChangeLog {
   ChangeLog& operator=(const ChangeLog&) = delete;
 
   const std::string& schema() const { return schema_; }
+
+  /// Notes whose sessions have ended since the last look; Claim does so, too.
+  Result<> NoteLost(const std::stop_token& stop);
 
   /// How many days could be claimed, counted up to `limit`.
   Result<int64_t> CountPending(int64_t limit, const std::stop_token& stop);
@@ -109,6 +120,17 @@ class ChangeLog {
   /// `limit`.
   Result<int64_t> CountEmptied(int64_t limit, const std::stop_token& stop);
 
+  /// Those held and not recorded yet.
+  UnsureDays Unsure() const { return {shown_, {held_.begin(), held_.end()}}; }
+
+  /// Has those of the days exported once more that somebody else has claimed since. For whoever
+  /// lost his session, once he has another and puts nothing more of them.
+  virtual Result<> MarkUnsure(const UnsureDays& unsure, const std::stop_token& stop);
+
+  /// Whether this claimant's job may remove so many files of empty days more, and `most` in all; if
+  /// so, they count as removed.
+  Result<bool> LetRemove(int64_t files, int64_t most, const std::stop_token& stop);
+
   /// Gives up all claims left; waits for nobody's lock. Nothing is put afterwards.
   virtual Result<> Release();
 
@@ -117,7 +139,7 @@ class ChangeLog {
 
  private:
   Result<> ShowLife(const std::stop_token& stop);
-  /// Runs a statement with the schema in the place of @schema@.
+  /// Runs a statement with the schema in the place of @schema@, and READ COMMITTED.
   Result<postgres::Rows> Execute(std::string_view sql,
                                  std::initializer_list<postgres::Parameter> parameters,
                                  const std::stop_token& stop = {});
@@ -127,6 +149,9 @@ class ChangeLog {
   const Claimant claimant_;
   const std::string schema_;
   std::string claim_;  ///< As the log names it, once something is claimed.
+  std::string shown_;  ///< The same, also when all was given back.
+  std::set<LocationDay> held_;
+  std::optional<bool> commits_read_;  ///< The session's transactions are READ COMMITTED anyway.
 };
 
 /// The files that a log's metadata lists.

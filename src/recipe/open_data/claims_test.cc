@@ -31,6 +31,25 @@ class ClaimsTest : public OpenDataTest {
   static std::vector<LocationDay> Claim(ChangeLog& log, int64_t limit = 100) {
     return Must(log.Claim(limit, "infinity", {}));
   }
+  /// Of every exporter; their processes live on.
+  void EndSessions() {
+    Sql("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name LIKE "
+        "'spillway open data%' AND datname = current_database()");
+  }
+  /// The recipe's clock goes on meanwhile.
+  Ran RunInTime() {
+    const std::jthread time([this](const std::stop_token& stop) {
+      while (!stop.stop_requested()) {
+        clock_.Advance(std::chrono::milliseconds(50));
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      }
+    });
+    return Run();
+  }
+  /// As if it had been so long since somebody saw which sessions are gone.
+  void LetAnHourPass() {
+    Sql("UPDATE open_data_lost_claims SET seen_on = seen_on - interval '1 hour'");
+  }
   std::string Queued() {
     return Ask("SELECT count(*) FROM open_data_export_logs WHERE queued_on IS NOT NULL");
   }
@@ -72,6 +91,9 @@ TEST_F(ClaimsTest, O1TheNextAttemptTakesWhatADeadOneHadAndCountsWhatItExported) 
   Take(Must(Process(job, {.planned = 10, .attempts = 2, .lease_token = 2})), ran);
   EXPECT_EQ(ran.counts.written, 10);
   EXPECT_EQ(ran.items.front(), "1/2024-01-10");
+  EXPECT_THAT(Run().items, SizeIs(3)) << "those that the dead one has not recorded";
+  LetAnHourPass();
+  EXPECT_THAT(Run().items, SizeIs(3)) << "it puts nothing any more";
   EXPECT_THAT(Run().items, IsEmpty());
 }
 
@@ -129,8 +151,42 @@ TEST_F(ClaimsTest, O1ADayIsNotExportedWhileSomebodyMayStillPutAnOlderFile) {
   EXPECT_EQ(State(1, "2024-01-10"), "pending");
   sleeping.reset();  // After its files replaced the newer ones.
   EXPECT_THAT(Run().items, SizeIs(10));
+  EXPECT_EQ(State(1, "2024-01-10"), "pending") << "its process may live";
+  LetAnHourPass();
+  EXPECT_THAT(Run().items, SizeIs(10));
   EXPECT_EQ(State(1, "2024-01-10"), "exported");
   EXPECT_EQ(Ask("SELECT count(*) FROM open_data_export_logs WHERE putters <> '{}'"), "0");
+  EXPECT_THAT(Run().items, IsEmpty());
+  EXPECT_EQ(Ask("SELECT count(*) FROM open_data_lost_claims"), "0");
+}
+
+/// Its read took long, its session ends, somebody else exports the day, and then its file lands.
+TEST_F(ClaimsTest, O1WhoLostHisSessionSaysWhatHeMayHavePut) {
+  const auto other = Another(77);
+  const auto run_other = [&] {
+    engine::Job job = NewJob();
+    job.id += " of another";
+    job.plan = Must(other->MakePlan(job, {})).source;
+    engine::Staging staging(store_, "unused", "unused", 1);
+    const engine::Chunk chunk{.planned = 10, .attempts = 1, .lease_token = 1};
+    EXPECT_EQ(Must(other->Process(job, chunk, staging, {})).counts.written, 10);
+  };
+  store_.before_put = [&] {
+    store_.before_put = [] {};
+    Sql("UPDATE open_data_export_logs SET queued_on = queued_on - interval '64 seconds'");
+    AddReading(11, "2024-01-10T13:00:00Z");
+    EndSessions();
+    run_other();
+    EXPECT_EQ(State(1, "2024-01-10"), "pending") << "the file may still be replaced";
+    LetAnHourPass();
+    run_other();
+    EXPECT_EQ(State(1, "2024-01-10"), "exported");
+  };
+  EXPECT_THAT(RunInTime().items, IsEmpty());
+  EXPECT_EQ(State(1, "2024-01-10"), "pending") << "it was replaced";
+  EXPECT_THAT(RunInTime().items, SizeIs(10));
+  EXPECT_EQ(State(1, "2024-01-10"), "exported");
+  EXPECT_THAT(File(Keys().front()), HasSubstr("T13:00:00"));
 }
 
 TEST_F(ClaimsTest, O1WhoSeesThatHisClaimIsLostPutsNothingMore) {
@@ -168,20 +224,54 @@ TEST_F(ClaimsTest, O4ADayWhoseCountStaysWrongFailsAlone) {
                                           "readings, but there are 1, also after"))));
 }
 
+TEST_F(ClaimsTest, O4WhatCannotBeCountedAgainFailsAlone) {
+  Sql("CREATE OR REPLACE FUNCTION open_data_recount_days(nodes bigint[], days date[]) "
+      "RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint / cardinality(nodes[2:])';"
+      "UPDATE open_data_export_logs SET records = 2 WHERE day = '2024-01-15'");
+  const Ran ran = Run();
+  EXPECT_THAT(ran.items, SizeIs(9));
+  EXPECT_THAT(ran.errors, ElementsAre(HasSubstr("location 1, 2024-01-15: invalid_argument: ")));
+}
+
+TEST_F(ClaimsTest, O4DaysAreCountedAgainWhateverIsolationTheDatabaseBeginsWith) {
+  Sql("ALTER DATABASE " + Ask("SELECT quote_ident(current_database())") +
+      " SET default_transaction_isolation = 'repeatable read';"
+      "UPDATE open_data_export_logs SET records = 74 WHERE day = '2024-01-15'");
+  const Ran ran = Run();
+  EXPECT_THAT(ran.items, SizeIs(10));
+  EXPECT_THAT(ran.errors, IsEmpty());
+}
+
 TEST_F(ClaimsTest, O14ASessionThatIsLostAfterALongReadIsWaitedForAllTheSame) {
   store_.before_put = [&] {
     store_.before_put = [] {};
     clock_.Advance(options_.retry_for * 2);
-    Sql("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name LIKE "
-        "'spillway open data%' AND datname = current_database()");
+    EndSessions();
   };
-  const std::jthread time([this](const std::stop_token& stop) {
-    while (!stop.stop_requested()) {
-      clock_.Advance(std::chrono::milliseconds(50));
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
-  });
+  EXPECT_THAT(RunInTime().items, SizeIs(10));
+}
+
+/// The log says that they have readings until their read counts them again, a chunk at a time.
+TEST_F(ClaimsTest, O12NoRunRemovesMoreThanDeleteMaxWhateverTheLogCounted) {
+  options_.empty_days.delete_max = 3;
   EXPECT_THAT(Run().items, SizeIs(10));
+  Sql("SET session_replication_role = replica;"
+      "DELETE FROM measurements WHERE datetime < '2024-01-18';"
+      "SET session_replication_role = origin;"
+      "SELECT open_data_mark(NULL, NULL, NULL)");
+  const engine::Job job = PlannedJob();
+  Ran ran;
+  for (int64_t chunk = 0; chunk < 5; ++chunk) {
+    Take(Must(Process(job, {.index = chunk, .planned = 2, .attempts = 1, .lease_token = 1})), ran);
+  }
+  EXPECT_EQ(ran.counts.written, 2);
+  EXPECT_EQ(ran.counts.excluded, 2);
+  EXPECT_EQ(ran.counts.failed, 6);
+  EXPECT_THAT(Keys(), SizeIs(8));
+  EXPECT_EQ(Run().counts.failed, 6) << "by now the log knows of them";
+  EXPECT_THAT(Keys(), SizeIs(8));
+  Sql("UPDATE open_data_export_logs SET records = -1 WHERE day = '2024-01-17'");
+  EXPECT_EQ(Ask("SELECT open_data_count_emptied(100)"), "6");
 }
 
 TEST_F(ClaimsTest, O12MoreFilesThanDeleteMaxAreNotRemoved) {

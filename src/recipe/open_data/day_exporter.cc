@@ -69,8 +69,9 @@ Result<> DayExporter::ReadAndPublish(std::span<const LocationDay> days,
   const std::vector<LocationDay> again = std::exchange(miscounted_, {});
   recounted_.insert(again.begin(), again.end());
   if (Result<int64_t> counted = log_.Recount(again, stop); !counted.has_value()) {
-    if (IsOfData(counted.error())) counted.error().code = ErrorCode::kInternal;
-    return std::unexpected(std::move(counted).error());
+    if (!IsOfData(counted.error())) return std::unexpected(std::move(counted).error());
+    for (const LocationDay& day : again) TRY(FailDay(day, counted.error(), stop));
+    return {};
   }
   return ReadAndPublish(again, stop);
 }
@@ -238,7 +239,11 @@ Result<std::vector<DayExporter::ReadDay>> DayExporter::CheckRemovals(std::vector
   if (removals <= empty_days_.delete_max) {
     removals = std::max(removals, TRY(log_.CountEmptied(empty_days_.delete_max + 1, stop)));
   }
-  if (removals <= empty_days_.delete_max) return days;
+  if (removals <= empty_days_.delete_max) {
+    int64_t here = 0;
+    for (const ReadDay& day : days) here += day.exported.removed;
+    if (TRY(log_.LetRemove(here, empty_days_.delete_max, stop))) return days;
+  }
   std::vector<ReadDay> others;
   for (ReadDay& day : days) {
     if (day.exported.removed == 0) {

@@ -25,8 +25,10 @@ namespace spillway::recipe::open_data {
 
 /// What becomes of the files of days that have no readings any more.
 struct EmptyDays {
-  bool keep = false;         ///< They stay.
-  int64_t delete_max = 100;  ///< Where more would be removed by all days that wait, none is.
+  bool keep = false;  ///< They stay.
+  /// Where more would be removed by all days that wait, none is. No job removes more, whatever the
+  /// log counted.
+  int64_t delete_max = 100;
 };
 
 /// Exports claimed days: reads many by one statement, writes each one's files, puts them in place,

@@ -81,6 +81,10 @@ class GatedLog final : public ChangeLog {
     gate_.Pause();
     return ChangeLog::RecordExported(days, stop);
   }
+  Result<> MarkUnsure(const UnsureDays& unsure, const std::stop_token& stop) override {
+    gate_.Pause();
+    return ChangeLog::MarkUnsure(unsure, stop);
+  }
   Result<> Release() override {
     gate_.Pause();
     return ChangeLog::Release();
@@ -113,7 +117,8 @@ class GatedStore final : public storage::ForwardingStore {
   Gate& gate_;
 };
 
-/// What exporters, ingest and death do to each other, step by step, in the order of a seed.
+/// What exporters, ingest, death and lost sessions do to each other, step by step, in the order of
+/// a seed.
 class ExportersTest : public OpenDataTest {
  protected:
   enum class Planted { kNothing, kSharedClaims, kForgottenPutters, kBlindRecord };
@@ -126,8 +131,8 @@ class ExportersTest : public OpenDataTest {
   void Plant(Planted planted) {
     planted_ = planted;
     if (planted == Planted::kForgottenPutters) {
-      Sql("CREATE OR REPLACE FUNCTION open_data_living(claims text[]) RETURNS text[] LANGUAGE sql "
-          "AS $$ SELECT '{}'::text[] $$");
+      Sql("CREATE OR REPLACE FUNCTION open_data_putting(claims text[], abandoned interval) RETURNS "
+          "text[] LANGUAGE sql AS $$ SELECT '{}'::text[] $$");
     }
     if (planted == Planted::kBlindRecord) {
       Sql("CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
@@ -141,7 +146,8 @@ class ExportersTest : public OpenDataTest {
   /// Runs a seed from an empty database and no files; returns what was wrong, or nothing.
   std::string Live(uint64_t seed) {
     Random random(seed);
-    Sql("DELETE FROM measurements; DELETE FROM open_data_export_logs");
+    Sql("DELETE FROM measurements; DELETE FROM open_data_export_logs;"
+        "DELETE FROM open_data_lost_claims");
     for (const auto& file : Must(memory_.List("", "", 10'000))) Must(memory_.Remove(file.key));
     std::vector<std::unique_ptr<Exporter>> exporters;
     std::string wrong;
@@ -153,6 +159,10 @@ class ExportersTest : public OpenDataTest {
         exporters.push_back(NewExporter(random));
       } else if (!exporters.empty()) {
         const size_t chosen = random.Below(exporters.size());
+        if (chance < 32) {
+          EndSessions(*exporters[chosen]);
+          continue;
+        }
         exporters[chosen]->gate.Step(/*kill=*/chance >= 95);
         if (exporters[chosen]->gate.ended()) {
           exporters.erase(exporters.begin() + static_cast<ptrdiff_t>(chosen));
@@ -174,43 +184,67 @@ class ExportersTest : public OpenDataTest {
  private:
   struct Exporter {
     Gate gate;
+    std::string name;  ///< Of its sessions.
     std::jthread thread;
   };
 
   std::unique_ptr<Exporter> NewExporter(Random& random) {
     auto exporter = std::make_unique<Exporter>();
+    exporter->name = fmt::format("exporter {}", ++exporters_);
     const bool shared = planted_ == Planted::kSharedClaims;
     const Claimant claimant{.work = shared ? "job/0" : fmt::format("{}/0", random.Hex(4)),
                             .attempt = shared ? "same" : random.Hex(16)};
     ClaimPolicy policy{.retry_pause = std::chrono::milliseconds(0)};
     if (random.Below(2) == 0) policy.abandoned_after = std::chrono::milliseconds(0);
     const auto limit = static_cast<int64_t>(1 + random.Below(4));
-    exporter->thread = std::jthread([this, claimant, policy, limit, &gate = exporter->gate] {
-      try {
-        ExportUntilDone(claimant, policy, limit, gate);
-      } catch (const Killed&) {
-      }
-      gate.End();
-    });
+    exporter->thread = std::jthread(
+        [this, claimant, policy, limit, &exporter = *exporter, &gate = exporter->gate] {
+          try {
+            UnsureDays unsure;
+            while (!ExportOnOneSession(claimant, policy, limit, exporter, unsure)) {
+            }
+          } catch (const Killed&) {
+          }
+          gate.End();
+        });
     return exporter;
   }
 
-  /// As OpenData::Process does it.
-  void ExportUntilDone(const Claimant& claimant, const ClaimPolicy& policy, int64_t limit,
-                       Gate& gate) {
-    const postgres::ConnectOptions options{.application_name = "exporter"};
+  /// As OpenData::Process does it; false where the session was lost.
+  bool ExportOnOneSession(const Claimant& claimant, const ClaimPolicy& policy, int64_t limit,
+                          Exporter& self, UnsureDays& unsure) {
+    const postgres::ConnectOptions options{.application_name = self.name};
+    Gate& gate = self.gate;
     const auto write = Must(postgres::Connection::Open(Url(), options));
     const auto read = Must(postgres::Connection::Open(Url(), options));
     GatedLog log(*write, policy, claimant, gate);
     GatedStore store(memory_, gate);
     DayExporter exporter(log, *read, store, formats_, {});
-    for (int round = 0; round < 4; ++round) {
-      const std::vector<LocationDay> days = Must(log.Claim(limit, "infinity", {}));
-      if (days.empty()) break;
-      gate.Pause();
-      Must(exporter.Export(days, {}));
-    }
-    Must(log.Release());
+    const auto export_all = [&]() -> Result<> {
+      if (!unsure.days.empty()) TRY(log.MarkUnsure(unsure, {}));
+      unsure.days.clear();
+      for (int round = 0; round < 4; ++round) {
+        const std::vector<LocationDay> days = TRY(log.Claim(limit, "infinity", {}));
+        if (days.empty()) break;
+        gate.Pause();
+        TRY(exporter.Export(days, {}));
+      }
+      return {};
+    };
+    const Result<> done = export_all();
+    if (unsure.days.empty()) unsure = log.Unsure();
+    const Result<> released = log.Release();
+    if (done.has_value() && released.has_value()) return true;
+    EXPECT_FALSE(write->usable() && read->usable()) << (done ? released : done).error().message;
+    return false;
+  }
+
+  /// The exporter's process lives on, and learns of it when it uses them.
+  void EndSessions(const Exporter& exporter) {
+    Sql(
+        fmt::format("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE "
+                    "application_name = '{}' AND datname = current_database()",
+                    exporter.name));
   }
 
   void Ingest(Random& random) {
@@ -230,7 +264,7 @@ class ExportersTest : public OpenDataTest {
   /// A killed process's sessions end a moment after it.
   void AwaitSessions(size_t exporters) {
     const std::string wanted = std::to_string(exporters * 2);
-    while (Ask("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'exporter' AND "
+    while (Ask("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'exporter %' AND "
                "datname = current_database()") > wanted) {
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
@@ -259,10 +293,11 @@ class ExportersTest : public OpenDataTest {
     return {};
   }
 
-  /// Once everybody is gone, a run or two bring everything to its end.
+  /// Once everybody is gone, and has been for a while, a run or two bring everything to its end.
   std::string Finish(Random& random) {
     const auto connection = Open();
     for (int run = 0; run < 2; ++run) {
+      Sql("UPDATE open_data_lost_claims SET seen_on = seen_on - interval '1 hour'");
       ChangeLog log(*connection,
                     {.abandoned_after = std::chrono::milliseconds(0),
                      .retry_pause = std::chrono::milliseconds(0)},
@@ -279,6 +314,7 @@ class ExportersTest : public OpenDataTest {
   }
 
   Planted planted_ = Planted::kNothing;
+  int exporters_ = 0;
   std::vector<DayFormat> formats_;
 };
 

@@ -116,7 +116,10 @@ std::span<const std::string> WriterFunctions() {
                                                       "open_data_recount_days",
                                                       "open_data_mark",
                                                       "open_data_known_locations",
-                                                      "open_data_count_emptied"};
+                                                      "open_data_count_emptied",
+                                                      "open_data_let_remove",
+                                                      "open_data_note_lost",
+                                                      "open_data_unsure"};
   return kFunctions;
 }
 

@@ -103,16 +103,21 @@ bool IsLost(const postgres::Connection& connection) {
 }
 
 /// Gives claims back whatever happens. What cannot be given back is free once the session that
-/// shows that they are held has ended.
+/// shows that they are held has ended; days that may have been put are then left to `unsure`.
 class Claims {
  public:
-  explicit Claims(open_data::ChangeLog& log) : log_(log) {}
-  ~Claims() { static_cast<void>(log_.Release()); }
+  using Unsure = std::function<void(open_data::UnsureDays)>;
+  Claims(open_data::ChangeLog& log, Unsure unsure) : log_(log), unsure_(std::move(unsure)) {}
+  ~Claims() {
+    open_data::UnsureDays unsure = log_.Unsure();
+    if (!log_.Release().has_value() && !unsure.days.empty()) unsure_(std::move(unsure));
+  }
   Claims(const Claims&) = delete;
   Claims& operator=(const Claims&) = delete;
 
  private:
   open_data::ChangeLog& log_;
+  const Unsure unsure_;
 };
 
 }  // namespace
@@ -172,13 +177,20 @@ template <class Act>
 auto OpenData::Patiently(Attempt& attempt, const std::stop_token& stop, const Act& act) const
     -> std::invoke_result_t<Act, Databases> {
   using Done = std::invoke_result_t<Act, Databases>;
-  std::optional<Timestamp> deadline;  // From the first loss on that no settled day followed.
+  Timestamp::duration waited{0};  // Without the time in which there were connections.
   while (true) {
+    const Timestamp began = clock_.Now();
+    std::optional<Timestamp> connected;
     const int64_t settled = attempt.settled;
     bool was_lost = true;
     Done done = [&]() -> Done {
       postgres::Pool::Lent write = TRY(write_.Lend(stop));
       postgres::Pool::Lent read = TRY(read_.Lend(stop));
+      connected = clock_.Now();
+      if (Result<> marked = MarkUnsure(*write, stop); !marked.has_value()) {
+        was_lost = IsLost(*write);
+        return std::unexpected(std::move(marked).error());
+      }
       Done acted = act(Databases{.read = *read, .write = *write});
       was_lost = IsLost(*write) || IsLost(*read);
       return acted;
@@ -186,10 +198,9 @@ auto OpenData::Patiently(Attempt& attempt, const std::stop_token& stop, const Ac
     if (done.has_value() || !was_lost || !done.error().retryable || stop.stop_requested()) {
       return done;
     }
-    if (!deadline.has_value() || attempt.settled > settled) {
-      deadline = clock_.Now() + options_.retry_for;
-    }
-    if (clock_.Now() + kLookAgain > *deadline) {
+    waited += connected.value_or(clock_.Now()) - began;
+    if (attempt.settled > settled) waited = {};
+    if (waited + kLookAgain > options_.retry_for) {
       Error error = std::move(done).error();
       error.message += fmt::format("; it was waited for {} s (open_data.retry_for)",
                                    options_.retry_for.count() / 1000);
@@ -197,8 +208,18 @@ auto OpenData::Patiently(Attempt& attempt, const std::stop_token& stop, const Ac
       return std::unexpected(std::move(error));
     }
     clock_.SleepFor(kLookAgain, stop);
+    waited += kLookAgain;
     attempt.again = true;
   }
+}
+
+Result<> OpenData::MarkUnsure(postgres::Connection& write, const std::stop_token& stop) const {
+  std::lock_guard lock(unsure_mutex_);
+  if (unsure_.empty()) return {};
+  open_data::ChangeLog log(write, options_.claims, {},
+                           TRY(open_data::LogSchema(write, options_.schema)));
+  for (; !unsure_.empty(); unsure_.pop_back()) TRY(log.MarkUnsure(unsure_.back(), stop));
+  return {};
 }
 
 Result<Plan> OpenData::MakePlan(const engine::Job& job, std::stop_token stop) const {
@@ -217,6 +238,7 @@ Result<Plan> OpenData::PlanOn(Databases databases, const engine::Job& job,
   open_data::ChangeLog log(databases.write, options_.claims, {}, schema);
   const int64_t limit =
       parameters.limit > 0 ? parameters.limit : std::numeric_limits<int64_t>::max();
+  TRY(log.NoteLost(stop));
   const std::string now = TRY(log.Now(stop));
   const int64_t pending = TRY(log.CountPending(limit, stop));
   nlohmann::json formats = options_.formats;
@@ -257,7 +279,10 @@ Result<ChunkResult> OpenData::ProcessOn(Databases databases, const engine::Job& 
                                   options_.log);
   if (attempt.again) exporter.CountBefore(TRY(log.SettledSince(planned_at, stop)));
   ChunkResult& result = exporter.result();
-  const Claims claims(log);
+  const Claims claims(log, [this](open_data::UnsureDays unsure) {
+    std::lock_guard lock(unsure_mutex_);
+    unsure_.push_back(std::move(unsure));
+  });
   std::string left_out = "were no longer pending";
   while (true) {
     attempt.settled = result.counts.written + result.counts.excluded + result.counts.failed;

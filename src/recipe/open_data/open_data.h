@@ -90,11 +90,13 @@ class OpenData final : public Recipe {
   Result<ChunkResult> ProcessOn(Databases databases, const engine::Job& job,
                                 const engine::Chunk& chunk, Attempt& attempt,
                                 const std::stop_token& stop) const;
-  /// Calls `act` with connections, and again while a database is away: up to retry_for after the
-  /// last day that was settled.
+  /// Calls `act` with connections, and again while a database is away: for retry_for in all since
+  /// the last day that was settled, without the time in which there were connections.
   template <class Act>
   auto Patiently(Attempt& attempt, const std::stop_token& stop, const Act& act) const
       -> std::invoke_result_t<Act, Databases>;
+  /// What sessions that were lost have left behind.
+  Result<> MarkUnsure(postgres::Connection& write, const std::stop_token& stop) const;
   std::string NewChance() const;
 
   const OpenDataOptions options_;
@@ -103,6 +105,8 @@ class OpenData final : public Recipe {
   Clock& clock_;
   mutable std::mutex chance_mutex_;
   mutable Random chance_;
+  mutable std::mutex unsure_mutex_;
+  mutable std::vector<open_data::UnsureDays> unsure_;
   mutable postgres::Pool read_;
   mutable postgres::Pool write_;
 };

@@ -8,6 +8,14 @@
 
 ALTER TABLE open_data_export_logs
   ADD COLUMN putters text[] NOT NULL DEFAULT '{}';  -- Claims whose attempts may still put the day's files.
+CREATE INDEX open_data_export_logs_putters ON open_data_export_logs (sensor_nodes_id, day)
+  WHERE putters <> '{}';
+
+-- Putters whose session has ended, and when somebody first saw that. Their process may live on.
+CREATE TABLE open_data_lost_claims (
+  claim text PRIMARY KEY,
+  seen_on timestamptz NOT NULL DEFAULT clock_timestamp()
+);
 
 -- Those of the claims whose attempts are known to live.
 CREATE FUNCTION open_data_living(claims text[]) RETURNS text[]
@@ -18,6 +26,37 @@ LANGUAGE sql VOLATILE AS $$
     WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 AND l.classid = 1399876727
       AND l.objid = (hashtext(claim)::bigint & 4294967295)::oid
       AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))
+$$;
+
+-- Notes which putters' sessions have ended since the last look. Somebody who looks at the same time is
+-- enough.
+CREATE FUNCTION open_data_note_lost() RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
+DECLARE
+  putting text[];
+  living text[];
+BEGIN
+  IF NOT pg_try_advisory_xact_lock(1399876727, hashtext('@schema@ lost')) THEN
+    RETURN;
+  END IF;
+  SELECT coalesce(array_agg(DISTINCT putter), '{}') INTO putting
+  FROM open_data_export_logs log CROSS JOIN unnest(log.putters) AS putter
+  WHERE log.putters <> '{}' AND putter LIKE '%!';
+  living := open_data_living(putting);
+  DELETE FROM open_data_lost_claims WHERE claim = ANY (living) OR claim <> ALL (putting);
+  INSERT INTO open_data_lost_claims (claim)
+  SELECT putter FROM unnest(putting) AS putter WHERE putter <> ALL (living)
+  ON CONFLICT DO NOTHING;
+END $$;
+
+-- Those of the claims whose attempts may still put files: they live, or their session was first seen to
+-- be gone less than `abandoned` ago, and a minute at least. Of a claim without `!` nothing is known.
+CREATE FUNCTION open_data_putting(claims text[], abandoned interval) RETURNS text[]
+LANGUAGE sql VOLATILE AS $$
+  SELECT coalesce(array_agg(had.claim), '{}') FROM unnest(claims) AS had (claim)
+  WHERE had.claim LIKE '%!' AND NOT EXISTS (
+    SELECT FROM open_data_lost_claims lost WHERE lost.claim = had.claim
+      AND lost.seen_on < clock_timestamp() - greatest(abandoned, interval '1 minute'))
 $$;
 
 -- Whether a day that `claim` has queued may be taken by `claimed_by`: its own, one that is older than
@@ -50,8 +89,8 @@ LANGUAGE sql VOLATILE AS $$
     AND open_data_is_over(log.sensor_nodes_id, log.day)
 $$;
 
--- As before, and whoever claims is among the putters. Of those that were, only the living stay: what the
--- others have put stands there by now, and this claim's files come after it.
+-- As before, and whoever claims is among the putters. Of those that were, they stay who may still put;
+-- what the others have put stands there by now, and this claim's files come after it.
 CREATE OR REPLACE FUNCTION get_pending(wanted integer DEFAULT 500, claimed_by text DEFAULT session_user,
                                        abandoned interval DEFAULT '1 hour', attempts_max integer DEFAULT 3,
                                        pause interval DEFAULT '5 minutes',
@@ -70,7 +109,7 @@ LANGUAGE sql SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
   UPDATE open_data_export_logs log
   SET queued_on = clock_timestamp(), claim = claimed_by,
       putters = CASE WHEN log.putters <@ ARRAY[claimed_by] THEN ARRAY[claimed_by]
-                     ELSE array_remove(open_data_living(log.putters), claimed_by) || claimed_by END
+                     ELSE array_remove(open_data_putting(log.putters, abandoned), claimed_by) || claimed_by END
   FROM candidate
   WHERE log.sensor_nodes_id = candidate.sensor_nodes_id AND log.day = candidate.day
   RETURNING log.sensor_nodes_id, log.day
@@ -161,6 +200,20 @@ BEGIN
     AND log.claim = claimed_by AND log.queued_on IS NOT NULL;
 END $$;
 
+-- Of an exporter that lost its session between asking and recording: what it put of days that somebody
+-- else has claimed since may have replaced newer files. It puts nothing more of these days.
+CREATE FUNCTION open_data_unsure(claimed_by text, nodes bigint[], days date[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = @schema@, pg_temp SET lock_timeout = '1min' AS $$
+BEGIN
+  PERFORM open_data_lock(nodes, days);
+  UPDATE open_data_export_logs log
+  SET modified_on = CASE WHEN log.claim = claimed_by THEN log.modified_on
+                         ELSE open_data_once_more(log.modified_on, log.exported_on) END,
+      putters = array_remove(log.putters, claimed_by)
+  FROM unnest(nodes, days) AS put (node, put_day)
+  WHERE log.sensor_nodes_id = put.node AND log.day = put.put_day;
+END $$;
+
 CREATE OR REPLACE FUNCTION open_data_release(claimed_by text) RETURNS bigint
 LANGUAGE sql SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
   WITH free AS (
@@ -192,9 +245,31 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
   SELECT coalesce(sum(files), 0)::bigint FROM (
     SELECT greatest(coalesce(jsonb_array_length(log.metadata->'files'), 0), 1) AS files
     FROM open_data_export_logs log
-    WHERE log.records = 0 AND log.key IS NOT NULL
+    WHERE log.records <= 0 AND log.key IS NOT NULL
       AND (log.exported_on IS NULL OR log.modified_on > log.exported_on)
     LIMIT wanted) AS emptied
 $$;
 
-REVOKE EXECUTE ON FUNCTION open_data_count_emptied(bigint) FROM PUBLIC;
+-- How many files of empty days each job was let remove.
+CREATE TABLE open_data_removals (
+  job text PRIMARY KEY,
+  files bigint NOT NULL,
+  since timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- Whether the caller's job may remove so many more, and `most` in all; if so, they are counted. For where
+-- the log did not know that days are empty, so that open_data_count_emptied did not see them coming.
+CREATE FUNCTION open_data_let_remove(claimed_by text, wanted bigint, most bigint) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
+BEGIN
+  DELETE FROM open_data_removals WHERE since < clock_timestamp() - interval '30 days';
+  INSERT INTO open_data_removals AS had (job, files)
+  SELECT split_part(claimed_by, '/', 1), wanted WHERE wanted <= most
+  ON CONFLICT (job) DO UPDATE SET files = had.files + excluded.files
+  WHERE had.files + excluded.files <= most;
+  RETURN FOUND;
+END $$;
+
+REVOKE EXECUTE ON FUNCTION open_data_count_emptied(bigint), open_data_let_remove(text, bigint, bigint),
+  open_data_note_lost(),
+  open_data_unsure(text, bigint[], date[]) FROM PUBLIC;
