@@ -22,8 +22,10 @@ struct FreeRow {
 
 Result<> Connection::BeginCopy(const std::string& sql, ExecStatusType wanted,
                                const std::stop_token& stop) {
-  TRY(Sent(PQsendQueryParams(handle_.get(), sql.c_str(), 0, nullptr, nullptr, nullptr, nullptr, 0),
-           sql));
+  // As a simple query. The extended protocol sends one Sync with the statement and one with the end
+  // of the copied data, and the server answers the first only if it fails before it reads any data:
+  // the session would then be one answer ahead of us.
+  TRY(Sent(PQsendQuery(handle_.get(), sql.c_str()), sql));
   while (PQisBusy(handle_.get()) != 0) TRY(OrAbandon(AwaitInput(stop)));
   const std::unique_ptr<PGresult, Clear> begun(PQgetResult(handle_.get()));
   if (begun == nullptr) return std::unexpected(Lost());

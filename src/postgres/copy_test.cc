@@ -124,5 +124,24 @@ TEST_F(CopyTest, ALoadThatFailsLeavesNothing) {
   EXPECT_EQ(Must(connection->Execute("SELECT count(*) FROM t")).Integer(0, 0), 0);
 }
 
+/// The trigger runs after the server has asked for data and before it has read any.
+TEST_F(CopyTest, ALoadThatIsCancelledBeforeItsFirstRowLeavesTheConnectionInStep) {
+  const auto connection = Open();
+  Must(
+      connection->ExecuteScript("CREATE TABLE t (v bigint); "
+                                "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS "
+                                "'BEGIN PERFORM pg_sleep(60); RETURN NULL; END'; "
+                                "CREATE TRIGGER slow BEFORE INSERT ON t EXECUTE FUNCTION wait()"));
+  const auto torn =
+      connection->CopyIn("COPY t FROM STDIN", [&, first = true]() mutable -> Result<Bytes> {
+        if (!std::exchange(first, false)) return Fail(ErrorCode::kUnavailable, "the source broke");
+        return BytesOf("1\n");
+      });
+  EXPECT_EQ(torn.error().message, "the source broke");
+  ASSERT_TRUE(connection->usable());
+  Must(connection->ExecuteScript("DROP TABLE t"));
+  EXPECT_TRUE(Must(connection->Execute("SELECT to_regclass('t') IS NULL")).Boolean(0, 0));
+}
+
 }  // namespace
 }  // namespace spillway::postgres
