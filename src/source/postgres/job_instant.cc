@@ -202,6 +202,15 @@ Result<std::string> Replacement(QueryReader& reader, const Use& use, const std::
   return fmt::format("(SELECT {} AS {})", cast, name);
 }
 
+/// Where a subtotal leaves out an expression, all that repeats it is null: `SELECT now()` is, with
+/// ROLLUP (now()), and a constant in its place is not.
+bool HasGroupingSets(const Node& node) {
+  return (node.label == "QUERY" && node.Has("groupingSets")) ||
+         std::ranges::any_of(node.items, HasGroupingSets) ||
+         std::ranges::any_of(node.fields,
+                             [](const NodeField& field) { return HasGroupingSets(field.value); });
+}
+
 /// Places in a parse tree count bytes in the server's encoding.
 Result<bool> HasPlaces(QueryReader& reader, const std::string& query, const std::stop_token& stop) {
   if (std::ranges::all_of(query, [](char c) { return static_cast<signed char>(c) >= 0; }))
@@ -223,7 +232,7 @@ Result<std::string> InstantOf(QueryReader& reader, std::stop_token stop) {
 Result<std::set<int64_t>> TypesThatMayNameATime(QueryReader& reader, const std::string& query,
                                                 const Node& written, std::stop_token stop) {
   std::set<int64_t> types;
-  const bool has_places = TRY(HasPlaces(reader, query, std::move(stop)));
+  const bool has_places = TRY(HasPlaces(reader, query, stop));
   TRY(AddTypes(written, has_places, query, types));
   return types;
 }
@@ -234,6 +243,7 @@ Result<std::string> WithInstant(QueryReader& reader, std::string query, std::sto
   for (int round = 0; has_places && round < kRoundsMax; ++round) {
     const std::optional<ParseTrees> trees = TRY(reader.Parse(query, stop));
     if (!trees.has_value()) return written;
+    if (HasGroupingSets(trees->written)) return written;
     const std::vector<Use> uses = TRY(Search(query).Run(trees->written));
     std::string pinned;
     size_t at = 0;

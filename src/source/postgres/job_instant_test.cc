@@ -96,7 +96,13 @@ TEST_F(JobInstantTest, F02WhatIsRepeatedIsReadByOneSession) {
         "SELECT DISTINCT now()::date - ts::date AS d FROM t ORDER BY now()::date - ts::date",
         "SELECT DISTINCT ON (now()) now(), k FROM t ORDER BY now(), k",
         "SELECT CURRENT_DATE - ts::date, count(*) FROM t GROUP BY CURRENT_DATE - ts::date",
-        "SELECT age(ts), count(*) FROM t GROUP BY age(ts)"}) {
+        "SELECT age(ts), count(*) FROM t GROUP BY age(ts)",
+        "SELECT CURRENT_DATE AS day, k, count(*) FROM t GROUP BY ROLLUP (CURRENT_DATE, k)"
+        " ORDER BY 1, 2",
+        "SELECT now()::date AS day, k, count(*) FROM t GROUP BY CUBE (now()::date, k) ORDER BY 1, "
+        "2",
+        "SELECT * FROM (SELECT k, CURRENT_DATE AS day, sum(k) FROM t"
+        " GROUP BY GROUPING SETS ((k, CURRENT_DATE), (k))) AS sums ORDER BY 1, 2"}) {
     const auto reader = Reader();
     const std::string rows = Rows(*reader, query);
     const auto resolved = Resolve(*reader, {.query = query});
