@@ -170,7 +170,7 @@ ValueOr<int64_t> ParseTime(std::string_view text) {
   const int hour = Fixed(text, 11, 2);
   const int minute = Fixed(text, 14, 2);
   const int second = Fixed(text, 17, 2);
-  if (year < 1 || month < 1 || month > 12 || day < 1 || hour < 0 || hour > 23 || minute < 0 ||
+  if (year < 0 || month < 1 || month > 12 || day < 1 || hour < 0 || hour > 23 || minute < 0 ||
       minute > 59 || second < 0 || second > 60 || text[4] != '-' || text[7] != '-' ||
       text[13] != ':' || text[16] != ':' ||
       (text[10] != 'T' && text[10] != 't' && text[10] != ' ')) {

@@ -56,11 +56,12 @@ TEST(NdjsonTime, C02ALeapSecondIsTheFirstOfTheNextMinute) {
 }
 
 TEST(NdjsonTime, WhatIsInNoYearOfUtcThatALakeHoldsIsSaid) {
-  for (const char* text :
-       {"9999-12-31T23:59:60Z", "9999-12-31T23:59:59-00:01", "0001-01-01T00:00:00+00:01"}) {
+  for (const char* text : {"9999-12-31T23:59:60Z", "9999-12-31T23:59:59-00:01",
+                           "0001-01-01T00:00:00+00:01", "0000-06-01T00:00:00Z"}) {
     EXPECT_THAT(ParseTime(text).error(), HasSubstr("is outside the years 1 to 9999 of UTC"));
   }
   EXPECT_TRUE(ParseTime("0001-01-01T00:01:00+00:01"));
+  EXPECT_TRUE(ParseTime("0000-12-31T23:59:00-00:01"));
 }
 
 TEST(NdjsonTime, WhatIsNoneIsRefused) {
