@@ -31,7 +31,7 @@
 #
 # Third-party targets: CURL::libcurl pugixml::pugixml Arrow::arrow Arrow::parquet SQLite::SQLite3 PostgreSQL::libpq OpenSSL::Crypto yaml-cpp::yaml-cpp
 # fmt::fmt CLI11::CLI11 simdjson::simdjson zstd::zstd isal::isal
-# ZLIB::ZLIB date::date-tz nlohmann_json::nlohmann_json Boost::context Threads::Threads
+# ZLIB::ZLIB date::date nlohmann_json::nlohmann_json Boost::context Threads::Threads
 include(GoogleTest)
 
 add_library(arrow_pch OBJECT ${PROJECT_SOURCE_DIR}/cmake/arrow_pch.cc)

@@ -31,11 +31,12 @@ Result<Credentials> ParseCredentials(const std::string& answer) {
   const pugi::xml_node found = document.child("AssumeRoleWithWebIdentityResponse")
                                    .child("AssumeRoleWithWebIdentityResult")
                                    .child("Credentials");
+  const auto expires_at = TRY(ParseExpiration(found.child_value("Expiration")));
   Credentials credentials{
       .access_key_id = found.child_value("AccessKeyId"),
       .secret_access_key = Redacted(found.child_value("SecretAccessKey")),
       .session_token = Redacted(found.child_value("SessionToken")),
-      .expires_at = TRY(ParseExpiration(found.child_value("Expiration"))),
+      .expires_at = expires_at,
   };
   if (credentials.access_key_id.empty() || credentials.secret_access_key.empty())
     return Fail(ErrorCode::kCorrupt, "the answer of STS has no credentials");

@@ -227,9 +227,10 @@ Result<recipe::Request> ExportFlags::QueryRequest(std::string_view standard_outp
   }
   if (!time_zone.empty()) json["time_zone"] = time_zone;
   TRY(AddOutput(standard_output, json));
+  std::string text = TRY(ToText(json));
   return recipe::Request{.export_name = export_name,
                          .tenant = organisation,
-                         .parameters = TRY(ToText(json)),
+                         .parameters = std::move(text),
                          .requested_by = CurrentUser()};
 }
 
@@ -260,9 +261,10 @@ Result<recipe::Request> ExportFlags::ToRequest(const Settings& settings,
                {"to", FormatTimestamp(range.end)},
                {"time_zone", zone}};
   TRY(AddOutput(standard_output, json));
+  std::string text = TRY(ToText(json));
   return recipe::Request{.export_name = export_name,
                          .tenant = organisation,
-                         .parameters = TRY(ToText(json)),
+                         .parameters = std::move(text),
                          .requested_by = CurrentUser()};
 }
 

@@ -162,7 +162,10 @@ class ZipPart final : public PartEncoder {
 }  // namespace
 
 Result<FileKind> FileKind::Make(const OutputOptions& output) {
-  return FileKind{.format = TRY(MakeFormat(output)), .envelope = TRY(MakeEnvelope(output))};
+  FileKind kind;
+  kind.format = TRY(MakeFormat(output));
+  kind.envelope = TRY(MakeEnvelope(output));
+  return kind;
 }
 
 std::string FileKind::extension() const {

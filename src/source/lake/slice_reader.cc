@@ -150,10 +150,10 @@ Result<> SliceReader::OpenColumns() {
       return Corrupt(fmt::format("has column '{}' as {} where the lake has {}", wanted->name(),
                                  field->type()->ToString(), wanted->type()->ToString()));
     }
-    readers_.push_back({.index = index,
-                        .reader = TRY(ColumnReader::Make(*metadata_->schema()->Column(index),
-                                                         wanted->type(), columns_.dictionaries,
-                                                         ColumnMemory{pool_, decompressor_}))});
+    auto reader =
+        TRY(ColumnReader::Make(*metadata_->schema()->Column(index), wanted->type(),
+                               columns_.dictionaries, ColumnMemory{pool_, decompressor_}));
+    readers_.push_back({.index = index, .reader = std::move(reader)});
   }
   return {};
 }

@@ -164,8 +164,8 @@ Result<Upload> Client::CreateUpload(const std::string& key, const Placement& pla
             .headers = PlacementHeaders(placement)};
   if (checksums) call.headers.push_back({"x-amz-checksum-algorithm", "CRC32C"});
   const http::Response response = TRY(Send(call));
-  return Upload{
-      .key = key, .id = TRY(ParseElement(response.body, "UploadId")), .checksums = checksums};
+  std::string id = TRY(ParseElement(response.body, "UploadId"));
+  return Upload{.key = key, .id = std::move(id), .checksums = checksums};
 }
 
 Result<http::Response> Client::SendPart(const Call& call) {

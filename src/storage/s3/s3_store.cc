@@ -302,15 +302,14 @@ Result<std::unique_ptr<Stage>> S3Store::CreateStage(std::string_view key) {
 
 Result<std::unique_ptr<Stage>> S3Store::CreateStageFor(const StageTarget& target,
                                                        std::string_view key) {
-  const std::string claim = s3::PartPlacer::ClaimFor(target.key, key);
-  return NewStage(
-      key, std::make_unique<s3::PartPlacer>(client_,
-                                            s3::PartPlacer::Target{.name = TRY(NameOf(target.key)),
-                                                                   .claim = claim,
-                                                                   .claim_name = TRY(NameOf(claim)),
-                                                                   .chunks = target.chunks,
-                                                                   .tags = options_.tags},
-                                            NewId(), [this] { return ProveCreateOnce(); }));
+  s3::PartPlacer::Target placed;
+  placed.name = TRY(NameOf(target.key));
+  placed.claim = s3::PartPlacer::ClaimFor(target.key, key);
+  placed.claim_name = TRY(NameOf(placed.claim));
+  placed.chunks = target.chunks;
+  placed.tags = options_.tags;
+  return NewStage(key, std::make_unique<s3::PartPlacer>(client_, std::move(placed), NewId(),
+                                                        [this] { return ProveCreateOnce(); }));
 }
 
 Result<std::unique_ptr<Stage>> S3Store::NewStage(std::string_view key,

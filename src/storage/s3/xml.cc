@@ -59,9 +59,10 @@ Result<ListPage> ParseList(const std::string& body) {
                 .next_token = root.child_value("NextContinuationToken")};
   for (const pugi::xml_node& entry : root.children("Contents")) {
     const char* key = entry.child_value("Key");
+    const auto modified = TRY(ParseTime(entry.child_value("LastModified")));
     page.objects.push_back({.key = encoded ? http::FormDecode(key) : std::string(key),
                             .bytes = entry.child("Size").text().as_ullong(),
-                            .modified = TRY(ParseTime(entry.child_value("LastModified"))),
+                            .modified = modified,
                             .etag = entry.child_value("ETag")});
   }
   return page;
@@ -74,10 +75,12 @@ Result<UploadsPage> ParseUploads(const std::string& body) {
                    .truncated = IsTrue(root.child("IsTruncated")),
                    .next_key = root.child_value("NextKeyMarker"),
                    .next_upload = root.child_value("NextUploadIdMarker")};
-  for (const pugi::xml_node& entry : root.children("Upload"))
+  for (const pugi::xml_node& entry : root.children("Upload")) {
+    const auto begun_at = TRY(ParseTime(entry.child_value("Initiated")));
     page.uploads.push_back({.key = entry.child_value("Key"),
                             .id = entry.child_value("UploadId"),
-                            .begun_at = TRY(ParseTime(entry.child_value("Initiated")))});
+                            .begun_at = begun_at});
+  }
   return page;
 }
 
