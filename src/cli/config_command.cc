@@ -36,6 +36,10 @@ Outcome Schema(const Invocation& /*invocation*/) {
 void AddConfig(CLI::App& program, const Invocation& invocation, Action& action) {
   CLI::App* config = program.add_subcommand("config", "check, show or describe the configuration");
   config->require_subcommand(1);
+  config->footer(R"(Examples:
+  spillway config check
+  spillway --config staging.yaml config show
+  spillway config schema > spillway.schema.json)");
   const auto add = [&](const char* name, const char* help, Outcome (*act)(const Invocation&)) {
     config->add_subcommand(name, help)->callback([act, &invocation, &action] {
       action = [act, &invocation] { return act(invocation); };

@@ -183,9 +183,13 @@ Outcome Examine(const Invocation& invocation) {
 }  // namespace
 
 void AddDoctor(CLI::App& program, const Invocation& invocation, Action& action) {
-  program.add_subcommand("doctor", "look whether everything that is configured can work")
-      ->callback(
-          [&invocation, &action] { action = [&invocation] { return Examine(invocation); }; });
+  CLI::App* command =
+      program.add_subcommand("doctor", "look whether everything that is configured can work");
+  command->footer(
+      "It connects to every database and bucket and reads and writes as exports would; nothing "
+      "stays behind.\n\nExamples:\n  spillway doctor\n  spillway --json doctor");
+  command->callback(
+      [&invocation, &action] { action = [&invocation] { return Examine(invocation); }; });
 }
 
 }  // namespace spillway::cli

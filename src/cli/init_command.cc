@@ -42,8 +42,11 @@ Outcome Init(const Invocation& invocation) {
 }  // namespace
 
 void AddInit(CLI::App& program, const Invocation& invocation, Action& action) {
-  program.add_subcommand("init", "write a starting configuration, commented, and a signing key")
-      ->callback([&invocation, &action] { action = [&invocation] { return Init(invocation); }; });
+  CLI::App* command = program.add_subcommand(
+      "init", "write a starting configuration, commented, and a signing key");
+  command->footer("Examples:\n  spillway init\n  spillway --config staging/spillway.yaml init");
+  command->callback(
+      [&invocation, &action] { action = [&invocation] { return Init(invocation); }; });
 }
 
 }  // namespace spillway::cli

@@ -269,6 +269,12 @@ void AddOne(CLI::App& jobs, const Invocation& invocation, Action& action, const 
 void AddJobs(CLI::App& program, const Invocation& invocation, Action& action) {
   CLI::App* jobs = program.add_subcommand("jobs", "list, show, cancel, redrive and expire jobs");
   jobs->require_subcommand(1);
+  jobs->footer(R"(Examples:
+  spillway jobs list --state failed --limit 20
+  spillway jobs show 6f1c0d2e9a8b7c65-1      its history, and what failed
+  spillway jobs cancel 6f1c0d2e9a8b7c65-1
+  spillway jobs redrive 6f1c0d2e9a8b7c65-1   only what failed is run again
+  spillway jobs expire --dry-run)");
   auto flags = std::make_shared<ListFlags>();
   CLI::App* list = jobs->add_subcommand("list", "jobs, newest first");
   list->add_option("--state", flags->state, "pending, processing, succeeded, failed or cancelled");
@@ -289,7 +295,9 @@ void AddJobs(CLI::App& program, const Invocation& invocation, Action& action) {
   expire->add_flag("--dry-run", expire_flags->dry_run, "only say which, and what they would lose");
   expire->add_flag("--missing", expire_flags->missing,
                    "also those whose manifest is not where it was published");
-  expire->footer("Workers do the same by themselves, every few minutes. The jobs' records stay.");
+  expire->footer(
+      "Workers do the same by themselves, every few minutes. The jobs' records stay.\n\n"
+      "Example:\n  spillway jobs expire --dry-run");
   expire->callback([expire_flags, &invocation, &action] {
     action = [expire_flags, &invocation] { return ExpireJobs(invocation, *expire_flags); };
   });

@@ -191,7 +191,10 @@ void AddAdopt(CLI::App& program, const Invocation& invocation, Action& action) {
   command->footer(
       R"(Files stay as they are; they must have the lake's columns and be sorted by time. Each is read whole
 before it is taken. What begins with . or _, such as Spark's _temporary, is passed over, and so is
-what is not named *.parquet; the output says how many. `spillway lake remove` takes files out again.)");
+what is not named *.parquet; the output says how many. `spillway lake remove` takes files out again.
+
+Example, for lake/organisation=acme/day=2025-01-31/part-0.parquet:
+  spillway adopt --organisation-partition organisation)");
   command->callback([options, &invocation, &action] {
     action = [options, &invocation] { return Adopt(invocation, *options); };
   });
@@ -200,6 +203,7 @@ what is not named *.parquet; the output says how many. `spillway lake remove` ta
 void AddLake(CLI::App& program, const Invocation& invocation, Action& action) {
   CLI::App* group = program.add_subcommand("lake", "what the lake holds");
   group->require_subcommand(1);
+  group->footer("Example:\n  spillway lake remove org=acme/_temporary/");
   auto names = std::make_shared<std::vector<std::string>>();
   CLI::App* remove =
       group->add_subcommand("remove", "take adopted files out of the lake again, all or none");

@@ -43,7 +43,9 @@ void AddMigrateState(CLI::App& program, const Invocation& invocation, Action& ac
   CLI::App* command = program.add_subcommand(
       "migrate-state", "move the SQLite state to PostgreSQL, for workers on many machines");
   command->add_option("--to", *to, "postgres://user@host:5432/database")->required();
-  command->footer("Stop all workers first. The file is not changed.");
+  command->footer(
+      "Stop all workers first. The file is not changed.\n\n"
+      "Example:\n  spillway migrate-state --to postgres://spillway@db/spillway");
   command->callback([to, &invocation, &action] {
     action = [to, &invocation] { return Migrate(invocation, StateAddress(*to)); };
   });

@@ -68,7 +68,9 @@ Outcome List(const Invocation& invocation) {
 void AddSchedules(CLI::App& program, const Invocation& invocation, Action& action) {
   CLI::App* command = program.add_subcommand(
       "schedules", "what runs by the clock: when it last did, and next will");
-  command->footer("`spillway worker --schedules` or `spillway serve --no-http` fires them.");
+  command->footer(
+      "`spillway worker --schedules` or `spillway serve --no-http` fires them.\n\n"
+      "Examples:\n  spillway schedules\n  spillway --json schedules");
   command->callback(
       [&invocation, &action] { action = [&invocation] { return List(invocation); }; });
 }

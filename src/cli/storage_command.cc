@@ -83,6 +83,7 @@ Outcome SweepStorage(const Invocation& invocation, const SweepFlags& flags) {
 void AddStorage(CLI::App& program, const Invocation& invocation, Action& action) {
   CLI::App* storage = program.add_subcommand("storage", "look after where files are kept");
   storage->require_subcommand(1);
+  storage->footer("Example:\n  spillway storage sweep --dry-run");
   auto flags = std::make_shared<SweepFlags>();
   CLI::App* sweep = storage->add_subcommand(
       "sweep", "remove what crashed workers left: staged objects, unfinished uploads");
@@ -93,7 +94,9 @@ void AddStorage(CLI::App& program, const Invocation& invocation, Action& action)
   sweep->add_flag("--no-other-writers", flags->no_other_writers,
                   "nobody writes now: younger uploads are abandoned too");
   sweep->add_flag("--dry-run", flags->dry_run, "count, and remove nothing");
-  sweep->footer("Workers do the same now and then, wherever they have staged something.");
+  sweep->footer(
+      "Workers do the same now and then, wherever they have staged something.\n\n"
+      "Example:\n  spillway storage sweep --dry-run");
   sweep->callback([flags, &invocation, &action] {
     action = [flags, &invocation] { return SweepStorage(invocation, *flags); };
   });

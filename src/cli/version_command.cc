@@ -8,7 +8,9 @@
 namespace spillway::cli {
 
 void AddVersion(CLI::App& program, const Invocation& invocation, Action& action) {
-  program.add_subcommand("version", "print the version")->callback([&invocation, &action] {
+  CLI::App* command = program.add_subcommand("version", "print the version");
+  command->footer("Example:\n  spillway --json version");
+  command->callback([&invocation, &action] {
     action = [&invocation]() -> Outcome {
       invocation.json ? PrintJson({{"version", kVersion}})
                       : PrintLine("spillway " + std::string(kVersion));

@@ -63,7 +63,9 @@ void AddWorker(CLI::App& program, const Invocation& invocation, Action& action) 
       ->excludes(schedules);
   command->footer(
       "Ctrl-C or SIGTERM stops it; work under way is given back and taken up by other workers.\n"
-      "However many fire schedules on one state, each tick is fired once.");
+      "However many fire schedules on one state, each tick is fired once.\n\n"
+      "Examples:\n  spillway worker --schedules\n"
+      "  spillway worker --until-idle      what is queued, and no more");
   command->callback([flags, &invocation, &action] {
     action = [flags, &invocation] { return Work(invocation, *flags); };
   });
@@ -74,6 +76,7 @@ void AddServe(CLI::App& program, const Invocation& invocation, Action& action) {
   CLI::App* command =
       program.add_subcommand("serve", "everything in one process: workers and schedules");
   command->add_flag("--no-http", *no_http, "without an HTTP interface");
+  command->footer("Example:\n  spillway serve --no-http");
   command->callback([no_http, &invocation, &action] {
     action = [no_http, &invocation]() -> Outcome {
       if (*no_http) return Work(invocation, {.schedules = true});

@@ -208,9 +208,9 @@ Error Connection::ConnectFailure() const {
   }
   if (PQconnectionNeedsPassword(handle_.get()) != 0) {
     return Error{.code = ErrorCode::kPermissionDenied,
-                 .message = server +
-                            ": asks for a password: set PGPASSWORD or PGPASSFILE, or "
-                            "write it in the address"};
+                 .message = fmt::format("{}: asks for the password of role {}: write it in the "
+                                        "configuration, or set PGPASSWORD or PGPASSFILE",
+                                        server, user())};
   }
   return Error{.code = ErrorCode::kUnavailable, .message = FirstLine(text), .retryable = true};
 }

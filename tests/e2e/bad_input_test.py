@@ -2,6 +2,7 @@
 """Bad input: one clear line, the right exit code, nothing lost and nothing half-written."""
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -53,6 +54,21 @@ class BadInputTest(unittest.TestCase):
 
     def test_unknown_format(self):
         self.refuse(2, "cvs", "csv", command=self.run_command(*RANGE, "--format", "cvs"))
+
+    def test_every_command_has_help_with_examples_of_its_own(self):
+        def subcommands(text):
+            listed = text.partition("Subcommands:\n")[2].partition("\n\n")[0]
+            return [line.split()[0] for line in listed.splitlines() if line.startswith("  ") and line[2] != " "]
+
+        def look(*words):
+            text = self.spillway.good(*words, "--help").out
+            examples = [line for line in re.split("Examples?[^\n]*:\n", text)[-1].splitlines() if "spillway" in line]
+            self.assertTrue(any(f" {words[0]}" in line for line in examples), f"spillway {' '.join(words)}: {text}")
+            for name in subcommands(text):
+                look(*words, name)
+
+        for command in subcommands(self.spillway.good("--help").out):
+            look(command)
 
     def test_unknown_command_and_flag(self):
         self.refuse(2, "--help", command=("exprot",))
