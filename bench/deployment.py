@@ -9,6 +9,9 @@ from measure import remove, run
 BUILD = pathlib.Path(__file__).resolve().parent.parent / "build" / "release"
 BINARIES = pathlib.Path(os.environ.get("BENCH_BUILD") or BUILD)
 SPILLWAY = BINARIES / "src" / "cli" / "spillway"
+VERSIONS = {"ours": SPILLWAY}
+if os.environ.get("BENCH_BEFORE"):
+    VERSIONS["before"] = pathlib.Path(os.environ["BENCH_BEFORE"]).resolve() / "src" / "cli" / "spillway"
 FIRST, AFTER = "2025-01-11", "2025-03-23"  # The same days as in peers/export.py, half-open.
 
 CONFIGURATION = """\
@@ -36,7 +39,8 @@ engine: {{threads: 2}}
 class Deployment:
     """State and configuration in a directory of their own, beside a lake."""
 
-    def __init__(self, directory, lake, adopt=True):
+    def __init__(self, directory, lake, adopt=True, version="ours"):
+        self.version = version
         self.directory = pathlib.Path(directory)
         remove(self.directory)
         self.directory.mkdir(parents=True)
@@ -46,7 +50,7 @@ class Deployment:
             run(self.command("adopt", "--organisation-partition", "organisation"))
 
     def command(self, *arguments):
-        return [SPILLWAY, "--config", self.configuration, *arguments]
+        return [VERSIONS[self.version], "--config", self.configuration, *arguments]
 
     def export(self, output, *flags, first=FIRST, after=AFTER):
         return self.command("--quiet", "run", "messages", "--organisation", ORGANISATION, "--from", first, "--to", after,

@@ -94,6 +94,12 @@ def compare(report, kind, name, ours, other, **bounds):
     report.add(Figure(kind, name, value, beside=f"{describe(ours)}; {describe(other)}", **bounds))
 
 
+def compare_with_before(report, taken):
+    """Where an earlier version takes part (BENCH_BEFORE)."""
+    if "before" in taken:
+        compare(report, "ratio", f"{report.path}-vs-before", taken["ours"], taken["before"])
+
+
 def facts():
     model = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30

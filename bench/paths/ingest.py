@@ -2,18 +2,18 @@
 import sys
 
 import inputs
-from deployment import Deployment
+from deployment import VERSIONS, Deployment
 from measure import Contender, Failed, contents, race, remove, say
-from results import Report, compare
+from results import Report, compare, compare_with_before
 
 WORK = inputs.DIRECTORY / "ingest"
 
 
-def ours(source):
+def ours(source, version):
     def command(output):
-        deployment = Deployment(WORK / "deployment", output, adopt=False)
+        deployment = Deployment(WORK / "deployment", output, adopt=False, version=version)
         return deployment.command("--quiet", "ingest", source)
-    return Contender("ours", command, "directory")
+    return Contender(version, command, "directory")
 
 
 def peer(engine, source):
@@ -26,7 +26,7 @@ def measure(path, rounds):
     WORK.mkdir(parents=True, exist_ok=True)
     report = Report("ingest", f"NDJSON of {source.stat().st_size / 1e6:.0f} MB, 20 organisations, {inputs.NDJSON_DAYS} days, "
                               "into Parquet by organisation and day, zstd")
-    contenders = [ours(source), peer("duckdb", source), peer("duckdb-unordered", source)]
+    contenders = [*(ours(source, version) for version in VERSIONS), peer("duckdb", source), peer("duckdb-unordered", source)]
     expected = contents("ndjson", source)
     for contender in contenders:
         _, output = contender.run(WORK)
@@ -39,6 +39,7 @@ def measure(path, rounds):
     race(contenders, WORK, rounds)
     report.contenders = contenders
     taken = {contender.name: contender for contender in contenders}
+    compare_with_before(report, taken)
     compare(report, "ratio", "ingest-vs-duckdb", taken["ours"], taken["duckdb"], at_least=1.5)
     compare(report, "ratio", "ingest-vs-duckdb-unordered", taken["ours"], taken["duckdb-unordered"])
     return report

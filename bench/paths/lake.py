@@ -3,9 +3,9 @@ import functools
 import sys
 
 import inputs
-from deployment import BINARIES, Deployment, exported
+from deployment import BINARIES, VERSIONS, Deployment, exported
 from measure import Contender, Failed, contents, race, remove, say
-from results import Report, compare
+from results import Report, compare, compare_with_before
 
 OUTPUTS = inputs.DIRECTORY / "outputs"
 FLAGS = {"csv": (), "csvgz": ("--compression", "gzip"), "zip": ("--compression", "zip"), "parquet": ("--format", "parquet")}
@@ -20,10 +20,12 @@ def rows_of(lake):
 class LakeExports:
     def __init__(self):
         self.lake = inputs.lake()
-        self.deployment = Deployment(inputs.DIRECTORY / "deployment", self.lake)
+        self.deployments = {version: Deployment(inputs.DIRECTORY / "deployment" / version, self.lake, version=version)
+                            for version in VERSIONS}
 
     def ours(self, kind, output="directory"):
-        return Contender("ours", lambda to: self.deployment.export(to, *FLAGS[kind]), output)
+        return [Contender(version, lambda to, deployment=deployment: deployment.export(to, *FLAGS[kind]), output)
+                for version, deployment in self.deployments.items()]
 
     def floor(self, kind, output="file"):
         sync = ("sync",) if output == "file" else ()
@@ -37,7 +39,7 @@ class LakeExports:
         """Each writes its output once (which also warms the page cache), and all must hold the lake's rows."""
         expected = rows_of(self.lake)
         for contender in contenders:
-            output_kind = "directory" if contender.name == "ours" else "file"
+            output_kind = "directory" if contender.name in VERSIONS else "file"
             _, output = contender.run(OUTPUTS, output_kind)
             files = exported(output) if output_kind == "directory" else [output]
             report.bytes[contender.name] = sum(path.stat().st_size for path in files)
@@ -53,12 +55,14 @@ class LakeExports:
         self.check(report, kind, contenders)
         race(contenders, OUTPUTS, rounds)
         report.contenders = contenders
-        return {contender.name: contender for contender in contenders}
+        taken = {contender.name: contender for contender in contenders}
+        compare_with_before(report, taken)
+        return taken
 
 
 def csv(exports, rounds):
     report = Report("lake-csv", "one organisation's 4.7 M messages of 71 days as CSV, to /dev/null")
-    contenders = [exports.ours("csv", "stdout"), exports.floor("csv", "null")]
+    contenders = [*exports.ours("csv", "stdout"), exports.floor("csv", "null")]
     contenders += [exports.peer(engine, "csv", "null") for engine in ("duckdb", "duckdb-unordered", "polars", "chdb")]
     taken = exports.measure(report, "csv", contenders, rounds)
     compare(report, "ratio", "lake-csv-vs-duckdb", taken["ours"], taken["duckdb"], at_least=1.9)
@@ -71,7 +75,7 @@ def csv(exports, rounds):
 
 def csv_disk(exports, rounds):
     report = Report("lake-csv-disk", "the same to a file; ours and the floor with fsync, which no peer does")
-    contenders = [exports.ours("csv"), exports.floor("csv")]
+    contenders = [*exports.ours("csv"), exports.floor("csv")]
     contenders += [exports.peer(engine, "csv") for engine in ("duckdb", "duckdb-unordered", "polars", "chdb")]
     taken = exports.measure(report, "csv", contenders, rounds)
     compare(report, "ratio", "lake-csv-disk-vs-duckdb", taken["ours"], taken["duckdb"], at_least=2.3)
@@ -84,7 +88,7 @@ def csv_disk(exports, rounds):
 
 def csvgz(exports, rounds):
     report = Report("lake-csvgz", "as gzip-compressed CSV; ours, the floor, polars and igzip at level 1, DuckDB at its only one")
-    contenders = [exports.ours("csvgz"), exports.floor("csvgz")]
+    contenders = [*exports.ours("csvgz"), exports.floor("csvgz")]
     contenders += [exports.peer(engine, "csvgz") for engine in ("polars", "polars-igzip", "duckdb")]
     taken = exports.measure(report, "csvgz", contenders, rounds)
     compare(report, "ratio", "lake-csvgz-vs-polars", taken["ours"], taken["polars"], at_least=2.3)
@@ -98,7 +102,7 @@ def csvgz(exports, rounds):
 
 def archive(exports, rounds):
     report = Report("lake-zip", "as a zip with a CSV a day; DuckDB with Python's zipfile at level 1")
-    contenders = [exports.ours("zip"), exports.floor("zip"), exports.peer("duckdb", "zip")]
+    contenders = [*exports.ours("zip"), exports.floor("zip"), exports.peer("duckdb", "zip")]
     taken = exports.measure(report, "zip", contenders, rounds)
     compare(report, "ratio", "lake-zip-vs-duckdb", taken["ours"], taken["duckdb"], at_least=5.5)
     compare(report, "limit", "lake-zip", taken["ours"], taken["floor"], at_most=1.15)
@@ -107,7 +111,7 @@ def archive(exports, rounds):
 
 def parquet(exports, rounds):
     report = Report("lake-parquet", "as Parquet with zstd")
-    contenders = [exports.ours("parquet"), exports.peer("duckdb", "parquet")]
+    contenders = [*exports.ours("parquet"), exports.peer("duckdb", "parquet")]
     taken = exports.measure(report, "parquet", contenders, rounds)
     compare(report, "ratio", "lake-parquet-vs-duckdb", taken["ours"], taken["duckdb"], at_least=1.5)
     return report

@@ -6,7 +6,7 @@ import statistics
 import sys
 
 import inputs
-from deployment import BINARIES
+from deployment import VERSIONS
 from measure import Failed, remove, run, say
 from results import Figure, Report
 
@@ -59,48 +59,69 @@ def digest(folder):
     return whole.hexdigest()
 
 
+class Exporter:
+    """One version of Spillway, on a database of its own with the same readings."""
+
+    def __init__(self, server, version):
+        self.server, self.version, self.walls = server, version, []
+        self.database = server.new_database()
+        configuration = WORK / f"{version}.yaml"
+        configuration.write_text(f"state: {WORK / version}.db\n" + CONFIGURATION.format(port=server.port, name=self.database))
+        self.command = [VERSIONS[version], "--config", configuration]
+        server.sql((ROOT / "demo" / "open-data" / "schema.sql").read_text(), self.database)
+        server.sql(FILL, self.database)
+        run([*self.command, "open-data", "migrate", "--track", "measurements"])
+        run([*self.command, "open-data", "recount"])
+        server.sql("VACUUM ANALYZE", self.database)
+        self.days = int(server.sql("SELECT count(*) FROM open_data_export_logs", self.database)[0][0])
+
+    def run(self, turn):
+        """Exports every day; its usage, and the digest of the files."""
+        # A folder for each: file systems take longer for inodes that were freed a moment ago.
+        folder = WORK / f"data-{self.version}-{turn}"
+        os.environ["LOCAL_SAVE_DIRECTORY"] = str(folder)
+        self.server.sql("UPDATE open_data_export_logs SET exported_on = NULL", self.database)
+        self.server.sql("VACUUM open_data_export_logs", self.database)
+        self.server.sql("CHECKPOINT", self.database)
+        usage = run([*self.command, "run", "open-data", "--fresh"])
+        if f"{self.days:,} location-days" not in usage.printed:
+            raise Failed(f"{self.days} location-days are there, but: {usage.printed}")
+        if turn > 0:  # The first warms caches.
+            self.walls.append(usage.wall)
+        return usage, digest(folder)
+
+
 def measure(path, rounds):
     report = Report("open-data", f"files of {READINGS_A_DAY} readings by location and day, csv.gz, and the log, out of PostgreSQL")
     remove(WORK)
     WORK.mkdir(parents=True)
-    spillway = BINARIES / "src" / "cli" / "spillway"
     with PostgresServer("shared_buffers = 1GB", "fsync = on", "full_page_writes = on", "max_wal_size = 4GB") as server:
-        database = server.new_database()
-        (WORK / "spillway.yaml").write_text(CONFIGURATION.format(port=server.port, name=database))
-        command = [spillway, "--config", WORK / "spillway.yaml"]
-        server.sql((ROOT / "demo" / "open-data" / "schema.sql").read_text(), database)
-        server.sql(FILL, database)
-        run([*command, "open-data", "migrate", "--track", "measurements"])
-        run([*command, "open-data", "recount"])
-        server.sql("VACUUM ANALYZE", database)
-        days = int(server.sql("SELECT count(*) FROM open_data_export_logs", database)[0][0])
-        psql = [server.programs / "psql", "-X", "-q", "-h", server.folder, "-p", server.port, "-U", "postgres", "-d", database, "-c"]
-        ours, theirs, unordered, digests = [], [], [], set()
+        exporters = {version: Exporter(server, version) for version in VERSIONS}
+        ours = exporters["ours"]
+        psql = [server.programs / "psql", "-X", "-q", "-h", server.folder, "-p", server.port, "-U", "postgres",
+                "-d", ours.database, "-c"]
+        theirs, unordered, digests = [], [], set()
         for turn in range(rounds + 1):
-            # A folder for each: file systems take longer for inodes that were freed a moment ago.
-            os.environ["LOCAL_SAVE_DIRECTORY"] = str(WORK / f"data-{turn}")
-            server.sql("UPDATE open_data_export_logs SET exported_on = NULL", database)
-            server.sql("VACUUM open_data_export_logs", database)
-            server.sql("CHECKPOINT", database)
-            mine = run([*command, "run", "open-data", "--fresh"])
-            if f"{days:,} location-days" not in mine.printed:
-                raise Failed(f"{days} location-days are there, but: {mine.printed}")
-            digests.add(digest(WORK / f"data-{turn}"))
+            for exporter in exporters.values():
+                usage, files = exporter.run(turn)
+                if exporter is ours:
+                    digests.add(files)
+                say(f"  round {turn} of {rounds}: {exporter.version} {usage.wall:.2f} s ({usage.cpu:.2f} CPU s beside PostgreSQL's)")
             copied = run([*psql, COPY], stdout="/dev/null")
             plain = run([*psql, COPY_UNORDERED], stdout="/dev/null")
-            say(f"  round {turn} of {rounds}: ours {mine.wall:.2f} s ({mine.cpu:.2f} CPU s beside PostgreSQL's), psql "
-                f"{copied.wall:.2f} s, unordered {plain.wall:.2f} s")
-            if turn > 0:  # The first warms caches.
-                ours.append(mine.wall)
+            say(f"  round {turn} of {rounds}: psql {copied.wall:.2f} s, unordered {plain.wall:.2f} s")
+            if turn > 0:
                 theirs.append(copied.wall)
                 unordered.append(plain.wall)
-    mine = statistics.median(ours)
-    report.add(Figure("figure", "opendata-days", days / mine, "location-days/s", at_least=2_000,
-                      beside=f"{days:,} in {mine:.2f} s"))
+    mine = statistics.median(ours.walls)
+    report.add(Figure("figure", "opendata-days", ours.days / mine, "location-days/s", at_least=2_000,
+                      beside=f"{ours.days:,} in {mine:.2f} s"))
     report.add(Figure("ratio", "opendata-vs-psql", statistics.median(theirs) / mine, at_least=1.0,
                       beside="COPY of the same rows in the same order to /dev/null"))
     report.add(Figure("ratio", "opendata-vs-psql-unordered", statistics.median(unordered) / mine,
                       beside="COPY of the same rows in any order"))
+    if "before" in exporters:
+        report.add(Figure("ratio", "opendata-vs-before", statistics.median(exporters["before"].walls) / mine))
     report.add(Figure("figure", "opendata-different-bytes", len(digests) - 1, "of the runs", at_most=0))
     remove(WORK)
     return report

@@ -6,9 +6,9 @@ import sys
 import duckdb
 
 import inputs
-from deployment import SPILLWAY, exported
+from deployment import VERSIONS, exported
 from measure import Contender, Failed, race, remove, run, say
-from results import Report, compare
+from results import Report, compare, compare_with_before
 
 sys.path.insert(0, str(inputs.HERE.parent / "tests" / "e2e"))
 from postgres import PostgresServer  # The same server that the tests start.
@@ -32,14 +32,20 @@ class Exports:
         self.directory = inputs.DIRECTORY / "postgres"
         remove(self.directory)
         self.directory.mkdir(parents=True)
-        self.configuration = self.directory / "spillway.yaml"
-        self.configuration.write_text(json.dumps({
-            "databases": {"bench": {"url": server.url()}}, "engine": {"threads": 2},
+
+    def configuration(self, version):
+        path = self.directory / f"{version}.yaml"
+        path.write_text(json.dumps({
+            "state": str(self.directory / f"{version}.db"),
+            "databases": {"bench": {"url": self.server.url()}}, "engine": {"threads": 2},
             "exports": {"orders": {"recipe": "query_export", "database": "bench", "table": "orders", "csv": {"line_end": "lf"}}}}))
+        return path
 
     def ours(self, *flags):
-        return Contender("ours", lambda to: [SPILLWAY, "--config", self.configuration, "--quiet", "run", "orders", "--fresh",
-                                             "--output", to, *flags], "directory")
+        def contender(version):
+            command = [VERSIONS[version], "--config", self.configuration(version), "--quiet", "run", "orders", "--fresh"]
+            return Contender(version, lambda to: [*command, "--output", to, *flags], "directory")
+        return [contender(version) for version in VERSIONS]
 
     def psql(self):
         copy = "COPY orders TO STDOUT (FORMAT csv, HEADER)"
@@ -65,19 +71,21 @@ class Exports:
         self.check(report, reader, contenders)
         race(contenders, OUTPUTS, rounds)
         report.contenders = contenders
-        return {contender.name: contender for contender in contenders}
+        taken = {contender.name: contender for contender in contenders}
+        compare_with_before(report, taken)
+        return taken
 
 
 def csv(exports, rounds):
     report = Report("postgres-csv", f"a PostgreSQL table of {ROWS / 1e6:g} M rows as one CSV file, the server on the same cores")
-    taken = exports.measure(report, "read_csv", [exports.ours(), exports.psql()], rounds)
+    taken = exports.measure(report, "read_csv", [*exports.ours(), exports.psql()], rounds)
     compare(report, "ratio", "pg-csv-vs-psql", taken["ours"], taken["psql"], at_least=1.5)
     return report
 
 
 def parquet(exports, rounds):
     report = Report("postgres-parquet", "the same table as Parquet with zstd at level 1")
-    contenders = [exports.ours("--format", "parquet"), exports.peer("adbc"), exports.peer("connectorx")]
+    contenders = [*exports.ours("--format", "parquet"), exports.peer("adbc"), exports.peer("connectorx")]
     taken = exports.measure(report, "read_parquet", contenders, rounds)
     for peer in ("adbc", "connectorx"):
         compare(report, "ratio", f"pg-parquet-vs-{peer}", taken["ours"], taken[peer], at_least=1.5)
