@@ -189,11 +189,21 @@ Error OfOwner(Error error, LogSession& log, const std::string& as) {
   return error;
 }
 
+/// Says when it began, as open_data_end_recount takes it.
+Result<std::string> BeginRecount(LogSession& log) {
+  const postgres::Rows rows =
+      TRY(log.Execute("SELECT to_char(@schema@.open_data_begin_recount() AT TIME ZONE 'UTC', "
+                      "'YYYY-MM-DD HH24:MI:SS.US+00')"));
+  return std::string(rows.Text(0, 0));
+}
+
 Outcome Recount(const Invocation& invocation, const std::string& as) {
   const OpenDataSettings settings = TRY(LoadOpenData(invocation));
   LogSession log = TRY(LogSession::Open(settings, as));
   TRY(od::CheckLog(log.connection(), settings.database.schema));
   const std::string formats = TRY(FormatsOf(settings));
+  const Result<std::string> begun = BeginRecount(log);
+  if (!begun.has_value()) return std::unexpected(OfOwner(begun.error(), log, as));
   const std::vector<int64_t> locations =
       TRY(log.Numbers("SELECT @schema@.open_data_known_locations()"));
   int64_t marked = 0;
@@ -213,12 +223,13 @@ Outcome Recount(const Invocation& invocation, const std::string& as) {
         return {};
       });
   if (!counted.has_value()) return std::unexpected(OfOwner(std::move(counted.error()), log, as));
+  TRY(log.Execute("SELECT @schema@.open_data_end_recount($1::timestamptz)", {*begun}));
   if (invocation.json) {
     PrintJson({{"days_changed", marked}, {"days_retried", retried}});
   } else if (!invocation.quiet) {
     PrintLine(fmt::format(
         "{} location-days have other readings than was logged, or files that were made otherwise; "
-        "they are pending now",
+        "they are pending now, and the next run replaces their files",
         Grouped(marked)));
     if (retried > 0) {
       PrintLine(fmt::format("{} that had failed are tried again", Grouped(retried)));

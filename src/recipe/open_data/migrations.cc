@@ -106,20 +106,14 @@ std::span<const std::string> ReaderTables() {
 }
 
 std::span<const std::string> WriterFunctions() {
-  static const std::vector<std::string> kFunctions = {"get_pending",
-                                                      "open_data_count_pending",
-                                                      "open_data_hold",
-                                                      "open_data_exported",
-                                                      "open_data_failed",
-                                                      "open_data_release",
-                                                      "open_data_done",
-                                                      "open_data_recount_days",
-                                                      "open_data_mark",
-                                                      "open_data_known_locations",
-                                                      "open_data_count_emptied",
-                                                      "open_data_let_remove",
-                                                      "open_data_note_lost",
-                                                      "open_data_unsure"};
+  static const std::vector<std::string> kFunctions = {
+      "get_pending",          "open_data_count_pending",
+      "open_data_hold",       "open_data_exported",
+      "open_data_failed",     "open_data_release",
+      "open_data_done",       "open_data_recount_days",
+      "open_data_mark",       "open_data_known_locations",
+      "open_data_let_remove", "open_data_note_lost",
+      "open_data_unsure"};
   return kFunctions;
 }
 

@@ -141,6 +141,29 @@ BEGIN
     INTO marked, missed;
 END $$;
 
+-- Since when a recount has been under way that has not come to its end; null: none is.
+ALTER TABLE open_data_settings ADD COLUMN recounting_since timestamptz;
+
+-- A recount goes through the locations slice by slice, between these two calls. Until it has come to its
+-- end, the log knows of some of the days that have no readings any more and not of others, so that nobody
+-- can say how many files would go: none goes until then. Of several recounts the one that began last ends
+-- it, for that one has counted everything since. One that is broken off has to be run again.
+CREATE FUNCTION open_data_begin_recount() RETURNS timestamptz
+LANGUAGE sql SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
+  UPDATE open_data_settings
+  SET recounting_since = greatest(clock_timestamp(), recounting_since + interval '1 microsecond')
+  RETURNING recounting_since
+$$;
+CREATE FUNCTION open_data_end_recount(begun timestamptz) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
+  UPDATE open_data_settings SET recounting_since = NULL WHERE recounting_since = begun
+$$;
+
+CREATE FUNCTION open_data_is_recounting() RETURNS boolean
+LANGUAGE sql STABLE AS $$
+  SELECT recounting_since IS NOT NULL FROM @schema@.open_data_settings
+$$;
+
 -- All at once, in one transaction. Returns how many days were marked.
 DROP FUNCTION IF EXISTS open_data_recount();
 CREATE FUNCTION open_data_recount() RETURNS bigint

@@ -84,6 +84,8 @@ LANGUAGE sql VOLATILE AS $$
     AND (log.queued_on IS NULL OR open_data_is_free(log.claim, log.queued_on, claimed_by, abandoned))
     AND (log.attempts = 0 OR log.claim = claimed_by AND log.queued_on IS NOT NULL
          OR log.attempts < attempts_max AND log.checked_on < clock_timestamp() - pause)
+    -- Where files would go, a recount is waited for.
+    AND (log.records > 0 OR log.key IS NULL OR NOT open_data_is_recounting())
     -- No zone is further ahead; spares looking at each of today's.
     AND log.day < (clock_timestamp() AT TIME ZONE 'UTC' + interval '15 hours')::date
     AND open_data_is_over(log.sensor_nodes_id, log.day)
@@ -238,38 +240,80 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
          OR log.metadata ? 'error')
 $$;
 
--- How many files there are of days that have no readings any more, and wait for their export: what it
--- would remove. Counts to the end of the day that reaches `wanted`.
+-- How many files there are of days that have no readings any more, as the log counts them, and wait for
+-- their export: what it would remove. Counts to the end of the day that reaches `wanted`.
 CREATE FUNCTION open_data_count_emptied(wanted bigint) RETURNS bigint
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
+LANGUAGE sql STABLE AS $$
   SELECT coalesce(sum(files), 0)::bigint FROM (
     SELECT greatest(coalesce(jsonb_array_length(log.metadata->'files'), 0), 1) AS files
-    FROM open_data_export_logs log
+    FROM @schema@.open_data_export_logs log
     WHERE log.records <= 0 AND log.key IS NOT NULL
       AND (log.exported_on IS NULL OR log.modified_on > log.exported_on)
     LIMIT wanted) AS emptied
 $$;
 
--- How many files of empty days each job was let remove.
+-- The same, whatever the log counts: looks whether each day that waits has a reading.
+CREATE FUNCTION open_data_look_for_emptied() RETURNS bigint
+LANGUAGE sql STABLE AS $$
+  WITH bound AS MATERIALIZED (
+    SELECT day_bound = 'time_ending' AS ending FROM @schema@.open_data_settings
+  ), waiting AS MATERIALIZED (
+    SELECT log.sensor_nodes_id AS node, log.day,
+           greatest(coalesce(jsonb_array_length(log.metadata->'files'), 0), 1) AS files
+    FROM @schema@.open_data_export_logs log
+    WHERE log.key IS NOT NULL AND (log.exported_on IS NULL OR log.modified_on > log.exported_on)
+  ), with_readings AS MATERIALIZED (
+    SELECT DISTINCT waiting.node, waiting.day
+    FROM bound CROSS JOIN waiting
+    JOIN @schema@.open_data_homes(ARRAY(SELECT DISTINCT node FROM waiting)) AS home
+      ON home.sensor_nodes_id = waiting.node
+    CROSS JOIN LATERAL @schema@.open_data_span(waiting.day, home.zone, bound.ending) AS span
+    CROSS JOIN LATERAL (
+      SELECT FROM @schema@.open_data_measurements m
+      WHERE m.sensors_id = home.sensors_id AND m.datetime BETWEEN span.first AND span.last
+        AND (span.is_exact OR @schema@.open_data_day(m.datetime, home.zone, bound.ending) = waiting.day)
+      LIMIT 1) AS had
+  )
+  SELECT coalesce(sum(files), 0)::bigint FROM waiting LEFT JOIN with_readings USING (node, day)
+  WHERE with_readings.node IS NULL
+$$;
+
 CREATE TABLE open_data_removals (
   job text PRIMARY KEY,
-  files bigint NOT NULL,
+  files bigint NOT NULL DEFAULT 0,  -- Of empty days, that the job was let remove.
+  waiting bigint,  -- That would go with all days that waited, once the job met one that the log miscounted.
   since timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
--- Whether the caller's job may remove so many more, and `most` in all; if so, they are counted. For where
--- the log did not know that days are empty, so that open_data_count_emptied did not see them coming.
-CREATE FUNCTION open_data_let_remove(claimed_by text, wanted bigint, most bigint) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
+-- Whether the caller's job may remove so many files more of days that have no readings any more; if so,
+-- they are counted. All days that wait are judged together, before the first file goes: 'let'; 'too many'
+-- where their files are more than `most`, or the job has removed that many; 'recount' where a recount has
+-- not come to its end. Where the log had counted readings of the caller's days (`miscounted`), it may have
+-- of others, too, so each day that waits is looked at, once a job.
+CREATE FUNCTION open_data_let_remove(claimed_by text, wanted bigint, most bigint, miscounted boolean)
+RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = @schema@, pg_temp
+SET plan_cache_mode = force_custom_plan SET jit = off AS $$
+DECLARE
+  of_job CONSTANT text := split_part(claimed_by, '/', 1);
+  had open_data_removals;
 BEGIN
+  IF open_data_is_recounting() THEN
+    RETURN 'recount';
+  END IF;
   DELETE FROM open_data_removals WHERE since < clock_timestamp() - interval '30 days';
-  INSERT INTO open_data_removals AS had (job, files)
-  SELECT split_part(claimed_by, '/', 1), wanted WHERE wanted <= most
-  ON CONFLICT (job) DO UPDATE SET files = had.files + excluded.files
-  WHERE had.files + excluded.files <= most;
-  RETURN FOUND;
+  INSERT INTO open_data_removals (job) VALUES (of_job) ON CONFLICT DO NOTHING;
+  SELECT * INTO had FROM open_data_removals WHERE job = of_job FOR UPDATE;
+  IF miscounted AND had.waiting IS NULL THEN
+    had.waiting := open_data_look_for_emptied();
+    UPDATE open_data_removals SET waiting = had.waiting WHERE job = of_job;
+  END IF;
+  IF had.files + wanted > most OR had.waiting > most OR open_data_count_emptied(most + 1) > most THEN
+    RETURN 'too many';
+  END IF;
+  UPDATE open_data_removals SET files = files + wanted WHERE job = of_job;
+  RETURN 'let';
 END $$;
 
-REVOKE EXECUTE ON FUNCTION open_data_count_emptied(bigint), open_data_let_remove(text, bigint, bigint),
-  open_data_note_lost(),
+REVOKE EXECUTE ON FUNCTION open_data_let_remove(text, bigint, bigint, boolean), open_data_note_lost(),
   open_data_unsure(text, bigint[], date[]) FROM PUBLIC;
