@@ -11,6 +11,7 @@
 #include "cli/messages.h"
 #include "cli/open_data_database.h"
 #include "cli/open_data_log.h"
+#include "cli/open_data_rest.h"
 #include "cli/progress_bar.h"
 #include "postgres/connection.h"
 #include "postgres/transaction.h"
@@ -324,6 +325,7 @@ Outcome Status(const Invocation& invocation) {
   TRY(od::CheckLog(log.connection(), settings.database.schema));
   const postgres::Rows states = TRY(log.Execute(kStates));
   const postgres::Rows errors = TRY(log.Execute(kErrors));
+  const OpenDataRest rest = TRY(LookForRest(log));
   if (invocation.json) {
     nlohmann::ordered_json json;
     for (int row = 0; row < states.size(); ++row) {
@@ -333,6 +335,7 @@ Outcome Status(const Invocation& invocation) {
           {"readings", states.Integer(row, 2)},
           {"oldest_seconds", lag.has_value() ? nlohmann::ordered_json(*lag) : nullptr}};
     }
+    if (rest.waiting > 0) json["location_days_waiting"] = rest.waiting;
     json["errors"] = nlohmann::ordered_json::array();
     for (int row = 0; row < errors.size(); ++row) {
       json["errors"].push_back({{"sensor_nodes_id", errors.Integer(row, 0)},
@@ -353,6 +356,7 @@ Outcome Status(const Invocation& invocation) {
     }
     PrintLine(line);
   }
+  if (rest.waiting > 0) PrintLine(rest.waiting_line());
   for (int row = 0; row < errors.size(); ++row) {
     PrintLine(fmt::format("location {}, {}: {} (attempt {})", errors.Integer(row, 0),
                           errors.Text(row, 1), errors.Text(row, 2), errors.Integer(row, 3)));
