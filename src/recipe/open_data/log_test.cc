@@ -132,6 +132,23 @@ TEST_F(ExportLogTest, TwoClaimantsNeverClaimTheSame) {
   EXPECT_EQ(Claim("first").size(), 4U) << "those of an attempt that is over are there still";
 }
 
+TEST_F(ExportLogTest, WhoCallsWithoutANameGetsNoDayTwice) {
+  AddLocation(1, "UTC");
+  AddDays(1, 9);
+  const auto pending = [this](const std::string& arguments) {
+    return Ask("SELECT count(*) FROM get_pending(" + arguments + ")");
+  };
+  EXPECT_EQ(pending("2"), "2");
+  EXPECT_EQ(pending("100"), "7");
+  EXPECT_EQ(pending("100"), "0");
+  Sql("UPDATE open_data_export_logs SET queued_on = now() - interval '61 minutes' WHERE day < "
+      "'2024-01-05'");
+  EXPECT_EQ(pending("3, 'me'"), "3") << "which nobody settled";
+  EXPECT_EQ(pending("100"), "1");
+  EXPECT_EQ(pending("100, 'me'"), "3") << "its own again";
+  EXPECT_EQ(Ask("SELECT count(*) FROM open_data_export_logs WHERE claim = session_user"), "6");
+}
+
 TEST_F(ExportLogTest, AbandonedClaimsReturn) {
   AddLocation(1, "UTC");
   AddDays(1, 3);

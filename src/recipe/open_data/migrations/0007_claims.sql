@@ -92,8 +92,10 @@ LANGUAGE sql VOLATILE AS $$
 $$;
 
 -- As before, and whoever claims is among the putters. Of those that were, they stay who may still put;
--- what the others have put stands there by now, and this claim's files come after it.
-CREATE OR REPLACE FUNCTION get_pending(wanted integer DEFAULT 500, claimed_by text DEFAULT session_user,
+-- what the others have put stands there by now, and this claim's files come after it. Whoever names
+-- himself gets again what he has queued already, as after a restart. A call without a name queues days as
+-- the session's role, and gets none that somebody has queued, itself included.
+CREATE OR REPLACE FUNCTION get_pending(wanted integer DEFAULT 500, claimed_by text DEFAULT NULL,
                                        abandoned interval DEFAULT '1 hour', attempts_max integer DEFAULT 3,
                                        pause interval DEFAULT '5 minutes',
                                        untouched_since timestamptz DEFAULT 'infinity')
@@ -109,10 +111,10 @@ LANGUAGE sql SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
     FOR UPDATE SKIP LOCKED
   )
   UPDATE open_data_export_logs log
-  SET queued_on = clock_timestamp(), claim = claimed_by,
-      putters = CASE WHEN log.putters <@ ARRAY[claimed_by] THEN ARRAY[claimed_by]
-                     ELSE array_remove(open_data_putting(log.putters, abandoned), claimed_by) || claimed_by END
-  FROM candidate
+  SET queued_on = clock_timestamp(), claim = name,
+      putters = CASE WHEN log.putters <@ ARRAY[name] THEN ARRAY[name]
+                     ELSE array_remove(open_data_putting(log.putters, abandoned), name) || name END
+  FROM candidate, coalesce(claimed_by, session_user::text) AS name
   WHERE log.sensor_nodes_id = candidate.sensor_nodes_id AND log.day = candidate.day
   RETURNING log.sensor_nodes_id, log.day
 $$;
