@@ -321,6 +321,19 @@ class ExportersTest(unittest.TestCase):
                        capture_output=True, check=True)
         self.assertNotIn(line, subprocess.run(status, cwd=self.folder / "a", capture_output=True, text=True, check=True).stdout)
 
+    def test_verify_says_that_a_day_may_have_been_exported_again(self):
+        self.ingest(2, 12)
+        first = self.end(self.start("a"))
+        self.sql("UPDATE measurements SET value = value + 1 WHERE sensors_id = 1")
+        second = self.end(self.start("a"))
+        verify = [SPILLWAY, "verify", f"{self.folder}/data/manifests/{first['id']}"]
+        done = subprocess.run(verify, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("a later run may have exported these days again, and then its manifest lists them", done.stdout)
+        self.assertEqual(self.sql("SELECT DISTINCT split_part(metadata->>'job', '/', 1) FROM open_data_export_logs "
+                                  "WHERE sensor_nodes_id = 1"), [[second["id"]]])
+        self.run_spillway("a", "verify", f"{self.folder}/data/manifests/{second['id']}")
+
     def test_o12_a_table_that_was_emptied_by_mistake(self):
         self.ingest(30, 12)
         self.end(self.start("a"))
