@@ -209,8 +209,7 @@ TEST_F(ExportLogTest, MigratesOnceHoweverManyTry) {
   for (int i = 0; i < 4; ++i) {
     migrations.emplace_back([this] {
       const auto connection = Open();
-      Must(connection->Execute("SET search_path = fresh"));
-      EXPECT_TRUE(MigrateLog(*connection).has_value());
+      EXPECT_TRUE(MigrateLog(*connection, "fresh").has_value());
     });
   }
   migrations.clear();
@@ -223,6 +222,28 @@ TEST_F(ExportLogTest, MigratesOnceHoweverManyTry) {
   EXPECT_EQ(newer.error().code, ErrorCode::kUnsupported);
   Sql("SET search_path = nowhere");
   EXPECT_THAT(MigrateLog(*database_).error().message, HasSubstr("no schema of the search_path"));
+}
+
+TEST_F(ExportLogTest, NoSecondLogIsMadeByMistake) {
+  Sql("CREATE SCHEMA other; SET search_path = other");
+  EXPECT_THAT(MigrateLog(*database_).error().message,
+              HasSubstr("there is an export log in schema public, and this would make another in "
+                        "other; write open_data.database.schema: public, or other where"));
+  EXPECT_THAT(CheckLog(*database_).error().message,
+              HasSubstr("has no export log in schema other, but one in public; write "
+                        "open_data.database.schema: public"));
+  EXPECT_EQ(Ask("SELECT to_regclass('other.open_data_export_logs') IS NULL"), "t");
+  EXPECT_EQ(Must(MigrateLog(*database_, "other")), 0) << "where it is meant";
+}
+
+TEST_F(ExportLogTest, NoLogIsMadeApartFromItsViews) {
+  Sql("CREATE SCHEMA views; CREATE SCHEMA other; ALTER VIEW open_data_measurements SET SCHEMA "
+      "views;"
+      "DROP VIEW open_data_states CASCADE; DROP TABLE open_data_migrations, open_data_export_logs "
+      "CASCADE; SET search_path = other");
+  EXPECT_THAT(MigrateLog(*database_).error().message,
+              HasSubstr("the views for an export log are in schema views, and this would make "
+                        "another in other; write open_data.database.schema: views"));
 }
 
 TEST_F(ExportLogTest, ARunSaysThatThereIsNoLog) {

@@ -114,15 +114,24 @@ TEST_F(RecountTest, O09DaysAreMarkedByLocationAndTime) {
     AddReading(21, fmt::format("2024-01-0{}T12:00:00Z", day));
   }
   Run();
-  EXPECT_EQ(Ask("SELECT open_data_mark('{1}', '2024-01-02', '2024-01-03')"), "2");
+  EXPECT_EQ(Ask("SELECT open_data_mark('{1}', '2024-01-02', '2024-01-03')"), "(2,0)");
   EXPECT_THAT(Run().items, ElementsAre("1/2024-01-02", "1/2024-01-03"));
-  EXPECT_EQ(Ask("SELECT open_data_mark('{3}', NULL, NULL)"), "0");
-  EXPECT_EQ(Ask("SELECT open_data_mark('{1,2}', '2024-01-09', NULL)"), "2");
-  EXPECT_EQ(Ask("SELECT open_data_mark(NULL, NULL, NULL)"), "18");
+  EXPECT_EQ(Ask("SELECT open_data_mark('{3}', NULL, NULL)"), "(0,0)");
+  EXPECT_EQ(Ask("SELECT open_data_mark('{1,2}', '2024-01-09', NULL)"), "(2,0)");
+  EXPECT_EQ(Ask("SELECT open_data_mark(NULL, NULL, NULL)"), "(18,0)");
   EXPECT_EQ(Run().items.size(), 18U);
   Sql("DELETE FROM measurements WHERE sensors_id = 11");
   Run();
-  EXPECT_EQ(Ask("SELECT open_data_mark('{1}', NULL, NULL)"), "0") << "there is nothing to export";
+  EXPECT_EQ(Ask("SELECT open_data_mark('{1}', NULL, NULL)"), "(0,0)")
+      << "there is nothing to export";
+}
+
+TEST_F(RecountTest, O09MarkedDaysThatHaveNotSettledAreCountedApart) {
+  Sql("INSERT INTO measurements SELECT 11, now() - n * interval '1 day', 1 FROM "
+      "generate_series(1, 9) n");
+  EXPECT_EQ(Ask("SELECT open_data_mark(NULL, NULL, NULL)"), "(9,0)");
+  Must(SetSettle(*database_, std::chrono::hours(24 * 30)));
+  EXPECT_EQ(Ask("SELECT open_data_mark(NULL, NULL, NULL)"), "(9,9)");
 }
 
 TEST_F(RecountTest, O04ADayThatSomebodyCountedWronglyIsRecounted) {

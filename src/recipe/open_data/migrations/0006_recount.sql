@@ -232,25 +232,27 @@ BEGIN
 END $$;
 
 -- Marks the days of these locations (null: of all) within [first, last] (null: without that end) as
--- modified, so that they are exported again; returns how many.
-CREATE FUNCTION open_data_mark(locations bigint[], first date, last date) RETURNS bigint
+-- modified, so that they are exported again: how many, and how many of these once they are over.
+CREATE FUNCTION open_data_mark(locations bigint[], first date, last date, OUT marked bigint, OUT early bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = @schema@, pg_temp
 SET lock_timeout = '2s' SET plan_cache_mode = force_custom_plan AS $$
-DECLARE
-  marked bigint;
 BEGIN
-  UPDATE open_data_export_logs log
-  SET modified_on = greatest(clock_timestamp(), log.modified_on + interval '1 microsecond',
-                             log.exported_on + interval '1 microsecond'),
-      attempts = 0, has_error = false
-  FROM (SELECT sensor_nodes_id, day FROM open_data_export_logs
-        WHERE (locations IS NULL OR sensor_nodes_id = ANY (locations))
-          AND (first IS NULL OR day >= first) AND (last IS NULL OR day <= last)
-          AND (records <> 0 OR key IS NOT NULL)
-        ORDER BY sensor_nodes_id, day FOR UPDATE) AS meant
-  WHERE log.sensor_nodes_id = meant.sensor_nodes_id AND log.day = meant.day;
-  GET DIAGNOSTICS marked = ROW_COUNT;
-  RETURN marked;
+  WITH meant AS (
+    SELECT sensor_nodes_id, day FROM open_data_export_logs
+    WHERE (locations IS NULL OR sensor_nodes_id = ANY (locations))
+      AND (first IS NULL OR day >= first) AND (last IS NULL OR day <= last)
+      AND (records <> 0 OR key IS NOT NULL)
+    ORDER BY sensor_nodes_id, day FOR UPDATE
+  ), put AS (
+    UPDATE open_data_export_logs log
+    SET modified_on = greatest(clock_timestamp(), log.modified_on + interval '1 microsecond',
+                               log.exported_on + interval '1 microsecond'),
+        attempts = 0, has_error = false
+    FROM meant WHERE log.sensor_nodes_id = meant.sensor_nodes_id AND log.day = meant.day
+    RETURNING log.sensor_nodes_id, log.day
+  )
+  SELECT count(*), count(*) FILTER (WHERE NOT open_data_is_over(put.sensor_nodes_id, put.day))
+    INTO marked, early FROM put;
 END $$;
 
 -- The locations that the log or the view has.
