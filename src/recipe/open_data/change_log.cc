@@ -58,7 +58,7 @@ std::string Describe(const ExportedDay& day, const std::string& claim) {
   return described.dump();
 }
 
-/// Of the advisory locks that show whose session lives; see migrations/0007_claims.sql.
+/// Of the advisory locks that show whose session lives; see migrations/0008_export.sql.
 constexpr std::string_view kLifeLock = "(1399876727, hashtext($1))";
 
 }  // namespace

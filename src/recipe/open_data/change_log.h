@@ -32,7 +32,7 @@ struct ExportedDay {
       seen;  ///< The log's modified_on in the snapshot that was read, as PostgreSQL wrote it.
   std::string time_zone;  ///< Of the location, as the view says.
   std::string day_bound;
-  std::string made_of;  ///< As migrations/0006_recount.sql says.
+  std::string made_of;  ///< As migrations/0007_recount.sql says.
   std::string formats;  ///< As FormatsOf says.
   int64_t rows = 0;
   int64_t parameters = 0;

@@ -93,7 +93,7 @@ TEST_F(ExportLogTest, CountsEveryChange) {
                         sensor, begin, random.Below(80)));
     }
   }
-  EXPECT_EQ(Ask("SELECT open_data_recount()"), "0");
+  EXPECT_EQ(CountAgain(), "0");
   EXPECT_EQ(
       Ask("SELECT sum(records) - (SELECT count(*) FROM measurements) FROM open_data_export_logs"),
       "0");
@@ -105,10 +105,10 @@ TEST_F(ExportLogTest, RecountFindsReadingsFromBeforeTheLog) {
   AddDays(1, 5);
   Sql("ALTER TABLE measurements ENABLE TRIGGER USER");
   EXPECT_THAT(Run().items, IsEmpty());
-  EXPECT_EQ(Ask("SELECT open_data_recount()"), "5");
+  EXPECT_EQ(CountAgain(), "5");
   EXPECT_EQ(Run().items.size(), 5U);
   Sql("UPDATE open_data_export_logs SET records = 9 WHERE day = '2024-01-03'");
-  EXPECT_EQ(Ask("SELECT open_data_recount()"), "1");
+  EXPECT_EQ(CountAgain(), "1");
   EXPECT_THAT(Run().items, ElementsAre("1/2024-01-03"));
 }
 
@@ -187,15 +187,15 @@ TEST_F(ExportLogTest, RolesMayDoWhatTheyNeedAndNoMore) {
   const auto writer = Open("od_writer");
   for (const char* forbidden :
        {"UPDATE open_data_export_logs SET day = day", "SELECT get_pending(1)",
-        "DELETE FROM measurements", "SELECT open_data_recount()"}) {
+        "DELETE FROM measurements", "SELECT open_data_recount_locations(NULL, NULL)"}) {
     const auto refused = reader->Execute(forbidden);
     ASSERT_FALSE(refused.has_value()) << forbidden;
     EXPECT_EQ(refused.error().code, ErrorCode::kPermissionDenied) << forbidden;
   }
-  for (const char* forbidden :
-       {"SELECT * FROM open_data_export_logs", "SELECT * FROM measurements",
-        "UPDATE open_data_export_logs SET day = day", "SELECT open_data_recount()",
-        "SELECT open_data_upsert('{1}', '{2024-01-01}', '{1}')"}) {
+  for (const char* forbidden : {"SELECT * FROM open_data_export_logs", "SELECT * FROM measurements",
+                                "UPDATE open_data_export_logs SET day = day",
+                                "SELECT open_data_recount_locations(NULL, NULL)",
+                                "SELECT open_data_upsert('{1}', '{2024-01-01}', '{1}')"}) {
     const auto refused = writer->Execute(forbidden);
     ASSERT_FALSE(refused.has_value()) << forbidden;
     EXPECT_EQ(refused.error().code, ErrorCode::kPermissionDenied) << forbidden;

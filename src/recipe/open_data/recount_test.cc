@@ -73,7 +73,7 @@ TEST_F(RecountTest, O09ItDoesNotMatterHowASessionWritesNumbersAndTimes) {
   ExportTwo();
   Sql("SET extra_float_digits = 0; SET datestyle = 'German'; SET intervalstyle = 'iso_8601'");
   EXPECT_EQ(Recount(), "0");
-  EXPECT_EQ(Ask("SELECT open_data_recount()"), "0");
+  EXPECT_EQ(CountAgain(), "0");
 }
 
 TEST_F(RecountTest, O09FailedDaysThatAreTriedAgainAreCounted) {
@@ -105,7 +105,7 @@ TEST_F(RecountTest, O09AnotherFormatIsFoundWhereItIsKnown) {
   ExportTwo();
   EXPECT_EQ(Recount("csv.gz"), "2");
   EXPECT_EQ(Recount("csv.gz"), "0") << "they are pending already";
-  EXPECT_EQ(Ask("SELECT open_data_recount()"), "0") << "whatever the format";
+  EXPECT_EQ(CountAgain(), "0") << "whatever the format";
 }
 
 TEST_F(RecountTest, O09DaysAreMarkedByLocationAndTime) {
@@ -188,7 +188,7 @@ TEST_F(RecountTest, O16NobodyWaitsForARecountAndItWaitsForNobody) {
   Sql("UPDATE open_data_export_logs SET records = 7 WHERE sensor_nodes_id = 2");
   const auto recount = Open();
   Must(recount->Execute("BEGIN"));
-  Must(recount->Execute("SELECT open_data_recount()"));
+  Must(recount->Execute("SELECT open_data_recount_locations(NULL, NULL)"));
   Must(ingest->Execute("INSERT INTO measurements VALUES (12, '2024-01-31T14:00:00Z', 1)"));
   Must(ingest->Execute("COMMIT"));
   Must(recount->Execute("COMMIT"));
@@ -247,7 +247,7 @@ TEST_F(RecountTest, O16NoReadingIsCountedTwiceOrNever) {
     });
   }
   for (const char* recount :
-       {"SELECT open_data_recount()",
+       {"SELECT open_data_recount_locations(NULL, NULL)",
         "SELECT open_data_recount_days(array_agg(n), array_agg(d::date)) FROM "
         "generate_series(1, 2) n, generate_series(timestamp '2024-01-01', '2024-01-14', '1 day') "
         "d"}) {
@@ -257,9 +257,9 @@ TEST_F(RecountTest, O16NoReadingIsCountedTwiceOrNever) {
     });
   }
   sessions.clear();
-  Ask("SELECT open_data_recount()");
+  CountAgain();
   EXPECT_EQ(Ask(kMiscounted), "0");
-  EXPECT_EQ(Ask("SELECT open_data_recount()"), "0");
+  EXPECT_EQ(CountAgain(), "0");
 }
 
 TEST_F(RecountTest, O19ALocationTwiceInTheViewFailsAlone) {

@@ -1,3 +1,6 @@
+-- The side of the exporter. Every function is one short transaction; rows that another exporter or an
+-- ingest has locked are passed over, or waited for in one order (location, day), for a minute.
+
 -- Claims that no two exporters share, and that show whether their exporter lives (docs/adr/0020).
 --
 -- A claim is `<job>/<chunk>#<chance>!`. All attempts at a chunk have what stands before the `#` in common;
@@ -76,6 +79,9 @@ BEGIN
     AND open_data_living(ARRAY[claim]) = '{}';
 END $$;
 
+-- D2. Whether the caller may take a day now: it has changed since its export, is over in its location's
+-- zone, and is free. A day that failed is tried again after `pause`, `attempts_max` times in all. The
+-- planner puts it in the place of its call, where it is rechecked once the row is locked.
 CREATE OR REPLACE FUNCTION open_data_is_pending(log open_data_export_logs, claimed_by text,
                                                 abandoned interval, attempts_max integer, pause interval)
 RETURNS boolean
@@ -91,10 +97,14 @@ LANGUAGE sql VOLATILE AS $$
     AND open_data_is_over(log.sensor_nodes_id, log.day)
 $$;
 
--- As before, and whoever claims is among the putters. Of those that were, they stay who may still put;
--- what the others have put stands there by now, and this claim's files come after it. Whoever names
--- himself gets again what he has queued already, as after a restart. A call without a name queues days as
--- the session's role, and gets none that somebody has queued, itself included.
+-- Marks up to `wanted` pending days as queued and returns them, oldest first. Days that an export
+-- looked at since `untouched_since` are left out: so an export takes none twice.
+--
+-- Whoever claims is among the putters. Of those that were, they stay who may still put; what the others
+-- have put stands there by now, and this claim's files come after it.
+--
+-- Whoever names himself gets again what he has queued already, as after a restart. A call without a name
+-- queues days as the session's role, and gets none that somebody has queued, itself included.
 CREATE OR REPLACE FUNCTION get_pending(wanted integer DEFAULT 500, claimed_by text DEFAULT NULL,
                                        abandoned interval DEFAULT '1 hour', attempts_max integer DEFAULT 3,
                                        pause interval DEFAULT '5 minutes',
@@ -119,7 +129,21 @@ LANGUAGE sql SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
   RETURNING log.sensor_nodes_id, log.day
 $$;
 
--- As before; what the caller has not queued any more, it will not put.
+-- How many days get_pending would find, up to a limit.
+CREATE OR REPLACE FUNCTION open_data_count_pending(wanted bigint, abandoned interval DEFAULT '1 hour',
+                                                   attempts_max integer DEFAULT 3,
+                                                   pause interval DEFAULT '5 minutes')
+RETURNS bigint
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
+  SELECT count(*) FROM (
+    SELECT FROM open_data_export_logs log
+    WHERE open_data_is_pending(log, NULL, abandoned, attempts_max, pause)
+    LIMIT wanted) AS pending
+$$;
+
+-- Which of these days the caller still has queued, just before their files are put in place. Claims
+-- that are getting old are young again: three quarters of `abandoned` are left at least.
+-- What the caller has not queued any more, it will not put.
 CREATE OR REPLACE FUNCTION open_data_hold(claimed_by text, nodes bigint[], days date[],
                                           abandoned interval DEFAULT '1 hour')
 RETURNS TABLE (sensor_nodes_id bigint, day date)
@@ -142,14 +166,11 @@ BEGIN
     WHERE log.claim = claimed_by AND log.queued_on IS NOT NULL;
 END $$;
 
--- As modified: the day is exported once more.
-CREATE FUNCTION open_data_once_more(modified_on timestamptz, exported_on timestamptz) RETURNS timestamptz
-LANGUAGE sql VOLATILE AS $$
-  SELECT greatest(clock_timestamp(), modified_on + interval '1 microsecond',
-                  exported_on + interval '1 microsecond')
-$$;
-
--- As before. While somebody else may still put older files of a day, it does not count as exported either.
+-- The files of these days are in place. `seen` is the modified_on that the export read: where it is no
+-- longer the row's, readings came meanwhile and the day stays pending (D3). Where the claim was lost
+-- meanwhile, another export may have been overwritten, so the day is marked as modified: it is
+-- exported once more. While somebody else may still put older files of a day, it does not
+-- count as exported either. Returns the days that were still the caller's.
 CREATE OR REPLACE FUNCTION open_data_exported(claimed_by text, nodes bigint[], days date[],
                                               seen timestamptz[], keys text[],
                                               measurands_exported bigint[], described jsonb[])
@@ -180,7 +201,8 @@ BEGIN
     RETURNING log.sensor_nodes_id, log.day;
 END $$;
 
--- As before. What was put of a day whose claim was lost may have replaced newer files.
+-- These days could not be exported. What was exported before stays described.
+-- What was put of a day whose claim was lost may have replaced newer files.
 CREATE OR REPLACE FUNCTION open_data_failed(claimed_by text, nodes bigint[], days date[],
                                             classifications text[], errors text[])
 RETURNS void
@@ -218,6 +240,8 @@ BEGIN
   WHERE log.sensor_nodes_id = put.node AND log.day = put.put_day;
 END $$;
 
+-- Gives up what the caller has queued still. It waits for nobody: a day that an ingest has locked
+-- returns like an abandoned one.
 CREATE OR REPLACE FUNCTION open_data_release(claimed_by text) RETURNS bigint
 LANGUAGE sql SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
   WITH free AS (
@@ -316,6 +340,3 @@ BEGIN
   UPDATE open_data_removals SET files = files + wanted WHERE job = of_job;
   RETURN 'let';
 END $$;
-
-REVOKE EXECUTE ON FUNCTION open_data_let_remove(text, bigint, bigint, boolean), open_data_note_lost(),
-  open_data_unsure(text, bigint[], date[]) FROM PUBLIC;
