@@ -291,7 +291,9 @@ class OpenDataExamination {
   Result<std::string> LookAtDays() {
     TRY(od::CheckDayBound(*read_, settings_.day == DayBound::kTimeEnding,
                           settings_.database.schema));
-    TRY(od::CheckSettle(*read_, settings_.settle, settings_.database.schema));
+    if (settings_.settle.has_value()) {
+      TRY(od::CheckSettle(*read_, *settings_.settle, settings_.database.schema));
+    }
     const Rows rows = TRY(read_->Execute(kDays));
     int64_t pending = 0, queued = 0, failed = 0, exported = 0;
     for (int row = 0; row < rows.size(); ++row) {

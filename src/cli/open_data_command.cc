@@ -11,6 +11,7 @@
 #include "cli/messages.h"
 #include "cli/open_data_database.h"
 #include "cli/open_data_log.h"
+#include "cli/open_data_rest.h"
 #include "cli/progress_bar.h"
 #include "postgres/connection.h"
 #include "postgres/transaction.h"
@@ -104,9 +105,14 @@ Result<Adopted> Adopt(LogSession& log, const std::string& table,
   return adopted;
 }
 
-Result<> Track(LogSession& log, const MigrateFlags& flags) {
+/// Returns what became of the tables that are to be tracked no longer.
+Result<std::vector<std::string>> Track(LogSession& log, const MigrateFlags& flags) {
+  std::vector<std::string> untracked;
   for (const std::string& table : flags.untrack) {
-    TRY(log.Execute("SELECT @schema@.open_data_untrack($1::regclass)", {table}));
+    const postgres::Rows rows =
+        TRY(log.Execute("SELECT @schema@.open_data_untrack($1::regclass)", {table}));
+    untracked.push_back(table + (rows.Boolean(0, 0) ? " are tracked no longer"
+                                                    : " were not tracked for this log before"));
   }
   for (const std::string& table : flags.track) {
     TRY(log.Execute("SELECT @schema@.open_data_track($1::regclass)", {table}));
@@ -114,7 +120,7 @@ Result<> Track(LogSession& log, const MigrateFlags& flags) {
   // Partitions that were added since.
   TRY(log.Execute(
       "SELECT @schema@.open_data_track(tracked) FROM @schema@.open_data_tracked() AS tracked"));
-  return {};
+  return untracked;
 }
 
 void PrintAdopted(const Adopted& adopted, const std::vector<std::string>& formats) {
@@ -141,13 +147,15 @@ Outcome Migrate(const Invocation& invocation, const MigrateFlags& flags) {
   const bool moved = TRY(od::SetDayBound(log.connection(), settings.day == DayBound::kTimeEnding,
                                          database.schema)) &&
                      before > 0;
-  TRY(od::SetSettle(log.connection(), settings.settle, database.schema));
+  if (settings.settle.has_value()) {
+    TRY(od::SetSettle(log.connection(), *settings.settle, database.schema));
+  }
   const std::string owner = log.connection().user();
   const auto role = [&owner](const DatabaseLogin& login) {
     return login.user.empty() ? owner : login.user;
   };
   TRY(od::GrantLog(log.connection(), role(database.read), role(database.write), database.schema));
-  TRY(Track(log, flags));
+  const std::vector<std::string> untracked = TRY(Track(log, flags));
   const std::vector<std::string> formats = OptionsOf(settings).formats;
   Adopted adopted;
   if (!flags.adopt.empty()) adopted = TRY(Adopt(log, flags.adopt, formats));
@@ -162,9 +170,7 @@ Outcome Migrate(const Invocation& invocation, const MigrateFlags& flags) {
     PrintLine(fmt::format("the export log in schema {} is {} version {}", log.schema(),
                           before == od::LogVersionKnown() ? "up to date:" : "now of",
                           od::LogVersionKnown()));
-    for (const std::string& table : flags.untrack) {
-      PrintLine("changes of " + table + " are tracked no longer");
-    }
+    for (const std::string& line : untracked) PrintLine("changes of " + line);
     for (const std::string& table : flags.track) {
       PrintLine("changes of " + table + " are tracked from now on");
     }
@@ -189,11 +195,21 @@ Error OfOwner(Error error, LogSession& log, const std::string& as) {
   return error;
 }
 
+/// Says when it began, as open_data_end_recount takes it.
+Result<std::string> BeginRecount(LogSession& log) {
+  const postgres::Rows rows =
+      TRY(log.Execute("SELECT to_char(@schema@.open_data_begin_recount() AT TIME ZONE 'UTC', "
+                      "'YYYY-MM-DD HH24:MI:SS.US+00')"));
+  return std::string(rows.Text(0, 0));
+}
+
 Outcome Recount(const Invocation& invocation, const std::string& as) {
   const OpenDataSettings settings = TRY(LoadOpenData(invocation));
   LogSession log = TRY(LogSession::Open(settings, as));
   TRY(od::CheckLog(log.connection(), settings.database.schema));
   const std::string formats = TRY(FormatsOf(settings));
+  const Result<std::string> begun = BeginRecount(log);
+  if (!begun.has_value()) return std::unexpected(OfOwner(begun.error(), log, as));
   const std::vector<int64_t> locations =
       TRY(log.Numbers("SELECT @schema@.open_data_known_locations()"));
   int64_t marked = 0;
@@ -213,12 +229,13 @@ Outcome Recount(const Invocation& invocation, const std::string& as) {
         return {};
       });
   if (!counted.has_value()) return std::unexpected(OfOwner(std::move(counted.error()), log, as));
+  TRY(log.Execute("SELECT @schema@.open_data_end_recount($1::timestamptz)", {*begun}));
   if (invocation.json) {
     PrintJson({{"days_changed", marked}, {"days_retried", retried}});
   } else if (!invocation.quiet) {
     PrintLine(fmt::format(
         "{} location-days have other readings than was logged, or files that were made otherwise; "
-        "they are pending now",
+        "they are pending now, and the next run replaces their files",
         Grouped(marked)));
     if (retried > 0) {
       PrintLine(fmt::format("{} that had failed are tried again", Grouped(retried)));
@@ -267,12 +284,14 @@ Outcome Mark(const Invocation& invocation, const MarkFlags& flags) {
     locations = TRY(log.Numbers("SELECT @schema@.open_data_known_locations()"));
   }
   int64_t marked = 0;
+  int64_t early = 0;
   TRY(log.InSlices(locations, "marking", [&](std::span<const int64_t> slice) -> Result<> {
     const postgres::Rows rows =
-        TRY(log.Execute("SELECT @schema@.open_data_mark($1::bigint[], nullif($2, '')::date, "
+        TRY(log.Execute("SELECT * FROM @schema@.open_data_mark($1::bigint[], nullif($2, '')::date, "
                         "nullif($3, '')::date)",
                         {slice, flags.from, flags.through}));
     marked += rows.Integer(0, 0);
+    early += rows.Integer(0, 1);
     return {};
   }));
   if (marked == 0 && !flags.all) {
@@ -280,9 +299,13 @@ Outcome Mark(const Invocation& invocation, const MarkFlags& flags) {
                 "the export log has no such days with readings; see `spillway open-data status`");
   }
   if (invocation.json) {
-    PrintJson({{"days_marked", marked}});
+    PrintJson({{"days_marked", marked}, {"days_open", early}});
   } else if (!invocation.quiet) {
-    PrintLine(fmt::format("{} location-days are exported again by the next run", Grouped(marked)));
+    PrintLine(fmt::format("{} location-days are exported again by the next run",
+                          Grouped(marked - early)));
+    if (early > 0) {
+      PrintLine(fmt::format("{} once they are over, and have settled", Grouped(early)));
+    }
   }
   return ExitCode::kSuccess;
 }
@@ -313,6 +336,7 @@ Outcome Status(const Invocation& invocation) {
   TRY(od::CheckLog(log.connection(), settings.database.schema));
   const postgres::Rows states = TRY(log.Execute(kStates));
   const postgres::Rows errors = TRY(log.Execute(kErrors));
+  const OpenDataRest rest = TRY(LookForRest(log));
   if (invocation.json) {
     nlohmann::ordered_json json;
     for (int row = 0; row < states.size(); ++row) {
@@ -322,6 +346,7 @@ Outcome Status(const Invocation& invocation) {
           {"readings", states.Integer(row, 2)},
           {"oldest_seconds", lag.has_value() ? nlohmann::ordered_json(*lag) : nullptr}};
     }
+    if (rest.waiting > 0) json["location_days_waiting"] = rest.waiting;
     json["errors"] = nlohmann::ordered_json::array();
     for (int row = 0; row < errors.size(); ++row) {
       json["errors"].push_back({{"sensor_nodes_id", errors.Integer(row, 0)},
@@ -342,6 +367,7 @@ Outcome Status(const Invocation& invocation) {
     }
     PrintLine(line);
   }
+  if (rest.waiting > 0) PrintLine(rest.waiting_line());
   for (int row = 0; row < errors.size(); ++row) {
     PrintLine(fmt::format("location {}, {}: {} (attempt {})", errors.Integer(row, 0),
                           errors.Text(row, 1), errors.Text(row, 2), errors.Integer(row, 3)));

@@ -146,7 +146,7 @@ Section<OpenDataSettings> DeclareOpenData() {
       .Help(
           "A day is exported only when it has been over for so long in its location's time zone; "
           "72h spares exporting days again whose readings come late. `spillway open-data migrate` "
-          "puts it into force.")
+          "puts it into force; unless set, what the log has stays, which is 0s at first.")
       .Between(seconds(0), hours(24 * 366));
   section.Field("claim_timeout", &OpenDataSettings::claim_timeout)
       .Help("Days that an exporter claimed so long ago, and never settled, are claimed by others.")

@@ -45,7 +45,7 @@ struct OpenDataSettings {
   std::string format = "csv.gz";
   int64_t limit = 0;
   std::chrono::milliseconds time_limit{0};
-  std::chrono::milliseconds settle{0};
+  std::optional<std::chrono::milliseconds> settle;  ///< Absent: as the log has it.
   std::chrono::milliseconds claim_timeout{3'600'000};
   int64_t attempts = 3;
   std::chrono::milliseconds retry_pause{300'000};

@@ -15,7 +15,9 @@
 #include "cli/item_failures.h"
 #include "cli/job_view.h"
 #include "cli/messages.h"
+#include "cli/open_data_rest.h"
 #include "cli/progress_bar.h"
+#include "recipe/open_data/open_data.h"
 
 namespace spillway::cli {
 namespace {
@@ -66,9 +68,11 @@ Result<engine::Job> Watch(Deployment& deployment, const Watched& watched,
   }
 }
 
-ExitCode ExitCodeOf(const engine::Job& job) {
+ExitCode ExitCodeOf(const engine::Job& job, const OpenDataRest& rest) {
   if (job.state == engine::JobState::kSucceeded) {
-    if (job.counts.failed == 0) return ExitCode::kSuccess;
+    if (job.counts.failed == 0) {
+      return rest.failed == 0 ? ExitCode::kSuccess : ExitCode::kRejected;
+    }
     return job.counts.failed == job.counts.planned ? ExitCode::kFailed : ExitCode::kRejected;
   }
   if (job.state == engine::JobState::kCancelled) return ExitCode::kCancelled;
@@ -91,14 +95,20 @@ nlohmann::ordered_json Json(const store::Created& created) {
   return json;
 }
 
+Error Undone(std::string line) {
+  return {.code = ErrorCode::kConflict, .message = std::move(line)};
+}
+
 Outcome Report(const Invocation& invocation, const RunFlags& flags, const store::Created& done,
-               const std::vector<recipe::ErrorRecord>& failures) {
+               const std::vector<recipe::ErrorRecord>& failures, const OpenDataRest& rest) {
   const engine::Job& job = done.job;
   // Standard output may be the export itself: what is said of it goes beside.
   std::FILE* to = flags.request.to_standard_output() ? stderr : stdout;
   if (invocation.json) {
     nlohmann::ordered_json json = Json(done);
     if (!failures.empty()) json["failures"] = FailuresToJson(failures);
+    if (rest.failed > 0) json["location_days_failed"] = rest.failed;
+    if (rest.waiting > 0) json["location_days_waiting"] = rest.waiting;
     PrintJson(json, to);
   } else if (job.state == engine::JobState::kFailed) {
     PrintError({.code = ErrorCode::kInternal, .message = WhyFailed(job)}, false);
@@ -113,8 +123,10 @@ Outcome Report(const Invocation& invocation, const RunFlags& flags, const store:
                  false);
       PrintFailures(failures, stderr);
     }
+    if (rest.failed > job.counts.failed) PrintError(Undone(rest.failed_line()), false);
+    PrintError(Undone(rest.waiting_line()), false);
   }
-  return ExitCodeOf(job);
+  return ExitCodeOf(job, rest);
 }
 
 Outcome Run(const Invocation& invocation, const RunFlags& flags) {
@@ -158,7 +170,13 @@ Outcome Run(const Invocation& invocation, const RunFlags& flags) {
   }
   const std::vector<recipe::ErrorRecord> failures =
       TRY(FirstFailures(deployment->store(), created.job, kFailuresListed));
-  return Report(invocation, flags, created, failures);
+  OpenDataRest rest;
+  if (recipe == recipe::OpenData::kName && created.job.state == engine::JobState::kSucceeded) {
+    const Result<OpenDataRest> looked = LookForRest(settings.open_data);
+    if (!looked.has_value()) PrintError(looked.error(), invocation.json);  // The job is done.
+    rest = looked.value_or(rest);
+  }
+  return Report(invocation, flags, created, failures, rest);
 }
 
 }  // namespace

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -15,11 +16,17 @@
 #include "cli/progress_bar.h"
 #include "cli/stores.h"
 #include "engine/manifest.h"
+#include "recipe/open_data/open_data.h"
 #include "storage/local/local_store.h"
 #include "storage/s3_url.h"
 
 namespace spillway::cli {
 namespace {
+
+/// Of open data, whose later runs put the new files of a day in the places of its old ones.
+constexpr std::string_view kMayBeReplaced =
+    "a later run may have exported these days again, and then its manifest lists them; the export "
+    "log says which run that was: SELECT metadata->>'job' FROM open_data_export_logs WHERE key = …";
 
 struct VerifyFlags {
   std::string place;
@@ -141,6 +148,12 @@ Outcome VerifyExport(const Invocation& invocation, const VerifyFlags& flags) {
                {"not_of_the_export", unnamed}});
   } else if (!invocation.quiet) {
     for (const std::string& problem : found.problems) PrintLine(problem);
+    const bool files_differ = std::ranges::any_of(found.problems, [](const std::string& problem) {
+      return !problem.starts_with(engine::Manifest::kName);
+    });
+    if (files_differ && found.manifest.recipe == recipe::OpenData::kName) {
+      PrintLine(std::string(kMayBeReplaced));
+    }
     if (good) {
       PrintLine(fmt::format("whole and unchanged: {} {} in {} file{}, {}; {}",
                             Grouped(counts.written), CountedBy(found.manifest.source),

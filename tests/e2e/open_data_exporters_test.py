@@ -293,6 +293,47 @@ class ExportersTest(unittest.TestCase):
         self.assertEqual({failure["key"] for failure in job["failures"]}, {"location 1, 2023-01-02", "location 1, 2023-01-03"})
         self.assertIn("Mars/Olympus", job["failures"][0]["message"])
 
+    def test_o13_days_that_failed_before_are_named_until_they_are_exported(self):
+        self.ingest(2, 12)
+        self.sql("INSERT INTO timezones VALUES (2, 'Mars/Olympus'); UPDATE sensor_nodes SET timezones_id = 2 WHERE sensor_nodes_id = 1")
+        self.end(self.start("a"), code=9)
+        self.sql("UPDATE open_data_export_logs SET attempts = 99 WHERE has_error")
+        done = subprocess.run([SPILLWAY, "run", "open-data"], cwd=self.folder / "a", capture_output=True, text=True)
+        self.assertEqual(done.returncode, 9, done.stdout + done.stderr)
+        self.assertIn("2 location-days failed, in this run or before, and are not exported; `spillway open-data status` says why",
+                      done.stderr)
+        self.assertEqual(self.end(self.start("a"), code=9)["location_days_failed"], 2)
+        self.sql("UPDATE timezones SET tzid = 'UTC'; UPDATE open_data_export_logs SET attempts = 0")
+        self.assertNotIn("location_days_failed", self.end(self.start("a")))
+
+    def test_o12_a_recount_that_was_broken_off_holds_up_empty_days_and_says_so(self):
+        self.ingest(2, 12)
+        self.end(self.start("a"))
+        self.sql("SELECT open_data_begin_recount(); DELETE FROM measurements WHERE sensors_id = (SELECT min(sensors_id) FROM measurements)")
+        self.sql("UPDATE open_data_export_logs SET records = 0, modified_on = clock_timestamp() WHERE sensor_nodes_id = 1")
+        line = "without readings wait for the end of the recount that began at 2"
+        done = subprocess.run([SPILLWAY, "run", "open-data"], cwd=self.folder / "a", capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(line, done.stderr)
+        status = [SPILLWAY, "open-data", "status"]
+        self.assertIn(line, subprocess.run(status, cwd=self.folder / "a", capture_output=True, text=True, check=True).stdout)
+        subprocess.run([SPILLWAY, "open-data", "recount", "--as", self.server.url(self.database)], cwd=self.folder / "a",
+                       capture_output=True, check=True)
+        self.assertNotIn(line, subprocess.run(status, cwd=self.folder / "a", capture_output=True, text=True, check=True).stdout)
+
+    def test_verify_says_that_a_day_may_have_been_exported_again(self):
+        self.ingest(2, 12)
+        first = self.end(self.start("a"))
+        self.sql("UPDATE measurements SET value = value + 1 WHERE sensors_id = 1")
+        second = self.end(self.start("a"))
+        verify = [SPILLWAY, "verify", f"{self.folder}/data/manifests/{first['id']}"]
+        done = subprocess.run(verify, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("a later run may have exported these days again, and then its manifest lists them", done.stdout)
+        self.assertEqual(self.sql("SELECT DISTINCT split_part(metadata->>'job', '/', 1) FROM open_data_export_logs "
+                                  "WHERE sensor_nodes_id = 1"), [[second["id"]]])
+        self.run_spillway("a", "verify", f"{self.folder}/data/manifests/{second['id']}")
+
     def test_o12_a_table_that_was_emptied_by_mistake(self):
         self.ingest(30, 12)
         self.end(self.start("a"))

@@ -212,10 +212,20 @@ class RunTest(WithReadings):
         self.assertEqual(self.files(), [])
         self.spillway("open-data", "migrate", **self.variables, **longer)
         self.assertEqual(pending(**longer), now - 3)
+        self.assertEqual(json.loads(self.spillway("--json", "open-data", "mark", "--all", **self.variables).stdout),
+                         {"days_marked": 10, "days_open": 10 - (now - 3)})
+        self.assertIn(f"{now - 3} location-days are exported again by the next run\n{10 - (now - 3)} once they are over",
+                      self.spillway("open-data", "mark", "--all", **self.variables).stdout)
         self.spillway("run", "open-data", **self.variables, **longer)
         self.assertEqual(len(self.files()), now - 3)
-        self.spillway("open-data", "migrate", **self.variables)
+        self.spillway("open-data", "migrate", **self.variables)  # Without the setting: what is in force stays.
+        self.assertIn("0 pending now", self.spillway("plan", "open-data", **self.variables).stdout)
+        self.spillway("doctor", **self.variables)
         self.spillway("run", "open-data", **self.variables)
+        self.assertEqual(len(self.files()), now - 3)
+        none = {"SPILLWAY_OPEN_DATA_SETTLE": "0s"}
+        self.spillway("open-data", "migrate", **self.variables, **none)
+        self.spillway("run", "open-data", **self.variables, **none)
         self.assertEqual(len(self.files()), now)
 
     def test_o8_manifests_apart_from_the_files(self):
@@ -346,6 +356,13 @@ class DoctorTest(WithReadings):
         self.assert_bad(found[0], "late belongs to a tracked table", "`spillway open-data migrate`", "recount")
         self.spillway("open-data", "migrate", **self.variables)
         self.doctor()
+
+    def test_o10_a_table_that_was_not_tracked(self):
+        self.spillway("open-data", "migrate", **self.variables)
+        untrack = ("open-data", "migrate", "--untrack", "measurements")
+        self.assertIn("changes of measurements were not tracked for this log before", self.spillway(*untrack, **self.variables).stdout)
+        self.migrate()
+        self.assertIn("changes of measurements are tracked no longer", self.spillway(*untrack, **self.variables).stdout)
 
     def test_o09_who_may_recount(self):
         self.migrate()

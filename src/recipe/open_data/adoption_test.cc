@@ -121,7 +121,7 @@ TEST_F(AdoptionTest, O03RolesSeeTheLogWhateverTheirSearchPath) {
       writer->Execute("SELECT spillway_open_data.open_data_recount_days('{1}', '{2024-01-31}')")
           .has_value());
   for (const char* forbidden :
-       {"SELECT spillway_open_data.open_data_recount()",
+       {"SELECT spillway_open_data.open_data_recount_locations(NULL, NULL)",
         "TABLE spillway_open_data.open_data_export_logs",
         "CREATE TABLE spillway_open_data.mine (a int)",
         "SELECT spillway_open_data.open_data_upsert('{1}', '{2024-01-31}', '{1}')"}) {

@@ -58,7 +58,7 @@ std::string Describe(const ExportedDay& day, const std::string& claim) {
   return described.dump();
 }
 
-/// Of the advisory locks that show whose session lives; see migrations/0007_claims.sql.
+/// Of the advisory locks that show whose session lives; see migrations/0008_export.sql.
 constexpr std::string_view kLifeLock = "(1399876727, hashtext($1))";
 
 }  // namespace
@@ -197,11 +197,6 @@ Result<int64_t> ChangeLog::Recount(std::span<const LocationDay> days, const std:
   return rows.Integer(0, 0);
 }
 
-Result<int64_t> ChangeLog::CountEmptied(int64_t limit, const std::stop_token& stop) {
-  const Rows rows = TRY(Execute("SELECT @schema@.open_data_count_emptied($1)", {limit}, stop));
-  return rows.Integer(0, 0);
-}
-
 Result<> ChangeLog::MarkUnsure(const UnsureDays& unsure, const std::stop_token& stop) {
   Columns columns;
   for (const LocationDay& day : unsure.days) columns.Add(day);
@@ -212,10 +207,12 @@ Result<> ChangeLog::MarkUnsure(const UnsureDays& unsure, const std::stop_token& 
   return {};
 }
 
-Result<bool> ChangeLog::LetRemove(int64_t files, int64_t most, const std::stop_token& stop) {
-  const Rows rows =
-      TRY(Execute("SELECT @schema@.open_data_let_remove($1, $2, $3)", {claim_, files, most}, stop));
-  return rows.Boolean(0, 0);
+Result<Removal> ChangeLog::LetRemove(int64_t files, int64_t most, bool miscounted,
+                                     const std::stop_token& stop) {
+  const Rows rows = TRY(Execute("SELECT @schema@.open_data_let_remove($1, $2, $3, $4)",
+                                {claim_, files, most, miscounted}, stop));
+  if (rows.Text(0, 0) == "let") return Removal::kLet;
+  return rows.Text(0, 0) == "recount" ? Removal::kRecounting : Removal::kTooMany;
 }
 
 Result<> ChangeLog::Release() {

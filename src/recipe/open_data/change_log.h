@@ -32,7 +32,7 @@ struct ExportedDay {
       seen;  ///< The log's modified_on in the snapshot that was read, as PostgreSQL wrote it.
   std::string time_zone;  ///< Of the location, as the view says.
   std::string day_bound;
-  std::string made_of;  ///< As migrations/0006_recount.sql says.
+  std::string made_of;  ///< As migrations/0007_recount.sql says.
   std::string formats;  ///< As FormatsOf says.
   int64_t rows = 0;
   int64_t parameters = 0;
@@ -58,6 +58,9 @@ struct UnsureDays {
   std::string claim;
   std::vector<LocationDay> days;
 };
+
+/// Whether files of days that are empty may go.
+enum class Removal { kLet, kTooMany, kRecounting };
 
 /// Who claims days: an attempt at a chunk of a job.
 struct Claimant {
@@ -116,10 +119,6 @@ class ChangeLog {
   /// Has the readings of days counted again. Returns how many days were counted wrongly.
   Result<int64_t> Recount(std::span<const LocationDay> days, const std::stop_token& stop);
 
-  /// How many files the export of all days that are empty now would remove, counted up to about
-  /// `limit`.
-  Result<int64_t> CountEmptied(int64_t limit, const std::stop_token& stop);
-
   /// Those held and not recorded yet.
   UnsureDays Unsure() const { return {shown_, {held_.begin(), held_.end()}}; }
 
@@ -127,9 +126,11 @@ class ChangeLog {
   /// lost his session, once he has another and puts nothing more of them.
   virtual Result<> MarkUnsure(const UnsureDays& unsure, const std::stop_token& stop);
 
-  /// Whether this claimant's job may remove so many files of empty days more, and `most` in all; if
-  /// so, they count as removed.
-  Result<bool> LetRemove(int64_t files, int64_t most, const std::stop_token& stop);
+  /// Whether this claimant's job may remove so many files of empty days more; if so, they count as
+  /// removed. `most` is what all days that wait, and all of the job, may remove; `miscounted` says
+  /// that the log did not know that these are empty, so that others may be, too.
+  Result<Removal> LetRemove(int64_t files, int64_t most, bool miscounted,
+                            const std::stop_token& stop);
 
   /// Gives up all claims left; waits for nobody's lock. Nothing is put afterwards.
   virtual Result<> Release();

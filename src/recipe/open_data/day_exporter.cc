@@ -35,6 +35,19 @@ Error WhyUnreadable(const DaySource& day) {
   return {.code = ErrorCode::kInvalidArgument, .message = std::move(why)};
 }
 
+Error WhyNotRemoved(Removal let, int64_t delete_max) {
+  return {.code = ErrorCode::kConflict,
+          .message =
+              let == Removal::kRecounting
+                  ? "has no readings any more, but no files are removed before the recount that is "
+                    "under way has come to its end; if it was broken off, run `spillway open-data "
+                    "recount` again"
+                  : fmt::format("has no readings any more, and with the files of all such days "
+                                "more than open_data.delete_max ({}) would be removed, so none "
+                                "is; raise it where that is meant, or set open_data.on_empty: keep",
+                                delete_max)};
+}
+
 }  // namespace
 
 Result<> DayExporter::Export(std::span<const LocationDay> days, const std::stop_token& stop) {
@@ -228,36 +241,26 @@ Result<> DayExporter::Flush(const std::stop_token& stop) {
 Result<std::vector<DayExporter::ReadDay>> DayExporter::CheckRemovals(std::vector<ReadDay> days,
                                                                      const std::stop_token& stop) {
   int64_t removals = 0;
+  bool miscounted = false;
   for (ReadDay& day : days) {
     if (day.exported.rows > 0) continue;
     for (const std::string& key : day.stale_keys) {
       if (TRY(store_.Head(key)).has_value()) ++day.exported.removed;
     }
     removals += day.exported.removed;
+    if (day.exported.removed > 0) miscounted |= recounted_.contains(day.exported.id);
   }
   if (removals == 0) return days;
-  if (removals <= empty_days_.delete_max) {
-    removals = std::max(removals, TRY(log_.CountEmptied(empty_days_.delete_max + 1, stop)));
-  }
-  if (removals <= empty_days_.delete_max) {
-    int64_t here = 0;
-    for (const ReadDay& day : days) here += day.exported.removed;
-    if (TRY(log_.LetRemove(here, empty_days_.delete_max, stop))) return days;
-  }
+  const Removal let = TRY(log_.LetRemove(removals, empty_days_.delete_max, miscounted, stop));
+  if (let == Removal::kLet) return days;
+  const Error why = WhyNotRemoved(let, empty_days_.delete_max);
   std::vector<ReadDay> others;
   for (ReadDay& day : days) {
     if (day.exported.removed == 0) {
       others.push_back(std::move(day));
-      continue;
+    } else {
+      TRY(FailDay(day.exported.id, why, stop));
     }
-    TRY(FailDay(day.exported.id,
-                {.code = ErrorCode::kConflict,
-                 .message = fmt::format(
-                     "has no readings any more, and with the files of all such days more than "
-                     "open_data.delete_max ({}) would be removed, so none is; raise it where that "
-                     "is meant, or set open_data.on_empty: keep",
-                     empty_days_.delete_max)},
-                stop));
   }
   return others;
 }

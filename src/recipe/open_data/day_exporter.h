@@ -26,8 +26,8 @@ namespace spillway::recipe::open_data {
 /// What becomes of the files of days that have no readings any more.
 struct EmptyDays {
   bool keep = false;  ///< They stay.
-  /// Where more would be removed by all days that wait, none is. No job removes more, whatever the
-  /// log counted.
+  /// Where more would be removed by all days that wait, whatever the log counted, none is. No job
+  /// removes more.
   int64_t delete_max = 100;
 };
 

@@ -93,7 +93,7 @@ TEST_F(ExportLogTest, CountsEveryChange) {
                         sensor, begin, random.Below(80)));
     }
   }
-  EXPECT_EQ(Ask("SELECT open_data_recount()"), "0");
+  EXPECT_EQ(CountAgain(), "0");
   EXPECT_EQ(
       Ask("SELECT sum(records) - (SELECT count(*) FROM measurements) FROM open_data_export_logs"),
       "0");
@@ -105,10 +105,10 @@ TEST_F(ExportLogTest, RecountFindsReadingsFromBeforeTheLog) {
   AddDays(1, 5);
   Sql("ALTER TABLE measurements ENABLE TRIGGER USER");
   EXPECT_THAT(Run().items, IsEmpty());
-  EXPECT_EQ(Ask("SELECT open_data_recount()"), "5");
+  EXPECT_EQ(CountAgain(), "5");
   EXPECT_EQ(Run().items.size(), 5U);
   Sql("UPDATE open_data_export_logs SET records = 9 WHERE day = '2024-01-03'");
-  EXPECT_EQ(Ask("SELECT open_data_recount()"), "1");
+  EXPECT_EQ(CountAgain(), "1");
   EXPECT_THAT(Run().items, ElementsAre("1/2024-01-03"));
 }
 
@@ -130,6 +130,23 @@ TEST_F(ExportLogTest, TwoClaimantsNeverClaimTheSame) {
   Must(other->Execute("COMMIT"));
   EXPECT_THAT(Claim("third"), IsEmpty());
   EXPECT_EQ(Claim("first").size(), 4U) << "those of an attempt that is over are there still";
+}
+
+TEST_F(ExportLogTest, WhoCallsWithoutANameGetsNoDayTwice) {
+  AddLocation(1, "UTC");
+  AddDays(1, 9);
+  const auto pending = [this](const std::string& arguments) {
+    return Ask("SELECT count(*) FROM get_pending(" + arguments + ")");
+  };
+  EXPECT_EQ(pending("2"), "2");
+  EXPECT_EQ(pending("100"), "7");
+  EXPECT_EQ(pending("100"), "0");
+  Sql("UPDATE open_data_export_logs SET queued_on = now() - interval '61 minutes' WHERE day < "
+      "'2024-01-05'");
+  EXPECT_EQ(pending("3, 'me'"), "3") << "which nobody settled";
+  EXPECT_EQ(pending("100"), "1");
+  EXPECT_EQ(pending("100, 'me'"), "3") << "its own again";
+  EXPECT_EQ(Ask("SELECT count(*) FROM open_data_export_logs WHERE claim = session_user"), "6");
 }
 
 TEST_F(ExportLogTest, AbandonedClaimsReturn) {
@@ -170,15 +187,15 @@ TEST_F(ExportLogTest, RolesMayDoWhatTheyNeedAndNoMore) {
   const auto writer = Open("od_writer");
   for (const char* forbidden :
        {"UPDATE open_data_export_logs SET day = day", "SELECT get_pending(1)",
-        "DELETE FROM measurements", "SELECT open_data_recount()"}) {
+        "DELETE FROM measurements", "SELECT open_data_recount_locations(NULL, NULL)"}) {
     const auto refused = reader->Execute(forbidden);
     ASSERT_FALSE(refused.has_value()) << forbidden;
     EXPECT_EQ(refused.error().code, ErrorCode::kPermissionDenied) << forbidden;
   }
-  for (const char* forbidden :
-       {"SELECT * FROM open_data_export_logs", "SELECT * FROM measurements",
-        "UPDATE open_data_export_logs SET day = day", "SELECT open_data_recount()",
-        "SELECT open_data_upsert('{1}', '{2024-01-01}', '{1}')"}) {
+  for (const char* forbidden : {"SELECT * FROM open_data_export_logs", "SELECT * FROM measurements",
+                                "UPDATE open_data_export_logs SET day = day",
+                                "SELECT open_data_recount_locations(NULL, NULL)",
+                                "SELECT open_data_upsert('{1}', '{2024-01-01}', '{1}')"}) {
     const auto refused = writer->Execute(forbidden);
     ASSERT_FALSE(refused.has_value()) << forbidden;
     EXPECT_EQ(refused.error().code, ErrorCode::kPermissionDenied) << forbidden;
@@ -192,8 +209,7 @@ TEST_F(ExportLogTest, MigratesOnceHoweverManyTry) {
   for (int i = 0; i < 4; ++i) {
     migrations.emplace_back([this] {
       const auto connection = Open();
-      Must(connection->Execute("SET search_path = fresh"));
-      EXPECT_TRUE(MigrateLog(*connection).has_value());
+      EXPECT_TRUE(MigrateLog(*connection, "fresh").has_value());
     });
   }
   migrations.clear();
@@ -206,6 +222,28 @@ TEST_F(ExportLogTest, MigratesOnceHoweverManyTry) {
   EXPECT_EQ(newer.error().code, ErrorCode::kUnsupported);
   Sql("SET search_path = nowhere");
   EXPECT_THAT(MigrateLog(*database_).error().message, HasSubstr("no schema of the search_path"));
+}
+
+TEST_F(ExportLogTest, NoSecondLogIsMadeByMistake) {
+  Sql("CREATE SCHEMA other; SET search_path = other");
+  EXPECT_THAT(MigrateLog(*database_).error().message,
+              HasSubstr("there is an export log in schema public, and this would make another in "
+                        "other; write open_data.database.schema: public, or other where"));
+  EXPECT_THAT(CheckLog(*database_).error().message,
+              HasSubstr("has no export log in schema other, but one in public; write "
+                        "open_data.database.schema: public"));
+  EXPECT_EQ(Ask("SELECT to_regclass('other.open_data_export_logs') IS NULL"), "t");
+  EXPECT_EQ(Must(MigrateLog(*database_, "other")), 0) << "where it is meant";
+}
+
+TEST_F(ExportLogTest, NoLogIsMadeApartFromItsViews) {
+  Sql("CREATE SCHEMA views; CREATE SCHEMA other; ALTER VIEW open_data_measurements SET SCHEMA "
+      "views;"
+      "DROP VIEW open_data_states CASCADE; DROP TABLE open_data_migrations, open_data_export_logs "
+      "CASCADE; SET search_path = other");
+  EXPECT_THAT(MigrateLog(*database_).error().message,
+              HasSubstr("the views for an export log are in schema views, and this would make "
+                        "another in other; write open_data.database.schema: views"));
 }
 
 TEST_F(ExportLogTest, ARunSaysThatThereIsNoLog) {

@@ -40,6 +40,19 @@ constexpr std::string_view kHasRelation = R"sql(
   SELECT EXISTS (SELECT FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
                  WHERE quote_ident(nspname) = $1 AND relname = $2))sql";
 
+/// Schemas other than $1 that have a log of ours, and those that have the views for one.
+constexpr std::string_view kElsewhere = R"sql(
+  WITH found AS (
+    SELECT nspname, relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
+    WHERE relname = ANY ('{open_data_migrations,open_data_export_logs,open_data_measurements}')
+  )
+  SELECT (SELECT min(quote_ident(nspname)) FROM found
+          WHERE relname = 'open_data_migrations' AND quote_ident(nspname) <> $1),
+         (SELECT min(quote_ident(nspname)) FROM found
+          WHERE relname = 'open_data_measurements' AND $1 NOT IN (
+            SELECT quote_ident(nspname) FROM found WHERE relname = 'open_data_measurements')
+          AND nspname NOT IN (SELECT nspname FROM found WHERE relname = 'open_data_export_logs')))sql";
+
 /// What runs with the owner's rights is for those alone whom GrantLog names.
 constexpr std::string_view kRevoke = R"sql(
   DO $revoke$
@@ -90,6 +103,21 @@ std::string_view BoundName(bool time_ending) {
   return time_ending ? "time_ending" : "time_beginning";
 }
 
+/// Where a log is made without anybody having said in which schema: kConflict where a log, or the
+/// views for one, are in another.
+Result<> RefuseSecondLog(postgres::Connection& connection, const std::string& schema) {
+  const postgres::Rows rows = TRY(connection.Execute(std::string(kElsewhere), {schema}));
+  for (const auto& [column, what] :
+       {std::pair(0, "there is an export log"), std::pair(1, "the views for an export log are")}) {
+    if (rows.IsNull(0, column)) continue;
+    return Fail(ErrorCode::kConflict,
+                fmt::format("{0} in schema {1}, and this would make another in {2}; write "
+                            "open_data.database.schema: {1}, or {2} where another is meant",
+                            what, rows.Text(0, column), schema));
+  }
+  return {};
+}
+
 Error NewerLog(int version) {
   return {.code = ErrorCode::kUnsupported,
           .message = fmt::format(
@@ -106,20 +134,14 @@ std::span<const std::string> ReaderTables() {
 }
 
 std::span<const std::string> WriterFunctions() {
-  static const std::vector<std::string> kFunctions = {"get_pending",
-                                                      "open_data_count_pending",
-                                                      "open_data_hold",
-                                                      "open_data_exported",
-                                                      "open_data_failed",
-                                                      "open_data_release",
-                                                      "open_data_done",
-                                                      "open_data_recount_days",
-                                                      "open_data_mark",
-                                                      "open_data_known_locations",
-                                                      "open_data_count_emptied",
-                                                      "open_data_let_remove",
-                                                      "open_data_note_lost",
-                                                      "open_data_unsure"};
+  static const std::vector<std::string> kFunctions = {
+      "get_pending",          "open_data_count_pending",
+      "open_data_hold",       "open_data_exported",
+      "open_data_failed",     "open_data_release",
+      "open_data_done",       "open_data_recount_days",
+      "open_data_mark",       "open_data_known_locations",
+      "open_data_let_remove", "open_data_note_lost",
+      "open_data_unsure"};
   return kFunctions;
 }
 
@@ -155,6 +177,14 @@ Result<> CheckLog(postgres::Connection& connection, const std::string& configure
   const int version = TRY(LogVersion(connection, configured));
   if (version == LogVersionKnown()) return {};
   if (version > LogVersionKnown()) return std::unexpected(NewerLog(version));
+  const std::string schema = TRY(LogSchema(connection, configured));
+  const postgres::Rows elsewhere = TRY(connection.Execute(std::string(kElsewhere), {schema}));
+  if (version == 0 && !elsewhere.IsNull(0, 0)) {
+    return Fail(ErrorCode::kNotFound,
+                fmt::format("{0} has no export log in schema {1}, but one in {2}; write "
+                            "open_data.database.schema: {2}",
+                            connection.server(), schema, elsewhere.Text(0, 0)));
+  }
   const std::string found =
       version == 0 ? "has no export log" : fmt::format("has an export log of version {}", version);
   return Fail(ErrorCode::kNotFound,
@@ -173,6 +203,7 @@ Result<int> MigrateLog(postgres::Connection& connection, const std::string& conf
     return std::unexpected(NewerLog(before));
   }
   if (before == 0) {
+    if (configured.empty()) TRY(RefuseSecondLog(connection, schema));
     if (TRY(IsThere(connection, kHasRelation, {schema, "open_data_export_logs"}))) {
       return Fail(ErrorCode::kAlreadyExists,
                   fmt::format("schema {} has an open_data_export_logs of another exporter; leave "

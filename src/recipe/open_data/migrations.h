@@ -40,7 +40,8 @@ Result<> CheckLog(postgres::Connection& connection, const std::string& schema = 
 
 /// Creates or updates the log and its functions, and the schema where it is missing, in one
 /// transaction; processes that do so at once wait for each other. Returns the version there was.
-/// kUnsupported for a newer one, kAlreadyExists where the schema has somebody else's log.
+/// kUnsupported for a newer one, kAlreadyExists where the schema has somebody else's log, kConflict
+/// where none is configured and there is a log, or the views for one, in another.
 Result<int> MigrateLog(postgres::Connection& connection, const std::string& schema = "");
 
 /// Sets how a reading at midnight counts; says whether that is a change (then the days are to be

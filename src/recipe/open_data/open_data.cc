@@ -233,7 +233,9 @@ Result<Plan> OpenData::PlanOn(Databases databases, const engine::Job& job,
   const Parameters parameters = TRY(ParametersFromJson(job.parameters, {}));
   TRY(open_data::CheckLog(databases.write, options_.schema));
   TRY(open_data::CheckDayBound(databases.read, options_.time_ending, options_.schema, stop));
-  TRY(open_data::CheckSettle(databases.read, options_.settle, options_.schema, stop));
+  if (options_.settle.has_value()) {
+    TRY(open_data::CheckSettle(databases.read, *options_.settle, options_.schema, stop));
+  }
   const std::string schema = TRY(open_data::LogSchema(databases.write, options_.schema));
   open_data::ChangeLog log(databases.write, options_.claims, {}, schema);
   const int64_t limit =

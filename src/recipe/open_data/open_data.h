@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -30,8 +31,9 @@ struct OpenDataOptions {
   std::vector<std::string> formats = {"csv.gz"};
   int64_t limit = 0;                        ///< Days a run; 0: whatever is pending.
   std::chrono::milliseconds time_limit{0};  ///< Of a run; 0: none.
-  std::chrono::milliseconds settle{0};      ///< How long days are over before they are exported.
-  bool time_ending = true;                  ///< Whether a reading at midnight ends a day.
+  /// How long days are over before they are exported; absent: as the log has it.
+  std::optional<std::chrono::milliseconds> settle;
+  bool time_ending = true;  ///< Whether a reading at midnight ends a day.
   open_data::ClaimPolicy claims;
   open_data::EmptyDays empty_days;
   /// How long a run waits for a database that went away.

@@ -101,6 +101,11 @@ class OpenDataTest : public postgres::ServerTest {
     return rows.empty() ? "(no row)" : std::string(rows.Text(0, 0));
   }
 
+  /// All readings; how many days are marked by that.
+  std::string CountAgain() {
+    return Ask("SELECT marked FROM open_data_recount_locations(NULL, NULL)");
+  }
+
   /// A location with two sensors, number * 10 + 1 and + 2.
   void AddLocation(int number, const std::string& zone) {
     Sql(

@@ -271,15 +271,15 @@ TEST_F(OpenDataTest, RecountingFindsWhatANewBoundOrZoneMoves) {
       "generate_series(timestamptz '2024-01-10T00:00Z', '2024-01-20T00:00Z', interval '1 hour') "
       "at");
   const int64_t days = Run().counts.written;
-  EXPECT_EQ(Ask("SELECT open_data_recount()"), "0");
+  EXPECT_EQ(CountAgain(), "0");
   EXPECT_TRUE(Must(SetDayBound(*database_, false)));
-  EXPECT_EQ(Ask("SELECT open_data_recount()"), std::to_string(days + 1)) << "and the 20th has come";
+  EXPECT_EQ(CountAgain(), std::to_string(days + 1)) << "and the 20th has come";
   options_.time_ending = false;
   Restart();
   Run();
-  EXPECT_EQ(Ask("SELECT open_data_recount()"), "0");
+  EXPECT_EQ(CountAgain(), "0");
   Sql("UPDATE timezones SET tzid = 'Asia/Seoul' WHERE timezones_id = 2");  // The same offset.
-  EXPECT_EQ(Ask("SELECT open_data_recount()"), "11");
+  EXPECT_EQ(CountAgain(), "11");
   EXPECT_EQ(Run().counts.written, 11);
 }
 
@@ -288,7 +288,7 @@ TEST_F(OpenDataTest, RecountingMendsWhatWasDeletedBeforeItWasCounted) {
   AddReading(11, "2024-01-31T12:00:00Z");
   Sql("DELETE FROM open_data_export_logs; DELETE FROM measurements");
   EXPECT_EQ(Ask("SELECT records FROM open_data_export_logs"), "0") << "never less";
-  EXPECT_EQ(Ask("SELECT open_data_recount()"), "0");
+  EXPECT_EQ(CountAgain(), "0");
   EXPECT_THAT(Run().errors, ElementsAre(HasSubstr("has no readings")));
 }
 

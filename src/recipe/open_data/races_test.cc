@@ -222,7 +222,7 @@ TEST_F(RacesTest, ManyAtOnceLoseNothing) {
     EXPECT_EQ(SensorsAndValues(File(std::string(days.Text(row, 0)))), days.Text(row, 1))
         << days.Text(row, 0);
   }
-  EXPECT_EQ(Ask("SELECT open_data_recount()"), "0");
+  EXPECT_EQ(CountAgain(), "0");
 }
 
 }  // namespace

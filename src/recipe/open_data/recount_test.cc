@@ -73,7 +73,7 @@ TEST_F(RecountTest, O09ItDoesNotMatterHowASessionWritesNumbersAndTimes) {
   ExportTwo();
   Sql("SET extra_float_digits = 0; SET datestyle = 'German'; SET intervalstyle = 'iso_8601'");
   EXPECT_EQ(Recount(), "0");
-  EXPECT_EQ(Ask("SELECT open_data_recount()"), "0");
+  EXPECT_EQ(CountAgain(), "0");
 }
 
 TEST_F(RecountTest, O09FailedDaysThatAreTriedAgainAreCounted) {
@@ -105,7 +105,7 @@ TEST_F(RecountTest, O09AnotherFormatIsFoundWhereItIsKnown) {
   ExportTwo();
   EXPECT_EQ(Recount("csv.gz"), "2");
   EXPECT_EQ(Recount("csv.gz"), "0") << "they are pending already";
-  EXPECT_EQ(Ask("SELECT open_data_recount()"), "0") << "whatever the format";
+  EXPECT_EQ(CountAgain(), "0") << "whatever the format";
 }
 
 TEST_F(RecountTest, O09DaysAreMarkedByLocationAndTime) {
@@ -114,15 +114,24 @@ TEST_F(RecountTest, O09DaysAreMarkedByLocationAndTime) {
     AddReading(21, fmt::format("2024-01-0{}T12:00:00Z", day));
   }
   Run();
-  EXPECT_EQ(Ask("SELECT open_data_mark('{1}', '2024-01-02', '2024-01-03')"), "2");
+  EXPECT_EQ(Ask("SELECT open_data_mark('{1}', '2024-01-02', '2024-01-03')"), "(2,0)");
   EXPECT_THAT(Run().items, ElementsAre("1/2024-01-02", "1/2024-01-03"));
-  EXPECT_EQ(Ask("SELECT open_data_mark('{3}', NULL, NULL)"), "0");
-  EXPECT_EQ(Ask("SELECT open_data_mark('{1,2}', '2024-01-09', NULL)"), "2");
-  EXPECT_EQ(Ask("SELECT open_data_mark(NULL, NULL, NULL)"), "18");
+  EXPECT_EQ(Ask("SELECT open_data_mark('{3}', NULL, NULL)"), "(0,0)");
+  EXPECT_EQ(Ask("SELECT open_data_mark('{1,2}', '2024-01-09', NULL)"), "(2,0)");
+  EXPECT_EQ(Ask("SELECT open_data_mark(NULL, NULL, NULL)"), "(18,0)");
   EXPECT_EQ(Run().items.size(), 18U);
   Sql("DELETE FROM measurements WHERE sensors_id = 11");
   Run();
-  EXPECT_EQ(Ask("SELECT open_data_mark('{1}', NULL, NULL)"), "0") << "there is nothing to export";
+  EXPECT_EQ(Ask("SELECT open_data_mark('{1}', NULL, NULL)"), "(0,0)")
+      << "there is nothing to export";
+}
+
+TEST_F(RecountTest, O09MarkedDaysThatHaveNotSettledAreCountedApart) {
+  Sql("INSERT INTO measurements SELECT 11, now() - n * interval '1 day', 1 FROM "
+      "generate_series(1, 9) n");
+  EXPECT_EQ(Ask("SELECT open_data_mark(NULL, NULL, NULL)"), "(9,0)");
+  Must(SetSettle(*database_, std::chrono::hours(24 * 30)));
+  EXPECT_EQ(Ask("SELECT open_data_mark(NULL, NULL, NULL)"), "(9,9)");
 }
 
 TEST_F(RecountTest, O04ADayThatSomebodyCountedWronglyIsRecounted) {
@@ -179,7 +188,7 @@ TEST_F(RecountTest, O16NobodyWaitsForARecountAndItWaitsForNobody) {
   Sql("UPDATE open_data_export_logs SET records = 7 WHERE sensor_nodes_id = 2");
   const auto recount = Open();
   Must(recount->Execute("BEGIN"));
-  Must(recount->Execute("SELECT open_data_recount()"));
+  Must(recount->Execute("SELECT open_data_recount_locations(NULL, NULL)"));
   Must(ingest->Execute("INSERT INTO measurements VALUES (12, '2024-01-31T14:00:00Z', 1)"));
   Must(ingest->Execute("COMMIT"));
   Must(recount->Execute("COMMIT"));
@@ -238,7 +247,7 @@ TEST_F(RecountTest, O16NoReadingIsCountedTwiceOrNever) {
     });
   }
   for (const char* recount :
-       {"SELECT open_data_recount()",
+       {"SELECT open_data_recount_locations(NULL, NULL)",
         "SELECT open_data_recount_days(array_agg(n), array_agg(d::date)) FROM "
         "generate_series(1, 2) n, generate_series(timestamp '2024-01-01', '2024-01-14', '1 day') "
         "d"}) {
@@ -248,9 +257,9 @@ TEST_F(RecountTest, O16NoReadingIsCountedTwiceOrNever) {
     });
   }
   sessions.clear();
-  Ask("SELECT open_data_recount()");
+  CountAgain();
   EXPECT_EQ(Ask(kMiscounted), "0");
-  EXPECT_EQ(Ask("SELECT open_data_recount()"), "0");
+  EXPECT_EQ(CountAgain(), "0");
 }
 
 TEST_F(RecountTest, O19ALocationTwiceInTheViewFailsAlone) {

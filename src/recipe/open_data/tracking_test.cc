@@ -66,7 +66,7 @@ TEST_F(TrackingTest, O10TrackingIsRepeatableAndCanBeEnded) {
   EXPECT_EQ(Logged(), "1");
   Sql("SELECT open_data_track('measurements'); DELETE FROM measurements WHERE value = 1");
   EXPECT_EQ(Logged(), "0") << "never less, though one was not seen to come";
-  EXPECT_EQ(Ask("SELECT open_data_recount()"), "0");
+  EXPECT_EQ(CountAgain(), "0");
 }
 
 TEST_F(TrackingTest, O10ATableOfAnotherLogIsRefused) {
@@ -110,7 +110,7 @@ TEST_F(TrackingTest, O12RowsStraightIntoAPartitionAreSeen) {
             "0131:0 0201:2 0202:2");
   Sql("DELETE FROM february_0 WHERE sensors_id = 11");
   EXPECT_EQ(Logged(), "2");
-  EXPECT_EQ(Ask("SELECT open_data_recount()"), "0");
+  EXPECT_EQ(CountAgain(), "0");
 }
 
 TEST_F(TrackingTest, O12APartitionThatIsNewIsSeenOnceItIsTracked) {
@@ -121,7 +121,7 @@ TEST_F(TrackingTest, O12APartitionThatIsNewIsSeenOnceItIsTracked) {
   Sql("INSERT INTO march VALUES (11, '2024-03-01T13:00Z', 1)");
   EXPECT_EQ(Logged(), "1");
   Sql("SELECT open_data_track('measurements')");
-  EXPECT_EQ(Ask("SELECT open_data_recount()"), "1");
+  EXPECT_EQ(CountAgain(), "1");
   Sql("INSERT INTO march VALUES (11, '2024-03-01T14:00Z', 1)");
   EXPECT_EQ(Logged(), "3");
 }
@@ -137,7 +137,7 @@ TEST_F(TrackingTest, O12TruncateTakesAwayWhatWasThere) {
   EXPECT_EQ(Ask("SELECT max(records) FROM open_data_export_logs WHERE day < '2024-02-01'"), "0");
   Sql("TRUNCATE measurements");
   EXPECT_EQ(Logged(), "0") << "March's too, which has no trigger of its own";
-  EXPECT_EQ(Ask("SELECT open_data_recount()"), "0");
+  EXPECT_EQ(CountAgain(), "0");
 }
 
 TEST_F(TrackingTest, O12TruncateCountsALeafBelowATrackedPartitionOnce) {
@@ -181,7 +181,7 @@ TEST_F(TrackingTest, O12WhatIsDetachedIsFoundByARecount) {
   Sql("INSERT INTO measurements VALUES (11, '2024-01-31T12:00Z', 1), (11, '2024-02-01T12:00Z', 1)");
   Sql("ALTER TABLE measurements DETACH PARTITION january");
   EXPECT_EQ(Logged(), "2");
-  EXPECT_EQ(Ask("SELECT open_data_recount()"), "1");
+  EXPECT_EQ(CountAgain(), "1");
   EXPECT_EQ(Logged(), "1");
 }
 

@@ -1,3 +1,6 @@
+-- The side of the exporter. Every function is one short transaction; rows that another exporter or an
+-- ingest has locked are passed over, or waited for in one order (location, day), for a minute.
+
 -- Claims that no two exporters share, and that show whether their exporter lives (docs/adr/0020).
 --
 -- A claim is `<job>/<chunk>#<chance>!`. All attempts at a chunk have what stands before the `#` in common;
@@ -76,6 +79,9 @@ BEGIN
     AND open_data_living(ARRAY[claim]) = '{}';
 END $$;
 
+-- D2. Whether the caller may take a day now: it has changed since its export, is over in its location's
+-- zone, and is free. A day that failed is tried again after `pause`, `attempts_max` times in all. The
+-- planner puts it in the place of its call, where it is rechecked once the row is locked.
 CREATE OR REPLACE FUNCTION open_data_is_pending(log open_data_export_logs, claimed_by text,
                                                 abandoned interval, attempts_max integer, pause interval)
 RETURNS boolean
@@ -84,14 +90,22 @@ LANGUAGE sql VOLATILE AS $$
     AND (log.queued_on IS NULL OR open_data_is_free(log.claim, log.queued_on, claimed_by, abandoned))
     AND (log.attempts = 0 OR log.claim = claimed_by AND log.queued_on IS NOT NULL
          OR log.attempts < attempts_max AND log.checked_on < clock_timestamp() - pause)
+    -- Where files would go, a recount is waited for.
+    AND (log.records > 0 OR log.key IS NULL OR NOT open_data_is_recounting())
     -- No zone is further ahead; spares looking at each of today's.
     AND log.day < (clock_timestamp() AT TIME ZONE 'UTC' + interval '15 hours')::date
     AND open_data_is_over(log.sensor_nodes_id, log.day)
 $$;
 
--- As before, and whoever claims is among the putters. Of those that were, they stay who may still put;
--- what the others have put stands there by now, and this claim's files come after it.
-CREATE OR REPLACE FUNCTION get_pending(wanted integer DEFAULT 500, claimed_by text DEFAULT session_user,
+-- Marks up to `wanted` pending days as queued and returns them, oldest first. Days that an export
+-- looked at since `untouched_since` are left out: so an export takes none twice.
+--
+-- Whoever claims is among the putters. Of those that were, they stay who may still put; what the others
+-- have put stands there by now, and this claim's files come after it.
+--
+-- Whoever names himself gets again what he has queued already, as after a restart. A call without a name
+-- queues days as the session's role, and gets none that somebody has queued, itself included.
+CREATE OR REPLACE FUNCTION get_pending(wanted integer DEFAULT 500, claimed_by text DEFAULT NULL,
                                        abandoned interval DEFAULT '1 hour', attempts_max integer DEFAULT 3,
                                        pause interval DEFAULT '5 minutes',
                                        untouched_since timestamptz DEFAULT 'infinity')
@@ -107,15 +121,29 @@ LANGUAGE sql SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
     FOR UPDATE SKIP LOCKED
   )
   UPDATE open_data_export_logs log
-  SET queued_on = clock_timestamp(), claim = claimed_by,
-      putters = CASE WHEN log.putters <@ ARRAY[claimed_by] THEN ARRAY[claimed_by]
-                     ELSE array_remove(open_data_putting(log.putters, abandoned), claimed_by) || claimed_by END
-  FROM candidate
+  SET queued_on = clock_timestamp(), claim = name,
+      putters = CASE WHEN log.putters <@ ARRAY[name] THEN ARRAY[name]
+                     ELSE array_remove(open_data_putting(log.putters, abandoned), name) || name END
+  FROM candidate, coalesce(claimed_by, session_user::text) AS name
   WHERE log.sensor_nodes_id = candidate.sensor_nodes_id AND log.day = candidate.day
   RETURNING log.sensor_nodes_id, log.day
 $$;
 
--- As before; what the caller has not queued any more, it will not put.
+-- How many days get_pending would find, up to a limit.
+CREATE OR REPLACE FUNCTION open_data_count_pending(wanted bigint, abandoned interval DEFAULT '1 hour',
+                                                   attempts_max integer DEFAULT 3,
+                                                   pause interval DEFAULT '5 minutes')
+RETURNS bigint
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
+  SELECT count(*) FROM (
+    SELECT FROM open_data_export_logs log
+    WHERE open_data_is_pending(log, NULL, abandoned, attempts_max, pause)
+    LIMIT wanted) AS pending
+$$;
+
+-- Which of these days the caller still has queued, just before their files are put in place. Claims
+-- that are getting old are young again: three quarters of `abandoned` are left at least.
+-- What the caller has not queued any more, it will not put.
 CREATE OR REPLACE FUNCTION open_data_hold(claimed_by text, nodes bigint[], days date[],
                                           abandoned interval DEFAULT '1 hour')
 RETURNS TABLE (sensor_nodes_id bigint, day date)
@@ -138,14 +166,11 @@ BEGIN
     WHERE log.claim = claimed_by AND log.queued_on IS NOT NULL;
 END $$;
 
--- As modified: the day is exported once more.
-CREATE FUNCTION open_data_once_more(modified_on timestamptz, exported_on timestamptz) RETURNS timestamptz
-LANGUAGE sql VOLATILE AS $$
-  SELECT greatest(clock_timestamp(), modified_on + interval '1 microsecond',
-                  exported_on + interval '1 microsecond')
-$$;
-
--- As before. While somebody else may still put older files of a day, it does not count as exported either.
+-- The files of these days are in place. `seen` is the modified_on that the export read: where it is no
+-- longer the row's, readings came meanwhile and the day stays pending (D3). Where the claim was lost
+-- meanwhile, another export may have been overwritten, so the day is marked as modified: it is
+-- exported once more. While somebody else may still put older files of a day, it does not
+-- count as exported either. Returns the days that were still the caller's.
 CREATE OR REPLACE FUNCTION open_data_exported(claimed_by text, nodes bigint[], days date[],
                                               seen timestamptz[], keys text[],
                                               measurands_exported bigint[], described jsonb[])
@@ -176,7 +201,8 @@ BEGIN
     RETURNING log.sensor_nodes_id, log.day;
 END $$;
 
--- As before. What was put of a day whose claim was lost may have replaced newer files.
+-- These days could not be exported. What was exported before stays described.
+-- What was put of a day whose claim was lost may have replaced newer files.
 CREATE OR REPLACE FUNCTION open_data_failed(claimed_by text, nodes bigint[], days date[],
                                             classifications text[], errors text[])
 RETURNS void
@@ -214,6 +240,8 @@ BEGIN
   WHERE log.sensor_nodes_id = put.node AND log.day = put.put_day;
 END $$;
 
+-- Gives up what the caller has queued still. It waits for nobody: a day that an ingest has locked
+-- returns like an abandoned one.
 CREATE OR REPLACE FUNCTION open_data_release(claimed_by text) RETURNS bigint
 LANGUAGE sql SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
   WITH free AS (
@@ -238,38 +266,77 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
          OR log.metadata ? 'error')
 $$;
 
--- How many files there are of days that have no readings any more, and wait for their export: what it
--- would remove. Counts to the end of the day that reaches `wanted`.
+-- How many files there are of days that have no readings any more, as the log counts them, and wait for
+-- their export: what it would remove. Counts to the end of the day that reaches `wanted`.
 CREATE FUNCTION open_data_count_emptied(wanted bigint) RETURNS bigint
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
+LANGUAGE sql STABLE AS $$
   SELECT coalesce(sum(files), 0)::bigint FROM (
     SELECT greatest(coalesce(jsonb_array_length(log.metadata->'files'), 0), 1) AS files
-    FROM open_data_export_logs log
+    FROM @schema@.open_data_export_logs log
     WHERE log.records <= 0 AND log.key IS NOT NULL
       AND (log.exported_on IS NULL OR log.modified_on > log.exported_on)
     LIMIT wanted) AS emptied
 $$;
 
--- How many files of empty days each job was let remove.
+-- The same, whatever the log counts: looks whether each day that waits has a reading.
+CREATE FUNCTION open_data_look_for_emptied() RETURNS bigint
+LANGUAGE sql STABLE AS $$
+  WITH bound AS MATERIALIZED (
+    SELECT day_bound = 'time_ending' AS ending FROM @schema@.open_data_settings
+  ), waiting AS MATERIALIZED (
+    SELECT log.sensor_nodes_id AS node, log.day,
+           greatest(coalesce(jsonb_array_length(log.metadata->'files'), 0), 1) AS files
+    FROM @schema@.open_data_export_logs log
+    WHERE log.key IS NOT NULL AND (log.exported_on IS NULL OR log.modified_on > log.exported_on)
+  ), with_readings AS MATERIALIZED (
+    SELECT DISTINCT waiting.node, waiting.day
+    FROM bound CROSS JOIN waiting
+    JOIN @schema@.open_data_homes(ARRAY(SELECT DISTINCT node FROM waiting)) AS home
+      ON home.sensor_nodes_id = waiting.node
+    CROSS JOIN LATERAL @schema@.open_data_span(waiting.day, home.zone, bound.ending) AS span
+    CROSS JOIN LATERAL (
+      SELECT FROM @schema@.open_data_measurements m
+      WHERE m.sensors_id = home.sensors_id AND m.datetime BETWEEN span.first AND span.last
+        AND (span.is_exact OR @schema@.open_data_day(m.datetime, home.zone, bound.ending) = waiting.day)
+      LIMIT 1) AS had
+  )
+  SELECT coalesce(sum(files), 0)::bigint FROM waiting LEFT JOIN with_readings USING (node, day)
+  WHERE with_readings.node IS NULL
+$$;
+
 CREATE TABLE open_data_removals (
   job text PRIMARY KEY,
-  files bigint NOT NULL,
+  files bigint NOT NULL DEFAULT 0,  -- Of empty days, that the job was let remove.
+  waiting bigint,  -- That would go with all days that waited, once the job met one that the log miscounted.
   since timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
--- Whether the caller's job may remove so many more, and `most` in all; if so, they are counted. For where
--- the log did not know that days are empty, so that open_data_count_emptied did not see them coming.
-CREATE FUNCTION open_data_let_remove(claimed_by text, wanted bigint, most bigint) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
+-- Whether the caller's job may remove so many files more of days that have no readings any more; if so,
+-- they are counted. All days that wait are judged together, before the first file goes: 'let'; 'too many'
+-- where their files are more than `most`, or the job has removed that many; 'recount' where a recount has
+-- not come to its end. Where the log had counted readings of the caller's days (`miscounted`), it may have
+-- of others, too, so each day that waits is looked at, once a job.
+CREATE FUNCTION open_data_let_remove(claimed_by text, wanted bigint, most bigint, miscounted boolean)
+RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = @schema@, pg_temp
+SET plan_cache_mode = force_custom_plan SET jit = off AS $$
+DECLARE
+  of_job CONSTANT text := split_part(claimed_by, '/', 1);
+  had open_data_removals;
 BEGIN
+  IF open_data_is_recounting() THEN
+    RETURN 'recount';
+  END IF;
   DELETE FROM open_data_removals WHERE since < clock_timestamp() - interval '30 days';
-  INSERT INTO open_data_removals AS had (job, files)
-  SELECT split_part(claimed_by, '/', 1), wanted WHERE wanted <= most
-  ON CONFLICT (job) DO UPDATE SET files = had.files + excluded.files
-  WHERE had.files + excluded.files <= most;
-  RETURN FOUND;
+  INSERT INTO open_data_removals (job) VALUES (of_job) ON CONFLICT DO NOTHING;
+  SELECT * INTO had FROM open_data_removals WHERE job = of_job FOR UPDATE;
+  IF miscounted AND had.waiting IS NULL THEN
+    had.waiting := open_data_look_for_emptied();
+    UPDATE open_data_removals SET waiting = had.waiting WHERE job = of_job;
+  END IF;
+  IF had.files + wanted > most OR had.waiting > most OR open_data_count_emptied(most + 1) > most THEN
+    RETURN 'too many';
+  END IF;
+  UPDATE open_data_removals SET files = files + wanted WHERE job = of_job;
+  RETURN 'let';
 END $$;
-
-REVOKE EXECUTE ON FUNCTION open_data_count_emptied(bigint), open_data_let_remove(text, bigint, bigint),
-  open_data_note_lost(),
-  open_data_unsure(text, bigint[], date[]) FROM PUBLIC;

@@ -1,49 +1,5 @@
 -- Which readings changed, noted by triggers on the tables that hold them.
 
--- The sensors of these locations (null: of all), each once, with a time zone that PostgreSQL knows.
--- Where a view has a location or a sensor twice, the export of its days says so; here it counts once.
-CREATE FUNCTION open_data_homes(locations bigint[])
-RETURNS TABLE (sensors_id bigint, sensor_nodes_id bigint, zone text)
-LANGUAGE sql STABLE AS $$
-  WITH location AS MATERIALIZED (
-    SELECT l.sensor_nodes_id, coalesce(min(l.time_zone::text), '') AS time_zone
-    FROM @schema@.open_data_locations l
-    WHERE locations IS NULL OR l.sensor_nodes_id = ANY (locations) GROUP BY 1
-  ), known AS MATERIALIZED (
-    SELECT time_zone, coalesce(@schema@.open_data_zone(time_zone), 'UTC') AS zone
-    FROM (SELECT DISTINCT time_zone FROM location) AS met
-  )
-  SELECT DISTINCT s.sensors_id::bigint, s.sensor_nodes_id::bigint, known.zone
-  FROM @schema@.open_data_sensors s JOIN location USING (sensor_nodes_id) JOIN known USING (time_zone)
-  WHERE s.sensors_id IS NOT NULL
-$$;
-
--- How many of these readings each location and day has. A reading of a sensor that is in no view is
--- counted once it is there, by a recount; one of a location whose zone is none counts by UTC, and its
--- export says what is wrong. A reading without a time, or of an infinite one, belongs to no day.
-CREATE OR REPLACE FUNCTION open_data_count(sensors_ids bigint[], datetimes timestamptz[], ending boolean)
-RETURNS TABLE (node bigint, day date, readings bigint)
-LANGUAGE sql STABLE AS $$
-  WITH reading AS MATERIALIZED (
-    SELECT r.sensors_id, r.datetime FROM unnest(sensors_ids, datetimes) AS r (sensors_id, datetime)
-    WHERE isfinite(r.datetime)
-  ), sensor AS MATERIALIZED (
-    SELECT DISTINCT s.sensors_id, s.sensor_nodes_id FROM @schema@.open_data_sensors s
-    WHERE s.sensors_id IN (SELECT sensors_id FROM reading)
-  ), location AS MATERIALIZED (
-    SELECT l.sensor_nodes_id, coalesce(min(l.time_zone::text), '') AS time_zone
-    FROM @schema@.open_data_locations l
-    WHERE l.sensor_nodes_id IN (SELECT sensor_nodes_id FROM sensor) GROUP BY 1
-  ), known AS MATERIALIZED (
-    SELECT time_zone, coalesce(@schema@.open_data_zone(time_zone), 'UTC') AS zone
-    FROM (SELECT DISTINCT time_zone FROM location) AS met
-  )
-  SELECT sensor_nodes_id, @schema@.open_data_day(datetime, zone, ending), count(*)
-  FROM reading JOIN sensor USING (sensors_id) JOIN location USING (sensor_nodes_id)
-    JOIN known USING (time_zone)
-  GROUP BY 1, 2
-$$;
-
 -- A table and all that inherit from it: partitions, partitions of partitions, children.
 CREATE FUNCTION open_data_family(readings regclass) RETURNS SETOF regclass
 LANGUAGE sql STABLE AS $$
@@ -116,14 +72,6 @@ BEGIN
   END IF;
   RETURN NULL;
 END $$;
-
--- For an ingest whose table has no triggers: call it in the transaction that changes readings, with the
--- sensors and times of those that came (sign 1), went (-1) or merely changed (0).
-CREATE FUNCTION open_data_changed(sensors_ids bigint[], datetimes timestamptz[], sign integer) RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
-  SELECT open_data_upsert(array_agg(c.node), array_agg(c.day), array_agg(sign * c.readings))
-  FROM open_data_settings s, open_data_count(sensors_ids, datetimes, s.day_bound = 'time_ending') c
-$$;
 
 CREATE FUNCTION open_data_is_hypertable(readings regclass) RETURNS boolean
 LANGUAGE plpgsql STABLE AS $$
@@ -271,6 +219,8 @@ LANGUAGE sql STABLE AS $$
   SELECT DISTINCT tgrelid::regclass FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid
   WHERE tgfoid = '@schema@.open_data_track_changes()'::regprocedure AND NOT relispartition
 $$;
+
+REVOKE EXECUTE ON FUNCTION open_data_track(regclass), open_data_untrack(regclass) FROM PUBLIC;
 
 -- Tables that an earlier version tracked, whose partitions it did not.
 SELECT open_data_track(readings) FROM open_data_tracked() AS readings;

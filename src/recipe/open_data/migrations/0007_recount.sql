@@ -1,4 +1,9 @@
--- What is in the files, compared with what the database has now.
+-- What state days are in, and how their files compare with what the database has now.
+
+-- How long a day is left alone once it is over. It stands here, like the bound of days, so that every
+-- exporter and every view of the log sees the same; `spillway open-data migrate` puts it into force.
+ALTER TABLE open_data_settings
+  ADD COLUMN settle interval NOT NULL DEFAULT '0' CHECK (settle >= interval '0');
 
 -- Whether no reading of the day is still to be made.
 CREATE OR REPLACE FUNCTION open_data_is_complete(day date, zone text, ending boolean, at timestamptz)
@@ -7,17 +12,19 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
   SELECT span.last < at FROM @schema@.open_data_span(day, zone, ending) AS span
 $$;
 
--- Whether a day is over where its location is. Fifteen hours after its end in UTC it is over
--- everywhere. Where the zone is none, it counts as over, so that its export says what is wrong.
+-- Whether a day has been over where its location is, for as long as days settle. What is further from the
+-- end of the day than any zone is from UTC needs no look at the zone. Where the zone is none, a day counts
+-- as over, so that its export says what is wrong.
 CREATE OR REPLACE FUNCTION open_data_is_over(node bigint, of_day date) RETURNS boolean
 LANGUAGE sql STABLE AS $$
-  SELECT CASE WHEN of_day < (clock_timestamp() AT TIME ZONE 'UTC' - interval '15 hours')::date
-    THEN true
+  SELECT CASE
+    WHEN of_day < ((clock_timestamp() - s.settle) AT TIME ZONE 'UTC' - interval '15 hours')::date THEN true
+    WHEN of_day >= ((clock_timestamp() - s.settle) AT TIME ZONE 'UTC' + interval '15 hours')::date THEN false
     ELSE coalesce((
       SELECT bool_and(@schema@.open_data_is_complete(of_day, @schema@.open_data_zone(l.time_zone),
-                        (SELECT day_bound = 'time_ending' FROM @schema@.open_data_settings),
-                        clock_timestamp()))
+                        s.day_bound = 'time_ending', clock_timestamp() - s.settle))
       FROM @schema@.open_data_locations l WHERE l.sensor_nodes_id = node), true) END
+  FROM @schema@.open_data_settings s
 $$;
 
 -- What state every location and day is in.
@@ -99,6 +106,8 @@ LANGUAGE sql STABLE AS $$
       OR formats IS NOT NULL AND logged.metadata->>'formats' IS DISTINCT FROM formats)
 $$;
 
+DROP FUNCTION IF EXISTS open_data_recount();
+
 -- Counts the readings of these locations (null: of all), and marks as modified the days whose count
 -- was wrong, and those whose file was made of something else: another bound of days, a location
 -- that moved or was renamed, other sensors, other formats. Days that failed are tried again, too: of
@@ -130,8 +139,7 @@ BEGIN
     SELECT node, day, records, coalesce(seen, clock_timestamp()) FROM differing ORDER BY node, day
     ON CONFLICT (sensor_nodes_id, day) DO UPDATE SET
       records = excluded.records,
-      modified_on = greatest(clock_timestamp(), log.modified_on + interval '1 microsecond',
-                             log.exported_on + interval '1 microsecond'),
+      modified_on = open_data_once_more(log.modified_on, log.exported_on),
       attempts = 0,
       has_error = false
     WHERE log.modified_on = excluded.modified_on
@@ -141,11 +149,27 @@ BEGIN
     INTO marked, missed;
 END $$;
 
--- All at once, in one transaction. Returns how many days were marked.
-DROP FUNCTION IF EXISTS open_data_recount();
-CREATE FUNCTION open_data_recount() RETURNS bigint
+-- Since when a recount has been under way that has not come to its end; null: none is.
+ALTER TABLE open_data_settings ADD COLUMN recounting_since timestamptz;
+
+-- A recount goes through the locations slice by slice, between these two calls. Until it has come to its
+-- end, the log knows of some of the days that have no readings any more and not of others, so that nobody
+-- can say how many files would go: none goes until then. Of several recounts the one that began last ends
+-- it, for that one has counted everything since. One that is broken off has to be run again.
+CREATE FUNCTION open_data_begin_recount() RETURNS timestamptz
 LANGUAGE sql SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
-  SELECT marked FROM open_data_recount_locations(NULL, NULL)
+  UPDATE open_data_settings
+  SET recounting_since = greatest(clock_timestamp(), recounting_since + interval '1 microsecond')
+  RETURNING recounting_since
+$$;
+CREATE FUNCTION open_data_end_recount(begun timestamptz) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
+  UPDATE open_data_settings SET recounting_since = NULL WHERE recounting_since = begun
+$$;
+
+CREATE FUNCTION open_data_is_recounting() RETURNS boolean
+LANGUAGE sql STABLE AS $$
+  SELECT recounting_since IS NOT NULL FROM @schema@.open_data_settings
 $$;
 
 -- Counts the readings of these days, and marks as modified those that the log counted otherwise;
@@ -185,8 +209,7 @@ BEGIN
   )
   UPDATE open_data_export_logs log
   SET records = counted.readings,
-      modified_on = greatest(clock_timestamp(), log.modified_on + interval '1 microsecond',
-                             log.exported_on + interval '1 microsecond'),
+      modified_on = open_data_once_more(log.modified_on, log.exported_on),
       attempts = 0, has_error = false
   FROM counted
   WHERE log.sensor_nodes_id = counted.node AND log.day = counted.day AND log.records <> counted.readings;
@@ -209,25 +232,26 @@ BEGIN
 END $$;
 
 -- Marks the days of these locations (null: of all) within [first, last] (null: without that end) as
--- modified, so that they are exported again; returns how many.
-CREATE FUNCTION open_data_mark(locations bigint[], first date, last date) RETURNS bigint
+-- modified, so that they are exported again: how many, and how many of these once they are over.
+CREATE FUNCTION open_data_mark(locations bigint[], first date, last date, OUT marked bigint, OUT early bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = @schema@, pg_temp
 SET lock_timeout = '2s' SET plan_cache_mode = force_custom_plan AS $$
-DECLARE
-  marked bigint;
 BEGIN
-  UPDATE open_data_export_logs log
-  SET modified_on = greatest(clock_timestamp(), log.modified_on + interval '1 microsecond',
-                             log.exported_on + interval '1 microsecond'),
-      attempts = 0, has_error = false
-  FROM (SELECT sensor_nodes_id, day FROM open_data_export_logs
-        WHERE (locations IS NULL OR sensor_nodes_id = ANY (locations))
-          AND (first IS NULL OR day >= first) AND (last IS NULL OR day <= last)
-          AND (records <> 0 OR key IS NOT NULL)
-        ORDER BY sensor_nodes_id, day FOR UPDATE) AS meant
-  WHERE log.sensor_nodes_id = meant.sensor_nodes_id AND log.day = meant.day;
-  GET DIAGNOSTICS marked = ROW_COUNT;
-  RETURN marked;
+  WITH meant AS (
+    SELECT sensor_nodes_id, day FROM open_data_export_logs
+    WHERE (locations IS NULL OR sensor_nodes_id = ANY (locations))
+      AND (first IS NULL OR day >= first) AND (last IS NULL OR day <= last)
+      AND (records <> 0 OR key IS NOT NULL)
+    ORDER BY sensor_nodes_id, day FOR UPDATE
+  ), put AS (
+    UPDATE open_data_export_logs log
+    SET modified_on = open_data_once_more(log.modified_on, log.exported_on),
+        attempts = 0, has_error = false
+    FROM meant WHERE log.sensor_nodes_id = meant.sensor_nodes_id AND log.day = meant.day
+    RETURNING log.sensor_nodes_id, log.day
+  )
+  SELECT count(*), count(*) FILTER (WHERE NOT open_data_is_over(put.sensor_nodes_id, put.day))
+    INTO marked, early FROM put;
 END $$;
 
 -- The locations that the log or the view has.
