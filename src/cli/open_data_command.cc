@@ -322,7 +322,8 @@ constexpr std::string_view kErrors = R"sql(
   WHERE has_error ORDER BY checked_on DESC LIMIT 10)sql";
 
 std::string Meaning(std::string_view state) {
-  if (state == "pending") return "over, and changed since their export";
+  if (state == "pending")
+    return "over, and changed since their export, or in doubt since an exporter was lost";
   if (state == "queued") return "being exported";
   if (state == "exported") return "as their files";
   if (state == "failed") return "resting until they are tried again, or change";

@@ -38,7 +38,7 @@ class AdoptionTest : public OpenDataTest {
     // As if Spillway had never been there.
     Sql("DROP VIEW open_data_summary, open_data_states, open_data_locations, open_data_sensors,"
         " open_data_measurements; DROP TABLE open_data_migrations, open_data_settings,"
-        " open_data_lost_claims, open_data_removals;"
+        " open_data_lost_claims, open_data_removals, open_data_removing;"
         "DO $$ DECLARE f regprocedure; BEGIN FOR f IN SELECT oid FROM pg_proc WHERE proname LIKE "
         "'open\\_data\\_%' OR proname = 'get_pending' LOOP EXECUTE format('DROP FUNCTION %s "
         "CASCADE',"

@@ -207,10 +207,19 @@ Result<> ChangeLog::MarkUnsure(const UnsureDays& unsure, const std::stop_token& 
   return {};
 }
 
-Result<Removal> ChangeLog::LetRemove(int64_t files, int64_t most, bool miscounted,
-                                     const std::stop_token& stop) {
-  const Rows rows = TRY(Execute("SELECT @schema@.open_data_let_remove($1, $2, $3, $4)",
-                                {claim_, files, most, miscounted}, stop));
+Result<Removal> ChangeLog::LetRemove(std::span<const ExportedDay> days, int64_t most,
+                                     bool miscounted, const std::stop_token& stop) {
+  Columns columns;
+  std::vector<int64_t> files;
+  for (const ExportedDay& day : days) {
+    columns.Add(day.id);
+    files.push_back(day.removed);
+  }
+  const Rows rows = TRY(Execute("SELECT @schema@.open_data_let_remove($1, $2, $3, $4, $5, $6)",
+                                {claim_, std::span<const int64_t>(columns.locations),
+                                 std::span<const std::string>(columns.days),
+                                 std::span<const int64_t>(files), most, miscounted},
+                                stop));
   if (rows.Text(0, 0) == "let") return Removal::kLet;
   return rows.Text(0, 0) == "recount" ? Removal::kRecounting : Removal::kTooMany;
 }

@@ -126,10 +126,11 @@ class ChangeLog {
   /// lost his session, once he has another and puts nothing more of them.
   virtual Result<> MarkUnsure(const UnsureDays& unsure, const std::stop_token& stop);
 
-  /// Whether this claimant's job may remove so many files of empty days more; if so, they count as
-  /// removed. `most` is what all days that wait, and all of the job, may remove; `miscounted` says
-  /// that the log did not know that these are empty, so that others may be, too.
-  Result<Removal> LetRemove(int64_t files, int64_t most, bool miscounted,
+  /// Whether this claimant's job may remove the files (`removed`) of these days without readings;
+  /// if so, they count as removed, once for all attempts. `most` is what all days that wait, and
+  /// all of the job, may remove; `miscounted` says that the log did not know that these are empty,
+  /// so that others may be, too.
+  Result<Removal> LetRemove(std::span<const ExportedDay> days, int64_t most, bool miscounted,
                             const std::stop_token& stop);
 
   /// Gives up all claims left; waits for nobody's lock. Nothing is put afterwards.

@@ -91,9 +91,9 @@ TEST_F(ClaimsTest, O1TheNextAttemptTakesWhatADeadOneHadAndCountsWhatItExported) 
   Take(Must(Process(job, {.planned = 10, .attempts = 2, .lease_token = 2})), ran);
   EXPECT_EQ(ran.counts.written, 10);
   EXPECT_EQ(ran.items.front(), "1/2024-01-10");
-  EXPECT_THAT(Run().items, SizeIs(3)) << "those that the dead one has not recorded";
+  EXPECT_THAT(Run().items, IsEmpty());
   LetAnHourPass();
-  EXPECT_THAT(Run().items, SizeIs(3)) << "it puts nothing any more";
+  EXPECT_THAT(Run().items, SizeIs(3)) << "those that the dead one has not recorded";
   EXPECT_THAT(Run().items, IsEmpty());
 }
 
@@ -150,14 +150,35 @@ TEST_F(ClaimsTest, O1ADayIsNotExportedWhileSomebodyMayStillPutAnOlderFile) {
   EXPECT_THAT(Run().items, SizeIs(10));
   EXPECT_EQ(State(1, "2024-01-10"), "pending");
   sleeping.reset();  // After its files replaced the newer ones.
-  EXPECT_THAT(Run().items, SizeIs(10));
-  EXPECT_EQ(State(1, "2024-01-10"), "pending") << "its process may live";
+  EXPECT_THAT(Run().items, IsEmpty()) << "its process may live";
+  EXPECT_EQ(State(1, "2024-01-10"), "pending");
   LetAnHourPass();
   EXPECT_THAT(Run().items, SizeIs(10));
   EXPECT_EQ(State(1, "2024-01-10"), "exported");
   EXPECT_EQ(Ask("SELECT count(*) FROM open_data_export_logs WHERE putters <> '{}'"), "0");
   EXPECT_THAT(Run().items, IsEmpty());
   EXPECT_EQ(Ask("SELECT count(*) FROM open_data_lost_claims"), "0");
+}
+
+TEST_F(ClaimsTest, O1DaysThatALostExporterMayOverwriteHoldUpNoOthers) {
+  {
+    const auto connection = Open();
+    ChangeLog dead(*connection, {}, {"dead/0", "1"});
+    ASSERT_THAT(Claim(dead, 4), SizeIs(4));
+  }
+  Sql("UPDATE open_data_export_logs SET queued_on = queued_on - interval '2 minutes'");
+  const std::string four = R"({"limit": 4})";
+  EXPECT_THAT(Run(four).items, AllOf(SizeIs(4), testing::Contains("1/2024-01-10")));
+  EXPECT_THAT(Run(four).items, AllOf(SizeIs(4), testing::Contains("1/2024-01-14")));
+  EXPECT_THAT(Run(four).items, SizeIs(2));
+  EXPECT_THAT(Run(four).items, IsEmpty());
+  AddReading(11, "2024-01-10T13:00:00Z");
+  EXPECT_THAT(Run(four).items, ElementsAre("1/2024-01-10")) << "what changes waits for nobody";
+  EXPECT_EQ(State(1, "2024-01-10"), "pending");
+  LetAnHourPass();
+  EXPECT_THAT(Run().items, SizeIs(4)) << "once, when nothing can overwrite them any more";
+  EXPECT_EQ(State(1, "2024-01-10"), "exported");
+  EXPECT_THAT(Run().items, IsEmpty());
 }
 
 /// Its read took long, its session ends, somebody else exports the day, and then its file lands.
@@ -286,6 +307,27 @@ TEST_F(ClaimsTest, O12RunsThatALimitCutsShortRemoveNoMoreTogether) {
   for (int run = 0; run < 4; ++run) EXPECT_EQ(Run(R"({"limit": 2})").counts.failed, 2);
   EXPECT_EQ(Run(R"({"limit": 2})").counts.written, 2);
   EXPECT_THAT(Keys(), SizeIs(10));
+}
+
+TEST_F(ClaimsTest, O12WhatAnAttemptWasLetRemoveIsNotCountedAgainForTheNext) {
+  const auto connection = Open();
+  const auto empty = [](const char* day, int64_t files) {
+    return ExportedDay{.id = {1, day}, .removed = files};
+  };
+  const std::vector<ExportedDay> days = {empty("2024-01-10", 2), empty("2024-01-11", 1)};
+  const auto let = [&](const char* chunk, const std::vector<ExportedDay>& removed) {
+    ChangeLog log(*connection, {}, {chunk, "1"});
+    Claim(log);
+    const Removal answer = Must(log.LetRemove(removed, 4, false, {}));
+    Must(log.Release());
+    return answer;
+  };
+  EXPECT_EQ(let("job/0", days), Removal::kLet);
+  EXPECT_EQ(let("job/0", days), Removal::kLet) << "its files could not be put";
+  EXPECT_EQ(let("job/0", {empty("2024-01-10", 1)}), Removal::kLet) << "one of them is gone";
+  EXPECT_EQ(let("job/1", {empty("2024-01-12", 2)}), Removal::kTooMany);
+  EXPECT_EQ(let("job/1", {empty("2024-01-12", 1)}), Removal::kLet);
+  EXPECT_EQ(let("another/0", {empty("2024-01-12", 4)}), Removal::kLet);
 }
 
 TEST_F(ClaimsTest, O12FewMiscountedDaysAreRemoved) {

@@ -240,17 +240,18 @@ Result<> DayExporter::Flush(const std::stop_token& stop) {
 /// that lost its locations, empties days by the thousand.
 Result<std::vector<DayExporter::ReadDay>> DayExporter::CheckRemovals(std::vector<ReadDay> days,
                                                                      const std::stop_token& stop) {
-  int64_t removals = 0;
+  std::vector<ExportedDay> removals;
   bool miscounted = false;
   for (ReadDay& day : days) {
     if (day.exported.rows > 0) continue;
     for (const std::string& key : day.stale_keys) {
       if (TRY(store_.Head(key)).has_value()) ++day.exported.removed;
     }
-    removals += day.exported.removed;
-    if (day.exported.removed > 0) miscounted |= recounted_.contains(day.exported.id);
+    if (day.exported.removed == 0) continue;
+    removals.push_back(day.exported);
+    miscounted |= recounted_.contains(day.exported.id);
   }
-  if (removals == 0) return days;
+  if (removals.empty()) return days;
   const Removal let = TRY(log_.LetRemove(removals, empty_days_.delete_max, miscounted, stop));
   if (let == Removal::kLet) return days;
   const Error why = WhyNotRemoved(let, empty_days_.delete_max);

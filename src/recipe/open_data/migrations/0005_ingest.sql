@@ -8,9 +8,10 @@
 
 -- As modified: later than every modification and export before it, whatever the clock does. So the day is
 -- exported once more.
-CREATE FUNCTION open_data_once_more(modified_on timestamptz, exported_on timestamptz) RETURNS timestamptz
+CREATE FUNCTION open_data_once_more(modified_on timestamptz, exported_on timestamptz,
+                                    now timestamptz DEFAULT clock_timestamp()) RETURNS timestamptz
 LANGUAGE sql VOLATILE AS $$
-  SELECT greatest(clock_timestamp(), modified_on + interval '1 microsecond',
+  SELECT greatest(now, modified_on + interval '1 microsecond',
                   exported_on + interval '1 microsecond')
 $$;
 

@@ -10,7 +10,8 @@
 -- of somebody's own; nobody can tell whether it lives.
 
 ALTER TABLE open_data_export_logs
-  ADD COLUMN putters text[] NOT NULL DEFAULT '{}';  -- Claims whose attempts may still put the day's files.
+  ADD COLUMN putters text[] NOT NULL DEFAULT '{}',  -- Claims whose attempts may still put the day's files.
+  ADD COLUMN doubted_on timestamptz;  -- The modified_on of an export that one of them may yet overwrite.
 CREATE INDEX open_data_export_logs_putters ON open_data_export_logs (sensor_nodes_id, day)
   WHERE putters <> '{}';
 
@@ -80,7 +81,8 @@ BEGIN
 END $$;
 
 -- D2. Whether the caller may take a day now: it has changed since its export, is over in its location's
--- zone, and is free. A day that failed is tried again after `pause`, `attempts_max` times in all. The
+-- zone, and is free. What was exported while somebody may yet overwrite it is exported once more, when his
+-- time is over, so that it holds up no other day until then. A day that failed is tried again after `pause`, `attempts_max` times in all. The
 -- planner puts it in the place of its call, where it is rechecked once the row is locked.
 CREATE OR REPLACE FUNCTION open_data_is_pending(log open_data_export_logs, claimed_by text,
                                                 abandoned interval, attempts_max integer, pause interval)
@@ -90,6 +92,7 @@ LANGUAGE sql VOLATILE AS $$
     AND (log.queued_on IS NULL OR open_data_is_free(log.claim, log.queued_on, claimed_by, abandoned))
     AND (log.attempts = 0 OR log.claim = claimed_by AND log.queued_on IS NOT NULL
          OR log.attempts < attempts_max AND log.checked_on < clock_timestamp() - pause)
+    AND (log.modified_on IS DISTINCT FROM log.doubted_on OR open_data_putting(log.putters, abandoned) = '{}')
     -- Where files would go, a recount is waited for.
     AND (log.records > 0 OR log.key IS NULL OR NOT open_data_is_recounting())
     -- No zone is further ahead; spares looking at each of today's.
@@ -177,10 +180,13 @@ CREATE OR REPLACE FUNCTION open_data_exported(claimed_by text, nodes bigint[], d
 RETURNS TABLE (sensor_nodes_id bigint, day date)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = @schema@, pg_temp SET lock_timeout = '1min' AS $$
 #variable_conflict use_column
+DECLARE
+  now timestamptz;
 BEGIN
   PERFORM open_data_lock(nodes, days);
+  now := clock_timestamp();
   UPDATE open_data_export_logs log
-  SET modified_on = open_data_once_more(log.modified_on, log.exported_on),
+  SET modified_on = open_data_once_more(log.modified_on, log.exported_on, now),
       putters = array_remove(log.putters, claimed_by)
   FROM unnest(nodes, days) AS done (node, done_day)
   WHERE log.sensor_nodes_id = done.node AND log.day = done.done_day
@@ -188,9 +194,11 @@ BEGIN
   RETURN QUERY
     UPDATE open_data_export_logs log
     SET modified_on = CASE WHEN log.putters <@ ARRAY[claimed_by] THEN log.modified_on
-                           ELSE open_data_once_more(log.modified_on, log.exported_on) END,
+                           ELSE open_data_once_more(log.modified_on, log.exported_on, now) END,
+        doubted_on = CASE WHEN log.modified_on = done.seen AND NOT log.putters <@ ARRAY[claimed_by]
+                          THEN open_data_once_more(log.modified_on, log.exported_on, now) END,
         exported_on = CASE WHEN log.modified_on = done.seen AND log.putters <@ ARRAY[claimed_by]
-                           THEN greatest(clock_timestamp(), log.modified_on) ELSE done.seen END,
+                           THEN greatest(now, log.modified_on) ELSE done.seen END,
         queued_on = NULL, checked_on = clock_timestamp(), has_error = false, attempts = 0,
         version = log.version + 1, key = nullif(done.key, ''), measurands = done.measurands,
         metadata = done.described, putters = array_remove(log.putters, claimed_by)
@@ -304,39 +312,57 @@ LANGUAGE sql STABLE AS $$
   WHERE with_readings.node IS NULL
 $$;
 
-CREATE TABLE open_data_removals (
+-- Jobs that met empty days with files.
+CREATE TABLE open_data_removing (
   job text PRIMARY KEY,
-  files bigint NOT NULL DEFAULT 0,  -- Of empty days, that the job was let remove.
-  waiting bigint,  -- That would go with all days that waited, once the job met one that the log miscounted.
+  waiting bigint,  -- Files that would go with all days that waited, once it met one that the log miscounted.
   since timestamptz NOT NULL DEFAULT clock_timestamp()
 );
+-- The files of empty days that a job was let remove; once, however many attempts it takes.
+CREATE TABLE open_data_removals (
+  job text REFERENCES open_data_removing ON DELETE CASCADE,
+  sensor_nodes_id bigint,
+  day date,
+  files bigint NOT NULL,
+  PRIMARY KEY (job, sensor_nodes_id, day)
+);
 
--- Whether the caller's job may remove so many files more of days that have no readings any more; if so,
--- they are counted. All days that wait are judged together, before the first file goes: 'let'; 'too many'
+-- Whether the caller's job may remove so many files of each of these days, which have no readings any
+-- more; if so, they are counted. All days that wait are judged together, before the first file goes: 'let'; 'too many'
 -- where their files are more than `most`, or the job has removed that many; 'recount' where a recount has
 -- not come to its end. Where the log had counted readings of the caller's days (`miscounted`), it may have
 -- of others, too, so each day that waits is looked at, once a job.
-CREATE FUNCTION open_data_let_remove(claimed_by text, wanted bigint, most bigint, miscounted boolean)
+CREATE FUNCTION open_data_let_remove(claimed_by text, nodes bigint[], days date[], wanted bigint[],
+                                     most bigint, miscounted boolean)
 RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = @schema@, pg_temp
 SET plan_cache_mode = force_custom_plan SET jit = off AS $$
 DECLARE
   of_job CONSTANT text := split_part(claimed_by, '/', 1);
-  had open_data_removals;
+  had open_data_removing;
+  removed bigint;
 BEGIN
   IF open_data_is_recounting() THEN
     RETURN 'recount';
   END IF;
-  DELETE FROM open_data_removals WHERE since < clock_timestamp() - interval '30 days';
-  INSERT INTO open_data_removals (job) VALUES (of_job) ON CONFLICT DO NOTHING;
-  SELECT * INTO had FROM open_data_removals WHERE job = of_job FOR UPDATE;
+  DELETE FROM open_data_removing WHERE since < clock_timestamp() - interval '30 days';
+  INSERT INTO open_data_removing (job) VALUES (of_job) ON CONFLICT DO NOTHING;
+  SELECT * INTO had FROM open_data_removing WHERE job = of_job FOR UPDATE;
   IF miscounted AND had.waiting IS NULL THEN
     had.waiting := open_data_look_for_emptied();
-    UPDATE open_data_removals SET waiting = had.waiting WHERE job = of_job;
+    UPDATE open_data_removing SET waiting = had.waiting WHERE job = of_job;
   END IF;
-  IF had.files + wanted > most OR had.waiting > most OR open_data_count_emptied(most + 1) > most THEN
+  SELECT sum(most_of_day) INTO removed FROM (
+    SELECT max(files) AS most_of_day FROM (
+      SELECT * FROM unnest(nodes, days, wanted) AS more (sensor_nodes_id, day, files)
+      UNION ALL
+      SELECT sensor_nodes_id, day, files FROM open_data_removals WHERE job = of_job) AS every
+    GROUP BY sensor_nodes_id, day) AS once;
+  IF removed > most OR had.waiting > most OR open_data_count_emptied(most + 1) > most THEN
     RETURN 'too many';
   END IF;
-  UPDATE open_data_removals SET files = files + wanted WHERE job = of_job;
+  INSERT INTO open_data_removals AS let
+  SELECT of_job, node, removed_day, files FROM unnest(nodes, days, wanted) AS more (node, removed_day, files)
+  ON CONFLICT (job, sensor_nodes_id, day) DO UPDATE SET files = greatest(let.files, excluded.files);
   RETURN 'let';
 END $$;
