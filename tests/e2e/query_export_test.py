@@ -182,6 +182,22 @@ class QueryExportTest(unittest.TestCase):
             self.run_export(spillway, "filter", "--fresh")
         self.assertIn("present time", self.failure(spillway, "split-view"))
 
+    def test_f02_a_function_that_may_hide_the_time_has_one_instant(self):
+        self.server.sql("CREATE TABLE moments AS SELECT i AS id, clock_timestamp() + i * '100 us'::interval AS at, 'now'::text AS word "
+                        "FROM generate_series(1, 100000) AS i; CREATE FUNCTION present() RETURNS timestamptz LANGUAGE plpgsql AS "
+                        "'BEGIN RETURN now(); END'; CREATE FUNCTION later(timestamptz) RETURNS bool LANGUAGE sql STABLE AS 'SELECT $1 > now()'")
+        spillway = self.spillway({
+            "present": {"query": "SELECT id, present() AS seen FROM moments WHERE at > present()"},
+            "later": {"query": "SELECT id, now() AS seen FROM moments WHERE later(at)"},
+            "word": {"query": "SELECT id, word::timestamptz AS seen FROM moments WHERE at > word::timestamptz"},
+            "record": {"query": "SELECT id, r.seen FROM moments, jsonb_to_record('{\"seen\": \"now\"}') AS r(seen timestamptz) WHERE at > r.seen"}})
+        for name in ("present", "later", "word", "record"):
+            self.server.sql("UPDATE moments SET at = clock_timestamp() + id * '100 us'::interval")
+            _, [file], manifest = self.run_export(spillway, name)
+            self.assertNotEqual(manifest["source"]["one_session"], "", name)
+            seen = {line.split(",")[1].rstrip("Z0") for line in file.read_text().split("\n")[1:-1]}
+            self.assertEqual(seen, {manifest["source"]["instant"].rstrip("Z0")}, name)
+
     def test_f03_row_security_is_refused_or_said(self):
         self.server.sql("CREATE TABLE tenants AS SELECT i AS id, i % 10 AS tenant FROM generate_series(1, 100) AS i;"
                         "ALTER TABLE tenants ENABLE ROW LEVEL SECURITY; CREATE ROLE clerk LOGIN; GRANT SELECT ON tenants TO clerk;"
