@@ -198,6 +198,44 @@ class QueryExportTest(unittest.TestCase):
             seen = {line.split(",")[1].rstrip("Z0") for line in file.read_text().split("\n")[1:-1]}
             self.assertEqual(seen, {manifest["source"]["instant"].rstrip("Z0")}, name)
 
+    def test_f02_other_processes_leave_one_sessions_export_to_its_own(self):
+        self.server.sql("CREATE TABLE ticks AS SELECT i AS id FROM generate_series(1, 1000) AS i; CREATE VIEW ticking AS SELECT id, now() AS at FROM ticks")
+        settings = json.loads(configuration(self.server.url(), {f"ticking{i}": {"table": "ticking"} for i in range(8)}))
+        settings["engine"].update(threads=1, attempts=1)
+        spillway = Deployment(json.dumps(settings))
+        self.addCleanup(spillway.close)
+        jobs = [spillway.good("run", name, "--detach").out.strip() for name in settings["exports"]]
+        workers = [spillway.start("worker") for _ in range(3)]
+        try:
+            done = [self.await_job(spillway, job) for job in jobs]
+        finally:
+            for worker in workers:
+                worker.send_signal(signal.SIGTERM)
+                worker.communicate(timeout=60)
+        self.assertEqual([job["state"] for job in done], ["succeeded"] * len(jobs), done)
+
+    def test_f02_an_export_whose_only_session_ended_fails(self):
+        self.server.sql("CREATE VIEW dozing AS SELECT id, now() AS at FROM generate_series(1, 40000) AS id")
+        spillway = self.spillway({"dozing": {"query": "SELECT id, CASE WHEN id % 400 = 0 THEN pg_sleep(0.1)::text END AS pad, at FROM dozing"}})
+        job = spillway.good("run", "dozing", "--detach").out.strip()
+        first = spillway.start("worker")
+        self.await_reading(first)
+        first.kill()
+        first.communicate(timeout=60)
+        second = spillway.start("worker")
+        try:
+            done = self.await_job(spillway, job)
+        finally:
+            second.send_signal(signal.SIGTERM)
+            second.communicate(timeout=60)
+        self.assertEqual(done["state"], "failed")
+        self.assertIn("run the export anew", json.dumps(done))
+
+    def await_job(self, spillway, job):
+        while (shown := spillway.json("jobs", "show", job))["state"] not in ("succeeded", "failed", "cancelled"):
+            time.sleep(0.05)
+        return shown
+
     def test_f03_row_security_is_refused_or_said(self):
         self.server.sql("CREATE TABLE tenants AS SELECT i AS id, i % 10 AS tenant FROM generate_series(1, 100) AS i;"
                         "ALTER TABLE tenants ENABLE ROW LEVEL SECURITY; CREATE ROLE clerk LOGIN; GRANT SELECT ON tenants TO clerk;"

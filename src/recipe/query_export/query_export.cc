@@ -249,12 +249,13 @@ Result<ChunkResult> QueryExport::Process(const engine::Job& job, const engine::C
   ChunkWriter writer(parameters.output, kind, *schema, spec.runs, chunk.index, job.created_at,
                      staging);
   const auto write = [&](const arrow::RecordBatch& batch) { return writer.Append(batch, stop); };
+  const ReadOptions reading = Reading(*options, parameters.output, source);
   if (!source.one_session.empty()) {
-    const auto holder = TRY(snapshots_->BorrowHolder(job.id, source.snapshot));
+    const auto holder = TRY(snapshots_->BorrowHolder(job.id, reading, stop));
     const int64_t sent = TRY(ReadChunk(*holder, source, spec, chunk.index, write, stop));
     return writer.Finish(sent, spec.cut_off, stop);
   }
-  const auto reader = TRY(snapshots_->Borrow(Reading(*options, parameters.output, source), stop));
+  const auto reader = TRY(snapshots_->Borrow(reading, stop));
   const int64_t sent = TRY(ReadChunk(*reader, source, spec, chunk.index, write, stop));
   return writer.Finish(sent, spec.cut_off, stop);
 }
