@@ -254,6 +254,18 @@ class QueryExportTest(unittest.TestCase):
         job, _, manifest = self.run_export(self.spillway(exports), "all")
         self.assertEqual((job["counts"]["written"], manifest["source"]["policies"]), (100, []))
 
+    def test_f03_row_security_in_functions_is_refused_or_said(self):
+        self.server.sql("CREATE TABLE hidden AS SELECT i AS id FROM generate_series(1, 100) AS i; CREATE ROLE typist LOGIN;"
+                        "ALTER TABLE hidden ENABLE ROW LEVEL SECURITY; GRANT SELECT ON hidden TO typist;"
+                        "CREATE POLICY few ON hidden FOR SELECT TO typist USING (id <= 10);"
+                        "CREATE FUNCTION hidden_ids() RETURNS SETOF int LANGUAGE sql STABLE AS 'SELECT id FROM hidden'")
+        query = {"query": "SELECT * FROM hidden_ids()"}
+        spillway = self.spillway({"all": query, "some": {**query, "row_security": "allow"}}, self.server.url(user="typist"))
+        self.assertIn('"hidden"', self.failure(spillway, "all"))
+        job, _, manifest = self.run_export(spillway, "some")
+        self.assertEqual((job["counts"]["written"], manifest["source"]["policies_unseen_in"]), (10, ["hidden_ids()"]))
+        self.assertIn("row security may hide rows from the function hidden_ids()", spillway.good("plan", "some").out)
+
     def test_f04_columns_that_are_granted_are_read(self):
         self.server.sql("CREATE TABLE colg AS SELECT i AS a, i AS b, 'secret ' || i AS secret FROM generate_series(1, 450000) AS i;"
                         "ALTER TABLE colg ADD PRIMARY KEY (secret); ANALYZE colg; CREATE ROLE partial LOGIN; GRANT SELECT (a, b) ON colg TO partial")

@@ -199,6 +199,7 @@ Result<QueryExport::Survey> QueryExport::Look(std::string_view export_name,
             .one_session = dependences.session,
             .row_security = options->row_security,
             .policies = dependences.policies};
+  if (source.row_security) source.policies_unseen_in = dependences.opaque_functions;
   source.snapshot = TRY(reader.ExportSnapshot(stop));
   source.settings = TRY(reader.settings(stop));
   source.instant = TRY(InstantOf(reader, stop));

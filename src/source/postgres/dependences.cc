@@ -265,7 +265,8 @@ class Search {
 };
 
 /// The functions that may not find the same at every run, and whether two sessions may differ where
-/// one does not: those that may call now() inside, read 'now', or know the session.
+/// one does not: those that may call now() inside, read 'now', or know the session. Also whether
+/// policies may choose rows inside.
 constexpr const char* kFunctions =
     "WITH called AS ("
     " SELECT unnest($1::oid[]) AS oid"
@@ -276,11 +277,13 @@ constexpr const char* kFunctions =
     "   WHEN NOT builtin THEN 'a function that is not IMMUTABLE, '"
     "   WHEN proparallel <> 's' THEN 'a function of the session, '"
     "   ELSE 'a function that may read a text as the present time, ' END || p.oid::regprocedure,"
-    "  NOT builtin OR provolatile = 's'"
-    // They run a query that is a text.
-    "  OR proname ~ '^(query|cursor)_to_xml' OR proname IN ('ts_stat', 'ts_rewrite')"
+    "  is_opaque OR provolatile = 's', p.oid::regprocedure,"
+    "  is_opaque AND EXISTS (SELECT FROM pg_class WHERE relrowsecurity)"
     " FROM called JOIN pg_proc AS p USING (oid), LATERAL (SELECT pronamespace ="
-    "  'pg_catalog'::regnamespace AND p.oid < 16384 AS builtin) AS b"
+    "  'pg_catalog'::regnamespace AND p.oid < 16384 AS builtin) AS b, LATERAL (SELECT"
+    // The server's own that run a text as a query.
+    "  NOT builtin OR proname ~ '^(query|cursor|table|schema|database)_to_xml'"
+    "  OR proname IN ('ts_stat', 'ts_rewrite') AS is_opaque) AS q"
     // Of the server's own stable functions, those that a parallel worker may call know no session.
     " WHERE provolatile = 'v' OR (provolatile = 's' AND (NOT builtin OR proparallel <> 's'"
     "  OR 'cstring'::regtype = ANY(proargtypes::oid[])"
@@ -445,6 +448,7 @@ Result<Dependences> FindDependences(QueryReader& reader, const std::string& sele
     if (dependences.session.empty() && called.Boolean(row, 1))
       dependences.session =
           fmt::format("it calls {}, in which the present time or the session may count", name);
+    if (called.Boolean(row, 3)) dependences.opaque_functions.emplace_back(called.Text(row, 2));
   }
   const std::string time = TRY(first(kTimes, found.inputs));
   if (dependences.session.empty() && !time.empty())

@@ -297,6 +297,23 @@ TEST_F(DependencesTest, F03PoliciesAreRefusedOrNamed) {
   EXPECT_EQ(error("chief", "SELECT * FROM owned").message, "");
 }
 
+TEST_F(DependencesTest, F03FunctionsInWhichPoliciesMayChooseAreNamed) {
+  Run(std::string(kTables) + "GRANT SELECT ON t TO PUBLIC");
+  const auto functions = [&](const std::string& select) {
+    return Must(FindDependences(*Reader("typist", true), select, false)).opaque_functions;
+  };
+  using Names = std::vector<std::string>;
+  Run("CREATE ROLE typist LOGIN");
+  EXPECT_EQ(functions("SELECT soon() FROM t"), Names{}) << "no table has row security";
+  Run("CREATE TABLE r AS SELECT 1 AS id; ALTER TABLE r ENABLE ROW LEVEL SECURITY;"
+      "CREATE FUNCTION ids() RETURNS SETOF int LANGUAGE sql STABLE AS 'SELECT id FROM r'");
+  EXPECT_EQ(functions("SELECT * FROM ids()"), Names{"ids()"});
+  EXPECT_EQ(functions("SELECT twice(id), chance(), upper(s), random() FROM t WHERE at < soon()"),
+            (Names{"chance()", "soon()"}));
+  EXPECT_EQ(functions("SELECT query_to_xml('SELECT * FROM r', true, true, '')"),
+            Names{"query_to_xml(text,boolean,boolean,text)"});
+}
+
 TEST_F(DependencesTest, R22ForeignTablesAreReadByOneSession) {
   Run("CREATE TABLE t (a int);"
       "CREATE EXTENSION file_fdw; CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;"
