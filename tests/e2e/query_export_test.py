@@ -298,6 +298,29 @@ class QueryExportTest(unittest.TestCase):
         self.run_export(spillway, "text")
         self.assertEqual(spillway.files("exports", "slow"), [])
 
+    def test_doctor_looks_at_databases_and_at_what_exports_read(self):
+        self.server.sql("CREATE ROLE visitor LOGIN; CREATE TABLE guarded AS SELECT 1 AS id; CREATE TABLE lists AS SELECT ARRAY[1] AS list;"
+                        "CREATE TABLE own AS SELECT 1 AS id; ALTER TABLE own ENABLE ROW LEVEL SECURITY; GRANT SELECT ON orders, lists, own TO visitor;"
+                        "CREATE POLICY few ON own TO visitor USING (id < 9)")
+        exports = {"good": {"query": "SELECT id, at FROM orders WHERE customer = :c AND at > :since LIMIT :n"}, "orders": {"table": "orders"},
+                   "closed": {"table": "guarded"}, "gone": {"table": "nowhere"}, "broken": {"query": "SELEC 1"}, "own": {"table": "own"},
+                   "list": {"table": "lists", "split_by": "list"}}
+        answer = self.spillway(exports, self.server.url(user="visitor")).call("--json", "doctor")
+        self.assertEqual(answer.code, 1, answer.err)
+        found = {finding["what"]: (finding["good"], finding["detail"]) for finding in json.loads(answer.out)}
+        self.assertTrue(found["database shop"][0])
+        self.assertEqual(found["export good, query"], (True, "can be read, 2 columns"))
+        self.assertEqual(found["export orders, table orders"], (True, "can be read, 6 columns"))
+        for what, words in {"closed, table guarded": "GRANT SELECT", "gone, table nowhere": 'there is no table "nowhere"', "broken, query": "syntax error",
+                            "own, table own": "row_security: allow", "list, table lists": "cannot be cut into ranges"}.items():
+            good, detail = found["export " + what]
+            self.assertFalse(good, what)
+            self.assertIn(words, detail)
+            self.assertNotIn("\n", detail)
+        answer = self.spillway(exports, "postgres://postgres@127.0.0.1:1/postgres").call("doctor")
+        self.assertRegex(answer.out, "FAIL +database shop: .*Connection refused")
+        self.assertNotIn("export good, query", answer.out)
+
     def test_a_secret_stays_one(self):
         url = f"postgres://postgres:open-sesame@127.0.0.1:{self.server.port}/postgres"
         spillway = self.spillway({"orders": {"table": "orders"}, "missing": {"table": "nowhere"}}, url)
