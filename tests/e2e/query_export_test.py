@@ -231,6 +231,16 @@ class QueryExportTest(unittest.TestCase):
         self.assertEqual(done["state"], "failed")
         self.assertIn("run the export anew", json.dumps(done))
 
+    def test_a_run_outlives_what_it_planned_for_others(self):
+        # Not evaluated when rows are counted, as it is STABLE.
+        self.server.sql("CREATE FUNCTION doze(int) RETURNS int LANGUAGE plpgsql STABLE AS 'BEGIN PERFORM pg_sleep(0.1); RETURN $1; END'")
+        slow = {"query": "SELECT doze(id) AS id FROM generate_series(1, 50) AS id"}
+        spillway = self.spillway({"slow": slow, "quick": {"query": "SELECT pg_sleep(1)::text AS one"}})
+        job = spillway.good("run", "slow", "--detach").out.strip()
+        spillway.good("run", "quick")
+        spillway.good("worker", "--until-idle")
+        self.assertEqual(spillway.json("jobs", "show", job)["state"], "succeeded")
+
     def await_job(self, spillway, job):
         while (shown := spillway.json("jobs", "show", job))["state"] not in ("succeeded", "failed", "cancelled"):
             time.sleep(0.05)

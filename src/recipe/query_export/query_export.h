@@ -80,6 +80,9 @@ class QueryExport final : public Recipe {
   /// columns there are.
   Result<int64_t> Examine(std::string_view export_name, std::stop_token stop) const;
 
+  /// Whether a job that is not over needs this process, which holds its snapshot.
+  bool IsNeeded() const { return snapshots_->AreNeeded(); }
+
  private:
   /// A session that knows what it is to read.
   struct Opened {

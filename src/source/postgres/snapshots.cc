@@ -36,6 +36,17 @@ void Snapshots::Keep(std::string job_id, std::string snapshot,
     sweeper_ = std::jthread([this](const std::stop_token& stop) { Run(stop); });
 }
 
+bool Snapshots::AreNeeded() {
+  return std::ranges::any_of(HeldJobs(), [this](const auto& job_id) { return !is_over_(job_id); });
+}
+
+std::vector<std::string> Snapshots::HeldJobs() {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> jobs;
+  for (const Held& one : held_) jobs.push_back(one.job_id);
+  return jobs;
+}
+
 Result<std::shared_ptr<QueryReader>> Snapshots::BorrowHolder(std::string_view job_id,
                                                              const ReadOptions& reading,
                                                              std::stop_token stop) {
@@ -107,7 +118,6 @@ void Snapshots::Run(const std::stop_token& stop) {
 void Snapshots::DropWhatIsOver() {
   std::list<Idle> idle;
   std::list<Held> held;
-  std::vector<std::string> jobs;
   {
     const std::lock_guard lock(mutex_);
     const auto oldest = std::chrono::steady_clock::now() - kIdleMax;
@@ -116,9 +126,8 @@ void Snapshots::DropWhatIsOver() {
       if (it->since < oldest) idle.splice(idle.end(), idle_, it);
       it = next;
     }
-    for (const Held& one : held_) jobs.push_back(one.job_id);
   }
-  for (const std::string& job_id : jobs) {
+  for (const std::string& job_id : HeldJobs()) {
     if (!is_over_(job_id)) continue;
     const std::lock_guard lock(mutex_);
     for (auto it = held_.begin(); it != held_.end();) {

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include "base/error.h"
 #include "source/postgres/query_reader.h"
@@ -29,6 +30,9 @@ class Snapshots {
   ~Snapshots();
 
   void Keep(std::string job_id, std::string snapshot, std::unique_ptr<QueryReader> holder);
+
+  /// Whether a job that is not over needs a snapshot that is kept here.
+  bool AreNeeded();
 
   /// The session that exported a job's snapshot, for what only that one can read; nobody else has
   /// it as long as the pointer lives. `reading` is how another session would read its snapshot.
@@ -75,6 +79,7 @@ class Snapshots {
   Result<std::shared_ptr<QueryReader>> FindHolder(std::string_view job_id,
                                                   std::string_view snapshot);
   void Return(std::string key, std::unique_ptr<QueryReader> reader);
+  std::vector<std::string> HeldJobs();
   void Run(const std::stop_token& stop);
   void DropWhatIsOver();
 

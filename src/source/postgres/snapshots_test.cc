@@ -39,7 +39,9 @@ TEST_F(SnapshotsTest, HoldsASnapshotUntilItsJobIsOver) {
     EXPECT_EQ(Must(reader->Execute("SELECT count(*) FROM t")).Integer(0, 0), 1);
   }
   AwaitSessions(2);  // The holder, and one reader for all three.
+  EXPECT_TRUE(snapshots.AreNeeded());
   over = true;
+  EXPECT_FALSE(snapshots.AreNeeded());
   AwaitSessions(0);
   const auto gone = snapshots.Borrow(options, {});
   ASSERT_FALSE(gone.has_value());
