@@ -38,6 +38,8 @@ struct Error {
   std::string message;
   /// True where the same attempt may succeed later (E5).
   bool retryable = false;
+  /// True where nothing was begun, as only another process can do it: this was no attempt.
+  bool elsewhere = false;
   /// The earliest time for a retry that the other side asked for (`Retry-After`).
   std::optional<std::chrono::milliseconds> retry_after;
 

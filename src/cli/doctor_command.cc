@@ -14,6 +14,7 @@
 #include "cli/messages.h"
 #include "cli/open_data_check.h"
 #include "cli/progress_bar.h"
+#include "cli/query_check.h"
 #include "engine/cleaner.h"
 #include "storage/objects.h"
 #include "storage/s3_url.h"
@@ -138,6 +139,7 @@ void LookAtParts(Examination& examination, Deployment& deployment) {
   for (const auto& [name, settings_of_export] : settings.exports) {
     place("export " + name, settings_of_export.destination, false);
   }
+  LookAtQueries(settings, deployment.query_export(), examination);
   LookAtOpenDataParts(settings.open_data, examination, place);
 }
 

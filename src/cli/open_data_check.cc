@@ -11,6 +11,7 @@
 
 #include "cli/messages.h"
 #include "cli/open_data_database.h"
+#include "cli/setting_checks.h"
 #include "postgres/connection.h"
 #include "recipe/open_data/migrations.h"
 
@@ -67,10 +68,9 @@ constexpr const char* kDoubles = R"sql(
   SELECT count(*), min({0}) FROM (SELECT {0} FROM {1} GROUP BY 1 HAVING count(*) > 1) AS doubles)sql";
 
 constexpr const char* kZones = R"sql(
-  SELECT coalesce(sum(locations), 0)::bigint, min(format('location %s has "%s"', first, zone))
-  FROM (SELECT time_zone::text AS zone, count(*) AS locations, min(sensor_nodes_id) AS first
-        FROM open_data_locations GROUP BY 1) AS named
-  WHERE open_data_zone(zone) IS NULL)sql";
+  SELECT zone, count(*), min(sensor_nodes_id), open_data_zone(zone) IS NOT NULL
+  FROM (SELECT sensor_nodes_id, time_zone::text AS zone FROM open_data_locations) AS named
+  GROUP BY zone ORDER BY 3)sql";
 
 /// The tables that the view of readings shows and those that have triggers of the log's, with the
 /// events that these see (tgtype's bits: 4, 8, 16 and 32); then what is below these, at any depth,
@@ -233,14 +233,22 @@ class OpenDataExamination {
   }
 
   Result<std::string> LookAtZones() {
-    const Rows bad = TRY(read_->Execute(kZones));
-    if (bad.Integer(0, 0) == 0) return "every location has one that PostgreSQL knows";
+    const Rows zones = TRY(read_->Execute(kZones));
+    int64_t bad = 0;
+    std::string first;
+    for (int row = 0; row < zones.size(); ++row) {
+      const std::string zone(zones.Text(row, 0));
+      if (zones.Boolean(row, 3) && !CheckTimeZone(zone).has_value()) continue;
+      bad += zones.Integer(row, 1);
+      if (first.empty()) first = fmt::format("location {} has \"{}\"", zones.Integer(row, 2), zone);
+    }
+    if (bad == 0) return "every location has one that PostgreSQL and Spillway know";
     return Fail(
         ErrorCode::kInvalidArgument,
-        fmt::format("locations without one that PostgreSQL knows: {}, such as {}; "
+        fmt::format("locations without one that both PostgreSQL and Spillway know: {}, such as {}; "
                     "correct them in open_data_locations (names like Europe/Vienna), then run "
                     "`spillway open-data recount`",
-                    Grouped(bad.Integer(0, 0)), bad.Text(0, 1)));
+                    Grouped(bad), first));
   }
 
   void LookAtTables() {

@@ -38,6 +38,8 @@ Outcome PlanQuery(const Invocation& invocation, const ExportFlags& flags,
     PrintLine(fmt::format("one session reads all: {}", source.one_session));
   for (const std::string& table : source.policies)
     PrintLine(fmt::format("row security chooses the rows of {}", table));
+  for (const std::string& function : source.policies_unseen_in)
+    PrintLine(fmt::format("row security may hide rows from the function {}", function));
   for (const auto& column : source.columns)
     PrintLine(fmt::format("  {} {}{}", column.name, column.type_name,
                           column.cast_to_text ? ", as text" : ""));

@@ -68,6 +68,16 @@ Result<engine::Job> Watch(Deployment& deployment, const Watched& watched,
   }
 }
 
+/// Workers of this process may have planned exports of others, which are read in snapshots that end
+/// with it.
+void AwaitSnapshots(const Deployment& deployment, const std::atomic<bool>& interrupted,
+                    bool quiet) {
+  if (!deployment.query_export().IsNeeded()) return;
+  if (!quiet) PrintLine("done; waits for other exports, which only this process can read", stderr);
+  while (!interrupted && deployment.query_export().IsNeeded())
+    std::this_thread::sleep_for(kLookMax);
+}
+
 ExitCode ExitCodeOf(const engine::Job& job, const OpenDataRest& rest) {
   if (job.state == engine::JobState::kSucceeded) {
     if (job.counts.failed == 0) {
@@ -162,7 +172,9 @@ Outcome Run(const Invocation& invocation, const RunFlags& flags) {
   }
   created.job = TRY([&]() -> Result<engine::Job> {
     const Deployment::Workers workers(*deployment);
-    return Watch(*deployment, watched, interrupted, invocation.quiet);
+    engine::Job job = TRY(Watch(*deployment, watched, interrupted, invocation.quiet));
+    AwaitSnapshots(*deployment, interrupted, invocation.quiet || invocation.json);
+    return job;
   }());
   if (!IsFinal(created.job.state)) {
     return Fail(ErrorCode::kCancelled,

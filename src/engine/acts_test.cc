@@ -139,6 +139,28 @@ TEST_F(ActsTest, TransientErrorsHaveThreeAttempts) {
   EXPECT_EQ(attempts, 3);
 }
 
+TEST_F(ActsTest, F02WhatOnlyAnotherProcessCanDoIsGivenBackUncounted) {
+  int given_back = 0;
+  lines_->chunks = 1;
+  lines_->before_chunk = [&](const Chunk& chunk) -> Result<> {
+    EXPECT_EQ(chunk.attempts, 1);
+    if (given_back == 10) return {};
+    ++given_back;
+    return std::unexpected(
+        Error{.code = ErrorCode::kUnavailable, .message = "another's", .elsewhere = true});
+  };
+  const std::string job_id = Submit();
+  RunUntil(job_id, JobPhase::kProcessing);
+  Worker worker(context_);
+  BatchSize batch;
+  while (given_back == 0) ASSERT_TRUE(worker.Step(random_, batch).has_value());
+  ASSERT_TRUE(worker.Step(random_, batch).has_value());
+  EXPECT_EQ(given_back, 1) << "it is asked for again without a pause";
+  WorkOff();
+  EXPECT_EQ(store_.Get(job_id)->state, JobState::kSucceeded);
+  EXPECT_EQ(given_back, 10);
+}
+
 TEST_F(ActsTest, PlanningAndFinishingHaveThreeAttemptsToo) {
   int attempts = 0;
   const auto away = [&]() -> Result<> {

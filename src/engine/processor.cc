@@ -46,6 +46,10 @@ store::Settlement SettlementFor(const Context& context, const HeldChunk& held, c
   store::Settlement settlement{.lease = held.held->lease()};
   const std::optional<StopReason> reason = held.held->reason();
   if (reason.has_value()) return settlement;  // kReleased; refused where the lease was lost.
+  if (error.elsewhere) {
+    settlement.not_before = context.clock.Now() + Backoff(error, 1, context.options, random);
+    return settlement;
+  }
   settlement.failure = error;
   settlement.kind = store::Settlement::Kind::kDead;
   if (ShouldRetry(error, held.chunk.attempts, context.options)) {
@@ -101,8 +105,7 @@ std::optional<std::chrono::milliseconds> PauseAfter(const Context& context,
                                                     const store::Settled& settled) {
   using Kind = store::Settlement::Kind;
   if (!settled.applied) return std::nullopt;
-  if (settlement.kind == Kind::kReleased) return std::chrono::milliseconds{0};
-  if (settlement.kind != Kind::kRetry) return std::nullopt;
+  if (settlement.kind != Kind::kReleased && settlement.kind != Kind::kRetry) return std::nullopt;
   const auto pause =
       std::chrono::ceil<std::chrono::milliseconds>(settlement.not_before - context.clock.Now());
   return std::max(pause, std::chrono::milliseconds{0});

@@ -131,7 +131,8 @@ class Recipe {
   virtual Result<Plan> MakePlan(const engine::Job& job, std::stop_token stop) const = 0;
 
   /// Does one chunk, staging its parts. Repeatable. Returns within a tenth of a second of `stop`,
-  /// with kCancelled.
+  /// with kCancelled. Where only another process can do it, an error with `elsewhere`: the engine
+  /// gives it back and asks again, for as long as that is the answer.
   virtual Result<ChunkResult> Process(const engine::Job& job, const engine::Chunk& chunk,
                                       engine::Staging& staging, std::stop_token stop) const = 0;
 

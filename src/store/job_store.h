@@ -63,7 +63,9 @@ struct Settlement {
     kSucceeded,  ///< `result` and `counts` are recorded; the job's sums grow.
     kRetry,      ///< Back to pending, not before `not_before`; `failure` is kept.
     kDead,       ///< Attempts are exhausted or the error is permanent; `failure` is kept.
-    kReleased,   ///< Given back untouched (cancelled, shutting down): the attempt does not count.
+    /// Given back untouched (cancelled, shutting down, another process's): the attempt does not
+    /// count. `not_before` is the queue's to keep.
+    kReleased,
   };
   engine::Lease lease;
   Kind kind = Kind::kReleased;

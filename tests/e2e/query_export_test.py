@@ -182,6 +182,70 @@ class QueryExportTest(unittest.TestCase):
             self.run_export(spillway, "filter", "--fresh")
         self.assertIn("present time", self.failure(spillway, "split-view"))
 
+    def test_f02_a_function_that_may_hide_the_time_has_one_instant(self):
+        self.server.sql("CREATE TABLE moments AS SELECT i AS id, clock_timestamp() + i * '100 us'::interval AS at, 'now'::text AS word "
+                        "FROM generate_series(1, 100000) AS i; CREATE FUNCTION present() RETURNS timestamptz LANGUAGE plpgsql AS "
+                        "'BEGIN RETURN now(); END'; CREATE FUNCTION later(timestamptz) RETURNS bool LANGUAGE sql STABLE AS 'SELECT $1 > now()'")
+        spillway = self.spillway({
+            "present": {"query": "SELECT id, present() AS seen FROM moments WHERE at > present()"},
+            "later": {"query": "SELECT id, now() AS seen FROM moments WHERE later(at)"},
+            "word": {"query": "SELECT id, word::timestamptz AS seen FROM moments WHERE at > word::timestamptz"},
+            "record": {"query": "SELECT id, r.seen FROM moments, jsonb_to_record('{\"seen\": \"now\"}') AS r(seen timestamptz) WHERE at > r.seen"}})
+        for name in ("present", "later", "word", "record"):
+            self.server.sql("UPDATE moments SET at = clock_timestamp() + id * '100 us'::interval")
+            _, [file], manifest = self.run_export(spillway, name)
+            self.assertNotEqual(manifest["source"]["one_session"], "", name)
+            seen = {line.split(",")[1].rstrip("Z0") for line in file.read_text().split("\n")[1:-1]}
+            self.assertEqual(seen, {manifest["source"]["instant"].rstrip("Z0")}, name)
+
+    def test_f02_other_processes_leave_one_sessions_export_to_its_own(self):
+        self.server.sql("CREATE TABLE ticks AS SELECT i AS id FROM generate_series(1, 1000) AS i; CREATE VIEW ticking AS SELECT id, now() AS at FROM ticks")
+        settings = json.loads(configuration(self.server.url(), {f"ticking{i}": {"table": "ticking"} for i in range(8)}))
+        settings["engine"].update(threads=1, attempts=1)
+        spillway = Deployment(json.dumps(settings))
+        self.addCleanup(spillway.close)
+        jobs = [spillway.good("run", name, "--detach").out.strip() for name in settings["exports"]]
+        workers = [spillway.start("worker") for _ in range(3)]
+        try:
+            done = [self.await_job(spillway, job) for job in jobs]
+        finally:
+            for worker in workers:
+                worker.send_signal(signal.SIGTERM)
+                worker.communicate(timeout=60)
+        self.assertEqual([job["state"] for job in done], ["succeeded"] * len(jobs), done)
+
+    def test_f02_an_export_whose_only_session_ended_fails(self):
+        self.server.sql("CREATE VIEW dozing AS SELECT id, now() AS at FROM generate_series(1, 40000) AS id")
+        spillway = self.spillway({"dozing": {"query": "SELECT id, CASE WHEN id % 400 = 0 THEN pg_sleep(0.1)::text END AS pad, at FROM dozing"}})
+        job = spillway.good("run", "dozing", "--detach").out.strip()
+        first = spillway.start("worker")
+        self.await_reading(first)
+        first.kill()
+        first.communicate(timeout=60)
+        second = spillway.start("worker")
+        try:
+            done = self.await_job(spillway, job)
+        finally:
+            second.send_signal(signal.SIGTERM)
+            second.communicate(timeout=60)
+        self.assertEqual(done["state"], "failed")
+        self.assertIn("run the export anew", json.dumps(done))
+
+    def test_a_run_outlives_what_it_planned_for_others(self):
+        # Not evaluated when rows are counted, as it is STABLE.
+        self.server.sql("CREATE FUNCTION doze(int) RETURNS int LANGUAGE plpgsql STABLE AS 'BEGIN PERFORM pg_sleep(0.1); RETURN $1; END'")
+        slow = {"query": "SELECT doze(id) AS id FROM generate_series(1, 50) AS id"}
+        spillway = self.spillway({"slow": slow, "quick": {"query": "SELECT pg_sleep(1)::text AS one"}})
+        job = spillway.good("run", "slow", "--detach").out.strip()
+        spillway.good("run", "quick")
+        spillway.good("worker", "--until-idle")
+        self.assertEqual(spillway.json("jobs", "show", job)["state"], "succeeded")
+
+    def await_job(self, spillway, job):
+        while (shown := spillway.json("jobs", "show", job))["state"] not in ("succeeded", "failed", "cancelled"):
+            time.sleep(0.05)
+        return shown
+
     def test_f03_row_security_is_refused_or_said(self):
         self.server.sql("CREATE TABLE tenants AS SELECT i AS id, i % 10 AS tenant FROM generate_series(1, 100) AS i;"
                         "ALTER TABLE tenants ENABLE ROW LEVEL SECURITY; CREATE ROLE clerk LOGIN; GRANT SELECT ON tenants TO clerk;"
@@ -199,6 +263,18 @@ class QueryExportTest(unittest.TestCase):
         self.assertIn("row security chooses the rows of public.tenants", spillway.good("plan", "some").out)
         job, _, manifest = self.run_export(self.spillway(exports), "all")
         self.assertEqual((job["counts"]["written"], manifest["source"]["policies"]), (100, []))
+
+    def test_f03_row_security_in_functions_is_refused_or_said(self):
+        self.server.sql("CREATE TABLE hidden AS SELECT i AS id FROM generate_series(1, 100) AS i; CREATE ROLE typist LOGIN;"
+                        "ALTER TABLE hidden ENABLE ROW LEVEL SECURITY; GRANT SELECT ON hidden TO typist;"
+                        "CREATE POLICY few ON hidden FOR SELECT TO typist USING (id <= 10);"
+                        "CREATE FUNCTION hidden_ids() RETURNS SETOF int LANGUAGE sql STABLE AS 'SELECT id FROM hidden'")
+        query = {"query": "SELECT * FROM hidden_ids()"}
+        spillway = self.spillway({"all": query, "some": {**query, "row_security": "allow"}}, self.server.url(user="typist"))
+        self.assertIn('"hidden"', self.failure(spillway, "all"))
+        job, _, manifest = self.run_export(spillway, "some")
+        self.assertEqual((job["counts"]["written"], manifest["source"]["policies_unseen_in"]), (10, ["hidden_ids()"]))
+        self.assertIn("row security may hide rows from the function hidden_ids()", spillway.good("plan", "some").out)
 
     def test_f04_columns_that_are_granted_are_read(self):
         self.server.sql("CREATE TABLE colg AS SELECT i AS a, i AS b, 'secret ' || i AS secret FROM generate_series(1, 450000) AS i;"
@@ -231,6 +307,29 @@ class QueryExportTest(unittest.TestCase):
             self.assertIn(words, self.failure(spillway, name), name)
         self.run_export(spillway, "text")
         self.assertEqual(spillway.files("exports", "slow"), [])
+
+    def test_doctor_looks_at_databases_and_at_what_exports_read(self):
+        self.server.sql("CREATE ROLE visitor LOGIN; CREATE TABLE guarded AS SELECT 1 AS id; CREATE TABLE lists AS SELECT ARRAY[1] AS list;"
+                        "CREATE TABLE own AS SELECT 1 AS id; ALTER TABLE own ENABLE ROW LEVEL SECURITY; GRANT SELECT ON orders, lists, own TO visitor;"
+                        "CREATE POLICY few ON own TO visitor USING (id < 9)")
+        exports = {"good": {"query": "SELECT id, at FROM orders WHERE customer = :c AND at > :since LIMIT :n"}, "orders": {"table": "orders"},
+                   "closed": {"table": "guarded"}, "gone": {"table": "nowhere"}, "broken": {"query": "SELEC 1"}, "own": {"table": "own"},
+                   "list": {"table": "lists", "split_by": "list"}}
+        answer = self.spillway(exports, self.server.url(user="visitor")).call("--json", "doctor")
+        self.assertEqual(answer.code, 1, answer.err)
+        found = {finding["what"]: (finding["good"], finding["detail"]) for finding in json.loads(answer.out)}
+        self.assertTrue(found["database shop"][0])
+        self.assertEqual(found["export good, query"], (True, "can be read, 2 columns"))
+        self.assertEqual(found["export orders, table orders"], (True, "can be read, 6 columns"))
+        for what, words in {"closed, table guarded": "GRANT SELECT", "gone, table nowhere": 'there is no table "nowhere"', "broken, query": "syntax error",
+                            "own, table own": "row_security: allow", "list, table lists": "cannot be cut into ranges"}.items():
+            good, detail = found["export " + what]
+            self.assertFalse(good, what)
+            self.assertIn(words, detail)
+            self.assertNotIn("\n", detail)
+        answer = self.spillway(exports, "postgres://postgres@127.0.0.1:1/postgres").call("doctor")
+        self.assertRegex(answer.out, "FAIL +database shop: .*Connection refused")
+        self.assertNotIn("export good, query", answer.out)
 
     def test_a_secret_stays_one(self):
         url = f"postgres://postgres:open-sesame@127.0.0.1:{self.server.port}/postgres"

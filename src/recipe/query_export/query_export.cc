@@ -16,6 +16,7 @@
 #include "source/postgres/dependences.h"
 #include "source/postgres/job_instant.h"
 #include "source/postgres/locked_tables.h"
+#include "source/postgres/named_query.h"
 #include "source/postgres/row_keys.h"
 #include "source/postgres/selection.h"
 #include "storage/key.h"
@@ -175,6 +176,20 @@ Result<Destination> QueryExport::DestinationOf(const engine::Job& job) const {
                      .directory = storage::EscapeKeySegment(owner) + "/" + job.id};
 }
 
+Result<QueryExport::Opened> QueryExport::OpenFor(const QueryExportOptions& options,
+                                                 const QueryExportParameters& parameters,
+                                                 std::stop_token stop) {
+  Opened opened;
+  opened.reader = TRY(QueryReader::Open(Planning(options, parameters.output), stop));
+  QueryReader& reader = *opened.reader;
+  opened.selection = TRY(Resolve(reader, WantedBy(options, parameters), stop));
+  TRY(CheckNoneRewritten(reader, stop));
+  TRY(CheckColumns(parameters.output, opened.selection.columns));
+  opened.dependences = TRY(FindDependences(reader, opened.selection.Select(),
+                                           /*by_last_column=*/false, std::move(stop)));
+  return opened;
+}
+
 Result<QueryExport::Survey> QueryExport::Look(std::string_view export_name,
                                               std::string_view canonical_parameters,
                                               std::stop_token stop) const {
@@ -183,13 +198,11 @@ Result<QueryExport::Survey> QueryExport::Look(std::string_view export_name,
       TRY(QueryExportParametersFromJson(canonical_parameters, OutputOptions{}));
   const OutputOptions& output = parameters.output;
   Survey survey;
-  survey.holder = TRY(QueryReader::Open(Planning(*options, output), stop));
+  Opened opened = TRY(OpenFor(*options, parameters, stop));
+  survey.holder = std::move(opened.reader);
   QueryReader& reader = *survey.holder;
-  const Selection selection = TRY(Resolve(reader, WantedBy(*options, parameters), stop));
-  TRY(CheckNoneRewritten(reader, stop));
-  TRY(CheckColumns(output, selection.columns));
-  const Dependences dependences =
-      TRY(FindDependences(reader, selection.Select(), /*by_last_column=*/false, stop));
+  const Selection& selection = opened.selection;
+  const Dependences& dependences = opened.dependences;
   QuerySource& source = survey.source;
   source = {.database = options->database,
             .server = reader.connection().server(),
@@ -199,6 +212,7 @@ Result<QueryExport::Survey> QueryExport::Look(std::string_view export_name,
             .one_session = dependences.session,
             .row_security = options->row_security,
             .policies = dependences.policies};
+  if (source.row_security) source.policies_unseen_in = dependences.opaque_functions;
   source.snapshot = TRY(reader.ExportSnapshot(stop));
   source.settings = TRY(reader.settings(stop));
   source.instant = TRY(InstantOf(reader, stop));
@@ -214,6 +228,21 @@ Result<QueryExport::Survey> QueryExport::Look(std::string_view export_name,
   source.splits = static_cast<int64_t>(survey.chunks.size());
   for (const QueryChunk& chunk : survey.chunks) source.rows += chunk.rows;
   return survey;
+}
+
+Result<int64_t> QueryExport::Examine(std::string_view export_name, std::stop_token stop) const {
+  const QueryExportOptions* options = TRY(Find(export_name));
+  QueryExportParameters parameters{.values = {}, .output = options->output};
+  if (!options->query.empty()) {
+    const auto query = TRY(postgres_source::NamedQuery::Parse(options->query));
+    for (const std::string& name : query.names()) parameters.values[name] = std::nullopt;
+  }
+  const Opened opened = TRY(OpenFor(*options, parameters, stop));
+  QuerySource source;
+  TRY(ChooseKey(*opened.reader, opened.selection, *options, source, stop));
+  if (!options->split_column.empty())
+    TRY(CheckKey(*opened.reader, opened.selection, options->split_column, std::move(stop)));
+  return static_cast<int64_t>(opened.selection.columns.size());
 }
 
 Result<> QueryExport::Count(const QuerySource& source, QueryReader& holder,
@@ -249,12 +278,13 @@ Result<ChunkResult> QueryExport::Process(const engine::Job& job, const engine::C
   ChunkWriter writer(parameters.output, kind, *schema, spec.runs, chunk.index, job.created_at,
                      staging);
   const auto write = [&](const arrow::RecordBatch& batch) { return writer.Append(batch, stop); };
+  const ReadOptions reading = Reading(*options, parameters.output, source);
   if (!source.one_session.empty()) {
-    const auto holder = TRY(snapshots_->BorrowHolder(job.id, source.snapshot));
+    const auto holder = TRY(snapshots_->BorrowHolder(job.id, reading, stop));
     const int64_t sent = TRY(ReadChunk(*holder, source, spec, chunk.index, write, stop));
     return writer.Finish(sent, spec.cut_off, stop);
   }
-  const auto reader = TRY(snapshots_->Borrow(Reading(*options, parameters.output, source), stop));
+  const auto reader = TRY(snapshots_->Borrow(reading, stop));
   const int64_t sent = TRY(ReadChunk(*reader, source, spec, chunk.index, write, stop));
   return writer.Finish(sent, spec.cut_off, stop);
 }

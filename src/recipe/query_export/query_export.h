@@ -12,6 +12,7 @@
 #include "recipe/query_export/parameters.h"
 #include "recipe/query_export/records.h"
 #include "recipe/recipe.h"
+#include "source/postgres/dependences.h"
 #include "source/postgres/query_reader.h"
 #include "source/postgres/snapshots.h"
 #include "source/postgres/split.h"
@@ -74,7 +75,23 @@ class QueryExport final : public Recipe {
   Result<Survey> Look(std::string_view export_name, std::string_view canonical_parameters,
                       std::stop_token stop) const;
 
+  /// Whether the export could be planned now (`spillway doctor`): connects, and lets the server
+  /// prepare what it would read, with nulls as parameters; nothing is counted. Returns how many
+  /// columns there are.
+  Result<int64_t> Examine(std::string_view export_name, std::stop_token stop) const;
+
+  /// Whether a job that is not over needs this process, which holds its snapshot.
+  bool IsNeeded() const { return snapshots_->AreNeeded(); }
+
  private:
+  /// A session that knows what it is to read.
+  struct Opened {
+    std::unique_ptr<postgres_source::QueryReader> reader;
+    postgres_source::Selection selection;
+    postgres_source::Dependences dependences;
+  };
+  static Result<Opened> OpenFor(const QueryExportOptions& options,
+                                const QueryExportParameters& parameters, std::stop_token stop);
   Result<const QueryExportOptions*> Find(std::string_view export_name) const;
   /// Counts the splits, unless they are: where one session has to read, by that one.
   Result<> Count(const QuerySource& source, postgres_source::QueryReader& holder,

@@ -28,6 +28,8 @@ struct QuerySource {
   std::map<std::string, std::string> settings;  ///< Of the session that planned.
   bool row_security = false;                    ///< Policies may choose the rows.
   std::vector<std::string> policies;            ///< The tables of which they do.
+  /// The functions in which they may, too, where row_security is on: what these read is not seen.
+  std::vector<std::string> policies_unseen_in;
   std::vector<std::string> key;  ///< The columns that the chunks are reconciled by; empty: none.
   std::string key_hash;          ///< Of postgres_source::KeyHash.
   int64_t rows = 0;

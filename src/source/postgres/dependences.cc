@@ -73,6 +73,7 @@ constexpr auto kPlainNodes = std::to_array<std::string_view>({"AGGREF",
                                                               "RANGETBLREF",
                                                               "RELABELTYPE",
                                                               "ROW",
+                                                              "ROWMARKCLAUSE",
                                                               "ROWCOMPARE",
                                                               "ROWCOMPAREEXPR",
                                                               "ROWEXPR",
@@ -83,6 +84,8 @@ constexpr auto kPlainNodes = std::to_array<std::string_view>({"AGGREF",
                                                               "SQLVALUEFUNCTION",
                                                               "SUBLINK",
                                                               "SUBSCRIPTINGREF",
+                                                              "TABLEFUNC",
+                                                              "TABLESAMPLECLAUSE",
                                                               "TARGETENTRY",
                                                               "VAR",
                                                               "WHEN",
@@ -118,6 +121,10 @@ class Search {
  private:
   void Scan(std::string_view reason) {
     if (found_.scan.empty()) found_.scan = reason;
+  }
+
+  void Session(std::string_view reason) {
+    if (found_.session.empty()) found_.session = reason;
   }
 
   /// Follows the last column down to the query that groups by it, if there is one.
@@ -187,6 +194,8 @@ class Search {
       if (IsTimeFunction(function)) DependsOnTime(function == kStatementTimestamp);
     } else if (label == "SQLVALUEFUNCTION") {
       if (IsTimeValue(node.Number("op"))) DependsOnTime(false);
+    } else if (label == "WINDOWFUNC") {
+      found_.functions.insert(node.Number("winfnoid"));
     } else if (label == "AGGREF") {
       found_.functions.insert(node.Number("aggfnoid"));
       if (!whole_groups_.contains(query) || node.Number("agglevelsup") != 0)
@@ -206,9 +215,13 @@ class Search {
       Scan("it makes an array of rows, ARRAY(SELECT …), whose order may change");
     } else if (label == "PARAM" && node.Number("paramkind") != kSublinkParameter) {
       Scan("it has a parameter without a value");
-    } else if (std::ranges::find(kPlainNodes, label) == kPlainNodes.end() &&
-               label != "WINDOWFUNC") {
-      Scan(fmt::format("it has an expression that is not known here ({})", label));
+    } else if (label == "TABLEFUNC") {
+      CollectNumbers(node.Field("coltypes"), found_.inputs);
+    } else if (std::ranges::find(kPlainNodes, label) == kPlainNodes.end()) {
+      const std::string reason =
+          fmt::format("it has an expression that is not known here ({})", label);
+      Scan(reason);
+      Session(reason);
     }
     if (const int64_t number = node.Number("opno"); number != 0) found_.operators.insert(number);
     if (node.Has("opnos")) CollectNumbers(node.Field("opnos"), found_.operators);
@@ -242,17 +255,18 @@ class Search {
 
   void DependsOnTime(bool of_the_statement) {
     found_.statement_time |= of_the_statement;
-    if (found_.session.empty())
-      found_.session =
-          "it depends on the present time where that cannot be written down: in a view, a default, "
-          "a policy, a cast of text or an expression that the query repeats";
+    Session(
+        "it depends on the present time where that cannot be written down: in a view, a default, "
+        "a policy, a cast of text or an expression that the query repeats");
   }
 
   Found found_;
   std::set<const Node*> whole_groups_;
 };
 
-/// The first reason among functions.
+/// The functions that may not find the same at every run, and whether two sessions may differ where
+/// one does not: those that may call now() inside, read 'now', or know the session. Also whether
+/// policies may choose rows inside.
 constexpr const char* kFunctions =
     "WITH called AS ("
     " SELECT unnest($1::oid[]) AS oid"
@@ -262,14 +276,19 @@ constexpr const char* kFunctions =
     " SELECT CASE WHEN provolatile = 'v' THEN 'the volatile function '"
     "   WHEN NOT builtin THEN 'a function that is not IMMUTABLE, '"
     "   WHEN proparallel <> 's' THEN 'a function of the session, '"
-    "   ELSE 'a function that may read a text as the present time, ' END || p.oid::regprocedure"
+    "   ELSE 'a function that may read a text as the present time, ' END || p.oid::regprocedure,"
+    "  is_opaque OR provolatile = 's', p.oid::regprocedure,"
+    "  is_opaque AND EXISTS (SELECT FROM pg_class WHERE relrowsecurity)"
     " FROM called JOIN pg_proc AS p USING (oid), LATERAL (SELECT pronamespace ="
-    "  'pg_catalog'::regnamespace AND p.oid < 16384 AS builtin) AS b"
+    "  'pg_catalog'::regnamespace AND p.oid < 16384 AS builtin) AS b, LATERAL (SELECT"
+    // The server's own that run a text as a query.
+    "  NOT builtin OR proname ~ '^(query|cursor|table|schema|database)_to_xml'"
+    "  OR proname IN ('ts_stat', 'ts_rewrite') AS is_opaque) AS q"
     // Of the server's own stable functions, those that a parallel worker may call know no session.
     " WHERE provolatile = 'v' OR (provolatile = 's' AND (NOT builtin OR proparallel <> 's'"
     "  OR 'cstring'::regtype = ANY(proargtypes::oid[])"
     "  OR proname ~ '^jsonb?_(populate_record|populate_recordset|to_record|to_recordset)$'))"
-    " ORDER BY provolatile = 'v' DESC, 1 LIMIT 1";
+    " ORDER BY provolatile = 'v' DESC, 1";
 
 /// The first aggregate whose value may depend on the order of rows. Sums of integers and numerics
 /// are exact; of equal numerics, as 1.0 and 1.00, min and max hand out the first.
@@ -418,14 +437,22 @@ Result<Dependences> FindDependences(QueryReader& reader, const std::string& sele
       dependences.scan = fmt::format("{}{}{}", before, name, after);
   };
   if (dependences.scan.empty()) dependences.scan = dependences.session;
-  if (dependences.scan.empty()) {
-    const std::vector<int64_t> functions = ArrayOf(found.functions);
-    const std::vector<int64_t> operators = ArrayOf(found.operators);
-    const Rows rows = TRY(reader.Execute(
-        kFunctions, {std::span<const int64_t>(functions), std::span<const int64_t>(operators)},
-        stop));
-    scan("it calls ", rows.empty() ? std::string() : std::string(rows.Text(0, 0)), "");
+  const std::vector<int64_t> functions = ArrayOf(found.functions);
+  const std::vector<int64_t> operators = ArrayOf(found.operators);
+  const Rows called = TRY(reader.Execute(
+      kFunctions, {std::span<const int64_t>(functions), std::span<const int64_t>(operators)},
+      stop));
+  for (int row = 0; row < called.size(); ++row) {
+    const std::string name(called.Text(row, 0));
+    scan("it calls ", name, "");
+    if (dependences.session.empty() && called.Boolean(row, 1))
+      dependences.session =
+          fmt::format("it calls {}, in which the present time or the session may count", name);
+    if (called.Boolean(row, 3)) dependences.opaque_functions.emplace_back(called.Text(row, 2));
   }
+  const std::string time = TRY(first(kTimes, found.inputs));
+  if (dependences.session.empty() && !time.empty())
+    dependences.session = fmt::format("it reads texts as {}, and one may be 'now'", time);
   scan("the order of rows may change what is aggregated by ",
        TRY(first(kAggregates, found.aggregates)), "");
   scan("it groups by values of type ", TRY(first(kEqualities, found.equalities)),

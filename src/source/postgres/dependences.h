@@ -19,6 +19,10 @@ struct Dependences {
   std::string session;
   /// The tables, with schemas, of which policies of row security choose the rows.
   std::vector<std::string> policies;
+  /// The functions that may read tables of which nobody sees here which they are, so that policies
+  /// may choose rows there, too: the user's own, unless IMMUTABLE, and the server's that run a text
+  /// as a query. Empty where no table of the database has row security.
+  std::vector<std::string> opaque_functions;
 };
 
 /// Finds them in the server's own parse tree of the SELECT, in which views and policies are

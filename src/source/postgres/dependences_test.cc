@@ -186,6 +186,43 @@ TEST_F(DependencesTest, F02TextsThatMayNameATimeAreOneSessions) {
             "");
 }
 
+TEST_F(DependencesTest, F02WhatMayHideTheTimeIsOneSessions) {
+  Run(std::string(kTables) +
+      "CREATE FUNCTION later() RETURNS timestamptz LANGUAGE plpgsql AS 'BEGIN RETURN now(); END';"
+      "CREATE FUNCTION expired(timestamptz, int) RETURNS bool LANGUAGE sql STABLE"
+      " AS 'SELECT $1 < now()';"
+      "CREATE OPERATOR <~ (LEFTARG = timestamptz, RIGHTARG = int, FUNCTION = expired);"
+      "CREATE FUNCTION soon_state(timestamptz, int) RETURNS timestamptz LANGUAGE sql STABLE"
+      " AS 'SELECT now()';"
+      "CREATE AGGREGATE first_soon(int) (SFUNC = soon_state, STYPE = timestamptz)");
+  for (const auto& [select, name] : std::vector<std::pair<std::string, std::string>>{
+           {"SELECT id FROM t WHERE at < soon()", "soon()"},
+           {"SELECT id, later() FROM t", "later()"},
+           {"SELECT id FROM t WHERE at <~ k", "expired(timestamp with time zone,integer)"},
+           {"SELECT first_soon(id) OVER () FROM t", "soon_state(timestamp with time zone,integer)"},
+           {"SELECT id, query_to_xml('SELECT now()', true, true, '') FROM t", "query_to_xml"},
+           {"SELECT id, inet_client_port() FROM t", "inet_client_port()"},
+           {"SELECT * FROM json_to_record('{\"a\":\"now\"}') AS r(a timestamptz)",
+            "json_to_record"},
+           {"SELECT * FROM jsonb_populate_recordset(null::t, '[{\"at\":\"now\"}]')",
+            "jsonb_populate_recordset"},
+           {"SELECT timestamptz_in('now', 0, -1)", "timestamptz_in"},
+           {"SELECT id FROM t WHERE s::timestamptz > at", "timestamp with time zone"},
+           {"SELECT id, ('{' || s || '}')::date[] FROM t", "date[]"},
+           {"SELECT x FROM XMLTABLE('/a' PASSING '<a>now</a>' COLUMNS x date PATH '.')", "date"}}) {
+    const Dependences found = Of(select);
+    EXPECT_NE(found.session.find(name), std::string::npos) << select << ": " << found.session;
+    EXPECT_NE(found.scan, "") << select;
+  }
+  for (const char* select :
+       {"SELECT id, twice(k), to_char(at, 'YYYY'), at::date, to_jsonb(s), random(),"
+        " clock_timestamp(), to_date(s, 'YYYY'), s::int, ('{' || s || '}')::int[] FROM t",
+        "SELECT x FROM XMLTABLE('/a' PASSING '<a>1</a>' COLUMNS x int PATH '.')",
+        "SELECT id, row_number() OVER () FROM t TABLESAMPLE system (50)",
+        "SELECT id FROM t FOR UPDATE"})
+    EXPECT_EQ(Of(select).session, "") << select;
+}
+
 /// A server that does not print how it reads a query: its set_config() does not switch that on.
 constexpr char kSilent[] =
     "CREATE SCHEMA silent; CREATE FUNCTION silent.set_config(text, text, bool) RETURNS text"
@@ -258,6 +295,23 @@ TEST_F(DependencesTest, F03PoliciesAreRefusedOrNamed) {
   EXPECT_EQ(error("clerk", "SELECT * FROM of_owner").message, "");
   EXPECT_NE(error("chief", "SELECT * FROM forced").message.find("\"forced\""), std::string::npos);
   EXPECT_EQ(error("chief", "SELECT * FROM owned").message, "");
+}
+
+TEST_F(DependencesTest, F03FunctionsInWhichPoliciesMayChooseAreNamed) {
+  Run(std::string(kTables) + "GRANT SELECT ON t TO PUBLIC");
+  const auto functions = [&](const std::string& select) {
+    return Must(FindDependences(*Reader("typist", true), select, false)).opaque_functions;
+  };
+  using Names = std::vector<std::string>;
+  Run("CREATE ROLE typist LOGIN");
+  EXPECT_EQ(functions("SELECT soon() FROM t"), Names{}) << "no table has row security";
+  Run("CREATE TABLE r AS SELECT 1 AS id; ALTER TABLE r ENABLE ROW LEVEL SECURITY;"
+      "CREATE FUNCTION ids() RETURNS SETOF int LANGUAGE sql STABLE AS 'SELECT id FROM r'");
+  EXPECT_EQ(functions("SELECT * FROM ids()"), Names{"ids()"});
+  EXPECT_EQ(functions("SELECT twice(id), chance(), upper(s), random() FROM t WHERE at < soon()"),
+            (Names{"chance()", "soon()"}));
+  EXPECT_EQ(functions("SELECT query_to_xml('SELECT * FROM r', true, true, '')"),
+            Names{"query_to_xml(text,boolean,boolean,text)"});
 }
 
 TEST_F(DependencesTest, R22ForeignTablesAreReadByOneSession) {

@@ -36,17 +36,37 @@ void Snapshots::Keep(std::string job_id, std::string snapshot,
     sweeper_ = std::jthread([this](const std::stop_token& stop) { Run(stop); });
 }
 
+bool Snapshots::AreNeeded() {
+  return std::ranges::any_of(HeldJobs(), [this](const auto& job_id) { return !is_over_(job_id); });
+}
+
+std::vector<std::string> Snapshots::HeldJobs() {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> jobs;
+  for (const Held& one : held_) jobs.push_back(one.job_id);
+  return jobs;
+}
+
 Result<std::shared_ptr<QueryReader>> Snapshots::BorrowHolder(std::string_view job_id,
-                                                             std::string_view snapshot) {
+                                                             const ReadOptions& reading,
+                                                             std::stop_token stop) {
+  if (auto held = TRY(FindHolder(job_id, reading.snapshot)); held != nullptr) return held;
+  // Once that session is gone, so is its snapshot, and nobody can read this any more.
+  TRY(QueryReader::Open(reading, std::move(stop)));
+  return std::unexpected(
+      Error{.code = ErrorCode::kUnavailable,
+            .message = "this export can only be read by the session that counted its rows, which "
+                       "is another process's",
+            .elsewhere = true});
+}
+
+Result<std::shared_ptr<QueryReader>> Snapshots::FindHolder(std::string_view job_id,
+                                                           std::string_view snapshot) {
   const std::lock_guard lock(mutex_);
   // A job may have been planned more than once; one of the plans is its.
   const auto found = std::ranges::find_if(
       held_, [&](const Held& held) { return held.job_id == job_id && held.snapshot == snapshot; });
-  if (found == held_.end()) {
-    return FailTransient(ErrorCode::kUnavailable,
-                         "this export can only be read by the session that counted its rows, which "
-                         "is another process's; run it where no other worker takes its work");
-  }
+  if (found == held_.end()) return nullptr;
   if (found->reader.use_count() > 1) {
     return FailTransient(ErrorCode::kUnavailable,
                          "the only session that can read this export still does for an attempt "
@@ -98,7 +118,6 @@ void Snapshots::Run(const std::stop_token& stop) {
 void Snapshots::DropWhatIsOver() {
   std::list<Idle> idle;
   std::list<Held> held;
-  std::vector<std::string> jobs;
   {
     const std::lock_guard lock(mutex_);
     const auto oldest = std::chrono::steady_clock::now() - kIdleMax;
@@ -107,9 +126,8 @@ void Snapshots::DropWhatIsOver() {
       if (it->since < oldest) idle.splice(idle.end(), idle_, it);
       it = next;
     }
-    for (const Held& one : held_) jobs.push_back(one.job_id);
   }
-  for (const std::string& job_id : jobs) {
+  for (const std::string& job_id : HeldJobs()) {
     if (!is_over_(job_id)) continue;
     const std::lock_guard lock(mutex_);
     for (auto it = held_.begin(); it != held_.end();) {

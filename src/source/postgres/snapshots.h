@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include "base/error.h"
 #include "source/postgres/query_reader.h"
@@ -30,11 +31,16 @@ class Snapshots {
 
   void Keep(std::string job_id, std::string snapshot, std::unique_ptr<QueryReader> holder);
 
+  /// Whether a job that is not over needs a snapshot that is kept here.
+  bool AreNeeded();
+
   /// The session that exported a job's snapshot, for what only that one can read; nobody else has
-  /// it as long as the pointer lives. kUnavailable (retryable) where another process planned the
-  /// job or another thread has it; kConflict where it was lost.
+  /// it as long as the pointer lives. `reading` is how another session would read its snapshot.
+  /// kUnavailable where another thread has it (retryable), or another process (elsewhere);
+  /// kConflict where it was lost. Errors also as QueryReader::Open's.
   Result<std::shared_ptr<QueryReader>> BorrowHolder(std::string_view job_id,
-                                                    std::string_view snapshot);
+                                                    const ReadOptions& reading,
+                                                    std::stop_token stop);
 
   /// A reader that goes back when it is done with.
   class Borrowed {
@@ -69,7 +75,11 @@ class Snapshots {
     std::chrono::steady_clock::time_point since;
   };
 
+  /// Null where this process does not have it.
+  Result<std::shared_ptr<QueryReader>> FindHolder(std::string_view job_id,
+                                                  std::string_view snapshot);
   void Return(std::string key, std::unique_ptr<QueryReader> reader);
+  std::vector<std::string> HeldJobs();
   void Run(const std::stop_token& stop);
   void DropWhatIsOver();
 

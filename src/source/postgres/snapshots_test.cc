@@ -39,7 +39,9 @@ TEST_F(SnapshotsTest, HoldsASnapshotUntilItsJobIsOver) {
     EXPECT_EQ(Must(reader->Execute("SELECT count(*) FROM t")).Integer(0, 0), 1);
   }
   AwaitSessions(2);  // The holder, and one reader for all three.
+  EXPECT_TRUE(snapshots.AreNeeded());
   over = true;
+  EXPECT_FALSE(snapshots.AreNeeded());
   AwaitSessions(0);
   const auto gone = snapshots.Borrow(options, {});
   ASSERT_FALSE(gone.has_value());
@@ -49,21 +51,34 @@ TEST_F(SnapshotsTest, HoldsASnapshotUntilItsJobIsOver) {
 TEST_F(SnapshotsTest, F02TheHolderIsLentToOneAtATime) {
   Snapshots snapshots([](std::string_view) { return false; });
   auto holder = Must(QueryReader::Open({.address = Url()}));
-  const std::string snapshot = Must(holder->ExportSnapshot());
-  snapshots.Keep("job", snapshot, std::move(holder));
+  const ReadOptions reading{.address = Url(), .snapshot = Must(holder->ExportSnapshot())};
+  snapshots.Keep("job", reading.snapshot, std::move(holder));
   {
-    const auto lent = Must(snapshots.BorrowHolder("job", snapshot));
-    const auto second = snapshots.BorrowHolder("job", snapshot);
+    const auto lent = Must(snapshots.BorrowHolder("job", reading, {}));
+    const auto second = snapshots.BorrowHolder("job", reading, {});
     ASSERT_FALSE(second.has_value());
     EXPECT_TRUE(second.error().retryable);
+    EXPECT_FALSE(second.error().elsewhere);
   }
-  const auto elsewhere = snapshots.BorrowHolder("job", "another plan's");
-  ASSERT_FALSE(elsewhere.has_value());
-  EXPECT_TRUE(elsewhere.error().retryable);
-  EXPECT_FALSE(Must(snapshots.BorrowHolder("job", snapshot))->Execute("SELECT 1/0").has_value());
-  const auto lost = snapshots.BorrowHolder("job", snapshot);
+  EXPECT_FALSE(Must(snapshots.BorrowHolder("job", reading, {}))->Execute("SELECT 1/0").has_value());
+  const auto lost = snapshots.BorrowHolder("job", reading, {});
   ASSERT_FALSE(lost.has_value());
   EXPECT_EQ(lost.error().code, ErrorCode::kConflict);
+}
+
+TEST_F(SnapshotsTest, F02AnotherProcessesHolderIsWaitedForUntilItIsGone) {
+  Snapshots snapshots([](std::string_view) { return false; });
+  auto another = Must(QueryReader::Open({.address = Url()}));
+  const ReadOptions reading{.address = Url(), .snapshot = Must(another->ExportSnapshot())};
+  const auto elsewhere = snapshots.BorrowHolder("job", reading, {});
+  ASSERT_FALSE(elsewhere.has_value());
+  EXPECT_TRUE(elsewhere.error().elsewhere);
+  another.reset();
+  AwaitSessions(0);
+  const auto gone = snapshots.BorrowHolder("job", reading, {});
+  ASSERT_FALSE(gone.has_value());
+  EXPECT_EQ(gone.error().code, ErrorCode::kConflict);
+  EXPECT_FALSE(gone.error().elsewhere);
 }
 
 TEST_F(SnapshotsTest, WhatFailedIsNotLentAgain) {

@@ -19,6 +19,7 @@ namespace {
 using postgres::Rows;
 
 constexpr int kTidRangeScans = 140'000;  ///< The first version that has them.
+constexpr uint32_t kRecord = 2249;       ///< Of pg_type.dat; no text is read as one.
 constexpr int64_t kSampleRows = 50'000;
 constexpr int64_t kRowsPerSplit = 200'000;
 
@@ -49,6 +50,12 @@ Result<> CheckColumn(QueryReader& reader, const Selection& selection, const std:
                 fmt::format("split_by: there is no column \"{}\"{}", column,
                             nearest ? "; did you mean \"" + *nearest + "\"?" : ""));
   }
+  if (std::ranges::count(selection.keys, column) > 1) {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("split_by: there is more than one column \"{}\"; give each a name of "
+                            "its own in the query, with AS",
+                            column));
+  }
   if (!selection.table.has_value()) return {};
   const Rows granted =
       TRY(reader.Execute("SELECT has_column_privilege($1::oid, $2::name, 'SELECT')",
@@ -59,6 +66,21 @@ Result<> CheckColumn(QueryReader& reader, const Selection& selection, const std:
       fmt::format("split_by: {0} may not read column {1}; run GRANT SELECT ({1}) ON {2} TO {0}, "
                   "or split by another",
                   reader.connection().user(), key, selection.from));
+}
+
+/// Refuses types that the server does not order, or of which it makes no arrays, as arrays are.
+Result<> CheckType(QueryReader& reader, const Selection& selection, const std::string& column,
+                   const std::string& key, const std::stop_token& stop) {
+  const std::vector<Column> described =
+      TRY(reader.Describe(fmt::format("SELECT {} FROM {}", key, selection.from), stop));
+  const std::string bounds = fmt::format(
+      "SELECT percentile_disc(ARRAY[0.5]) WITHIN GROUP (ORDER BY {0}) FROM {1} WHERE {0} < {0}",
+      key, selection.from);
+  if (described.front().type != kRecord && TRY(reader.Accepts(bounds, stop))) return {};
+  return Fail(ErrorCode::kInvalidArgument,
+              fmt::format("split_by: column \"{}\" is of type {}, which cannot be cut into ranges; "
+                          "name a column of numbers, times or texts, or set split_by: none",
+                          column, described.front().type_name));
 }
 
 /// Bounds between splits, as literals.
@@ -134,11 +156,11 @@ Result<std::vector<Split>> SplitByPlace(QueryReader& reader, const Selection& se
   return splits;
 }
 
-Result<std::vector<Split>> SplitByKey(QueryReader& reader, const Selection& selection,
-                                      const std::string& column, const std::string& key_hash,
-                                      int64_t splits_max, std::stop_token stop) {
+Result<> CheckKey(QueryReader& reader, const Selection& selection, const std::string& column,
+                  std::stop_token stop) {
   const std::string key = TRY(reader.connection().QuoteIdentifier(column));
   TRY(CheckColumn(reader, selection, column, key, stop));
+  TRY(CheckType(reader, selection, column, key, stop));
   const Dependences dependences =
       TRY(FindDependences(reader,
                           fmt::format("SELECT {0}, {1} FROM {2} WHERE {1} < {1} OR {1} >= {1}",
@@ -150,6 +172,14 @@ Result<std::vector<Split>> SplitByKey(QueryReader& reader, const Selection& sele
                             "split_by: none, with which one session reads all",
                             dependences.scan));
   }
+  return {};
+}
+
+Result<std::vector<Split>> SplitByKey(QueryReader& reader, const Selection& selection,
+                                      const std::string& column, const std::string& key_hash,
+                                      int64_t splits_max, std::stop_token stop) {
+  TRY(CheckKey(reader, selection, column, stop));
+  const std::string key = TRY(reader.connection().QuoteIdentifier(column));
   const int64_t estimate = TRY(EstimateRows(reader, selection.Select(), stop));
   const int64_t count = std::clamp<int64_t>(estimate / kRowsPerSplit, 1, splits_max);
   if (count < 2) return std::vector<Split>(1);

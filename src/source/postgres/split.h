@@ -29,12 +29,17 @@ struct Split {
 Result<std::vector<Split>> SplitByPlace(QueryReader& reader, const Selection& selection,
                                         int64_t bytes, std::stop_token stop = {});
 
+/// Whether a selection can be split by ranges of a column. kInvalidArgument for an unknown column,
+/// one of a type without ranges, and a selection of which parts may not be read apart (see
+/// Dependences::scan).
+Result<> CheckKey(QueryReader& reader, const Selection& selection, const std::string& column,
+                  std::stop_token stop = {});
+
 /// Splits by ranges of a column of about equal numbers of rows, found from a sample; nulls are in
 /// the first. Unless an index serves the ranges, every split reads everything, so there are at most
 /// `splits_max`. Order: by range. The rows of all splits are counted by one statement, so that what
 /// is planned is one run of the query; with `key_hash`, as KeyHash makes it, their keys are summed.
-/// Where one split is enough it is not counted. kInvalidArgument for an unknown column, and for a
-/// selection of which parts may not be read apart (see Dependences::scan).
+/// Where one split is enough it is not counted. Errors also as CheckKey's.
 Result<std::vector<Split>> SplitByKey(QueryReader& reader, const Selection& selection,
                                       const std::string& column, const std::string& key_hash,
                                       int64_t splits_max, std::stop_token stop = {});

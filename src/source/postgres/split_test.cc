@@ -159,5 +159,33 @@ TEST_F(SplitTest, KeysCoverEveryRowOnce) {
             "split_by: there is no column \"The key\"; did you mean \"The Key\"?");
 }
 
+TEST_F(SplitTest, ColumnsWithoutRangesAreRefusedInOneLine) {
+  Run("CREATE TABLE t AS SELECT i, ARRAY[i] AS list, to_json(i) AS doc, point(i, i) AS place,"
+      " ('{' || i || '}')::xid[] AS ids FROM generate_series(1, 10) AS i;"
+      "CREATE VIEW v AS SELECT * FROM t");
+  const auto refusal = [&](const Wanted& wanted, const std::string& column) {
+    const auto reader = Reader();
+    const auto splits = SplitByKey(*reader, Must(Resolve(*reader, wanted)), column, "", 4);
+    if (splits.has_value()) return std::string();
+    EXPECT_EQ(splits.error().code, ErrorCode::kInvalidArgument);
+    EXPECT_FALSE(splits.error().retryable);
+    return splits.error().message;
+  };
+  for (const Wanted& wanted :
+       {Wanted{.table = "t"}, Wanted{.table = "v"}, Wanted{.query = "SELECT * FROM t"}}) {
+    EXPECT_EQ(refusal(wanted, "list"),
+              "split_by: column \"list\" is of type integer[], which cannot be cut into ranges; "
+              "name a column of numbers, times or texts, or set split_by: none");
+    EXPECT_NE(refusal(wanted, "doc").find("of type json,"), std::string::npos);
+    EXPECT_NE(refusal(wanted, "place").find("of type point,"), std::string::npos);
+    EXPECT_NE(refusal(wanted, "ids").find("of type xid[],"), std::string::npos);
+    EXPECT_EQ(refusal(wanted, "i"), "");
+  }
+  EXPECT_NE(refusal({.query = "SELECT i, ROW(i, 1) AS pair FROM t"}, "pair").find("record"),
+            std::string::npos);
+  EXPECT_NE(refusal({.query = "SELECT i, 1 AS i FROM t"}, "i").find("more than one column \"i\""),
+            std::string::npos);
+}
+
 }  // namespace
 }  // namespace spillway::postgres_source
