@@ -37,14 +37,18 @@ class ClaimsTest : public OpenDataTest {
         "'spillway open data%' AND datname = current_database()");
   }
   /// The recipe's clock goes on meanwhile.
-  Ran RunInTime() {
+  template <class Act>
+  auto InTime(const Act& act) {
     const std::jthread time([this](const std::stop_token& stop) {
       while (!stop.stop_requested()) {
         clock_.Advance(std::chrono::milliseconds(50));
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
       }
     });
-    return Run();
+    return act();
+  }
+  Ran RunInTime() {
+    return InTime([this] { return Run(); });
   }
   /// As if it had been so long since somebody saw which sessions are gone.
   void LetAnHourPass() {
@@ -249,6 +253,36 @@ TEST_F(ClaimsTest, O14ASessionThatIsLostAfterALongReadIsWaitedForAllTheSame) {
     EndSessions();
   };
   EXPECT_THAT(RunInTime().items, SizeIs(10));
+}
+
+/// As idle_session_timeout of the writing role does, where a read takes longer.
+TEST_F(ClaimsTest, O14WorkThatLosesItsSessionEachTimeFailsAfterThree) {
+  int reads = 0;
+  store_.before_put = [&] {
+    ++reads;
+    EndSessions();
+  };
+  const auto failed = InTime(
+      [this] { return Process(PlannedJob(), {.planned = 10, .attempts = 1, .lease_token = 1}); });
+  ASSERT_FALSE(failed.has_value());
+  EXPECT_EQ(reads, 3);
+  EXPECT_FALSE(failed.error().retryable);
+  EXPECT_THAT(failed.error().message,
+              HasSubstr("; the session ended 3 times in a row before a day was exported; look at "
+                        "idle_session_timeout"));
+}
+
+TEST_F(ClaimsTest, O14SessionsThatAreLostWhileDaysAreExportedAreNoReasonToFail) {
+  Sql("INSERT INTO measurements SELECT 11, timestamptz '2021-01-01T12:00Z' + n * interval '1 day', "
+      "n FROM generate_series(1, 1090) n");
+  int puts = 0;
+  store_.after_put = [&] {
+    if (++puts % 2 == 0) EndSessions();
+  };
+  const auto result = InTime(
+      [this] { return Process(PlannedJob(), {.planned = 1100, .attempts = 1, .lease_token = 1}); });
+  EXPECT_EQ(Must(result).counts.written, 1100);
+  EXPECT_EQ(puts, 9) << "four were lost";
 }
 
 /// The log says that they have readings until their read counts them again, a chunk at a time.

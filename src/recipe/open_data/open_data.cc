@@ -23,6 +23,8 @@ constexpr int64_t kDaysPerChunkMax = 1000;
 constexpr int64_t kShares = 8;
 /// Between two looks whether a database is there again.
 constexpr milliseconds kLookAgain{250};
+/// How often in a row sessions may be lost in use, with no day settled between.
+constexpr int kLossesMax = 3;
 /// What is claimed and read at once, and so the most that is done after the end of a time limit.
 constexpr int64_t kDaysPerRead = 500;
 
@@ -102,6 +104,13 @@ bool IsLost(const postgres::Connection& connection) {
   return !connection.usable() || connection.sqlstate().starts_with("57P");
 }
 
+/// Of what was tried again, and is not any more.
+std::unexpected<Error> GiveUp(Error error, std::string_view why) {
+  error.message += fmt::format("; {}", why);
+  error.retryable = false;
+  return std::unexpected(std::move(error));
+}
+
 /// Gives claims back whatever happens. What cannot be given back is free once the session that
 /// shows that they are held has ended; days that may have been put are then left to `unsure`.
 class Claims {
@@ -177,20 +186,24 @@ template <class Act>
 auto OpenData::Patiently(Attempt& attempt, const std::stop_token& stop, const Act& act) const
     -> std::invoke_result_t<Act, Databases> {
   using Done = std::invoke_result_t<Act, Databases>;
-  Timestamp::duration waited{0};  // Without the time in which there were connections.
+  Timestamp::duration away{0};
+  int losses = 0;
   while (true) {
     const Timestamp began = clock_.Now();
-    std::optional<Timestamp> connected;
+    std::optional<Timestamp> answered;
     const int64_t settled = attempt.settled;
     bool was_lost = true;
     Done done = [&]() -> Done {
       postgres::Pool::Lent write = TRY(write_.Lend(stop));
       postgres::Pool::Lent read = TRY(read_.Lend(stop));
-      connected = clock_.Now();
       if (Result<> marked = MarkUnsure(*write, stop); !marked.has_value()) {
         was_lost = IsLost(*write);
         return std::unexpected(std::move(marked).error());
       }
+      // A kept connection may have gone, and a pooler takes connections without a server.
+      TRY(write->Execute("SELECT 1", {}, stop));
+      TRY(read->Execute("SELECT 1", {}, stop));
+      answered = clock_.Now();
       Done acted = act(Databases{.read = *read, .write = *write});
       was_lost = IsLost(*write) || IsLost(*read);
       return acted;
@@ -198,17 +211,26 @@ auto OpenData::Patiently(Attempt& attempt, const std::stop_token& stop, const Ac
     if (done.has_value() || !was_lost || !done.error().retryable || stop.stop_requested()) {
       return done;
     }
-    waited += connected.value_or(clock_.Now()) - began;
-    if (attempt.settled > settled) waited = {};
-    if (waited + kLookAgain > options_.retry_for) {
-      Error error = std::move(done).error();
-      error.message += fmt::format("; it was waited for {} s (open_data.retry_for)",
-                                   options_.retry_for.count() / 1000);
-      error.retryable = false;
-      return std::unexpected(std::move(error));
+    away += answered.value_or(clock_.Now()) - began;
+    if (answered.has_value()) ++losses;
+    if (attempt.settled > settled) {
+      away = {};
+      losses = 0;
+    }
+    if (losses == kLossesMax) {
+      return GiveUp(std::move(done).error(),
+                    fmt::format("the session ended {} times in a row before a day was exported; "
+                                "look at idle_session_timeout, at the limits of a pooler or proxy "
+                                "in between, and at the server's log",
+                                losses));
+    }
+    if (away + kLookAgain > options_.retry_for) {
+      return GiveUp(std::move(done).error(),
+                    fmt::format("it was waited for {} s (open_data.retry_for)",
+                                options_.retry_for.count() / 1000));
     }
     clock_.SleepFor(kLookAgain, stop);
-    waited += kLookAgain;
+    away += kLookAgain;
     attempt.again = true;
   }
 }

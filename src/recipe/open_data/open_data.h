@@ -90,8 +90,10 @@ class OpenData final : public Recipe {
   Result<ChunkResult> ProcessOn(Databases databases, const engine::Job& job,
                                 const engine::Chunk& chunk, Attempt& attempt,
                                 const std::stop_token& stop) const;
-  /// Calls `act` with connections, and again while a database is away: for retry_for in all since
-  /// the last day that was settled, without the time in which there were connections.
+  /// Calls `act` with connections; where a database went away, waits for it and calls `act` again.
+  /// Gives up once there was no database for retry_for in all, and where `act` has lost its session
+  /// three times in a row. Both begin anew with each day that is settled; the time in which `act`
+  /// works does not count.
   template <class Act>
   auto Patiently(Attempt& attempt, const std::stop_token& stop, const Act& act) const
       -> std::invoke_result_t<Act, Databases>;
