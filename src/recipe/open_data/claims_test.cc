@@ -193,6 +193,25 @@ TEST_F(ClaimsTest, O1WhoLostHisSessionSaysWhatHeMayHavePut) {
   EXPECT_THAT(File(Keys().front()), HasSubstr("T13:00:00"));
 }
 
+/// Its readings change just now. The other days, and other exporters, go on.
+TEST_F(ClaimsTest, O1ADayThatIsLockedWhenItIsToBeMarkedIsMarkedLater) {
+  const auto ingest = Open();
+  store_.before_put = [&] {
+    store_.before_put = [] {};
+    EndSessions();
+    Must(
+        ingest->ExecuteScript("BEGIN; UPDATE measurements SET value = 2 WHERE datetime = "
+                              "'2024-01-10T12:00:00Z'"));
+  };
+  EXPECT_THAT(RunInTime().items, SizeIs(9));
+  EXPECT_THAT(Run().items, IsEmpty());
+  Must(ingest->Execute("COMMIT"));
+  EXPECT_EQ(Ask("SELECT count(*) FROM open_data_export_logs WHERE putters <> '{}'"), "1");
+  Sql("UPDATE open_data_export_logs SET queued_on = queued_on - interval '2 minutes'");
+  EXPECT_THAT(Run().items, ElementsAre("1/2024-01-10"));
+  EXPECT_EQ(State(1, "2024-01-10"), "exported") << "nobody may still put an older file";
+}
+
 TEST_F(ClaimsTest, O1WhoSeesThatHisClaimIsLostPutsNothingMore) {
   const auto sleeping = Open();
   ChangeLog sleeper(*sleeping, {}, {"sleeping/0", "1"});

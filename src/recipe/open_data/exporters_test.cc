@@ -81,7 +81,8 @@ class GatedLog final : public ChangeLog {
     gate_.Pause();
     return ChangeLog::RecordExported(days, stop);
   }
-  Result<> MarkUnsure(const UnsureDays& unsure, const std::stop_token& stop) override {
+  Result<std::vector<LocationDay>> MarkUnsure(const UnsureDays& unsure,
+                                              const std::stop_token& stop) override {
     gate_.Pause();
     return ChangeLog::MarkUnsure(unsure, stop);
   }
@@ -255,8 +256,7 @@ class ExportersTest : public OpenDataTest {
     GatedStore store(memory_, gate);
     DayExporter exporter(log, *read, store, formats_, {});
     const auto export_all = [&]() -> Result<> {
-      if (!unsure.days.empty()) TRY(log.MarkUnsure(unsure, {}));
-      unsure.days.clear();
+      if (!unsure.days.empty()) unsure.days = TRY(log.MarkUnsure(unsure, {}));
       for (int round = 0; round < 4; ++round) {
         const std::vector<LocationDay> days = TRY(log.Claim(limit, "infinity", {}));
         if (days.empty()) break;

@@ -1,8 +1,10 @@
 #include "recipe/open_data/open_data.h"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <optional>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -15,6 +17,7 @@ namespace spillway::recipe {
 namespace {
 
 using open_data::LocationDay;
+using open_data::UnsureDays;
 using std::chrono::milliseconds;
 
 /// Enough that one statement pays for many days, few enough that every thread has a share.
@@ -112,21 +115,20 @@ std::unexpected<Error> GiveUp(Error error, std::string_view why) {
 }
 
 /// Gives claims back whatever happens. What cannot be given back is free once the session that
-/// shows that they are held has ended; days that may have been put are then left to `unsure`.
+/// shows that they are held has ended; days that may have been put then come to `unsure`.
 class Claims {
  public:
-  using Unsure = std::function<void(open_data::UnsureDays)>;
-  Claims(open_data::ChangeLog& log, Unsure unsure) : log_(log), unsure_(std::move(unsure)) {}
+  Claims(open_data::ChangeLog& log, std::vector<UnsureDays>& unsure) : log_(log), unsure_(unsure) {}
   ~Claims() {
-    open_data::UnsureDays unsure = log_.Unsure();
-    if (!log_.Release().has_value() && !unsure.days.empty()) unsure_(std::move(unsure));
+    UnsureDays unsure = log_.Unsure();
+    if (!log_.Release().has_value() && !unsure.days.empty()) unsure_.push_back(std::move(unsure));
   }
   Claims(const Claims&) = delete;
   Claims& operator=(const Claims&) = delete;
 
  private:
   open_data::ChangeLog& log_;
-  const Unsure unsure_;
+  std::vector<UnsureDays>& unsure_;
 };
 
 }  // namespace
@@ -196,10 +198,8 @@ auto OpenData::Patiently(Attempt& attempt, const std::stop_token& stop, const Ac
     Done done = [&]() -> Done {
       postgres::Pool::Lent write = TRY(write_.Lend(stop));
       postgres::Pool::Lent read = TRY(read_.Lend(stop));
-      if (Result<> marked = MarkUnsure(*write, stop); !marked.has_value()) {
-        was_lost = IsLost(*write);
-        return std::unexpected(std::move(marked).error());
-      }
+      attempt.unsure = MarkUnsure(*write, std::exchange(attempt.unsure, {}), stop);
+      LeaveUnsure(MarkUnsure(*write, TakeUnsure(), stop));
       // A kept connection may have gone, and a pooler takes connections without a server.
       TRY(write->Execute("SELECT 1", {}, stop));
       TRY(read->Execute("SELECT 1", {}, stop));
@@ -235,13 +235,34 @@ auto OpenData::Patiently(Attempt& attempt, const std::stop_token& stop, const Ac
   }
 }
 
-Result<> OpenData::MarkUnsure(postgres::Connection& write, const std::stop_token& stop) const {
+OpenData::AllUnsure OpenData::MarkUnsure(postgres::Connection& write, AllUnsure all,
+                                         const std::stop_token& stop) const {
+  if (all.empty()) return {};
+  const Result<std::string> schema = open_data::LogSchema(write, options_.schema);
+  if (!schema.has_value()) return all;
+  open_data::ChangeLog log(write, options_.claims, {}, *schema);
+  AllUnsure left;
+  for (UnsureDays& unsure : all) {
+    Result<std::vector<LocationDay>> locked = log.MarkUnsure(unsure, stop);
+    if (locked.has_value()) {
+      unsure.days = *std::move(locked);
+    } else if (options_.log != nullptr && !IsLost(write) && !stop.stop_requested()) {
+      options_.log->Warning("days that were put on a lost session are not marked yet",
+                            {{"days", unsure.days.size()}, {"error", locked.error().message}});
+    }
+    if (!unsure.days.empty()) left.push_back(std::move(unsure));
+  }
+  return left;
+}
+
+OpenData::AllUnsure OpenData::TakeUnsure() const {
   std::lock_guard lock(unsure_mutex_);
-  if (unsure_.empty()) return {};
-  open_data::ChangeLog log(write, options_.claims, {},
-                           TRY(open_data::LogSchema(write, options_.schema)));
-  for (; !unsure_.empty(); unsure_.pop_back()) TRY(log.MarkUnsure(unsure_.back(), stop));
-  return {};
+  return std::exchange(unsure_, {});
+}
+
+void OpenData::LeaveUnsure(AllUnsure unsure) const {
+  std::lock_guard lock(unsure_mutex_);
+  std::ranges::move(unsure, std::back_inserter(unsure_));
 }
 
 Result<Plan> OpenData::MakePlan(const engine::Job& job, std::stop_token stop) const {
@@ -283,9 +304,11 @@ Result<ChunkResult> OpenData::Process(const engine::Job& job, const engine::Chun
   Attempt attempt{
       .claimant = {.work = fmt::format("{}/{}", job.id, chunk.index), .attempt = NewChance()},
       .again = chunk.lease_token > 1};
-  return Patiently(attempt, stop, [&](Databases databases) {
+  Result<ChunkResult> result = Patiently(attempt, stop, [&](Databases databases) {
     return ProcessOn(databases, job, chunk, attempt, stop);
   });
+  LeaveUnsure(std::move(attempt.unsure));
+  return result;
 }
 
 Result<ChunkResult> OpenData::ProcessOn(Databases databases, const engine::Job& job,
@@ -301,10 +324,7 @@ Result<ChunkResult> OpenData::ProcessOn(Databases databases, const engine::Job& 
                                   options_.log);
   if (attempt.again) exporter.CountBefore(TRY(log.SettledSince(planned_at, stop)));
   ChunkResult& result = exporter.result();
-  const Claims claims(log, [this](open_data::UnsureDays unsure) {
-    std::lock_guard lock(unsure_mutex_);
-    unsure_.push_back(std::move(unsure));
-  });
+  const Claims claims(log, attempt.unsure);
   std::string left_out = "were no longer pending";
   while (true) {
     attempt.settled = result.counts.written + result.counts.excluded + result.counts.failed;
