@@ -69,9 +69,8 @@ Result<> DayExporter::ReadAndPublish(std::span<const LocationDay> days,
   const std::vector<LocationDay> again = std::exchange(miscounted_, {});
   recounted_.insert(again.begin(), again.end());
   if (Result<int64_t> counted = log_.Recount(again, stop); !counted.has_value()) {
-    if (!IsOfData(counted.error())) return std::unexpected(std::move(counted).error());
-    for (const LocationDay& day : again) TRY(FailDay(day, counted.error(), stop));
-    return {};
+    for (const LocationDay& day : again) recounted_.erase(day);  // Export halves them.
+    return std::unexpected(std::move(counted).error());
   }
   return ReadAndPublish(again, stop);
 }
