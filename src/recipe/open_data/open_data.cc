@@ -12,6 +12,7 @@
 #include "recipe/open_data/day_exporter.h"
 #include "recipe/open_data/migrations.h"
 #include "recipe/output/object_reader.h"
+#include "recipe/recipients.h"
 
 namespace spillway::recipe {
 namespace {
@@ -98,7 +99,7 @@ void Exclude(ChunkResult& result, int64_t days, std::string why) {
   if (days == 0) return;
   result.counts.excluded += days;
   result.errors.push_back({.key = fmt::format("{} location-days", days),
-                           .classification = "excluded",
+                           .classification = std::string(kExcluded),
                            .message = std::move(why)});
 }
 
