@@ -3,7 +3,7 @@
 -- A claim is `<job>/<chunk>#<chance>!`. All attempts at a chunk have what stands before the `#` in common;
 -- the chance is one attempt's. The `!` says that its session holds the advisory lock
 -- (1399876727, hashtext(claim)) shared, from before it claims a day until it has given all back: where
--- nobody holds that, the attempt is over. A claim without `!` came through a pooler, or from an exporter
+-- nobody holds that, its session has ended. A claim without `!` came through a pooler, or from an exporter
 -- of somebody's own; nobody can tell whether it lives.
 
 ALTER TABLE open_data_export_logs
