@@ -69,6 +69,21 @@ TEST_F(TrackingTest, O10TrackingIsRepeatableAndCanBeEnded) {
   EXPECT_EQ(Ask("SELECT open_data_recount()"), "0");
 }
 
+TEST_F(TrackingTest, O10TriggersThatWereDisabledAreEnabled) {
+  Partition();
+  Sql("ALTER TABLE measurements DISABLE TRIGGER USER;"
+      "ALTER TABLE january ENABLE REPLICA TRIGGER open_data_came;"
+      "ALTER TABLE february_0 ENABLE ALWAYS TRIGGER open_data_came;"
+      "SELECT open_data_track('measurements');"
+      "INSERT INTO measurements VALUES (11, '2024-01-31T12:00Z', 1);"
+      "INSERT INTO january VALUES (11, '2024-01-31T13:00Z', 1);"
+      "INSERT INTO february_0 VALUES (11, '2024-02-01T12:00Z', 1)");
+  EXPECT_EQ(Logged(), "3");
+  EXPECT_EQ(Ask("SELECT string_agg(DISTINCT tgenabled, ' ' ORDER BY tgenabled) FROM pg_trigger "
+                "WHERE tgname LIKE 'open_data%'"),
+            "A O");
+}
+
 TEST_F(TrackingTest, O10ATableOfAnotherLogIsRefused) {
   Sql("CREATE SCHEMA other; CREATE VIEW other.open_data_locations AS TABLE open_data_locations;"
       "CREATE VIEW other.open_data_sensors AS TABLE open_data_sensors;"

@@ -204,9 +204,9 @@ EXCEPTION WHEN OTHERS THEN
     viewed, SQLERRM, coalesce(substring(context FROM 'function "?([^ "(]+)'), '...') USING ERRCODE = 'invalid_parameter_value';
 END $$;
 
--- Tracks the changes of a table and its partitions from now on. What is tracked already stays as it
--- is, so that partitions that were added since get their triggers without a lock on the others.
--- Readings that a table has already: a recount.
+-- Tracks the changes of a table and its partitions from now on. Triggers that somebody has disabled are
+-- enabled. What is tracked already stays as it is, so that partitions that were added since get their
+-- triggers without a lock on the others. Readings that a table has already: a recount.
 CREATE OR REPLACE FUNCTION open_data_track(readings regclass) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -216,6 +216,7 @@ DECLARE
   wanted record;
   found_function oid;
   found_type int;
+  found_enabled "char";
 BEGIN
   PERFORM @schema@.open_data_check_trackable(readings);
   PERFORM @schema@.open_data_check_views();
@@ -231,12 +232,15 @@ BEGIN
              ('open_data_changed', 'AFTER UPDATE', 'REFERENCING OLD TABLE AS went NEW TABLE AS came'),
              ('open_data_emptied', 'BEFORE TRUNCATE', '')
     LOOP
-      SELECT tgfoid, tgtype INTO found_function, found_type FROM pg_trigger
+      SELECT tgfoid, tgtype, tgenabled INTO found_function, found_type, found_enabled FROM pg_trigger
         WHERE tgrelid = member AND tgname = wanted.column1;
       IF FOUND AND found_function <> ours THEN
         RAISE EXCEPTION '% is tracked for another export log, by %; run `spillway open-data migrate --untrack` for that log first',
           member, found_function::regprocedure USING ERRCODE = 'invalid_parameter_value';
       ELSIF FOUND AND (found_type & before = before) = (wanted.column2 LIKE 'BEFORE%') THEN
+        IF found_enabled NOT IN ('O', 'A') THEN
+          EXECUTE format('ALTER TABLE %s ENABLE TRIGGER %I', member, wanted.column1);
+        END IF;
         CONTINUE;
       ELSIF FOUND THEN
         EXECUTE format('DROP TRIGGER %I ON %s', wanted.column1, member);
