@@ -284,8 +284,8 @@ class OpenDataExamination {
 
   static std::string Untracked(const std::string& table, const std::string& whole) {
     return fmt::format(
-        "{} not tracked, so changes are seen only where your ingest calls open_data_upsert; else "
-        "run `spillway open-data migrate --track {}`",
+        "{} not tracked, so changes are seen only where your ingest calls open_data_changed; "
+        "else run `spillway open-data migrate --track {}`",
         table.empty() ? "no table of readings is known, and none is" : table + " is", whole);
   }
 

@@ -102,8 +102,8 @@ TEST_F(TrackingTest, O11OldHypertablesAreRefused) {
   EXPECT_EQ(Refused("plain"), "(tracked)");
   const std::string refused = Refused("measurements");
   EXPECT_THAT(refused, HasSubstr("measurements is a hypertable of a TimescaleDB before 2.18"));
-  EXPECT_THAT(refused, HasSubstr("let its ingest call public.open_data_upsert(locations, days, "
-                                 "added) in its transaction"));
+  EXPECT_THAT(refused, HasSubstr("let its ingest call public.open_data_changed(sensors_ids, "
+                                 "datetimes, sign) in its transaction"));
   Sql("DROP SCHEMA _timescaledb_catalog CASCADE; CREATE SCHEMA timescaledb_information;"
       "CREATE VIEW timescaledb_information.hypertables AS"
       " SELECT name 'public' AS hypertable_schema, name 'measurements' AS hypertable_name");

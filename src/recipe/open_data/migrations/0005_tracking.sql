@@ -150,7 +150,7 @@ CREATE FUNCTION open_data_check_trackable(readings regclass) RETURNS void
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
   instead CONSTANT text := format('let its ingest call %s in its transaction (docs/open-data.md)',
-                                  '@schema@.open_data_upsert(locations, days, added)');
+                                  '@schema@.open_data_changed(sensors_ids, datetimes, sign)');
   timescale CONSTANT text := (SELECT extversion FROM pg_extension WHERE extname = 'timescaledb');
   parent regclass;
   wrong text;
