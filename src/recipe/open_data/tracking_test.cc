@@ -155,6 +155,17 @@ TEST_F(TrackingTest, O12TruncateTakesAwayWhatWasThere) {
   EXPECT_EQ(Ask("SELECT open_data_recount()"), "0");
 }
 
+TEST_F(TrackingTest, O12TruncateOfATableOnlyLeavesTheReadingsOfItsChildren) {
+  Sql("CREATE TABLE child () INHERITS (measurements);"
+      "INSERT INTO measurements VALUES (11, '2024-01-31T12:00Z', 1);"
+      "INSERT INTO child VALUES (11, '2024-01-31T13:00Z', 1)");
+  EXPECT_EQ(Ask("SELECT open_data_recount()"), "1") << "nobody saw the child's";
+  Sql("TRUNCATE ONLY measurements");
+  EXPECT_EQ(Logged(), "1");
+  Sql("TRUNCATE measurements");
+  EXPECT_EQ(Logged(), "0");
+}
+
 TEST_F(TrackingTest, O12TruncateCountsALeafBelowATrackedPartitionOnce) {
   Partition();
   Sql("DROP TABLE february_0; CREATE TABLE february_1 PARTITION OF february FOR VALUES WITH "

@@ -55,8 +55,9 @@ LANGUAGE sql STABLE AS $$
   SELECT id::regclass FROM member
 $$;
 
--- A table and those below it that have no such trigger of their own, down to the next that have. So
--- where a table and all below it are truncated, each is counted by one trigger.
+-- Of a TRUNCATE that is about to happen: the table and those below it that have no such trigger of their
+-- own, down to the next that have. So where a table and all below it are truncated, each is counted by one
+-- trigger. TRUNCATE locks what it will empty before any trigger runs; TRUNCATE ONLY does not lock children.
 CREATE FUNCTION open_data_counted_with(truncated regclass, trigger_name name) RETURNS SETOF regclass
 LANGUAGE sql STABLE AS $$
   WITH RECURSIVE member AS (
@@ -65,6 +66,8 @@ LANGUAGE sql STABLE AS $$
     SELECT inhrelid FROM member JOIN pg_inherits ON inhparent = member.id
     WHERE NOT EXISTS (SELECT FROM pg_trigger
                       WHERE tgrelid = inhrelid AND tgname = trigger_name AND tgenabled IN ('O', 'A'))
+      AND EXISTS (SELECT FROM pg_locks
+                  WHERE pid = pg_backend_pid() AND relation = inhrelid AND mode = 'AccessExclusiveLock')
   )
   SELECT id::regclass FROM member
 $$;
