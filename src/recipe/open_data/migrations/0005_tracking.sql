@@ -186,9 +186,9 @@ BEGIN
   END IF;
 END $$;
 
--- Reads the views as the triggers will, with a search_path that has the log's schema alone; refuses,
--- in one line that says what to do, where that fails: an INSERT would fail, too. It can be seen only
--- where the view has a row.
+-- Reads the views with a search_path that has the log's schema alone, as triggers do, and recounts, which
+-- alone read open_data_measurements. Where something is not found so, refuses in one line that says what
+-- to do: an INSERT, or a recount, would fail, too. It can be seen only where the view has a row.
 CREATE FUNCTION open_data_check_views() RETURNS void
 LANGUAGE plpgsql SET search_path = @schema@, pg_temp AS $$
 DECLARE
@@ -201,10 +201,13 @@ BEGIN
                      CASE WHEN viewed = 'open_data_measurements' THEN 'LIMIT 1' END);
     END IF;
   END LOOP;
-EXCEPTION WHEN OTHERS THEN
+EXCEPTION
+WHEN insufficient_privilege THEN
+  RAISE;
+WHEN syntax_error_or_access_rule_violation THEN  -- All of class 42.
   GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
-  RAISE EXCEPTION '@schema@.% cannot be read with search_path = @schema@, as triggers read it: %; let the functions that it calls find what they name: ALTER FUNCTION %(...) SET search_path = public',
-    viewed, SQLERRM, coalesce(substring(context FROM 'function "?([^ "(]+)'), '...') USING ERRCODE = 'invalid_parameter_value';
+  RAISE EXCEPTION '@schema@.% cannot be read with search_path = @schema@, as % it: %; let the functions that it calls find what they name: ALTER FUNCTION %(...) SET search_path = public',
+    viewed, CASE viewed WHEN 'open_data_measurements' THEN 'recounts read' ELSE 'triggers read' END, SQLERRM, coalesce(substring(context FROM 'function "?([^ "(]+)'), '...') USING ERRCODE = 'invalid_parameter_value';
 END $$;
 
 -- Tracks the changes of a table and its partitions from now on. Triggers that somebody has disabled are
