@@ -17,7 +17,7 @@ constexpr int kChunksAtOnce = 16;
 Result<std::vector<recipe::ErrorRecord>> FirstFailures(store::JobStore& store,
                                                        const engine::Job& job, size_t limit) {
   std::vector<recipe::ErrorRecord> first;
-  if (job.state != engine::JobState::kSucceeded || job.counts.failed == 0) return first;
+  if (job.counts.failed == 0) return first;
   for (int64_t after = -1; first.size() < limit;) {
     const std::vector<engine::Chunk> chunks =
         TRY(store.ListChunks(job.id, engine::ChunkState::kSucceeded, after, kChunksAtOnce));

@@ -14,9 +14,9 @@
 
 namespace spillway::cli {
 
-/// The first rows or items that failed in a job that has succeeded all the same, and why: at most
-/// `limit` of job.counts.failed. The manifest lists them all, but without causes, which may name
-/// what recipients are not to know.
+/// The first rows or items that failed in the chunks that are done, and why: at most `limit` of
+/// job.counts.failed. The manifest lists them all, but without causes, which may name what
+/// recipients are not to know.
 Result<std::vector<recipe::ErrorRecord>> FirstFailures(store::JobStore& store,
                                                        const engine::Job& job, size_t limit);
 

@@ -74,7 +74,8 @@ constexpr const char* kZones = R"sql(
 
 /// The tables that the view of readings shows and those that have triggers of the log's, with the
 /// events that these see (tgtype's bits: 4, 8, 16 and 32); then what is below these, at any depth,
-/// and has no triggers. Chunks of hypertables need none.
+/// and has no triggers. Chunks of hypertables need none. Partitions are tracked with their table,
+/// the last column.
 constexpr const char* kTables = R"sql(
   WITH RECURSIVE shown (relation) AS (
     SELECT to_regclass('open_data_measurements')::oid
@@ -95,7 +96,8 @@ constexpr const char* kTables = R"sql(
     SELECT inhrelid FROM below JOIN pg_inherits ON inhparent = below.relation
   )
   SELECT c.oid::regclass::text, tracked.relation IS NOT NULL, coalesce(tracked.events, 0) = 60,
-         tracked.relation IS NULL AND c.oid IN (SELECT relation FROM below)
+         tracked.relation IS NULL AND c.oid IN (SELECT relation FROM below),
+         coalesce(pg_partition_root(c.oid), c.oid::regclass)::text
   FROM pg_class c LEFT JOIN tracked ON tracked.relation = c.oid
   WHERE tracked.relation IS NOT NULL
     OR c.oid IN (SELECT relation FROM below) AND c.relkind IN ('r', 'p')
@@ -267,10 +269,10 @@ class OpenDataExamination {
         examination_.Look(what, [&]() -> Result<std::string> {
           if (tables->Boolean(row, 2)) return "those of " + name + " are tracked";
           return Fail(ErrorCode::kConflict,
-                      fmt::format("{0} has lost or disabled triggers of the log, so changes go "
-                                  "unseen; run `spillway open-data migrate --track {0}`, then "
+                      fmt::format("{} has lost or disabled triggers of the log, so changes go "
+                                  "unseen; run `spillway open-data migrate --track {}`, then "
                                   "`spillway open-data recount`",
-                                  name));
+                                  name, tables->Text(row, 4)));
         });
       } else if (tables->Boolean(row, 3)) {
         examination_.Look(what, [&]() -> Result<std::string> {
@@ -282,18 +284,17 @@ class OpenDataExamination {
                           name));
         });
       } else {
-        examination_.Note(what, Untracked(name));
+        examination_.Note(what, Untracked(name, std::string(tables->Text(row, 4))));
       }
     }
-    if (!tracked && tables->empty()) examination_.Note(what, Untracked(""));
+    if (!tracked && tables->empty()) examination_.Note(what, Untracked("", "TABLE"));
   }
 
-  static std::string Untracked(const std::string& table) {
+  static std::string Untracked(const std::string& table, const std::string& whole) {
     return fmt::format(
-        "{} not tracked, so changes are seen only where your ingest calls open_data_upsert; else "
-        "run `spillway open-data migrate --track {}`",
-        table.empty() ? "no table of readings is known, and none is" : table + " is",
-        table.empty() ? "TABLE" : table);
+        "{} not tracked, so changes are seen only where your ingest calls open_data_changed; "
+        "else run `spillway open-data migrate --track {}`",
+        table.empty() ? "no table of readings is known, and none is" : table + " is", whole);
   }
 
   Result<std::string> LookAtDays() {

@@ -216,6 +216,13 @@ Result<Timestamp> EndOfDay(std::string_view text, const LocalClock& clock) {
   return InstantOf(moment, clock.zone);
 }
 
+/// Whether it is a day that the zone never had, as where it crossed the date line.
+bool IsSkipped(std::string_view text, const LocalClock& clock) {
+  const Result<Timestamp> begin = ParseInstant("--from", text, clock);
+  const Result<Timestamp> end = EndOfDay(text, clock);
+  return begin.has_value() && end.has_value() && *begin == *end;
+}
+
 }  // namespace
 
 Result<lake::TimeRange> ParseTimeRange(const TimeRangeText& text) {
@@ -234,6 +241,12 @@ Result<lake::TimeRange> ParseTimeRange(const TimeRangeText& text) {
   range.end =
       text.to ? TRY(ParseInstant("--to", *text.to, clock)) : TRY(EndOfDay(*text.through, clock));
   if (range.end > range.begin) return range;
+  for (const std::string& day : {text.from, text.through.value_or(text.from)}) {
+    if (!IsSkipped(day, clock)) continue;
+    return Fail(ErrorCode::kInvalidArgument, "the range is empty, for there was no " + day +
+                                                 " in " + text.time_zone +
+                                                 ", whose clocks went past it; use other days");
+  }
   const std::string end = text.to ? "--to " + *text.to : "--through " + *text.through;
   if (range.end < range.begin || text.through) {
     return Fail(ErrorCode::kInvalidArgument,

@@ -106,6 +106,17 @@ TEST(TimeRange, WhatIsNoTimeIsSaidSo) {
   }
 }
 
+TEST(TimeRange, ADayThatItsZoneDidNotHaveIsNamed) {
+  const std::string none =
+      "the range is empty, for there was no 2011-12-30 in Pacific/Apia, whose clocks went past it; "
+      "use other days";
+  EXPECT_EQ(Range({.from = "2011-12-30", .through = "2011-12-30", .time_zone = "Pacific/Apia"}),
+            none);
+  EXPECT_EQ(Range({.from = "2011-12-30", .to = "2011-12-31", .time_zone = "Pacific/Apia"}), none);
+  EXPECT_EQ(Range({.from = "2011-12-31", .through = "2011-12-29", .time_zone = "Pacific/Apia"}),
+            "--through 2011-12-29 is before --from 2011-12-31; exchange them");
+}
+
 TEST(TimeRange, EndsMustFollow) {
   EXPECT_EQ(Range({.from = "2025-03-01", .to = "2025-02-01"}),
             "--to 2025-02-01 is before --from 2025-03-01; exchange them");

@@ -86,7 +86,8 @@ class ExportersTest(unittest.TestCase):
 
     def end(self, child, code=0):
         out, err = child.communicate(timeout=120)
-        self.assertEqual(child.returncode, code, err)
+        if code is not None:
+            self.assertEqual(child.returncode, code, err)
         return json.loads(out) if out else None
 
     def run_spillway(self, name, *words):
@@ -333,6 +334,20 @@ class ExportersTest(unittest.TestCase):
         self.assertEqual(self.sql("SELECT DISTINCT split_part(metadata->>'job', '/', 1) FROM open_data_export_logs "
                                   "WHERE sensor_nodes_id = 1"), [[second["id"]]])
         self.run_spillway("a", "verify", f"{self.folder}/data/manifests/{second['id']}")
+
+    def test_o13_a_job_that_failed_names_the_days_that_failed_before_it_did(self):
+        self.ingest(60, 12)
+        self.sql("INSERT INTO timezones VALUES (2, 'Mars/Olympus'); UPDATE sensor_nodes SET timezones_id = 2 WHERE sensor_nodes_id = 1;"
+                 "ALTER FUNCTION open_data_hold RENAME TO may_hold;"
+                 "CREATE FUNCTION open_data_hold(claimed_by text, nodes bigint[], days date[], abandoned interval) "
+                 "RETURNS TABLE (sensor_nodes_id bigint, day date) LANGUAGE plpgsql AS $$ BEGIN "
+                 "IF '2023-02-20' < ANY (days) THEN RAISE 'no more' USING ERRCODE = 'insufficient_privilege'; END IF; "
+                 "RETURN QUERY SELECT h.* FROM may_hold(claimed_by, nodes, days, abandoned) h; END $$")
+        job = self.end(self.start("a"), code=None)
+        self.assertEqual(job["state"], "failed")
+        for shown in job, json.loads(self.run_spillway("a", "--json", "jobs", "show", job["id"])):
+            self.assertEqual(shown["failures"][0]["key"], "location 1, 2023-01-02")
+            self.assertIn("Mars/Olympus", shown["failures"][0]["message"])
 
     def test_o12_a_table_that_was_emptied_by_mistake(self):
         self.ingest(30, 12)

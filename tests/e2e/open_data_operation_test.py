@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 import tempfile
 import unittest
@@ -347,6 +348,33 @@ class DoctorTest(WithReadings):
         self.migrate()
         self.server.sql("ALTER TABLE measurements DISABLE TRIGGER open_data_went", self.database)
         self.assert_bad(self.doctor(code=1)["open data, changes"], "lost or disabled", "recount")
+        self.remedy(self.doctor(code=1)["open data, changes"])
+        self.doctor()
+
+    def test_o15_a_partition_whose_trigger_is_disabled(self):
+        self.server.sql("DROP VIEW open_data_measurements; DROP TABLE measurements;"
+                        "CREATE TABLE measurements (sensors_id int, datetime timestamptz, value float8, lat float8, lon float8) "
+                        "PARTITION BY RANGE (datetime);"
+                        "CREATE TABLE years PARTITION OF measurements FOR VALUES FROM ('2020-01-01') TO ('2030-01-01') "
+                        "PARTITION BY HASH (sensors_id);"
+                        "CREATE TABLE pm1 PARTITION OF years FOR VALUES WITH (MODULUS 1, REMAINDER 0);"
+                        "CREATE VIEW open_data_measurements AS SELECT * FROM measurements", self.database)
+        self.migrate()
+        self.server.sql("ALTER TABLE pm1 DISABLE TRIGGER open_data_came", self.database)
+        findings = json.loads(self.spillway("--json", "doctor", code=1, **self.variables).stdout)
+        [found] = [finding for finding in findings if not finding["good"]]
+        self.assert_bad(found, "pm1 has lost or disabled", "`spillway open-data migrate --track measurements`")
+        self.remedy(found)
+        self.doctor()
+        self.server.sql("INSERT INTO pm1 SELECT min(sensors_id), '2024-05-01T12:00Z', 1 FROM open_data_sensors", self.database)
+        self.assertEqual(self.server.sql("SELECT sum(records) FROM open_data_export_logs", self.database), [["1"]])
+
+    def remedy(self, finding):
+        """Runs the commands that a finding says to run."""
+        commands = re.findall(r"`spillway ([^`]*)`", finding["detail"])
+        self.assertTrue(commands)
+        for command in commands:
+            self.spillway(*command.split(), **self.variables)
 
     def test_o15_a_partition_without_triggers(self):
         self.migrate()

@@ -6,6 +6,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 /// What another exporter's deploy makes, and makes again, in the search_path's first schema.
 constexpr char kTheirDeploy[] = R"sql(
@@ -241,6 +242,27 @@ TEST_F(AdoptionTest, O10AViewThatTheTriggersCannotReadIsRefused) {
   Sql(track);
   AddReading(11, "2024-01-11T12:00:00Z");
   EXPECT_EQ(Ask("SELECT sum(records) FROM spillway_open_data.open_data_export_logs"), "1");
+}
+
+TEST_F(AdoptionTest, O10WhatIsRefusedSaysWhoReadsTheView) {
+  Must(MigrateLog(*database_));
+  Sql(kViews);
+  AddReading(11, "2024-01-10T12:00:00Z");
+  const auto refused = [this](const std::string& body) {
+    Sql("CREATE OR REPLACE FUNCTION scaled(value float8) RETURNS float8 LANGUAGE sql STABLE AS '" +
+        body +
+        "'; CREATE OR REPLACE VIEW spillway_open_data.open_data_measurements AS"
+        " SELECT sensors_id, datetime, scaled(value) AS value, lat, lon FROM measurements");
+    const auto tracked =
+        database_->Execute("SELECT spillway_open_data.open_data_track('measurements')");
+    return tracked.has_value() ? "(tracked)" : tracked.error().message;
+  };
+  EXPECT_THAT(refused("SELECT value * count(*) FROM timezones"),
+              HasSubstr("open_data_measurements cannot be read with search_path = "
+                        "spillway_open_data, as recounts read it: relation"));
+  const std::string other = refused("SELECT value / (value - value)");
+  EXPECT_THAT(other, HasSubstr("division by zero"));
+  EXPECT_THAT(other, Not(HasSubstr("search_path")));
 }
 
 TEST_F(AdoptionTest, O11AnIngestMaySayItselfWhatItChanged) {

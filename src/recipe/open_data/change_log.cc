@@ -197,14 +197,17 @@ Result<int64_t> ChangeLog::Recount(std::span<const LocationDay> days, const std:
   return rows.Integer(0, 0);
 }
 
-Result<> ChangeLog::MarkUnsure(const UnsureDays& unsure, const std::stop_token& stop) {
+Result<std::vector<LocationDay>> ChangeLog::MarkUnsure(const UnsureDays& unsure,
+                                                       const std::stop_token& stop) {
   Columns columns;
   for (const LocationDay& day : unsure.days) columns.Add(day);
-  TRY(Execute("SELECT @schema@.open_data_unsure($1, $2, $3)",
-              {unsure.claim, std::span<const int64_t>(columns.locations),
-               std::span<const std::string>(columns.days)},
-              stop));
-  return {};
+  const Rows locked =
+      TRY(Execute("SELECT sensor_nodes_id, to_char(day, 'YYYY-MM-DD') FROM "
+                  "@schema@.open_data_unsure($1, $2, $3)",
+                  {unsure.claim, std::span<const int64_t>(columns.locations),
+                   std::span<const std::string>(columns.days)},
+                  stop));
+  return DaysOf(locked);
 }
 
 Result<Removal> ChangeLog::LetRemove(std::span<const ExportedDay> days, int64_t most,

@@ -52,8 +52,9 @@ struct SettledDays {
   std::vector<FailedDay> failed;
 };
 
-/// Days that were still claimed just before their files were put, and whose record did not come
-/// through: who has claimed them since may have had newer files replaced.
+/// Days that an exporter held when its session was lost, before it had recorded them. It may have
+/// put their files or not. Where somebody else has claimed and exported such a day since, the
+/// exporter's older files may have replaced the newer ones, so the day has to be exported again.
 struct UnsureDays {
   std::string claim;
   std::vector<LocationDay> days;
@@ -122,9 +123,11 @@ class ChangeLog {
   /// Those held and not recorded yet.
   UnsureDays Unsure() const { return {shown_, {held_.begin(), held_.end()}}; }
 
-  /// Has those of the days exported once more that somebody else has claimed since. For whoever
-  /// lost his session, once he has another and puts nothing more of them.
-  virtual Result<> MarkUnsure(const UnsureDays& unsure, const std::stop_token& stop);
+  /// Has those of the days exported once more that somebody else has claimed since they were held.
+  /// To be called on a new session, once nothing more of them is put. Waits for no row's lock:
+  /// returns the days that are locked, of which it has said nothing yet.
+  virtual Result<std::vector<LocationDay>> MarkUnsure(const UnsureDays& unsure,
+                                                      const std::stop_token& stop);
 
   /// Whether this claimant's job may remove the files (`removed`) of these days without readings;
   /// if so, they count as removed, once for all attempts. `most` is what all days that wait, and

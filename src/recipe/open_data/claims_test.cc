@@ -37,14 +37,18 @@ class ClaimsTest : public OpenDataTest {
         "'spillway open data%' AND datname = current_database()");
   }
   /// The recipe's clock goes on meanwhile.
-  Ran RunInTime() {
+  template <class Act>
+  auto InTime(const Act& act) {
     const std::jthread time([this](const std::stop_token& stop) {
       while (!stop.stop_requested()) {
         clock_.Advance(std::chrono::milliseconds(50));
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
       }
     });
-    return Run();
+    return act();
+  }
+  Ran RunInTime() {
+    return InTime([this] { return Run(); });
   }
   /// As if it had been so long since somebody saw which sessions are gone.
   void LetAnHourPass() {
@@ -210,6 +214,25 @@ TEST_F(ClaimsTest, O1WhoLostHisSessionSaysWhatHeMayHavePut) {
   EXPECT_THAT(File(Keys().front()), HasSubstr("T13:00:00"));
 }
 
+/// Its readings change just now. The other days, and other exporters, go on.
+TEST_F(ClaimsTest, O1ADayThatIsLockedWhenItIsToBeMarkedIsMarkedLater) {
+  const auto ingest = Open();
+  store_.before_put = [&] {
+    store_.before_put = [] {};
+    EndSessions();
+    Must(
+        ingest->ExecuteScript("BEGIN; UPDATE measurements SET value = 2 WHERE datetime = "
+                              "'2024-01-10T12:00:00Z'"));
+  };
+  EXPECT_THAT(RunInTime().items, SizeIs(9));
+  EXPECT_THAT(Run().items, IsEmpty());
+  Must(ingest->Execute("COMMIT"));
+  EXPECT_EQ(Ask("SELECT count(*) FROM open_data_export_logs WHERE putters <> '{}'"), "1");
+  Sql("UPDATE open_data_export_logs SET queued_on = queued_on - interval '2 minutes'");
+  EXPECT_THAT(Run().items, ElementsAre("1/2024-01-10"));
+  EXPECT_EQ(State(1, "2024-01-10"), "exported") << "nobody may still put an older file";
+}
+
 TEST_F(ClaimsTest, O1WhoSeesThatHisClaimIsLostPutsNothingMore) {
   const auto sleeping = Open();
   ChangeLog sleeper(*sleeping, {}, {"sleeping/0", "1"});
@@ -246,12 +269,15 @@ TEST_F(ClaimsTest, O4ADayWhoseCountStaysWrongFailsAlone) {
 }
 
 TEST_F(ClaimsTest, O4WhatCannotBeCountedAgainFailsAlone) {
-  Sql("CREATE OR REPLACE FUNCTION open_data_recount_days(nodes bigint[], days date[]) "
-      "RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint / cardinality(nodes[2:])';"
-      "UPDATE open_data_export_logs SET records = 2 WHERE day = '2024-01-15'");
+  Sql("ALTER FUNCTION open_data_recount_days(bigint[], date[]) RENAME TO count_again;"
+      "CREATE FUNCTION open_data_recount_days(nodes bigint[], days date[]) RETURNS bigint "
+      "LANGUAGE sql AS $$ SELECT 1 / ('2024-01-15' <> ALL (days))::int * count_again(nodes, days) "
+      "$$;"
+      "UPDATE open_data_export_logs SET records = 2 WHERE day >= '2024-01-14'");
   const Ran ran = Run();
   EXPECT_THAT(ran.items, SizeIs(9));
   EXPECT_THAT(ran.errors, ElementsAre(HasSubstr("location 1, 2024-01-15: invalid_argument: ")));
+  EXPECT_EQ(Ask("SELECT sum(attempts) FROM open_data_export_logs"), "1");
 }
 
 TEST_F(ClaimsTest, O4DaysAreCountedAgainWhateverIsolationTheDatabaseBeginsWith) {
@@ -270,6 +296,36 @@ TEST_F(ClaimsTest, O14ASessionThatIsLostAfterALongReadIsWaitedForAllTheSame) {
     EndSessions();
   };
   EXPECT_THAT(RunInTime().items, SizeIs(10));
+}
+
+/// As idle_session_timeout of the writing role does, where a read takes longer.
+TEST_F(ClaimsTest, O14WorkThatLosesItsSessionEachTimeFailsAfterThree) {
+  int reads = 0;
+  store_.before_put = [&] {
+    ++reads;
+    EndSessions();
+  };
+  const auto failed = InTime(
+      [this] { return Process(PlannedJob(), {.planned = 10, .attempts = 1, .lease_token = 1}); });
+  ASSERT_FALSE(failed.has_value());
+  EXPECT_EQ(reads, 3);
+  EXPECT_FALSE(failed.error().retryable);
+  EXPECT_THAT(failed.error().message,
+              HasSubstr("; the session ended 3 times in a row before a day was exported; look at "
+                        "idle_session_timeout"));
+}
+
+TEST_F(ClaimsTest, O14SessionsThatAreLostWhileDaysAreExportedAreNoReasonToFail) {
+  Sql("INSERT INTO measurements SELECT 11, timestamptz '2021-01-01T12:00Z' + n * interval '1 day', "
+      "n FROM generate_series(1, 1090) n");
+  int puts = 0;
+  store_.after_put = [&] {
+    if (++puts % 2 == 0) EndSessions();
+  };
+  const auto result = InTime(
+      [this] { return Process(PlannedJob(), {.planned = 1100, .attempts = 1, .lease_token = 1}); });
+  EXPECT_EQ(Must(result).counts.written, 1100);
+  EXPECT_EQ(puts, 9) << "four were lost";
 }
 
 /// The log says that they have readings until their read counts them again, a chunk at a time.

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/digest.h"
+#include "recipe/recipients.h"
 
 namespace spillway::recipe::open_data {
 namespace {
@@ -82,9 +83,8 @@ Result<> DayExporter::ReadAndPublish(std::span<const LocationDay> days,
   const std::vector<LocationDay> again = std::exchange(miscounted_, {});
   recounted_.insert(again.begin(), again.end());
   if (Result<int64_t> counted = log_.Recount(again, stop); !counted.has_value()) {
-    if (!IsOfData(counted.error())) return std::unexpected(std::move(counted).error());
-    for (const LocationDay& day : again) TRY(FailDay(day, counted.error(), stop));
-    return {};
+    for (const LocationDay& day : again) recounted_.erase(day);  // Export halves them.
+    return std::unexpected(std::move(counted).error());
   }
   return ReadAndPublish(again, stop);
 }
@@ -140,7 +140,7 @@ Result<> DayExporter::CloseDay(size_t next, const DayReader& reader, const std::
     }
     const DaySource& source = reader.days()[next_];
     if (!source.logged) {
-      List(source.id, "excluded", "is not yet in the log that is read; it stays pending");
+      List(source.id, kExcluded, "is not yet in the log that is read; it stays pending");
       continue;
     }
     if (!source.readable() && source.records > 0) {
@@ -229,7 +229,7 @@ Result<> DayExporter::Flush(const std::stop_token& stop) {
     if (held.contains(day.exported.id)) {
       ours.push_back(std::move(day));
     } else {
-      List(day.exported.id, "excluded", "was taken over by another export meanwhile");
+      List(day.exported.id, kExcluded, "was taken over by another export meanwhile");
     }
   }
   ours = TRY(CheckRemovals(std::move(ours), stop));
@@ -309,7 +309,7 @@ Result<> DayExporter::Put(std::vector<ReadDay> days, const std::stop_token& stop
     if (applied.contains(day.id)) {
       CountExported(day);
     } else {
-      List(day.id, "excluded", "was taken over by another export meanwhile; it is exported again");
+      List(day.id, kExcluded, "was taken over by another export meanwhile; it is exported again");
     }
   }
   return {};
@@ -327,7 +327,7 @@ void DayExporter::CountBefore(const SettledDays& days) {
 
 void DayExporter::CountExported(const ExportedDay& day) {
   if (day.kept || day.files.empty()) {
-    List(day.id, "excluded",
+    List(day.id, kExcluded,
          day.kept ? "has no readings any more; its files stay, as on_empty: keep says"
                   : "has no readings; there is no file of it");
     return;
@@ -354,17 +354,18 @@ Result<> DayExporter::FailDay(const LocationDay& day, const Error& error,
   return {};
 }
 
-void DayExporter::List(const LocationDay& day, std::string classification, std::string message) {
+void DayExporter::List(const LocationDay& day, std::string_view classification,
+                       std::string message) {
   settled_[day] = true;
-  if (lines_ != nullptr && classification == "excluded") {
+  if (lines_ != nullptr && classification == kExcluded) {
     lines_->Debug("day left out", {{"day", day.name()}, {"why", message}});
   } else if (lines_ != nullptr) {
     lines_->Warning("day failed",
                     {{"day", day.name()}, {"code", classification}, {"error", message}});
   }
-  ++(classification == "excluded" ? result_.counts.excluded : result_.counts.failed);
+  ++(classification == kExcluded ? result_.counts.excluded : result_.counts.failed);
   result_.errors.push_back({.key = day.name(),
-                            .classification = std::move(classification),
+                            .classification = std::string(classification),
                             .message = std::move(message)});
 }
 

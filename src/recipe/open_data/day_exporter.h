@@ -8,6 +8,7 @@
 #include <span>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -91,7 +92,7 @@ class DayExporter {
 
   void CountExported(const ExportedDay& day);
   Result<> FailDay(const LocationDay& day, const Error& error, const std::stop_token& stop);
-  void List(const LocationDay& day, std::string classification, std::string message);
+  void List(const LocationDay& day, std::string_view classification, std::string message);
 
   ChangeLog& log_;
   postgres::Connection& read_;

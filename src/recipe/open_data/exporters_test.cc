@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <cstdlib>
 #include <memory>
@@ -81,7 +82,8 @@ class GatedLog final : public ChangeLog {
     gate_.Pause();
     return ChangeLog::RecordExported(days, stop);
   }
-  Result<> MarkUnsure(const UnsureDays& unsure, const std::stop_token& stop) override {
+  Result<std::vector<LocationDay>> MarkUnsure(const UnsureDays& unsure,
+                                              const std::stop_token& stop) override {
     gate_.Pause();
     return ChangeLog::MarkUnsure(unsure, stop);
   }
@@ -121,7 +123,14 @@ class GatedStore final : public storage::ForwardingStore {
 /// a seed.
 class ExportersTest : public OpenDataTest {
  protected:
-  enum class Planted { kNothing, kSharedClaims, kForgottenPutters, kBlindRecord };
+  enum class Planted {
+    kNothing,
+    kSharedClaims,
+    kForgottenPutters,
+    kBlindRecord,
+    kSilentLoss,
+    kEarlyExpiry
+  };
 
   ExportersTest() {
     for (int location = 1; location <= kLocations; ++location) AddLocation(location, "UTC");
@@ -141,6 +150,16 @@ class ExportersTest : public OpenDataTest {
           "CREATE TRIGGER forget BEFORE UPDATE ON open_data_export_logs FOR EACH ROW EXECUTE "
           "FUNCTION forget()");
     }
+    if (planted == Planted::kEarlyExpiry) {
+      Sql("CREATE OR REPLACE FUNCTION open_data_putting(claims text[], abandoned interval) RETURNS "
+          "text[] LANGUAGE sql AS $$ SELECT coalesce(array_agg(had), '{}') FROM unnest(claims) AS "
+          "had WHERE had NOT IN (SELECT claim FROM open_data_lost_claims) $$");
+    }
+    if (planted == Planted::kSilentLoss) {
+      Sql("CREATE OR REPLACE FUNCTION open_data_unsure(claimed_by text, nodes bigint[], days "
+          "date[]) RETURNS TABLE (sensor_nodes_id bigint, day date) LANGUAGE sql AS $$ SELECT "
+          "0::bigint, NULL::date WHERE false $$");
+    }
   }
 
   /// Runs a seed from an empty database and no files; returns what was wrong, or nothing.
@@ -159,6 +178,10 @@ class ExportersTest : public OpenDataTest {
         const size_t chosen = random.Below(exporters.size());
         if (chance < 32) {
           EndSessions(*exporters[chosen]);
+          continue;
+        }
+        if (chance < 36) {
+          LetAnHourPass(exporters);
           continue;
         }
         exporters[chosen]->gate.Step(/*kill=*/chance >= 95);
@@ -184,18 +207,10 @@ class ExportersTest : public OpenDataTest {
   /// file.
   /// Its session may have ended meanwhile, though it lives.
   std::string LiveThroughATakeover(bool session_ends = false) {
-    Empty();
-    const ClaimPolicy policy{.abandoned_after = std::chrono::milliseconds(0)};
-    Sql("INSERT INTO measurements VALUES (11, '2024-01-10T01:00:00Z', 1)");
-    const auto first = Start({.work = "first/0", .attempt = "1"}, policy, 1);
-    for (const char* step : {"claim", "read", "ask"}) {
-      first->gate.Step();
-      if (first->gate.ended()) return fmt::format("it ended after it was to {}", step);
-    }
+    const auto first = StartUntilItAsked();
     if (session_ends) EndSessions(*first);
     Sql("INSERT INTO measurements VALUES (11, '2024-01-10T02:00:00Z', 2)");
-    const auto second = Start({.work = "second/0", .attempt = "2"}, policy, 1);
-    while (!second->gate.ended()) second->gate.Step();
+    ExportAll("second/0");
     std::string wrong = Check();
     first->gate.Step();  // It puts.
     if (wrong.empty()) wrong = Check();
@@ -205,12 +220,51 @@ class ExportersTest : public OpenDataTest {
     return wrong;
   }
 
+  /// The same, with so long a silence of the first, whose session has ended, that it is not waited
+  /// for any more. What it puts then makes the log wrong until it is on a session again.
+  std::string LiveThroughALongSilence() {
+    const auto first = StartUntilItAsked();
+    EndSessions(*first);
+    Sql("INSERT INTO measurements VALUES (11, '2024-01-10T02:00:00Z', 2)");
+    ExportAll("second/0");
+    Sql("UPDATE open_data_lost_claims SET seen_on = seen_on - interval '1 hour'");
+    ExportAll("third/0");
+    if (State(1, "2024-01-10") != "exported") return "the first is waited for still";
+    std::string wrong = Check();
+    while (!first->gate.ended()) first->gate.Step();
+    AwaitSessions(0);
+    if (wrong.empty()) wrong = Check();
+    return wrong;
+  }
+
  private:
   struct Exporter {
     Gate gate;
     std::string name;  ///< Of its sessions.
+    std::string claim;
+    std::atomic<bool> is_adrift = false;  ///< Lost its session; marked nothing since.
     std::jthread thread;
   };
+
+  static constexpr ClaimPolicy kTakesOver{.abandoned_after = std::chrono::milliseconds(0)};
+
+  /// Has one reading, and an exporter that has claimed its day, read it and asked whether it may
+  /// put it.
+  std::unique_ptr<Exporter> StartUntilItAsked() {
+    Empty();
+    Sql("INSERT INTO measurements VALUES (11, '2024-01-10T01:00:00Z', 1)");
+    auto first = Start({.work = "first/0", .attempt = "1"}, kTakesOver, 1);
+    for (const char* step : {"claim", "read", "ask"}) {
+      first->gate.Step();
+      EXPECT_FALSE(first->gate.ended()) << "it ended after it was to " << step;
+    }
+    return first;
+  }
+
+  void ExportAll(const std::string& work) {
+    const auto exporter = Start({.work = work, .attempt = "1"}, kTakesOver, 1);
+    while (!exporter->gate.ended()) exporter->gate.Step();
+  }
 
   void Empty() {
     Sql("DELETE FROM measurements; DELETE FROM open_data_export_logs;"
@@ -231,6 +285,7 @@ class ExportersTest : public OpenDataTest {
                                   int64_t limit) {
     auto exporter = std::make_unique<Exporter>();
     exporter->name = fmt::format("exporter {}", ++exporters_);
+    exporter->claim = fmt::format("{}#{}!", claimant.work, claimant.attempt);
     exporter->thread = std::jthread(
         [this, claimant, policy, limit, &exporter = *exporter, &gate = exporter->gate] {
           try {
@@ -255,8 +310,8 @@ class ExportersTest : public OpenDataTest {
     GatedStore store(memory_, gate);
     DayExporter exporter(log, *read, store, formats_, {});
     const auto export_all = [&]() -> Result<> {
-      if (!unsure.days.empty()) TRY(log.MarkUnsure(unsure, {}));
-      unsure.days.clear();
+      if (!unsure.days.empty()) unsure.days = TRY(log.MarkUnsure(unsure, {}));
+      self.is_adrift = false;
       for (int round = 0; round < 4; ++round) {
         const std::vector<LocationDay> days = TRY(log.Claim(limit, "infinity", {}));
         if (days.empty()) break;
@@ -274,11 +329,22 @@ class ExportersTest : public OpenDataTest {
   }
 
   /// The exporter's process lives on, and learns of it when it uses them.
-  void EndSessions(const Exporter& exporter) {
+  void EndSessions(Exporter& exporter) {
+    exporter.is_adrift = true;
     Sql(
         fmt::format("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE "
                     "application_name = '{}' AND datname = current_database()",
                     exporter.name));
+  }
+
+  /// Not for those who are adrift: of them the log may be wrong then, as docs/adr/0020 says.
+  void LetAnHourPass(const std::vector<std::unique_ptr<Exporter>>& exporters) {
+    std::string adrift;
+    for (const auto& exporter : exporters) {
+      if (exporter->is_adrift) adrift += fmt::format(" AND claim <> '{}'", exporter->claim);
+    }
+    Sql("UPDATE open_data_lost_claims SET seen_on = seen_on - interval '1 hour' WHERE true" +
+        adrift);
   }
 
   void Ingest(Random& random) {
@@ -375,6 +441,10 @@ TEST_F(ExportersTest, O1NorWhereTheSessionEndedAndItsProcessLives) {
   EXPECT_EQ(LiveThroughATakeover(/*session_ends=*/true), "");
 }
 
+TEST_F(ExportersTest, O1WhatIsPutAfterALongSilenceIsExportedAgain) {
+  EXPECT_EQ(LiveThroughALongSilence(), "");
+}
+
 /// A simulation that finds nothing proves nothing. Each search begins with the first seed that
 /// finds its bug, since those before it take half a minute.
 class PlantedBugsTest : public ExportersTest {
@@ -392,10 +462,19 @@ class PlantedBugsTest : public ExportersTest {
   }
 };
 
-TEST_F(PlantedBugsTest, O1ClaimsThatExportersShare) { ExpectFound(Planted::kSharedClaims, 30); }
+TEST_F(PlantedBugsTest, O1ClaimsThatExportersShare) { ExpectFound(Planted::kSharedClaims, 36); }
 TEST_F(PlantedBugsTest, O1PuttersThatAreTakenForDead) {
   Plant(Planted::kForgottenPutters);
   EXPECT_THAT(LiveThroughATakeover(), testing::HasSubstr("the log says exported"));
+}
+TEST_F(PlantedBugsTest, O1PuttersThatAreForgottenAsSoonAsTheirSessionEnds) {
+  Plant(Planted::kEarlyExpiry);
+  EXPECT_THAT(LiveThroughATakeover(/*session_ends=*/true),
+              testing::HasSubstr("the log says exported"));
+}
+TEST_F(PlantedBugsTest, O1ALostSessionThatSaysNothingOfWhatItPut) {
+  Plant(Planted::kSilentLoss);
+  EXPECT_THAT(LiveThroughALongSilence(), testing::HasSubstr("the log says exported"));
 }
 TEST_F(PlantedBugsTest, O1PuttersThatTheRecordOverlooks) {
   Plant(Planted::kBlindRecord);

@@ -1,8 +1,10 @@
 #include "recipe/open_data/open_data.h"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <optional>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -10,11 +12,13 @@
 #include "recipe/open_data/day_exporter.h"
 #include "recipe/open_data/migrations.h"
 #include "recipe/output/object_reader.h"
+#include "recipe/recipients.h"
 
 namespace spillway::recipe {
 namespace {
 
 using open_data::LocationDay;
+using open_data::UnsureDays;
 using std::chrono::milliseconds;
 
 /// Enough that one statement pays for many days, few enough that every thread has a share.
@@ -23,6 +27,8 @@ constexpr int64_t kDaysPerChunkMax = 1000;
 constexpr int64_t kShares = 8;
 /// Between two looks whether a database is there again.
 constexpr milliseconds kLookAgain{250};
+/// How often in a row sessions may be lost in use, with no day settled between.
+constexpr int kLossesMax = 3;
 /// What is claimed and read at once, and so the most that is done after the end of a time limit.
 constexpr int64_t kDaysPerRead = 500;
 
@@ -93,7 +99,7 @@ void Exclude(ChunkResult& result, int64_t days, std::string why) {
   if (days == 0) return;
   result.counts.excluded += days;
   result.errors.push_back({.key = fmt::format("{} location-days", days),
-                           .classification = "excluded",
+                           .classification = std::string(kExcluded),
                            .message = std::move(why)});
 }
 
@@ -102,22 +108,28 @@ bool IsLost(const postgres::Connection& connection) {
   return !connection.usable() || connection.sqlstate().starts_with("57P");
 }
 
+/// Of what was tried again, and is not any more.
+std::unexpected<Error> GiveUp(Error error, std::string_view why) {
+  error.message += fmt::format("; {}", why);
+  error.retryable = false;
+  return std::unexpected(std::move(error));
+}
+
 /// Gives claims back whatever happens. What cannot be given back is free once the session that
-/// shows that they are held has ended; days that may have been put are then left to `unsure`.
+/// shows that they are held has ended; days that may have been put then come to `unsure`.
 class Claims {
  public:
-  using Unsure = std::function<void(open_data::UnsureDays)>;
-  Claims(open_data::ChangeLog& log, Unsure unsure) : log_(log), unsure_(std::move(unsure)) {}
+  Claims(open_data::ChangeLog& log, std::vector<UnsureDays>& unsure) : log_(log), unsure_(unsure) {}
   ~Claims() {
-    open_data::UnsureDays unsure = log_.Unsure();
-    if (!log_.Release().has_value() && !unsure.days.empty()) unsure_(std::move(unsure));
+    UnsureDays unsure = log_.Unsure();
+    if (!log_.Release().has_value() && !unsure.days.empty()) unsure_.push_back(std::move(unsure));
   }
   Claims(const Claims&) = delete;
   Claims& operator=(const Claims&) = delete;
 
  private:
   open_data::ChangeLog& log_;
-  const Unsure unsure_;
+  std::vector<UnsureDays>& unsure_;
 };
 
 }  // namespace
@@ -177,20 +189,22 @@ template <class Act>
 auto OpenData::Patiently(Attempt& attempt, const std::stop_token& stop, const Act& act) const
     -> std::invoke_result_t<Act, Databases> {
   using Done = std::invoke_result_t<Act, Databases>;
-  Timestamp::duration waited{0};  // Without the time in which there were connections.
+  Timestamp::duration away{0};
+  int losses = 0;
   while (true) {
     const Timestamp began = clock_.Now();
-    std::optional<Timestamp> connected;
+    std::optional<Timestamp> answered;
     const int64_t settled = attempt.settled;
     bool was_lost = true;
     Done done = [&]() -> Done {
       postgres::Pool::Lent write = TRY(write_.Lend(stop));
       postgres::Pool::Lent read = TRY(read_.Lend(stop));
-      connected = clock_.Now();
-      if (Result<> marked = MarkUnsure(*write, stop); !marked.has_value()) {
-        was_lost = IsLost(*write);
-        return std::unexpected(std::move(marked).error());
-      }
+      attempt.unsure = MarkUnsure(*write, std::exchange(attempt.unsure, {}), stop);
+      LeaveUnsure(MarkUnsure(*write, TakeUnsure(), stop));
+      // A kept connection may have gone, and a pooler takes connections without a server.
+      TRY(write->Execute("SELECT 1", {}, stop));
+      TRY(read->Execute("SELECT 1", {}, stop));
+      answered = clock_.Now();
       Done acted = act(Databases{.read = *read, .write = *write});
       was_lost = IsLost(*write) || IsLost(*read);
       return acted;
@@ -198,28 +212,58 @@ auto OpenData::Patiently(Attempt& attempt, const std::stop_token& stop, const Ac
     if (done.has_value() || !was_lost || !done.error().retryable || stop.stop_requested()) {
       return done;
     }
-    waited += connected.value_or(clock_.Now()) - began;
-    if (attempt.settled > settled) waited = {};
-    if (waited + kLookAgain > options_.retry_for) {
-      Error error = std::move(done).error();
-      error.message += fmt::format("; it was waited for {} s (open_data.retry_for)",
-                                   options_.retry_for.count() / 1000);
-      error.retryable = false;
-      return std::unexpected(std::move(error));
+    away += answered.value_or(clock_.Now()) - began;
+    if (answered.has_value()) ++losses;
+    if (attempt.settled > settled) {
+      away = {};
+      losses = 0;
+    }
+    if (losses == kLossesMax) {
+      return GiveUp(std::move(done).error(),
+                    fmt::format("the session ended {} times in a row before a day was exported; "
+                                "look at idle_session_timeout, at the limits of a pooler or proxy "
+                                "in between, and at the server's log",
+                                losses));
+    }
+    if (away + kLookAgain > options_.retry_for) {
+      return GiveUp(std::move(done).error(),
+                    fmt::format("it was waited for {} s (open_data.retry_for)",
+                                options_.retry_for.count() / 1000));
     }
     clock_.SleepFor(kLookAgain, stop);
-    waited += kLookAgain;
+    away += kLookAgain;
     attempt.again = true;
   }
 }
 
-Result<> OpenData::MarkUnsure(postgres::Connection& write, const std::stop_token& stop) const {
+OpenData::AllUnsure OpenData::MarkUnsure(postgres::Connection& write, AllUnsure all,
+                                         const std::stop_token& stop) const {
+  if (all.empty()) return {};
+  const Result<std::string> schema = open_data::LogSchema(write, options_.schema);
+  if (!schema.has_value()) return all;
+  open_data::ChangeLog log(write, options_.claims, {}, *schema);
+  AllUnsure left;
+  for (UnsureDays& unsure : all) {
+    Result<std::vector<LocationDay>> locked = log.MarkUnsure(unsure, stop);
+    if (locked.has_value()) {
+      unsure.days = *std::move(locked);
+    } else if (options_.log != nullptr && !IsLost(write) && !stop.stop_requested()) {
+      options_.log->Warning("days that were put on a lost session are not marked yet",
+                            {{"days", unsure.days.size()}, {"error", locked.error().message}});
+    }
+    if (!unsure.days.empty()) left.push_back(std::move(unsure));
+  }
+  return left;
+}
+
+OpenData::AllUnsure OpenData::TakeUnsure() const {
   std::lock_guard lock(unsure_mutex_);
-  if (unsure_.empty()) return {};
-  open_data::ChangeLog log(write, options_.claims, {},
-                           TRY(open_data::LogSchema(write, options_.schema)));
-  for (; !unsure_.empty(); unsure_.pop_back()) TRY(log.MarkUnsure(unsure_.back(), stop));
-  return {};
+  return std::exchange(unsure_, {});
+}
+
+void OpenData::LeaveUnsure(AllUnsure unsure) const {
+  std::lock_guard lock(unsure_mutex_);
+  std::ranges::move(unsure, std::back_inserter(unsure_));
 }
 
 Result<Plan> OpenData::MakePlan(const engine::Job& job, std::stop_token stop) const {
@@ -263,9 +307,11 @@ Result<ChunkResult> OpenData::Process(const engine::Job& job, const engine::Chun
   Attempt attempt{
       .claimant = {.work = fmt::format("{}/{}", job.id, chunk.index), .attempt = NewChance()},
       .again = chunk.lease_token > 1};
-  return Patiently(attempt, stop, [&](Databases databases) {
+  Result<ChunkResult> result = Patiently(attempt, stop, [&](Databases databases) {
     return ProcessOn(databases, job, chunk, attempt, stop);
   });
+  LeaveUnsure(std::move(attempt.unsure));
+  return result;
 }
 
 Result<ChunkResult> OpenData::ProcessOn(Databases databases, const engine::Job& job,
@@ -281,10 +327,7 @@ Result<ChunkResult> OpenData::ProcessOn(Databases databases, const engine::Job& 
                                   options_.log);
   if (attempt.again) exporter.CountBefore(TRY(log.SettledSince(planned_at, stop)));
   ChunkResult& result = exporter.result();
-  const Claims claims(log, [this](open_data::UnsureDays unsure) {
-    std::lock_guard lock(unsure_mutex_);
-    unsure_.push_back(std::move(unsure));
-  });
+  const Claims claims(log, attempt.unsure);
   std::string left_out = "were no longer pending";
   while (true) {
     attempt.settled = result.counts.written + result.counts.excluded + result.counts.failed;

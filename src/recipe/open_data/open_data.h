@@ -72,11 +72,14 @@ class OpenData final : public Recipe {
                             engine::Staging& staging) const override;
 
  private:
+  using AllUnsure = std::vector<open_data::UnsureDays>;
+
   /// What an attempt at a chunk keeps while its connections come and go.
   struct Attempt {
     open_data::Claimant claimant;
     bool again = false;   ///< An earlier one may have exported days of the chunk.
     int64_t settled = 0;  ///< Days, so far.
+    AllUnsure unsure;     ///< Its own, which nobody else may mark while it may claim them again.
   };
 
   struct Databases {
@@ -92,13 +95,19 @@ class OpenData final : public Recipe {
   Result<ChunkResult> ProcessOn(Databases databases, const engine::Job& job,
                                 const engine::Chunk& chunk, Attempt& attempt,
                                 const std::stop_token& stop) const;
-  /// Calls `act` with connections, and again while a database is away: for retry_for in all since
-  /// the last day that was settled, without the time in which there were connections.
+  /// Calls `act` with connections; where a database went away, waits for it and calls `act` again.
+  /// Gives up once there was no database for retry_for in all, and where `act` has lost its session
+  /// three times in a row. Both begin anew with each day that is settled; the time in which `act`
+  /// works does not count.
   template <class Act>
   auto Patiently(Attempt& attempt, const std::stop_token& stop, const Act& act) const
       -> std::invoke_result_t<Act, Databases>;
-  /// What sessions that were lost have left behind.
-  Result<> MarkUnsure(postgres::Connection& write, const std::stop_token& stop) const;
+  /// As ChangeLog::MarkUnsure. Returns those that could not be marked now; they stay guarded.
+  AllUnsure MarkUnsure(postgres::Connection& write, AllUnsure all,
+                       const std::stop_token& stop) const;
+  /// What attempts that are over have left unmarked, for whoever has a connection next.
+  AllUnsure TakeUnsure() const;
+  void LeaveUnsure(AllUnsure unsure) const;
   std::string NewChance() const;
 
   const OpenDataOptions options_;
@@ -108,7 +117,7 @@ class OpenData final : public Recipe {
   mutable std::mutex chance_mutex_;
   mutable Random chance_;
   mutable std::mutex unsure_mutex_;
-  mutable std::vector<open_data::UnsureDays> unsure_;
+  mutable AllUnsure unsure_;
   mutable postgres::Pool read_;
   mutable postgres::Pool write_;
 };

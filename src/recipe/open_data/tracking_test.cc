@@ -69,6 +69,21 @@ TEST_F(TrackingTest, O10TrackingIsRepeatableAndCanBeEnded) {
   EXPECT_EQ(CountAgain(), "0");
 }
 
+TEST_F(TrackingTest, O10TriggersThatWereDisabledAreEnabled) {
+  Partition();
+  Sql("ALTER TABLE measurements DISABLE TRIGGER USER;"
+      "ALTER TABLE january ENABLE REPLICA TRIGGER open_data_came;"
+      "ALTER TABLE february_0 ENABLE ALWAYS TRIGGER open_data_came;"
+      "SELECT open_data_track('measurements');"
+      "INSERT INTO measurements VALUES (11, '2024-01-31T12:00Z', 1);"
+      "INSERT INTO january VALUES (11, '2024-01-31T13:00Z', 1);"
+      "INSERT INTO february_0 VALUES (11, '2024-02-01T12:00Z', 1)");
+  EXPECT_EQ(Logged(), "3");
+  EXPECT_EQ(Ask("SELECT string_agg(DISTINCT tgenabled, ' ' ORDER BY tgenabled) FROM pg_trigger "
+                "WHERE tgname LIKE 'open_data%'"),
+            "A O");
+}
+
 TEST_F(TrackingTest, O10ATableOfAnotherLogIsRefused) {
   Sql("CREATE SCHEMA other; CREATE VIEW other.open_data_locations AS TABLE open_data_locations;"
       "CREATE VIEW other.open_data_sensors AS TABLE open_data_sensors;"
@@ -87,8 +102,8 @@ TEST_F(TrackingTest, O11OldHypertablesAreRefused) {
   EXPECT_EQ(Refused("plain"), "(tracked)");
   const std::string refused = Refused("measurements");
   EXPECT_THAT(refused, HasSubstr("measurements is a hypertable of a TimescaleDB before 2.18"));
-  EXPECT_THAT(refused, HasSubstr("let its ingest call public.open_data_upsert(locations, days, "
-                                 "added) in its transaction"));
+  EXPECT_THAT(refused, HasSubstr("let its ingest call public.open_data_changed(sensors_ids, "
+                                 "datetimes, sign) in its transaction"));
   Sql("DROP SCHEMA _timescaledb_catalog CASCADE; CREATE SCHEMA timescaledb_information;"
       "CREATE VIEW timescaledb_information.hypertables AS"
       " SELECT name 'public' AS hypertable_schema, name 'measurements' AS hypertable_name");
@@ -138,6 +153,17 @@ TEST_F(TrackingTest, O12TruncateTakesAwayWhatWasThere) {
   Sql("TRUNCATE measurements");
   EXPECT_EQ(Logged(), "0") << "March's too, which has no trigger of its own";
   EXPECT_EQ(CountAgain(), "0");
+}
+
+TEST_F(TrackingTest, O12TruncateOfATableOnlyLeavesTheReadingsOfItsChildren) {
+  Sql("CREATE TABLE child () INHERITS (measurements);"
+      "INSERT INTO measurements VALUES (11, '2024-01-31T12:00Z', 1);"
+      "INSERT INTO child VALUES (11, '2024-01-31T13:00Z', 1)");
+  EXPECT_EQ(Ask("SELECT open_data_recount()"), "1") << "nobody saw the child's";
+  Sql("TRUNCATE ONLY measurements");
+  EXPECT_EQ(Logged(), "1");
+  Sql("TRUNCATE measurements");
+  EXPECT_EQ(Logged(), "0");
 }
 
 TEST_F(TrackingTest, O12TruncateCountsALeafBelowATrackedPartitionOnce) {

@@ -11,8 +11,9 @@ LANGUAGE sql STABLE AS $$
   SELECT id::regclass FROM member
 $$;
 
--- A table and those below it that have no such trigger of their own, down to the next that have. So
--- where a table and all below it are truncated, each is counted by one trigger.
+-- Of a TRUNCATE that is about to happen: the table and those below it that have no such trigger of their
+-- own, down to the next that have. So where a table and all below it are truncated, each is counted by one
+-- trigger. TRUNCATE locks what it will empty before any trigger runs; TRUNCATE ONLY does not lock children.
 CREATE FUNCTION open_data_counted_with(truncated regclass, trigger_name name) RETURNS SETOF regclass
 LANGUAGE sql STABLE AS $$
   WITH RECURSIVE member AS (
@@ -21,6 +22,8 @@ LANGUAGE sql STABLE AS $$
     SELECT inhrelid FROM member JOIN pg_inherits ON inhparent = member.id
     WHERE NOT EXISTS (SELECT FROM pg_trigger
                       WHERE tgrelid = inhrelid AND tgname = trigger_name AND tgenabled IN ('O', 'A'))
+      AND EXISTS (SELECT FROM pg_locks
+                  WHERE pid = pg_backend_pid() AND relation = inhrelid AND mode = 'AccessExclusiveLock')
   )
   SELECT id::regclass FROM member
 $$;
@@ -98,7 +101,7 @@ CREATE FUNCTION open_data_check_trackable(readings regclass) RETURNS void
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
   instead CONSTANT text := format('let its ingest call %s in its transaction (docs/open-data.md)',
-                                  '@schema@.open_data_upsert(locations, days, added)');
+                                  '@schema@.open_data_changed(sensors_ids, datetimes, sign)');
   timescale CONSTANT text := (SELECT extversion FROM pg_extension WHERE extname = 'timescaledb');
   parent regclass;
   wrong text;
@@ -131,9 +134,9 @@ BEGIN
   END IF;
 END $$;
 
--- Reads the views as the triggers will, with a search_path that has the log's schema alone; refuses,
--- in one line that says what to do, where that fails: an INSERT would fail, too. It can be seen only
--- where the view has a row.
+-- Reads the views with a search_path that has the log's schema alone, as triggers do, and recounts, which
+-- alone read open_data_measurements. Where something is not found so, refuses in one line that says what
+-- to do: an INSERT, or a recount, would fail, too. It can be seen only where the view has a row.
 CREATE FUNCTION open_data_check_views() RETURNS void
 LANGUAGE plpgsql SET search_path = @schema@, pg_temp AS $$
 DECLARE
@@ -146,15 +149,18 @@ BEGIN
                      CASE WHEN viewed = 'open_data_measurements' THEN 'LIMIT 1' END);
     END IF;
   END LOOP;
-EXCEPTION WHEN OTHERS THEN
+EXCEPTION
+WHEN insufficient_privilege THEN
+  RAISE;
+WHEN syntax_error_or_access_rule_violation THEN  -- All of class 42.
   GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
-  RAISE EXCEPTION '@schema@.% cannot be read with search_path = @schema@, as triggers read it: %; let the functions that it calls find what they name: ALTER FUNCTION %(...) SET search_path = public',
-    viewed, SQLERRM, coalesce(substring(context FROM 'function "?([^ "(]+)'), '...') USING ERRCODE = 'invalid_parameter_value';
+  RAISE EXCEPTION '@schema@.% cannot be read with search_path = @schema@, as % it: %; let the functions that it calls find what they name: ALTER FUNCTION %(...) SET search_path = public',
+    viewed, CASE viewed WHEN 'open_data_measurements' THEN 'recounts read' ELSE 'triggers read' END, SQLERRM, coalesce(substring(context FROM 'function "?([^ "(]+)'), '...') USING ERRCODE = 'invalid_parameter_value';
 END $$;
 
--- Tracks the changes of a table and its partitions from now on. What is tracked already stays as it
--- is, so that partitions that were added since get their triggers without a lock on the others.
--- Readings that a table has already: a recount.
+-- Tracks the changes of a table and its partitions from now on. Triggers that somebody has disabled are
+-- enabled. What is tracked already stays as it is, so that partitions that were added since get their
+-- triggers without a lock on the others. Readings that a table has already: a recount.
 CREATE OR REPLACE FUNCTION open_data_track(readings regclass) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -164,6 +170,7 @@ DECLARE
   wanted record;
   found_function oid;
   found_type int;
+  found_enabled "char";
 BEGIN
   PERFORM @schema@.open_data_check_trackable(readings);
   PERFORM @schema@.open_data_check_views();
@@ -179,12 +186,15 @@ BEGIN
              ('open_data_changed', 'AFTER UPDATE', 'REFERENCING OLD TABLE AS went NEW TABLE AS came'),
              ('open_data_emptied', 'BEFORE TRUNCATE', '')
     LOOP
-      SELECT tgfoid, tgtype INTO found_function, found_type FROM pg_trigger
+      SELECT tgfoid, tgtype, tgenabled INTO found_function, found_type, found_enabled FROM pg_trigger
         WHERE tgrelid = member AND tgname = wanted.column1;
       IF FOUND AND found_function <> ours THEN
         RAISE EXCEPTION '% is tracked for another export log, by %; run `spillway open-data migrate --untrack` for that log first',
           member, found_function::regprocedure USING ERRCODE = 'invalid_parameter_value';
       ELSIF FOUND AND (found_type & before = before) = (wanted.column2 LIKE 'BEFORE%') THEN
+        IF found_enabled NOT IN ('O', 'A') THEN
+          EXECUTE format('ALTER TABLE %s ENABLE TRIGGER %I', member, wanted.column1);
+        END IF;
         CONTINUE;
       ELSIF FOUND THEN
         EXECUTE format('DROP TRIGGER %I ON %s', wanted.column1, member);

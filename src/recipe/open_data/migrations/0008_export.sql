@@ -6,7 +6,7 @@
 -- A claim is `<job>/<chunk>#<chance>!`. All attempts at a chunk have what stands before the `#` in common;
 -- the chance is one attempt's. The `!` says that its session holds the advisory lock
 -- (1399876727, hashtext(claim)) shared, from before it claims a day until it has given all back: where
--- nobody holds that, the attempt is over. A claim without `!` came through a pooler, or from an exporter
+-- nobody holds that, its session has ended. A claim without `!` came through a pooler, or from an exporter
 -- of somebody's own; nobody can tell whether it lives.
 
 ALTER TABLE open_data_export_logs
@@ -235,18 +235,28 @@ BEGIN
 END $$;
 
 -- Of an exporter that lost its session between asking and recording: what it put of days that somebody
--- else has claimed since may have replaced newer files. It puts nothing more of these days.
-CREATE FUNCTION open_data_unsure(claimed_by text, nodes bigint[], days date[]) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = @schema@, pg_temp SET lock_timeout = '1min' AS $$
-BEGIN
-  PERFORM open_data_lock(nodes, days);
-  UPDATE open_data_export_logs log
-  SET modified_on = CASE WHEN log.claim = claimed_by THEN log.modified_on
-                         ELSE open_data_once_more(log.modified_on, log.exported_on) END,
-      putters = array_remove(log.putters, claimed_by)
-  FROM unnest(nodes, days) AS put (node, put_day)
-  WHERE log.sensor_nodes_id = put.node AND log.day = put.put_day;
-END $$;
+-- else has claimed since may have replaced newer files. It puts nothing more of these days. Returns those
+-- that somebody has locked, of which nothing is noted; the caller stays among their putters.
+CREATE FUNCTION open_data_unsure(claimed_by text, nodes bigint[], days date[])
+RETURNS TABLE (sensor_nodes_id bigint, day date)
+LANGUAGE sql SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
+  WITH free AS (
+    SELECT log.sensor_nodes_id, log.day
+    FROM open_data_export_logs log JOIN unnest(nodes, days) AS put (node, put_day)
+      ON log.sensor_nodes_id = put.node AND log.day = put.put_day
+    FOR UPDATE OF log SKIP LOCKED
+  ), marked AS (
+    UPDATE open_data_export_logs log
+    SET modified_on = CASE WHEN log.claim = claimed_by THEN log.modified_on
+                           ELSE open_data_once_more(log.modified_on, log.exported_on) END,
+        putters = array_remove(log.putters, claimed_by)
+    FROM free WHERE log.sensor_nodes_id = free.sensor_nodes_id AND log.day = free.day
+  )
+  SELECT log.sensor_nodes_id, log.day
+  FROM open_data_export_logs log JOIN unnest(nodes, days) AS put (node, put_day)
+    ON log.sensor_nodes_id = put.node AND log.day = put.put_day
+  WHERE (log.sensor_nodes_id, log.day) NOT IN (SELECT free.sensor_nodes_id, free.day FROM free)
+$$;
 
 -- Gives up what the caller has queued still. It waits for nobody: a day that an ingest has locked
 -- returns like an abandoned one.
