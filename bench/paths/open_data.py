@@ -102,7 +102,7 @@ def measure(path, rounds):
                 "-d", ours.database, "-c"]
         theirs, unordered, digests = [], [], set()
         for turn in range(rounds + 1):
-            for exporter in exporters.values():
+            for exporter in list(exporters.values())[::1 if turn % 2 == 0 else -1]:
                 usage, files = exporter.run(turn)
                 if exporter is ours:
                     digests.add(files)

@@ -99,6 +99,9 @@ class Deployment {
     Workers(const Workers&) = delete;
     Workers& operator=(const Workers&) = delete;
 
+    /// From now on they leave the planning of jobs to other processes.
+    void StopPlanning() { worker_.StopPlanning(); }
+
    private:
     Deployment& deployment_;
     engine::Worker worker_;

@@ -81,6 +81,7 @@ Outcome Adopt(const Invocation& invocation, lake::AdoptOptions options) {
                {"known_files", report.known_files},
                {"hidden", ToJson(report.hidden)},
                {"other", ToJson(report.other)},
+               {"outside", ToJson(report.outside)},
                {"taken_out", ToJson(report.taken_out)},
                {"unnamed_files", report.unnamed_files},
                {"lake_version", report.version}});
@@ -91,6 +92,9 @@ Outcome Adopt(const Invocation& invocation, lake::AdoptOptions options) {
                     ShortBytes(report.bytes), Grouped(report.known_files)));
     Tell(report.hidden, "that are hidden (a part of their path begins with . or _)");
     Tell(report.other, "that are not named *.parquet");
+    Tell(report.outside,
+         fmt::format("in no directory {}=… at the top (--organisation-partition names another)",
+                     options.organisation_partition));
     Tell(report.taken_out, "that `spillway lake remove` took out: to adopt one, rename it");
   }
   if (report.unnamed_files.empty()) return ExitCode::kSuccess;

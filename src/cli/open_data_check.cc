@@ -11,6 +11,7 @@
 
 #include "cli/messages.h"
 #include "cli/open_data_database.h"
+#include "cli/open_data_rest.h"
 #include "cli/setting_checks.h"
 #include "postgres/connection.h"
 #include "recipe/open_data/migrations.h"
@@ -316,6 +317,10 @@ class OpenDataExamination {
     const std::string counts =
         fmt::format("{} exported, {} pending, {} queued, {} failed", Grouped(exported),
                     Grouped(pending), Grouped(queued), Grouped(failed));
+    LogSession log =
+        TRY(LogSession::Open(settings_, AddressOf(settings_.database, settings_.database.read)));
+    if (const OpenDataRest rest = TRY(LookForRest(log)); rest.waiting > 0)
+      return Fail(ErrorCode::kConflict, counts + "; " + rest.waiting_line());
     if (failed > 0) {
       return Fail(ErrorCode::kConflict,
                   counts +

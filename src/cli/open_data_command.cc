@@ -139,22 +139,39 @@ void PrintAdopted(const Adopted& adopted, const std::vector<std::string>& format
   }
 }
 
+/// A role that may not migrate or recount is to be no role that may, but another is to be named.
+Error OfOwner(Error error, LogSession& log, std::string_view command, const std::string& as) {
+  if (error.code != ErrorCode::kPermissionDenied) return error;
+  error.message = fmt::format(
+      "{0} may not {1} the export log of {2}, which only its owner may; name the database as its "
+      "owner: `spillway open-data {1} --as postgres://OWNER@HOST/DATABASE`{3}",
+      log.connection().user(), command, log.connection().server(),
+      as.empty() ? " (without --as it is the writing role)" : "");
+  return error;
+}
+
 Outcome Migrate(const Invocation& invocation, const MigrateFlags& flags) {
   const OpenDataSettings settings = TRY(LoadOpenData(invocation));
   const OpenDataDatabase& database = settings.database;
   LogSession log = TRY(LogSession::Open(settings, flags.as));
-  const int before = TRY(od::MigrateLog(log.connection(), database.schema));
-  const bool moved = TRY(od::SetDayBound(log.connection(), settings.day == DayBound::kTimeEnding,
-                                         database.schema)) &&
-                     before > 0;
+  const auto of_owner = [&]<class T>(Result<T> done) -> Result<T> {
+    if (done.has_value()) return done;
+    return std::unexpected(OfOwner(std::move(done).error(), log, "migrate", flags.as));
+  };
+  const int before = TRY(of_owner(od::MigrateLog(log.connection(), database.schema)));
+  const bool moved =
+      TRY(of_owner(od::SetDayBound(log.connection(), settings.day == DayBound::kTimeEnding,
+                                   database.schema))) &&
+      before > 0;
   if (settings.settle.has_value()) {
-    TRY(od::SetSettle(log.connection(), *settings.settle, database.schema));
+    TRY(of_owner(od::SetSettle(log.connection(), *settings.settle, database.schema)));
   }
   const std::string owner = log.connection().user();
   const auto role = [&owner](const DatabaseLogin& login) {
     return login.user.empty() ? owner : login.user;
   };
-  TRY(od::GrantLog(log.connection(), role(database.read), role(database.write), database.schema));
+  TRY(of_owner(
+      od::GrantLog(log.connection(), role(database.read), role(database.write), database.schema)));
   const std::vector<std::string> untracked = TRY(Track(log, flags));
   const std::vector<std::string> formats = OptionsOf(settings).formats;
   Adopted adopted;
@@ -184,17 +201,6 @@ Outcome Migrate(const Invocation& invocation, const MigrateFlags& flags) {
   return ExitCode::kSuccess;
 }
 
-/// A role that may not recount is to be no role that may, but another is to be named.
-Error OfOwner(Error error, LogSession& log, const std::string& as) {
-  if (error.code != ErrorCode::kPermissionDenied) return error;
-  error.message = fmt::format(
-      "{} may not recount {}, which only the log's owner may; name the database as its owner: "
-      "`spillway open-data recount --as postgres://OWNER@HOST/DATABASE`{}",
-      log.connection().user(), log.connection().server(),
-      as.empty() ? " (without --as it is the writing role)" : "");
-  return error;
-}
-
 /// Says when it began, as open_data_end_recount takes it.
 Result<std::string> BeginRecount(LogSession& log) {
   const postgres::Rows rows =
@@ -208,10 +214,10 @@ Outcome Recount(const Invocation& invocation, const std::string& as) {
   LogSession log = TRY(LogSession::Open(settings, as));
   TRY(od::CheckLog(log.connection(), settings.database.schema));
   const std::string formats = TRY(FormatsOf(settings));
-  const Result<std::string> begun = BeginRecount(log);
-  if (!begun.has_value()) return std::unexpected(OfOwner(begun.error(), log, as));
   const std::vector<int64_t> locations =
       TRY(log.Numbers("SELECT @schema@.open_data_known_locations()"));
+  const Result<std::string> begun = BeginRecount(log);
+  if (!begun.has_value()) return std::unexpected(OfOwner(begun.error(), log, "recount", as));
   int64_t marked = 0;
   int64_t retried = 0;
   Result<> counted =
@@ -228,7 +234,8 @@ Outcome Recount(const Invocation& invocation, const std::string& as) {
         }
         return {};
       });
-  if (!counted.has_value()) return std::unexpected(OfOwner(std::move(counted.error()), log, as));
+  if (!counted.has_value())
+    return std::unexpected(OfOwner(std::move(counted.error()), log, "recount", as));
   TRY(log.Execute("SELECT @schema@.open_data_end_recount($1::timestamptz)", {*begun}));
   if (invocation.json) {
     PrintJson({{"days_changed", marked}, {"days_retried", retried}});

@@ -32,9 +32,8 @@ std::string OpenDataRest::failed_line() const {
 std::string OpenDataRest::waiting_line() const {
   if (waiting == 0) return "";
   return fmt::format(
-      "{} location-day{} without readings wait{} for the end of the recount that began at {}; if "
-      "it "
-      "was broken off, run `spillway open-data recount` again",
+      "{} location-day{} without readings wait{} for the end of the recount that began at {}; "
+      "if it was broken off, run `spillway open-data recount` again",
       Grouped(waiting), waiting == 1 ? "" : "s", waiting == 1 ? "s" : "", recounting_since);
 }
 

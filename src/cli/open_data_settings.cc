@@ -169,7 +169,7 @@ Section<OpenDataSettings> DeclareOpenData() {
       .Help(
           "Where more files than this would be removed, since their days have no readings any "
           "more, none is: those days fail.")
-      .AtLeast(0);
+      .Between(0, 1'000'000'000);
   section.Field("manifest_retention", &OpenDataSettings::manifest_retention)
       .Help("How long the manifest of a run is kept, from its end on. The days' files stay.");
   section.Field("day", &OpenDataSettings::day)

@@ -73,7 +73,8 @@ Result<engine::Job> Watch(Deployment& deployment, const Watched& watched,
 void AwaitSnapshots(const Deployment& deployment, const std::atomic<bool>& interrupted,
                     bool quiet) {
   if (!deployment.query_export().IsNeeded()) return;
-  if (!quiet) PrintLine("done; waits for other exports, which only this process can read", stderr);
+  if (!quiet)
+    PrintLine("the job is over; waits for other exports, which only this process can read", stderr);
   while (!interrupted && deployment.query_export().IsNeeded())
     std::this_thread::sleep_for(kLookMax);
 }
@@ -81,7 +82,7 @@ void AwaitSnapshots(const Deployment& deployment, const std::atomic<bool>& inter
 ExitCode ExitCodeOf(const engine::Job& job, const OpenDataRest& rest) {
   if (job.state == engine::JobState::kSucceeded) {
     if (job.counts.failed == 0) {
-      return rest.failed == 0 ? ExitCode::kSuccess : ExitCode::kRejected;
+      return rest.failed + rest.waiting == 0 ? ExitCode::kSuccess : ExitCode::kRejected;
     }
     return job.counts.failed == job.counts.planned ? ExitCode::kFailed : ExitCode::kRejected;
   }
@@ -171,8 +172,9 @@ Outcome Run(const Invocation& invocation, const RunFlags& flags) {
     PrintLine(fmt::format("job {} is under way already; --fresh runs it anew", watched.id));
   }
   created.job = TRY([&]() -> Result<engine::Job> {
-    const Deployment::Workers workers(*deployment);
+    Deployment::Workers workers(*deployment);
     engine::Job job = TRY(Watch(*deployment, watched, interrupted, invocation.quiet));
+    workers.StopPlanning();
     AwaitSnapshots(*deployment, interrupted, invocation.quiet || invocation.json);
     return job;
   }());

@@ -26,7 +26,8 @@ namespace {
 /// Of open data, whose later runs put the new files of a day in the places of its old ones.
 constexpr std::string_view kMayBeReplaced =
     "a later run may have exported these days again, and then its manifest lists them; the export "
-    "log says which run that was: SELECT metadata->>'job' FROM open_data_export_logs WHERE key = …";
+    "log says which run that was: SELECT split_part(metadata->>'job', '/', 1) FROM "
+    "open_data_export_logs WHERE key = …";
 
 struct VerifyFlags {
   std::string place;

@@ -65,6 +65,8 @@ Result<> Worker::Take(size_t limit, std::vector<Taken>& taken) {
 }
 
 Result<> Worker::DoAct(const Work& work, const std::string& handle, Random& random) {
+  if (work.act == Act::kPlan && !plans_)
+    return context_.queue.SetVisibility(std::array{handle}, context_.options.idle_max);
   const Verdict verdict = TRY(Perform(context_, work, random));
   if (verdict.again_in.has_value()) {
     return context_.queue.SetVisibility(std::array{handle}, *verdict.again_in);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <mutex>
 #include <optional>
@@ -39,6 +40,9 @@ class Worker {
   /// Works until `stop`; acts under way are then stopped and given back.
   void Run(std::stop_token stop, uint64_t seed);
 
+  /// From now on leaves the planning of jobs to other workers.
+  void StopPlanning() { plans_ = false; }
+
   /// Takes what is next and does all of it; the first error, if any. False when there was nothing
   /// to do.
   Result<bool> Step(Random& random, BatchSize& batch);
@@ -61,6 +65,7 @@ class Worker {
   Result<> DoAct(const Work& work, const std::string& handle, Random& random);
 
   Context context_;
+  std::atomic<bool> plans_ = true;
   std::mutex intake_;  ///< Chunks go in line in the order of their delivery.
   std::mutex sweep_;
   std::optional<Timestamp> swept_at_;

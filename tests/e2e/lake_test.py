@@ -130,6 +130,13 @@ class IngestInputTest(unittest.TestCase):
         times = {row["message_id"]: row["ts"] for row in map(json.loads, answer.out.splitlines())}
         self.assertEqual({id: time[:19] for id, time in times.items()}, {"1": "2017-01-01T00:00:00", "2": "2025-01-01T00:00:00"})
 
+    def test_f06_the_end_of_time_can_be_exported(self):
+        (self.directory / "end.ndjson").write_text('{"organisation": "acme", "ts": "9999-12-31T23:59:59.999999Z", "message_id": "last"}\n')
+        self.assertEqual(self.rows(self.directory / "end.ndjson"), [1])
+        answer = self.spillway.good("run", "messages", "-o", "acme", "--from", "9999-01-01", "--through", "9999-12-31", "--columns",
+                                    "message_id,ts", "-f", "ndjson", "--output", "-")
+        self.assertEqual(json.loads(answer.out)["ts"], "9999-12-31T23:59:59.999999Z")
+
     def test_n1_directories_are_read_whole(self):
         for place, seed in (("a", 1), ("sub/b", 2), ("sub/sub/c", 3), (".hidden/d", 4), ("_temporary/0/e", 5), ("sub/.f", 6)):
             (self.directory / place).parent.mkdir(parents=True, exist_ok=True)

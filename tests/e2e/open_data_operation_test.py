@@ -401,7 +401,7 @@ class DoctorTest(WithReadings):
         owner = self.server.url(self.database)
         self.spillway("open-data", "migrate", "--as", owner, **self.variables)
         refused = self.spillway("open-data", "recount", code=None, **self.variables).stderr
-        self.assertIn("only the log's owner may", refused)
+        self.assertIn("which only its owner may", refused)
         self.assertIn("recount --as postgres://", refused)
         self.assertNotIn("GRANT", refused)
         self.server.sql(f"ALTER DATABASE {self.database} SET default_transaction_isolation = 'repeatable read'", self.database)

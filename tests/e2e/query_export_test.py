@@ -237,7 +237,7 @@ class QueryExportTest(unittest.TestCase):
         slow = {"query": "SELECT doze(id) AS id FROM generate_series(1, 50) AS id"}
         spillway = self.spillway({"slow": slow, "quick": {"query": "SELECT pg_sleep(1)::text AS one"}})
         job = spillway.good("run", "slow", "--detach").out.strip()
-        spillway.good("run", "quick")
+        self.assertIn("waits for other exports", spillway.good("run", "quick").err)
         spillway.good("worker", "--until-idle")
         self.assertEqual(spillway.json("jobs", "show", job)["state"], "succeeded")
 

@@ -13,7 +13,7 @@ Result<Timestamp> ReadInstant(ObjectReader& reader, const std::string& name) {
   TRY(reader.Read(name, text));
   std::istringstream in(text);
   Timestamp time;
-  in >> date::parse("%FT%TZ", time);
+  in >> date::parse("%5FT%TZ", time);  // The end of the year 9999 is in the year 10000.
   if (in.fail() || in.peek() != std::istringstream::traits_type::eof()) {
     return Fail(ErrorCode::kInvalidArgument,
                 name + ": \"" + text + "\" is not an instant like 2025-01-31T00:00:00Z");

@@ -218,7 +218,7 @@ TEST_F(AdoptionTest, O03LocationsThatNoViewShowsAreNotTakenOver) {
   Migrate();
   EXPECT_EQ(Adopt("csv"), "0 0 1");
   EXPECT_EQ(Recount(), "0");
-  EXPECT_EQ(Ask("SELECT spillway_open_data.open_data_count_emptied(10)"), "0");
+  EXPECT_EQ(Ask("SELECT spillway_open_data.open_data_look_for_emptied()"), "0");
 }
 
 TEST_F(AdoptionTest, O10AViewThatTheTriggersCannotReadIsRefused) {

@@ -121,7 +121,7 @@ Result<std::vector<LocationDay>> ChangeLog::Claim(int64_t limit, const std::stri
   TRY(ShowLife(stop));
   TRY(NoteLost(stop));
   const Rows rows =
-      TRY(Execute("SELECT sensor_nodes_id, to_char(day, 'YYYY-MM-DD') "
+      TRY(Execute("SELECT sensor_nodes_id, @schema@.open_data_day_text(day) "
                   "FROM @schema@.get_pending($1, $2, $3, $4, $5, $6) ORDER BY 1, 2",
                   {limit, claim_, Interval(policy_.abandoned_after), policy_.attempts,
                    Interval(policy_.retry_pause), untouched_since},
@@ -134,7 +134,7 @@ Result<std::set<LocationDay>> ChangeLog::Hold(std::span<const LocationDay> days,
   Columns columns;
   for (const LocationDay& day : days) columns.Add(day);
   const Rows rows =
-      TRY(Execute("SELECT sensor_nodes_id, to_char(day, 'YYYY-MM-DD') FROM "
+      TRY(Execute("SELECT sensor_nodes_id, @schema@.open_data_day_text(day) FROM "
                   "@schema@.open_data_hold($1, $2, $3, $4)",
                   {claim_, std::span<const int64_t>(columns.locations),
                    std::span<const std::string>(columns.days), Interval(policy_.abandoned_after)},
@@ -157,7 +157,7 @@ Result<std::set<LocationDay>> ChangeLog::RecordExported(std::span<const Exported
     descriptions.push_back(Describe(day, claim_));
   }
   const Rows rows =
-      TRY(Execute("SELECT sensor_nodes_id, to_char(day, 'YYYY-MM-DD') FROM "
+      TRY(Execute("SELECT sensor_nodes_id, @schema@.open_data_day_text(day) FROM "
                   "@schema@.open_data_exported($1, $2, $3, $4, "
                   "$5, $6, $7)",
                   {claim_, std::span<const int64_t>(columns.locations),
@@ -202,7 +202,7 @@ Result<std::vector<LocationDay>> ChangeLog::MarkUnsure(const UnsureDays& unsure,
   Columns columns;
   for (const LocationDay& day : unsure.days) columns.Add(day);
   const Rows locked =
-      TRY(Execute("SELECT sensor_nodes_id, to_char(day, 'YYYY-MM-DD') FROM "
+      TRY(Execute("SELECT sensor_nodes_id, @schema@.open_data_day_text(day) FROM "
                   "@schema@.open_data_unsure($1, $2, $3)",
                   {unsure.claim, std::span<const int64_t>(columns.locations),
                    std::span<const std::string>(columns.days)},
@@ -211,18 +211,18 @@ Result<std::vector<LocationDay>> ChangeLog::MarkUnsure(const UnsureDays& unsure,
 }
 
 Result<Removal> ChangeLog::LetRemove(std::span<const ExportedDay> days, int64_t most,
-                                     bool miscounted, const std::stop_token& stop) {
+                                     const std::stop_token& stop) {
   Columns columns;
   std::vector<int64_t> files;
   for (const ExportedDay& day : days) {
     columns.Add(day.id);
     files.push_back(day.removed);
   }
-  const Rows rows = TRY(Execute("SELECT @schema@.open_data_let_remove($1, $2, $3, $4, $5, $6)",
-                                {claim_, std::span<const int64_t>(columns.locations),
-                                 std::span<const std::string>(columns.days),
-                                 std::span<const int64_t>(files), most, miscounted},
-                                stop));
+  const Rows rows = TRY(
+      Execute("SELECT @schema@.open_data_let_remove($1, $2, $3, $4, $5)",
+              {claim_, std::span<const int64_t>(columns.locations),
+               std::span<const std::string>(columns.days), std::span<const int64_t>(files), most},
+              stop));
   if (rows.Text(0, 0) == "let") return Removal::kLet;
   return rows.Text(0, 0) == "recount" ? Removal::kRecounting : Removal::kTooMany;
 }
@@ -239,11 +239,11 @@ Result<> ChangeLog::Release() {
 }
 
 Result<SettledDays> ChangeLog::SettledSince(const std::string& since, const std::stop_token& stop) {
-  const Rows rows = TRY(
-      Execute("SELECT sensor_nodes_id, to_char(day, 'YYYY-MM-DD'), described, described->>'error', "
-              "described->>'classification', described ? 'kept' FROM @schema@.open_data_done($1, "
-              "$2) ORDER BY 1, 2",
-              {claimant_.work, since}, stop));
+  const Rows rows = TRY(Execute(
+      "SELECT sensor_nodes_id, @schema@.open_data_day_text(day), described, described->>'error', "
+      "described->>'classification', described ? 'kept' FROM @schema@.open_data_done($1, "
+      "$2) ORDER BY 1, 2",
+      {claimant_.work, since}, stop));
   SettledDays settled;
   for (int row = 0; row < rows.size(); ++row) {
     LocationDay id{.location = rows.Integer(row, 0), .day = std::string(rows.Text(row, 1))};

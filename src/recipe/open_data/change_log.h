@@ -131,9 +131,8 @@ class ChangeLog {
 
   /// Whether this claimant's job may remove the files (`removed`) of these days without readings;
   /// if so, they count as removed, once for all attempts. `most` is what all days that wait, and
-  /// all of the job, may remove; `miscounted` says that the log did not know that these are empty,
-  /// so that others may be, too.
-  Result<Removal> LetRemove(std::span<const ExportedDay> days, int64_t most, bool miscounted,
+  /// all of the job, may remove.
+  Result<Removal> LetRemove(std::span<const ExportedDay> days, int64_t most,
                             const std::stop_token& stop);
 
   /// Gives up all claims left; waits for nobody's lock. Nothing is put afterwards.

@@ -36,25 +36,41 @@ Error WhyUnreadable(const DaySource& day) {
   return {.code = ErrorCode::kInvalidArgument, .message = std::move(why)};
 }
 
-Error WhyNotRemoved(Removal let, int64_t delete_max) {
-  return {.code = ErrorCode::kConflict,
+Error BeforeYearOne() {
+  return {.code = ErrorCode::kInvalidArgument,
           .message =
-              let == Removal::kRecounting
-                  ? "has no readings any more, but no files are removed before the recount that is "
-                    "under way has come to its end; if it was broken off, run `spillway open-data "
-                    "recount` again"
-                  : fmt::format("has no readings any more, and with the files of all such days "
-                                "more than open_data.delete_max ({}) would be removed, so none "
-                                "is; raise it where that is meant, or set open_data.on_empty: keep",
-                                delete_max)};
+              "is before the year 1, and no file can be named so; correct or delete its "
+              "readings, then its row in the log"};
+}
+
+Error WhyNotRemoved(Removal let, int64_t delete_max) {
+  return {
+      .code = ErrorCode::kConflict,
+      .message =
+          let == Removal::kRecounting
+              ? "has no readings any more, but no files are removed before the recount that is "
+                "under way has come to its end; if it was broken off, run `spillway open-data "
+                "recount` again"
+              : fmt::format("has no readings any more, and with the files of all such days "
+                            "more than open_data.delete_max ({}) would be removed, so it stays; "
+                            "raise it where that is meant, or set open_data.on_empty: keep",
+                            delete_max)};
 }
 
 }  // namespace
 
 Result<> DayExporter::Export(std::span<const LocationDay> days, const std::stop_token& stop) {
-  if (days.empty()) return {};
-  for (const LocationDay& day : days) settled_[day] = false;
-  Result<> done = ReadAndPublish(days, stop);
+  std::vector<LocationDay> named;
+  for (const LocationDay& day : days) {
+    settled_[day] = false;
+    if (day.day.ends_with("BC")) {
+      TRY(FailDay(day, BeforeYearOne(), stop));
+    } else {
+      named.push_back(day);
+    }
+  }
+  if (named.empty()) return {};
+  Result<> done = ReadAndPublish(named, stop);
   open_.reset();
   read_days_.clear();
   read_bytes_ = 0;
@@ -241,7 +257,6 @@ Result<> DayExporter::Flush(const std::stop_token& stop) {
 Result<std::vector<DayExporter::ReadDay>> DayExporter::CheckRemovals(std::vector<ReadDay> days,
                                                                      const std::stop_token& stop) {
   std::vector<ExportedDay> removals;
-  bool miscounted = false;
   for (ReadDay& day : days) {
     if (day.exported.rows > 0) continue;
     for (const std::string& key : day.stale_keys) {
@@ -249,10 +264,9 @@ Result<std::vector<DayExporter::ReadDay>> DayExporter::CheckRemovals(std::vector
     }
     if (day.exported.removed == 0) continue;
     removals.push_back(day.exported);
-    miscounted |= recounted_.contains(day.exported.id);
   }
   if (removals.empty()) return days;
-  const Removal let = TRY(log_.LetRemove(removals, empty_days_.delete_max, miscounted, stop));
+  const Removal let = TRY(log_.LetRemove(removals, empty_days_.delete_max, stop));
   if (let == Removal::kLet) return days;
   const Error why = WhyNotRemoved(let, empty_days_.delete_max);
   std::vector<ReadDay> others;

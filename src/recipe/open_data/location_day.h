@@ -10,7 +10,7 @@ namespace spillway::recipe::open_data {
 /// What is exported and logged: a location's day, in its own time zone.
 struct LocationDay {
   int64_t location = 0;
-  std::string day;  ///< 2024-01-31
+  std::string day;  ///< 2024-01-31; 0044-03-15 BC, which has no file
 
   auto operator<=>(const LocationDay&) const = default;
 

@@ -244,6 +244,9 @@ TEST_F(ExportLogTest, NoLogIsMadeApartFromItsViews) {
   EXPECT_THAT(MigrateLog(*database_).error().message,
               HasSubstr("the views for an export log are in schema views, and this would make "
                         "another in other; write open_data.database.schema: views"));
+  EXPECT_THAT(MigrateLog(*database_, "mistyped").error().message,
+              HasSubstr("the views for an export log are in schema views"));
+  EXPECT_EQ(Ask("SELECT count(*) FROM pg_namespace WHERE nspname = 'mistyped'"), "0");
 }
 
 TEST_F(ExportLogTest, ARunSaysThatThereIsNoLog) {

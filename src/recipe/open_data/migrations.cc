@@ -78,8 +78,13 @@ Result<> RequireView(postgres::Connection& connection, const std::string& schema
                      std::string_view view) {
   const std::string name(view);
   if (TRY(IsThere(connection, kHasRelation, {schema, name}))) return {};
-  const postgres::Rows elsewhere = TRY(connection.Execute("SELECT to_regclass($1)::text", {name}));
-  const std::string advice = elsewhere.IsNull(0, 0)
+  // Not where a log reads it.
+  const postgres::Rows elsewhere = TRY(connection.Execute(
+      "SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace "
+      "WHERE c.oid = to_regclass($1) AND "
+      "to_regclass(format('%I.open_data_migrations', nspname)) IS NULL",
+      {name}));
+  const std::string advice = elsewhere.empty()
                                  ? "create it as docs/open-data.md shows"
                                  : fmt::format("there is {0}; run: ALTER VIEW {0} SET SCHEMA {1}",
                                                elsewhere.Text(0, 0), schema);
@@ -103,16 +108,17 @@ std::string_view BoundName(bool time_ending) {
   return time_ending ? "time_ending" : "time_beginning";
 }
 
-/// Where a log is made without anybody having said in which schema: kConflict where a log, or the
-/// views for one, are in another.
-Result<> RefuseSecondLog(postgres::Connection& connection, const std::string& schema) {
+/// Where a log is to be made: kConflict where the views for one are in another schema, or a log is
+/// and nobody has `named` this one.
+Result<> RefuseSecondLog(postgres::Connection& connection, const std::string& schema, bool named) {
   const postgres::Rows rows = TRY(connection.Execute(std::string(kElsewhere), {schema}));
   for (const auto& [column, what] :
        {std::pair(0, "there is an export log"), std::pair(1, "the views for an export log are")}) {
-    if (rows.IsNull(0, column)) continue;
+    if (rows.IsNull(0, column) || (column == 0 && named)) continue;
     return Fail(ErrorCode::kConflict,
                 fmt::format("{0} in schema {1}, and this would make another in {2}; write "
-                            "open_data.database.schema: {1}, or {2} where another is meant",
+                            "open_data.database.schema: {1}, or {2} where another is meant and the "
+                            "views are there",
                             what, rows.Text(0, column), schema));
   }
   return {};
@@ -203,7 +209,7 @@ Result<int> MigrateLog(postgres::Connection& connection, const std::string& conf
     return std::unexpected(NewerLog(before));
   }
   if (before == 0) {
-    if (configured.empty()) TRY(RefuseSecondLog(connection, schema));
+    TRY(RefuseSecondLog(connection, schema, !configured.empty()));
     if (TRY(IsThere(connection, kHasRelation, {schema, "open_data_export_logs"}))) {
       return Fail(ErrorCode::kAlreadyExists,
                   fmt::format("schema {} has an open_data_export_logs of another exporter; leave "

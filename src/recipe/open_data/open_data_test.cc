@@ -163,6 +163,17 @@ TEST_F(OpenDataTest, ErrorsOfOneLocationStopNoOther) {
               "not there");
 }
 
+TEST_F(OpenDataTest, F06DaysBeforeTheYearOneFailAndHoldUpNoOthers) {
+  AddLocation(1, "UTC");
+  AddReading(11, "0044-03-15 12:00:00Z BC");
+  AddReading(11, "2024-01-31T12:00:00Z");
+  const Ran ran = Run();
+  EXPECT_THAT(ran.items, ElementsAre("1/2024-01-31"));
+  EXPECT_THAT(
+      ran.errors,
+      ElementsAre(HasSubstr("location 1, 0044-03-15 BC: invalid_argument: is before the year")));
+}
+
 TEST_F(OpenDataTest, UnreadableReadingsFailTheirDayAlone) {
   for (int i = 1; i <= 5; ++i) {
     AddLocation(i, "UTC");

@@ -183,7 +183,7 @@ TEST_F(TrackingTest, O12NoCountGoesBelowZero) {
   Sql("UPDATE open_data_export_logs SET records = 0");
   Sql("DELETE FROM measurements");
   EXPECT_EQ(Logged(), "0");
-  EXPECT_EQ(Ask("SELECT open_data_count_emptied(100)"), "2") << "what delete_max guards";
+  EXPECT_EQ(Ask("SELECT open_data_look_for_emptied()"), "2") << "what delete_max guards";
   EXPECT_EQ(State(1, "2024-01-31"), "pending");
   Sql("DELETE FROM open_data_export_logs");
   Sql("SELECT open_data_upsert('{1}', '{2024-01-31}', '{-3}')");

@@ -187,6 +187,14 @@ Result<QueryExport::Opened> QueryExport::OpenFor(const QueryExportOptions& optio
   TRY(CheckColumns(parameters.output, opened.selection.columns));
   opened.dependences = TRY(FindDependences(reader, opened.selection.Select(),
                                            /*by_last_column=*/false, std::move(stop)));
+  if (const std::string& function = opened.dependences.switches_policies_on;
+      !options.row_security && !function.empty()) {
+    return Fail(ErrorCode::kPermissionDenied,
+                fmt::format("{} sets row_security = on, so policies may hide rows in it without a "
+                            "word: ALTER FUNCTION {} RESET row_security; or export what policies "
+                            "show, with row_security: allow",
+                            function, function));
+  }
   return opened;
 }
 

@@ -109,6 +109,7 @@ struct Found {
   std::vector<storage::ObjectInfo> candidates;  ///< Parquet files, Spillway's own too.
   PassedOver hidden;
   PassedOver other;
+  PassedOver outside;
 };
 
 void Count(const std::string& key, PassedOver& passed_over) {
@@ -118,9 +119,12 @@ void Count(const std::string& key, PassedOver& passed_over) {
 Result<Found> Find(storage::ObjectStore& lake, const AdoptOptions& options) {
   Found found;
   const std::string prefix = options.organisation_partition + '=';
-  TRY(storage::ForEachObject(lake, prefix, [&](const storage::ObjectInfo& object) {
+  TRY(storage::ForEachObject(lake, "", [&](const storage::ObjectInfo& object) {
     if (object.key.ends_with('/')) return Result<>();  // How consoles of buckets mark directories.
-    if (!IsDataFileName(object.key) && IsHiddenPath(object.key)) {
+    if (!object.key.starts_with(prefix)) {
+      if (object.key.ends_with(kSuffix) && !IsHiddenPath(object.key))
+        Count(object.key, found.outside);
+    } else if (!IsDataFileName(object.key) && IsHiddenPath(object.key)) {
       Count(object.key, found.hidden);
     } else if (!object.key.ends_with(kSuffix)) {
       Count(object.key, found.other);
@@ -195,7 +199,7 @@ Result<AdoptReport> Adopt(storage::ObjectStore& lake, CommitLog& log, const Lake
   Adoption adoption(lake, schema, options, std::move(stop));
   for (int attempt = 1;; ++attempt) {
     const KnownKeys known = TRY(ReadKnownKeys(log));
-    AdoptReport report{.hidden = found.hidden, .other = found.other};
+    AdoptReport report{.hidden = found.hidden, .other = found.other, .outside = found.outside};
     std::vector<const storage::ObjectInfo*> wanted;
     for (const storage::ObjectInfo& object : found.candidates) {
       const bool own = IsDataFileName(object.key);

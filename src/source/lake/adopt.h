@@ -36,6 +36,7 @@ struct AdoptReport {
   PassedOver taken_out;     ///< Were adopted once, and RemoveAdopted took them out.
   PassedOver hidden;        ///< See IsHiddenPath.
   PassedOver other;         ///< Are not named *.parquet.
+  PassedOver outside;       ///< Parquet files in no directory `<organisation_partition>=…`.
   int64_t version = 0;      ///< 0 when there was nothing to adopt.
   /// Files that Spillway itself named, but the log never did: the log was lost, or a writer died or
   /// is at work. They are not taken.

@@ -285,6 +285,8 @@ TEST_F(AdoptTest, G10WhatIsHiddenIsNoData) {
   PutBytes("org=c/.part-0.parquet.crc", "crc");
   PutBytes("org=c/_SUCCESS", "");
   PutBytes("org=c/x.csv", "a,b");
+  Put("a.parquet", {1, 2});
+  Put("deeper/org=c/b.parquet", {1, 2});
   const auto report = Run();
   ASSERT_TRUE(report) << report.error().message;
   EXPECT_EQ(report->files, 2);
@@ -292,6 +294,8 @@ TEST_F(AdoptTest, G10WhatIsHiddenIsNoData) {
   EXPECT_EQ(report->hidden.first, "org=c/.hidden.parquet");
   EXPECT_EQ(report->other.files, 1);
   EXPECT_EQ(report->other.first, "org=c/x.csv");
+  EXPECT_EQ(report->outside.files, 2);
+  EXPECT_EQ(report->outside.first, "a.parquet");
   EXPECT_THAT(Contents(store_, log_, schema_, "c"), ElementsAre("1|1", "2|2", "3|3"));
 }
 

@@ -266,19 +266,21 @@ class Search {
 
 /// The functions that may not find the same at every run, and whether two sessions may differ where
 /// one does not: those that may call now() inside, read 'now', or know the session. Also whether
-/// policies may choose rows inside.
+/// policies may choose rows inside, and whether they do so even where row_security is off.
 constexpr const char* kFunctions =
     "WITH called AS ("
     " SELECT unnest($1::oid[]) AS oid"
     " UNION SELECT oprcode FROM pg_operator WHERE oid = ANY($2::oid[])"
-    " UNION SELECT unnest(ARRAY[aggtransfn, aggfinalfn]) FROM pg_aggregate"
-    "  WHERE aggfnoid = ANY($1::oid[]))"
+    " UNION SELECT unnest(ARRAY[aggtransfn, aggfinalfn, aggmtransfn, aggminvtransfn, aggmfinalfn])"
+    "  FROM pg_aggregate WHERE aggfnoid = ANY($1::oid[]))"
     " SELECT CASE WHEN provolatile = 'v' THEN 'the volatile function '"
     "   WHEN NOT builtin THEN 'a function that is not IMMUTABLE, '"
     "   WHEN proparallel <> 's' THEN 'a function of the session, '"
     "   ELSE 'a function that may read a text as the present time, ' END || p.oid::regprocedure,"
     "  is_opaque OR provolatile = 's', p.oid::regprocedure,"
-    "  is_opaque AND EXISTS (SELECT FROM pg_class WHERE relrowsecurity)"
+    "  is_opaque AND EXISTS (SELECT FROM pg_class WHERE relrowsecurity),"
+    "  EXISTS (SELECT FROM unnest(proconfig) AS setting WHERE CASE"
+    "   WHEN setting LIKE 'row_security=%' THEN split_part(setting, '=', 2)::bool END)"
     " FROM called JOIN pg_proc AS p USING (oid), LATERAL (SELECT pronamespace ="
     "  'pg_catalog'::regnamespace AND p.oid < 16384 AS builtin) AS b, LATERAL (SELECT"
     // The server's own that run a text as a query.
@@ -449,6 +451,7 @@ Result<Dependences> FindDependences(QueryReader& reader, const std::string& sele
       dependences.session =
           fmt::format("it calls {}, in which the present time or the session may count", name);
     if (called.Boolean(row, 3)) dependences.opaque_functions.emplace_back(called.Text(row, 2));
+    if (called.Boolean(row, 4)) dependences.switches_policies_on = called.Text(row, 2);
   }
   const std::string time = TRY(first(kTimes, found.inputs));
   if (dependences.session.empty() && !time.empty())

@@ -23,6 +23,8 @@ struct Dependences {
   /// may choose rows there, too: the user's own, unless IMMUTABLE, and the server's that run a text
   /// as a query. Empty where no table of the database has row security.
   std::vector<std::string> opaque_functions;
+  /// One of them that sets row_security = on for itself; empty: there is none.
+  std::string switches_policies_on;
 };
 
 /// Finds them in the server's own parse tree of the SELECT, in which views and policies are

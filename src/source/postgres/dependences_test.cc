@@ -194,11 +194,17 @@ TEST_F(DependencesTest, F02WhatMayHideTheTimeIsOneSessions) {
       "CREATE OPERATOR <~ (LEFTARG = timestamptz, RIGHTARG = int, FUNCTION = expired);"
       "CREATE FUNCTION soon_state(timestamptz, int) RETURNS timestamptz LANGUAGE sql STABLE"
       " AS 'SELECT now()';"
-      "CREATE AGGREGATE first_soon(int) (SFUNC = soon_state, STYPE = timestamptz)");
+      "CREATE AGGREGATE first_soon(int) (SFUNC = soon_state, STYPE = timestamptz);"
+      "CREATE FUNCTION no_state(timestamptz, int) RETURNS timestamptz LANGUAGE sql IMMUTABLE"
+      " AS 'SELECT $1';"
+      "CREATE AGGREGATE sum_soon(int) (SFUNC = no_state, STYPE = timestamptz,"
+      " MSFUNC = soon_state, MINVFUNC = soon_state, MSTYPE = timestamptz)");
   for (const auto& [select, name] : std::vector<std::pair<std::string, std::string>>{
            {"SELECT id FROM t WHERE at < soon()", "soon()"},
            {"SELECT id, later() FROM t", "later()"},
            {"SELECT id FROM t WHERE at <~ k", "expired(timestamp with time zone,integer)"},
+           {"SELECT sum_soon(id) OVER (ORDER BY id ROWS 1 PRECEDING) FROM t",
+            "soon_state(timestamp with time zone,integer)"},
            {"SELECT first_soon(id) OVER () FROM t", "soon_state(timestamp with time zone,integer)"},
            {"SELECT id, query_to_xml('SELECT now()', true, true, '') FROM t", "query_to_xml"},
            {"SELECT id, inet_client_port() FROM t", "inet_client_port()"},
@@ -312,6 +318,10 @@ TEST_F(DependencesTest, F03FunctionsInWhichPoliciesMayChooseAreNamed) {
             (Names{"chance()", "soon()"}));
   EXPECT_EQ(functions("SELECT query_to_xml('SELECT * FROM r', true, true, '')"),
             Names{"query_to_xml(text,boolean,boolean,text)"});
+  Run("CREATE FUNCTION on_again() RETURNS SETOF int LANGUAGE sql STABLE SET row_security = true"
+      " AS 'SELECT id FROM r'");
+  EXPECT_EQ(Of("SELECT * FROM on_again()").switches_policies_on, "on_again()");
+  EXPECT_EQ(Of("SELECT * FROM ids()").switches_policies_on, "");
 }
 
 TEST_F(DependencesTest, R22ForeignTablesAreReadByOneSession) {

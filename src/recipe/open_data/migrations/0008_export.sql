@@ -80,10 +80,17 @@ BEGIN
     AND open_data_living(ARRAY[claim]) = '{}';
 END $$;
 
+-- As exporters speak of a day: 2024-01-31, or 0044-03-15 BC.
+CREATE FUNCTION open_data_day_text(day date) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT to_char(day, 'YYYY-MM-DD') || CASE WHEN day < '0001-01-01' THEN ' BC' ELSE '' END
+$$;
+
 -- D2. Whether the caller may take a day now: it has changed since its export, is over in its location's
--- zone, and is free. What was exported while somebody may yet overwrite it is exported once more, when his
--- time is over, so that it holds up no other day until then. A day that failed is tried again after `pause`, `attempts_max` times in all. The
--- planner puts it in the place of its call, where it is rechecked once the row is locked.
+-- zone, and is free. What was exported while somebody might yet overwrite it waits until he cannot any
+-- more, and is then exported once more. If it did not wait, it would hold up all other days. A day that
+-- failed is tried again after `pause`, `attempts_max` times in all. The planner puts it in the place of its
+-- call, where it is rechecked once the row is locked.
 CREATE OR REPLACE FUNCTION open_data_is_pending(log open_data_export_logs, claimed_by text,
                                                 abandoned interval, attempts_max integer, pause interval)
 RETURNS boolean
@@ -284,19 +291,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = @schema@, pg_temp AS $$
          OR log.metadata ? 'error')
 $$;
 
--- How many files there are of days that have no readings any more, as the log counts them, and wait for
--- their export: what it would remove. Counts to the end of the day that reaches `wanted`.
-CREATE FUNCTION open_data_count_emptied(wanted bigint) RETURNS bigint
-LANGUAGE sql STABLE AS $$
-  SELECT coalesce(sum(files), 0)::bigint FROM (
-    SELECT greatest(coalesce(jsonb_array_length(log.metadata->'files'), 0), 1) AS files
-    FROM @schema@.open_data_export_logs log
-    WHERE log.records <= 0 AND log.key IS NOT NULL
-      AND (log.exported_on IS NULL OR log.modified_on > log.exported_on)
-    LIMIT wanted) AS emptied
-$$;
-
--- The same, whatever the log counts: looks whether each day that waits has a reading.
+-- How many files there are of days that have no readings any more and wait for their export: what it would
+-- remove. Looks whether each day that waits has a reading, as the log may have counted wrong.
 CREATE FUNCTION open_data_look_for_emptied() RETURNS bigint
 LANGUAGE sql STABLE AS $$
   WITH bound AS MATERIALIZED (
@@ -325,7 +321,7 @@ $$;
 -- Jobs that met empty days with files.
 CREATE TABLE open_data_removing (
   job text PRIMARY KEY,
-  waiting bigint,  -- Files that would go with all days that waited, once it met one that the log miscounted.
+  waiting bigint,  -- The files that would go with all days that waited when it met the first.
   since timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 -- The files of empty days that a job was let remove; once, however many attempts it takes.
@@ -337,13 +333,14 @@ CREATE TABLE open_data_removals (
   PRIMARY KEY (job, sensor_nodes_id, day)
 );
 
--- Whether the caller's job may remove so many files of each of these days, which have no readings any
--- more; if so, they are counted. All days that wait are judged together, before the first file goes: 'let'; 'too many'
--- where their files are more than `most`, or the job has removed that many; 'recount' where a recount has
--- not come to its end. Where the log had counted readings of the caller's days (`miscounted`), it may have
--- of others, too, so each day that waits is looked at, once a job.
+-- Whether the caller's job may remove so many files of each of these days, which have no readings any more;
+-- if so, they are counted. Answers
+--   'let': it may;
+--   'too many': the job would remove more than `most`, or would have with all days that waited when it met
+--     its first: nobody removes a part of what is too much;
+--   'recount': a recount has not come to its end, until which nobody knows how many wait.
 CREATE FUNCTION open_data_let_remove(claimed_by text, nodes bigint[], days date[], wanted bigint[],
-                                     most bigint, miscounted boolean)
+                                     most bigint)
 RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = @schema@, pg_temp
 SET plan_cache_mode = force_custom_plan SET jit = off AS $$
@@ -358,7 +355,7 @@ BEGIN
   DELETE FROM open_data_removing WHERE since < clock_timestamp() - interval '30 days';
   INSERT INTO open_data_removing (job) VALUES (of_job) ON CONFLICT DO NOTHING;
   SELECT * INTO had FROM open_data_removing WHERE job = of_job FOR UPDATE;
-  IF miscounted AND had.waiting IS NULL THEN
+  IF had.waiting IS NULL THEN
     had.waiting := open_data_look_for_emptied();
     UPDATE open_data_removing SET waiting = had.waiting WHERE job = of_job;
   END IF;
@@ -368,7 +365,7 @@ BEGIN
       UNION ALL
       SELECT sensor_nodes_id, day, files FROM open_data_removals WHERE job = of_job) AS every
     GROUP BY sensor_nodes_id, day) AS once;
-  IF removed > most OR had.waiting > most OR open_data_count_emptied(most + 1) > most THEN
+  IF removed > most OR had.waiting > most THEN
     RETURN 'too many';
   END IF;
   INSERT INTO open_data_removals AS let
