@@ -317,9 +317,7 @@ class OpenDataExamination {
     const std::string counts =
         fmt::format("{} exported, {} pending, {} queued, {} failed", Grouped(exported),
                     Grouped(pending), Grouped(queued), Grouped(failed));
-    LogSession log =
-        TRY(LogSession::Open(settings_, AddressOf(settings_.database, settings_.database.read)));
-    if (const OpenDataRest rest = TRY(LookForRest(log)); rest.waiting > 0)
+    if (const OpenDataRest rest = TRY(LookForRest(settings_)); rest.waiting > 0)
       return Fail(ErrorCode::kConflict, counts + "; " + rest.waiting_line());
     if (failed > 0) {
       return Fail(ErrorCode::kConflict,

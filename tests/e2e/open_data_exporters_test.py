@@ -316,6 +316,8 @@ class ExportersTest(unittest.TestCase):
         done = subprocess.run([SPILLWAY, "run", "open-data"], cwd=self.folder / "a", capture_output=True, text=True)
         self.assertEqual(done.returncode, 9, done.stderr)
         self.assertIn(line, done.stderr)
+        doctor = subprocess.run([SPILLWAY, "doctor"], cwd=self.folder / "a", capture_output=True, text=True)
+        self.assertIn(line, doctor.stdout + doctor.stderr)
         status = [SPILLWAY, "open-data", "status"]
         self.assertIn(line, subprocess.run(status, cwd=self.folder / "a", capture_output=True, text=True, check=True).stdout)
         subprocess.run([SPILLWAY, "open-data", "recount", "--as", self.server.url(self.database)], cwd=self.folder / "a",
