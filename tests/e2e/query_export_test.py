@@ -268,10 +268,14 @@ class QueryExportTest(unittest.TestCase):
         self.server.sql("CREATE TABLE hidden AS SELECT i AS id FROM generate_series(1, 100) AS i; CREATE ROLE typist LOGIN;"
                         "ALTER TABLE hidden ENABLE ROW LEVEL SECURITY; GRANT SELECT ON hidden TO typist;"
                         "CREATE POLICY few ON hidden FOR SELECT TO typist USING (id <= 10);"
-                        "CREATE FUNCTION hidden_ids() RETURNS SETOF int LANGUAGE sql STABLE AS 'SELECT id FROM hidden'")
+                        "CREATE FUNCTION hidden_ids() RETURNS SETOF int LANGUAGE sql STABLE AS 'SELECT id FROM hidden';"
+                        "CREATE FUNCTION shown_ids() RETURNS SETOF int LANGUAGE sql STABLE SET row_security = on AS 'SELECT id FROM hidden'")
         query = {"query": "SELECT * FROM hidden_ids()"}
-        spillway = self.spillway({"all": query, "some": {**query, "row_security": "allow"}}, self.server.url(user="typist"))
+        switched = {"query": "SELECT * FROM shown_ids()"}
+        spillway = self.spillway({"all": query, "some": {**query, "row_security": "allow"}, "switched": switched},
+                                 self.server.url(user="typist"))
         self.assertIn('"hidden"', self.failure(spillway, "all"))
+        self.assertIn("shown_ids() sets row_security = on", self.failure(spillway, "switched"))
         job, _, manifest = self.run_export(spillway, "some")
         self.assertEqual((job["counts"]["written"], manifest["source"]["policies_unseen_in"]), (10, ["hidden_ids()"]))
         self.assertIn("row security may hide rows from the function hidden_ids()", spillway.good("plan", "some").out)

@@ -209,7 +209,8 @@ Result<UploadedPart> Client::UploadPartCopy(const Upload& upload, int number,
   }
   if (!source.etag.empty()) call.headers.push_back({"x-amz-copy-source-if-match", source.etag});
   const http::Response response = TRY(SendPart(call));
-  return UploadedPart{.number = number, .etag = TRY(ParseElement(response.body, "ETag"))};
+  std::string etag = TRY(ParseElement(response.body, "ETag"));
+  return UploadedPart{.number = number, .etag = std::move(etag)};
 }
 
 Result<> Client::CompleteUpload(const Upload& upload, const std::vector<UploadedPart>& parts,

@@ -220,8 +220,9 @@ Result<Transferred> TransferState(const std::filesystem::path& file,
       target->Execute("SELECT setval(pg_get_serial_sequence('jobs', 'number'), "
                       "coalesce(max(number), 0) + 1, false) FROM jobs"));
   TRY(transaction.Commit());
-  return Transferred{.jobs = TRY(Count(reader, "SELECT count(*) FROM jobs")),
-                     .chunks = TRY(Count(reader, "SELECT count(*) FROM chunks"))};
+  const int64_t jobs = TRY(Count(reader, "SELECT count(*) FROM jobs"));
+  const int64_t chunks = TRY(Count(reader, "SELECT count(*) FROM chunks"));
+  return Transferred{.jobs = jobs, .chunks = chunks};
 }
 
 }  // namespace spillway::store
