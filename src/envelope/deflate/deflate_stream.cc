@@ -1,9 +1,10 @@
 #include "envelope/deflate/deflate_stream.h"
 
 #include <algorithm>
-#include <limits>
+#include <bitset>
+#include <optional>
 #include <string>
-#include <vector>
+#include <string_view>
 
 #include <isa-l.h>
 #include <zlib.h>
@@ -23,8 +24,31 @@ uint8_t* MutableInput(const std::byte* input) {
   return reinterpret_cast<uint8_t*>(const_cast<std::byte*>(input));
 }
 
-/// Isal finds other matches where its input is cut elsewhere (all levels of 2.30 do). So it gets
-/// its input in blocks of one size, however that comes.
+/// A byte that no match within `text` can begin with if it stands right before `text`: it and the
+/// first two bytes of `text` follow one another nowhere in the window that reaches back to it. None
+/// where each of the 256 does so.
+std::optional<uint8_t> UnmatchedBefore(std::string_view text) {
+  constexpr size_t kWindow = 32 << 10;
+  constexpr uint8_t kNotInUtf8 = 0xff;
+  text = text.substr(0, kWindow + 2);
+  if (text.find(static_cast<char>(kNotInUtf8)) == std::string_view::npos) return kNotInUtf8;
+  std::bitset<256> matched;
+  const std::string_view start = text.substr(0, 2);
+  for (size_t at = text.find(start, 1); at != std::string_view::npos; at = text.find(start, at + 1))
+    matched.set(static_cast<uint8_t>(text[at - 1]));
+  for (size_t byte = 0; byte < matched.size(); ++byte) {
+    if (!matched[byte]) return static_cast<uint8_t>(byte);
+  }
+  return std::nullopt;
+}
+
+/// What ISA-L (2.30 to 2.32) makes of the same bytes depends on two things beside them, which are
+/// kept from it here:
+/// - Where its input is cut. It gets blocks of one size, however they come.
+/// - Where its stream stands in memory: for the third byte of a stream without history, levels 1
+///   and 2 hash a register that still holds the stream's address (write_first_byte in
+///   igzip_icf_body_h1_gr_bt.asm), which can make it miss a match. A dictionary of one byte is
+///   history enough; no match begins with that byte, so nobody needs it to inflate the stream.
 class IsalDeflateStream final : public DeflateStream {
  public:
   IsalDeflateStream(int level, Framing framing)
@@ -68,9 +92,21 @@ class IsalDeflateStream final : public DeflateStream {
   }
 
   Result<> DeflateBlock(std::span<const std::byte> block, Buffer& out) {
+    if (stream_.total_in == 0 && stream_.level < 3) TRY(GiveHistory(block));
     stream_.next_in = MutableInput(block.data());
     stream_.avail_in = static_cast<uint32_t>(block.size());
     while (stream_.avail_in != 0) TRY(Deflate(out));
+    return {};
+  }
+
+  Result<> GiveHistory(std::span<const std::byte> first) {
+    if (first.empty()) return {};
+    std::optional<uint8_t> byte =
+        UnmatchedBefore({reinterpret_cast<const char*>(first.data()), first.size()});
+    if (!byte.has_value()) return {};
+    const int status = isal_deflate_set_dict(&stream_, &*byte, 1);
+    if (status != COMP_OK)
+      return Fail(ErrorCode::kInternal, "isal_deflate_set_dict returned " + std::to_string(status));
     return {};
   }
 
