@@ -14,7 +14,7 @@
 #include <fmt/format.h>
 
 #include "base/clock.h"
-#include "store/postgres/postgres_queue.h"
+#include "queue/postgres/postgres_queue.h"
 #include "store/postgres/postgres_store.h"
 
 namespace spillway::store {

@@ -27,12 +27,13 @@
 #include "engine/engine.h"
 #include "engine/heartbeat.h"
 #include "engine/worker.h"
+#include "maintenance/services.h"
+#include "queue/postgres/postgres_queue.h"
+#include "queue/sqlite/sqlite_queue.h"
 #include "recipe/recipe.h"
 #include "storage/local/local_store.h"
-#include "store/postgres/postgres_queue.h"
 #include "store/postgres/postgres_store.h"
 #include "store/sqlite/database.h"
-#include "store/sqlite/sqlite_queue.h"
 #include "store/sqlite/sqlite_store.h"
 #include "timed_store.h"
 
@@ -82,15 +83,15 @@ class SmallChunks final : public recipe::Recipe {
     return plan;
   }
 
-  Result<recipe::ChunkResult> Process(const engine::Job&, const engine::Chunk&, engine::Staging&,
+  Result<engine::ChunkResult> Process(const engine::Job&, const engine::Chunk&, engine::Staging&,
                                       std::stop_token) const override {
-    return meter_.Time(Cost::kRecipe, [&]() -> Result<recipe::ChunkResult> {
+    return meter_.Time(Cost::kRecipe, [&]() -> Result<engine::ChunkResult> {
       if (!bytes_.empty()) Sha256Of(bytes_);
-      return recipe::ChunkResult{.counts = {.planned = 1, .written = 1}};
+      return engine::ChunkResult{.counts = {.planned = 1, .written = 1}};
     });
   }
 
-  Result<recipe::Assembly> Assemble(const engine::Job&, std::vector<recipe::Part>,
+  Result<recipe::Assembly> Assemble(const engine::Job&, std::vector<engine::Part>,
                                     engine::Staging&) const override {
     return recipe::Assembly{};
   }
@@ -200,16 +201,18 @@ void Run(const Arguments& arguments) {
   const engine::Options options;
   const std::string owner = "bench";
   engine::Heartbeat heartbeat(store, clock, options);
-  engine::Stagings stagings(owner, options);
-  engine::Worker worker({.store = store,
-                         .queue = queue,
-                         .recipes = recipes,
-                         .clock = clock,
-                         .log = log,
-                         .options = options,
-                         .owner = owner,
-                         .heartbeat = heartbeat,
-                         .stagings = stagings});
+  engine::Stagings stagings(owner, options.pending_bytes_max);
+  engine::Context context{.store = store,
+                          .queue = queue,
+                          .recipes = recipes,
+                          .clock = clock,
+                          .log = log,
+                          .options = options,
+                          .owner = owner,
+                          .heartbeat = heartbeat,
+                          .stagings = stagings};
+  engine::Worker worker(context);
+  engine::Services services = engine::WorkerServices(context);
   engine::Engine engine(store, queue, recipes, clock, options, Random::FromEntropy());
 
   const Milestone submitted{.at = std::chrono::steady_clock::now()};
@@ -220,6 +223,7 @@ void Run(const Arguments& arguments) {
   Course course;
   {
     std::jthread beating([&](std::stop_token stop) { heartbeat.Run(stop); });
+    std::jthread maintaining([&](std::stop_token stop) { services.Run(stop); });
     std::vector<std::jthread> threads;
     for (int i = 0; i < arguments.threads; ++i) {
       threads.emplace_back(

@@ -16,7 +16,7 @@
 #include <fmt/format.h>
 
 #include "base/clock.h"
-#include "store/sqlite/sqlite_queue.h"
+#include "queue/sqlite/sqlite_queue.h"
 #include "store/sqlite/sqlite_store.h"
 
 namespace spillway::store {

@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "queue/queue.h"
 #include "store/job_store.h"
-#include "store/queue.h"
 
 namespace spillway::bench {
 

@@ -18,8 +18,7 @@
 #   TIMEOUT 120     spillway_test only: seconds a case may take (default 120)
 #   WHOLE           spillway_test only: one ctest test for the program instead of one per case
 #
-#   spillway_program(spillway SOURCES main.cc DEPS spillway_cli)     an executable; sources that are
-#                   not there yet leave it out
+#   spillway_program(spillway SOURCES main.cc DEPS spillway_cli)     an executable
 #   spillway_script_test(e2e.export COMMAND export_test.py [arguments] [LABELS kill] [TIMEOUT 300])
 #                   a script beside the CMakeLists as a ctest test; .py runs under .deps/venv. Its environment
 #                   has SPILLWAY (path of the binary) and PYTHON
@@ -77,11 +76,6 @@ endfunction()
 
 function(spillway_program name)
   cmake_parse_arguments(ARG "ARROW_PCH" "" "SOURCES;DEPS" ${ARGN})
-  foreach(source ${ARG_SOURCES})
-    if(NOT EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${source})
-      return()
-    endif()
-  endforeach()
   add_executable(${name} ${ARG_SOURCES})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src)
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} Threads::Threads)
@@ -121,12 +115,10 @@ function(spillway_fuzzer name)
   endif()
 endfunction()
 
-# Adds each named folder that is there.
+# Adds each named folder.
 macro(spillway_folders)
   foreach(_folder ${ARGN})
-    if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${_folder}/CMakeLists.txt)
-      add_subdirectory(${_folder})
-    endif()
+    add_subdirectory(${_folder})
   endforeach()
 endmacro()
 

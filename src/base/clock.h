@@ -9,6 +9,13 @@ namespace spillway {
 /// A moment as the records keep it: microseconds of UTC since 1970-01-01.
 using Timestamp = std::chrono::sys_time<std::chrono::microseconds>;
 
+/// A half-open run of instants.
+struct TimeRange {
+  Timestamp begin;
+  Timestamp end;
+  bool operator==(const TimeRange&) const = default;
+};
+
 /// Where time comes from. Injected everywhere, so that simulation owns it. Thread-safe.
 class Clock {
  public:

@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "cli/exit_code.h"
 #include "cli/interrupt.h"
-#include "cli/settings.h"
+#include "settings/settings.h"
 
 namespace CLI {
 class App;

@@ -2,7 +2,7 @@
 
 #include "cli/command.h"
 #include "cli/messages.h"
-#include "cli/settings_file.h"
+#include "settings/settings_file.h"
 
 namespace spillway::cli {
 namespace {

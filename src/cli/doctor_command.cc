@@ -9,13 +9,13 @@
 
 #include "base/signing.h"
 #include "cli/command.h"
-#include "cli/deployment.h"
 #include "cli/examination.h"
 #include "cli/messages.h"
 #include "cli/open_data_check.h"
 #include "cli/progress_bar.h"
 #include "cli/query_check.h"
-#include "engine/cleaner.h"
+#include "deployment/deployment.h"
+#include "maintenance/sweeper.h"
 #include "storage/objects.h"
 #include "storage/s3_url.h"
 

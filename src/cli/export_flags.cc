@@ -12,11 +12,11 @@
 #include <nlohmann/json.hpp>
 
 #include "base/nearest_name.h"
-#include "cli/time_range.h"
 #include "config/scalar.h"
 #include "recipe/message_export/message_export.h"
 #include "recipe/open_data/open_data.h"
 #include "recipe/query_export/query_export.h"
+#include "request/time_range.h"
 #include "storage/s3_url.h"
 
 namespace spillway::cli {
@@ -251,11 +251,11 @@ Result<recipe::Request> ExportFlags::ToRequest(const Settings& settings,
   const auto given = [](const std::string& text) {
     return text.empty() ? std::nullopt : std::optional(text);
   };
-  const lake::TimeRange range = TRY(ParseTimeRange({.from = from,
-                                                    .to = given(to),
-                                                    .through = given(through),
-                                                    .time_zone = zone,
-                                                    .now = SystemClock().Now()}));
+  const TimeRange range = TRY(ParseTimeRange({.from = from,
+                                              .to = given(to),
+                                              .through = given(through),
+                                              .time_zone = zone,
+                                              .now = SystemClock().Now()}));
   Json json = {{"organisation", organisation},
                {"from", FormatTimestamp(range.begin)},
                {"to", FormatTimestamp(range.end)},

@@ -7,8 +7,8 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "base/error.h"
-#include "cli/settings.h"
 #include "recipe/recipe.h"
+#include "settings/settings.h"
 
 namespace CLI {
 class App;

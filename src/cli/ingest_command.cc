@@ -8,12 +8,12 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
-#include "cli/deployment.h"
 #include "cli/input_files.h"
 #include "cli/messages.h"
 #include "cli/progress_bar.h"
 #include "cli/reject_file.h"
-#include "source/lake/ingest.h"
+#include "deployment/deployment.h"
+#include "lake/ingest/ingest.h"
 
 namespace spillway::cli {
 namespace {

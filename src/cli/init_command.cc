@@ -6,7 +6,7 @@
 #include "base/signing.h"
 #include "cli/command.h"
 #include "cli/messages.h"
-#include "cli/settings_file.h"
+#include "settings/settings_file.h"
 
 namespace spillway::cli {
 namespace {

@@ -9,7 +9,7 @@
 #include <set>
 #include <utility>
 
-#include "source/lake/hidden_path.h"
+#include "lake/compaction/hidden_path.h"
 
 namespace spillway::cli {
 namespace {

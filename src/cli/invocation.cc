@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include "cli/command.h"
-#include "cli/settings_file.h"
+#include "settings/settings_file.h"
 
 namespace spillway::cli {
 

@@ -14,9 +14,9 @@ constexpr int kChunksAtOnce = 16;
 
 }  // namespace
 
-Result<std::vector<recipe::ErrorRecord>> FirstFailures(store::JobStore& store,
+Result<std::vector<engine::ErrorRecord>> FirstFailures(store::JobStore& store,
                                                        const engine::Job& job, size_t limit) {
-  std::vector<recipe::ErrorRecord> first;
+  std::vector<engine::ErrorRecord> first;
   if (job.counts.failed == 0) return first;
   for (int64_t after = -1; first.size() < limit;) {
     const std::vector<engine::Chunk> chunks =
@@ -24,8 +24,8 @@ Result<std::vector<recipe::ErrorRecord>> FirstFailures(store::JobStore& store,
     if (chunks.empty()) break;
     after = chunks.back().index;
     for (const engine::Chunk& chunk : chunks) {
-      recipe::ChunkResult result = TRY(recipe::ChunkResultFromJson(chunk.result));
-      for (recipe::ErrorRecord& error : result.errors) {
+      engine::ChunkResult result = TRY(engine::ChunkResultFromJson(chunk.result));
+      for (engine::ErrorRecord& error : result.errors) {
         if (error.classification == recipe::kExcluded || first.size() == limit) continue;
         first.push_back(std::move(error));
       }
@@ -34,9 +34,9 @@ Result<std::vector<recipe::ErrorRecord>> FirstFailures(store::JobStore& store,
   return first;
 }
 
-nlohmann::ordered_json FailuresToJson(std::span<const recipe::ErrorRecord> failures) {
+nlohmann::ordered_json FailuresToJson(std::span<const engine::ErrorRecord> failures) {
   nlohmann::ordered_json json = nlohmann::ordered_json::array();
-  for (const recipe::ErrorRecord& failure : failures) {
+  for (const engine::ErrorRecord& failure : failures) {
     json.push_back({{"key", failure.key},
                     {"classification", failure.classification},
                     {"message", failure.message}});
@@ -44,8 +44,8 @@ nlohmann::ordered_json FailuresToJson(std::span<const recipe::ErrorRecord> failu
   return json;
 }
 
-void PrintFailures(std::span<const recipe::ErrorRecord> failures, std::FILE* to) {
-  for (const recipe::ErrorRecord& failure : failures) {
+void PrintFailures(std::span<const engine::ErrorRecord> failures, std::FILE* to) {
+  for (const engine::ErrorRecord& failure : failures) {
     PrintLine(fmt::format("  {}: {}", failure.key, failure.message), to);
   }
 }

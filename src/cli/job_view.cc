@@ -6,7 +6,7 @@
 
 #include "cli/messages.h"
 #include "cli/progress_bar.h"
-#include "engine/outcome.h"
+#include "staging/outcome.h"
 
 namespace spillway::cli {
 namespace {

@@ -4,8 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "engine/job.h"
 #include "engine/progress.h"
+#include "job/job.h"
 
 namespace spillway::cli {
 

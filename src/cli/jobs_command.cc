@@ -6,13 +6,13 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
-#include "cli/deployment.h"
 #include "cli/export_flags.h"
 #include "cli/item_failures.h"
 #include "cli/job_view.h"
 #include "cli/messages.h"
 #include "cli/progress_bar.h"
-#include "engine/expirer.h"
+#include "deployment/deployment.h"
+#include "maintenance/expirer.h"
 
 namespace spillway::cli {
 namespace {
@@ -106,7 +106,7 @@ Outcome Show(const Invocation& invocation, const std::string& id) {
   const std::vector<engine::Transition> history = TRY(deployment->store().History(id));
   const std::vector<engine::Chunk> dead =
       TRY(deployment->store().ListChunks(id, engine::ChunkState::kDead, -1, kDeadListed));
-  const std::vector<recipe::ErrorRecord> failures =
+  const std::vector<engine::ErrorRecord> failures =
       TRY(FirstFailures(deployment->store(), job, kFailuresListed));
   const int64_t dead_not_listed =
       std::max<int64_t>(job.chunks_dead - static_cast<int64_t>(dead.size()), 0);
@@ -194,14 +194,16 @@ struct ExpiryReport {
 };
 
 void Add(const engine::Expirable& due, bool json, ExpiryReport& report) {
-  report.objects += due.objects;
-  report.bytes += due.bytes;
-  report.jobs.push_back({{"id", due.job.id}, {"files", due.objects}, {"bytes", due.bytes}});
+  report.objects += due.remains.objects;
+  report.bytes += due.remains.bytes;
+  report.jobs.push_back(
+      {{"id", due.job.id}, {"files", due.remains.objects}, {"bytes", due.remains.bytes}});
   if (json) return;
   PrintLine(fmt::format("{}  {:<10}  {:<12}  {:<20}  ended {}, {} file{}, {}", due.job.id,
                         Name(due.job.state), due.job.export_name, due.job.tenant,
-                        FormatTimestamp(*due.job.finished_at).substr(0, 19), due.objects,
-                        due.objects == 1 ? "" : "s", ShortBytes(static_cast<uint64_t>(due.bytes))));
+                        FormatTimestamp(*due.job.finished_at).substr(0, 19), due.remains.objects,
+                        due.remains.objects == 1 ? "" : "s",
+                        ShortBytes(static_cast<uint64_t>(due.remains.bytes))));
 }
 
 /// To the end of the walk; jobs that fail are reported and passed.

@@ -7,13 +7,13 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
-#include "cli/deployment.h"
 #include "cli/messages.h"
 #include "cli/progress_bar.h"
 #include "config/scalar.h"
-#include "source/lake/adopt.h"
-#include "source/lake/compact.h"
-#include "source/lake/remove.h"
+#include "deployment/deployment.h"
+#include "lake/compaction/adopt.h"
+#include "lake/compaction/compact.h"
+#include "lake/log/remove.h"
 
 namespace spillway::cli {
 namespace {

@@ -9,12 +9,12 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
-#include "cli/deployment.h"
 #include "cli/job_view.h"
 #include "cli/messages.h"
 #include "config/scalar.h"
-#include "engine/manifest.h"
-#include "engine/outcome.h"
+#include "deployment/deployment.h"
+#include "manifest/manifest.h"
+#include "staging/outcome.h"
 #include "storage/objects.h"
 #include "storage/s3/s3_store.h"
 

@@ -10,11 +10,11 @@
 #include <fmt/format.h>
 
 #include "cli/messages.h"
-#include "cli/open_data_database.h"
 #include "cli/open_data_rest.h"
-#include "cli/setting_checks.h"
+#include "deployment/open_data_database.h"
 #include "postgres/connection.h"
 #include "recipe/open_data/migrations.h"
+#include "settings/setting_checks.h"
 
 namespace spillway::cli {
 namespace {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "cli/examination.h"
-#include "cli/open_data_settings.h"
+#include "settings/open_data_settings.h"
 
 namespace spillway::cli {
 

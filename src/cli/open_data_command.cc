@@ -9,10 +9,10 @@
 
 #include "cli/command.h"
 #include "cli/messages.h"
-#include "cli/open_data_database.h"
 #include "cli/open_data_log.h"
 #include "cli/open_data_rest.h"
 #include "cli/progress_bar.h"
+#include "deployment/open_data_database.h"
 #include "postgres/connection.h"
 #include "postgres/transaction.h"
 #include "recipe/open_data/day_format.h"

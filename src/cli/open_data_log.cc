@@ -4,8 +4,8 @@
 #include <chrono>
 #include <thread>
 
-#include "cli/open_data_database.h"
 #include "cli/progress_bar.h"
+#include "deployment/open_data_database.h"
 #include "recipe/open_data/migrations.h"
 
 namespace spillway::cli {

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "base/error.h"
-#include "cli/open_data_settings.h"
 #include "postgres/connection.h"
+#include "settings/open_data_settings.h"
 
 namespace spillway::cli {
 

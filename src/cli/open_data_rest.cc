@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include "cli/messages.h"
-#include "cli/open_data_database.h"
+#include "deployment/open_data_database.h"
 
 namespace spillway::cli {
 namespace {

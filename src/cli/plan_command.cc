@@ -3,10 +3,10 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
-#include "cli/deployment.h"
 #include "cli/export_flags.h"
 #include "cli/messages.h"
 #include "cli/progress_bar.h"
+#include "deployment/deployment.h"
 
 namespace spillway::cli {
 namespace {

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "cli/examination.h"
-#include "cli/settings.h"
 #include "recipe/query_export/query_export.h"
+#include "settings/settings.h"
 
 namespace spillway::cli {
 

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "base/error.h"
-#include "source/lake/reject.h"
+#include "lake/ingest/reject.h"
 #include "storage/local/file_descriptor.h"
 
 namespace spillway::cli {

@@ -10,13 +10,13 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
-#include "cli/deployment.h"
 #include "cli/export_flags.h"
 #include "cli/item_failures.h"
 #include "cli/job_view.h"
 #include "cli/messages.h"
 #include "cli/open_data_rest.h"
 #include "cli/progress_bar.h"
+#include "deployment/deployment.h"
 #include "recipe/open_data/open_data.h"
 
 namespace spillway::cli {
@@ -111,7 +111,7 @@ Error Undone(std::string line) {
 }
 
 Outcome Report(const Invocation& invocation, const RunFlags& flags, const store::Created& done,
-               const std::vector<recipe::ErrorRecord>& failures, const OpenDataRest& rest) {
+               const std::vector<engine::ErrorRecord>& failures, const OpenDataRest& rest) {
   const engine::Job& job = done.job;
   // Standard output may be the export itself: what is said of it goes beside.
   std::FILE* to = flags.request.to_standard_output() ? stderr : stdout;
@@ -182,7 +182,7 @@ Outcome Run(const Invocation& invocation, const RunFlags& flags) {
     return Fail(ErrorCode::kCancelled,
                 fmt::format("job {0} goes on; `spillway jobs cancel {0}` stops it", watched.id));
   }
-  const std::vector<recipe::ErrorRecord> failures =
+  const std::vector<engine::ErrorRecord> failures =
       TRY(FirstFailures(deployment->store(), created.job, kFailuresListed));
   OpenDataRest rest;
   if (recipe == recipe::OpenData::kName && created.job.state == engine::JobState::kSucceeded) {

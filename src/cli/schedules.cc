@@ -52,7 +52,7 @@ Result<recipe::Request> RequestAt(const Settings& settings, const std::string& n
   if (!schedule.from.empty()) {
     // As `run -z`: files are named, and split, by the days that the range is of.
     flags.time_zone = ZoneOf(settings, schedule);
-    const lake::TimeRange range = TRY(RangeAt(schedule, flags.time_zone, tick));
+    const TimeRange range = TRY(RangeAt(schedule, flags.time_zone, tick));
     flags.from = FormatTimestamp(range.begin);
     flags.to = FormatTimestamp(range.end);
   }

@@ -3,8 +3,8 @@
 #include <vector>
 
 #include "base/error.h"
-#include "cli/settings.h"
-#include "engine/timetable.h"
+#include "maintenance/timetable.h"
+#include "settings/settings.h"
 
 namespace spillway::cli {
 

@@ -5,9 +5,9 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
-#include "cli/deployment.h"
 #include "cli/messages.h"
 #include "cli/schedules.h"
+#include "deployment/deployment.h"
 
 namespace spillway::cli {
 namespace {

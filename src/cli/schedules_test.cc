@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "cli/settings_file.h"
+#include "settings/settings_file.h"
 
 namespace spillway::cli {
 namespace {

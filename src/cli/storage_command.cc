@@ -7,10 +7,10 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
-#include "cli/deployment.h"
 #include "cli/messages.h"
 #include "config/scalar.h"
-#include "engine/cleaner.h"
+#include "deployment/deployment.h"
+#include "maintenance/sweeper.h"
 
 namespace spillway::cli {
 namespace {

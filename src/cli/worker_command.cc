@@ -4,8 +4,8 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/command.h"
-#include "cli/deployment.h"
 #include "cli/schedules.h"
+#include "deployment/deployment.h"
 
 namespace spillway::cli {
 namespace {
@@ -32,8 +32,10 @@ Outcome Work(const Invocation& invocation, const WorkFlags& flags) {
   const auto deployment = TRY(Deployment::Open(settings, log, Sharing::kShared));
   std::stop_source stop;
   const auto listening = invocation.interrupt.Listen([&stop] { stop.request_stop(); });
-  engine::Timetable timetable(deployment->engine(), deployment->store(), deployment->clock(), log,
-                              TRY(SchedulesOf(settings)));
+  engine::Services timetable(deployment->clock(), log);
+  timetable.Add(std::make_unique<engine::Timetable>(deployment->engine(), deployment->store(),
+                                                    deployment->clock(), log,
+                                                    TRY(SchedulesOf(settings))));
   log.Info("worker started", {{"state", settings.state.Shown()},
                               {"schedules", flags.schedules ? settings.schedules.size() : 0}});
   {

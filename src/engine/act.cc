@@ -9,67 +9,6 @@
 
 namespace spillway::engine {
 
-struct Stagings::Entry {
-  Entry(const Job& job, const recipe::Destination& destination, std::string owner,
-        size_t pending_bytes_max)
-      : job_id(job.id),
-        staging(*destination.store, Staging::PrefixOf(job.id), std::move(owner), pending_bytes_max,
-                {.directory = destination.directory, .chunks = job.chunks_total}) {}
-
-  const std::string job_id;
-  Staging staging;
-  int users = 0;
-  bool dropped = false;
-};
-
-Staging& Stagings::Use::operator*() const { return entry_->staging; }
-
-Stagings::Stagings(std::string owner, const Options& options)
-    : owner_(std::move(owner)), options_(options) {}
-
-Stagings::~Stagings() = default;
-
-Stagings::Use Stagings::Of(const Job& job, const recipe::Destination& destination) {
-  std::lock_guard lock(mutex_);
-  stores_.insert(destination.store);
-  auto entry = std::ranges::find_if(
-      entries_, [&job](const Entry& open) { return open.job_id == job.id && !open.dropped; });
-  if (entry == entries_.end()) {
-    entry = entries_.emplace(entries_.end(), job, destination,
-                             owner_ + "-" + std::to_string(++opened_), options_.pending_bytes_max);
-  }
-  ++entry->users;
-  return Use(*this, *entry);
-}
-
-void Stagings::Leave(Entry* entry) {
-  std::lock_guard lock(mutex_);
-  if (--entry->users > 0 || !entry->dropped) return;
-  entries_.remove_if([entry](const Entry& open) { return &open == entry; });
-}
-
-void Stagings::Drop(std::string_view job_id) {
-  std::lock_guard lock(mutex_);
-  entries_.remove_if([job_id](Entry& open) {
-    open.dropped |= open.job_id == job_id;
-    return open.dropped && open.users == 0;
-  });
-}
-
-std::vector<std::string> Stagings::Unused() {
-  std::lock_guard lock(mutex_);
-  std::vector<std::string> unused;
-  for (const Entry& open : entries_) {
-    if (open.users == 0) unused.push_back(open.job_id);
-  }
-  return unused;
-}
-
-std::vector<storage::ObjectStore*> Stagings::Stores() {
-  std::lock_guard lock(mutex_);
-  return {stores_.begin(), stores_.end()};
-}
-
 Result<std::optional<HeldJob>> HoldJob(Context& context, std::string_view job_id, bool* busy) {
   *busy = context.heartbeat.Holds(job_id);
   if (*busy) return std::nullopt;

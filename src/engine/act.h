@@ -1,26 +1,21 @@
 #pragma once
 
 #include <chrono>
-#include <list>
 #include <memory>
-#include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/random.h"
 #include "engine/heartbeat.h"
-#include "engine/job.h"
 #include "engine/options.h"
-#include "engine/staging.h"
+#include "job/job.h"
+#include "queue/queue.h"
 #include "recipe/recipe.h"
+#include "staging/stagings.h"
 #include "store/job_store.h"
-#include "store/queue.h"
 
 namespace spillway {
 class Log;
@@ -40,61 +35,6 @@ class FirstError {
 
  private:
   Result<> first_;
-};
-
-/// The stagings of one process, one a job that it works on. Thread-safe.
-class Stagings {
-  struct Entry;
-
- public:
-  /// Keeps a job's staging open, until it goes out of scope.
-  class Use {
-   public:
-    Use() = default;
-    Use(Use&& other) noexcept
-        : stagings_(std::exchange(other.stagings_, nullptr)), entry_(other.entry_) {}
-    Use& operator=(Use&& other) noexcept {
-      std::swap(stagings_, other.stagings_);
-      std::swap(entry_, other.entry_);
-      return *this;
-    }
-    ~Use() {
-      if (stagings_ != nullptr) stagings_->Leave(entry_);
-    }
-
-    Staging& operator*() const;
-
-   private:
-    friend class Stagings;
-    Use(Stagings& stagings, Entry& entry) : stagings_(&stagings), entry_(&entry) {}
-
-    Stagings* stagings_ = nullptr;
-    Entry* entry_ = nullptr;
-  };
-
-  Stagings(std::string owner, const Options& options);
-  ~Stagings();
-
-  Use Of(const Job& job, const recipe::Destination& destination);
-
-  /// Closes the job's stages as soon as nobody uses them; whoever comes later begins new ones.
-  void Drop(std::string_view job_id);
-
-  /// Jobs whose stages are open although nobody works on them now.
-  std::vector<std::string> Unused();
-
-  /// Where anything was staged so far.
-  std::vector<storage::ObjectStore*> Stores();
-
- private:
-  void Leave(Entry* entry);
-
-  const std::string owner_;
-  const Options& options_;
-  std::mutex mutex_;
-  int64_t opened_ = 0;
-  std::list<Entry> entries_;
-  std::set<storage::ObjectStore*> stores_;
 };
 
 /// All that an act works with. Everything outlives the worker.

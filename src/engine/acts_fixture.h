@@ -14,10 +14,11 @@
 #include "base/manual_clock.h"
 #include "engine/engine.h"
 #include "engine/scripted_store.h"
-#include "engine/staging.h"
 #include "engine/worker.h"
+#include "maintenance/rescuer.h"
+#include "queue/memory/memory_queue.h"
+#include "staging/staging.h"
 #include "storage/memory/memory_store.h"
-#include "store/memory/memory_queue.h"
 
 namespace spillway::engine {
 
@@ -32,7 +33,7 @@ class LinesRecipe final : public recipe::Recipe {
   bool drops_a_part = false;       ///< On assembling.
   bool publishes_at_once = false;  ///< An item of one file a chunk, instead of parts.
   std::string source = "{}";
-  std::vector<recipe::ErrorRecord> errors;  ///< Of the first chunk.
+  std::vector<ErrorRecord> errors;  ///< Of the first chunk.
   std::optional<Error> no_destination;
   std::set<std::string> without_destination;  ///< Jobs; empty: all.
   std::function<Result<>(const Chunk&)> before_chunk = [](const Chunk&) { return Result<>(); };
@@ -56,20 +57,20 @@ class LinesRecipe final : public recipe::Recipe {
     plan.chunks.resize(static_cast<size_t>(chunks), {.spec = "{}", .planned = rows});
     return plan;
   }
-  Result<recipe::ChunkResult> Process(const Job& /*job*/, const Chunk& chunk, Staging& staging,
-                                      std::stop_token stop) const override {
+  Result<ChunkResult> Process(const Job& /*job*/, const Chunk& chunk, Staging& staging,
+                              std::stop_token stop) const override {
     TRY(before_chunk(chunk));
     if (publishes_at_once) return PublishItem(chunk);
     PartWriter part = staging.NewPart("lines.txt", chunk.index, PartOrder::kInTurn);
     for (int64_t row = 0; row < rows; ++row) {
       part.buffer().Append("chunk " + std::to_string(chunk.index) + "\n");
     }
-    recipe::ChunkResult result{.counts = {.planned = rows, .written = rows}};
+    ChunkResult result{.counts = {.planned = rows, .written = rows}};
     result.parts.push_back(TRY(part.Finish(rows, stop)));
     if (chunk.index == 0) result.errors = errors;
     return result;
   }
-  Result<recipe::Assembly> Assemble(const Job& /*job*/, std::vector<recipe::Part> parts,
+  Result<recipe::Assembly> Assemble(const Job& /*job*/, std::vector<Part> parts,
                                     Staging& /*staging*/) const override {
     TRY(before_assembly());
     if (drops_a_part) parts.pop_back();
@@ -80,13 +81,13 @@ class LinesRecipe final : public recipe::Recipe {
   }
 
  private:
-  Result<recipe::ChunkResult> PublishItem(const Chunk& chunk) const {
+  Result<ChunkResult> PublishItem(const Chunk& chunk) const {
     const std::string key = "items/" + std::to_string(chunk.index) + ".txt";
     const std::string text = "item\nof two lines\n";
     const storage::NewObject object{key, std::as_bytes(std::span(text))};
     const auto put = store_.PutMany({&object, 1});
     if (!put[0].has_value()) return std::unexpected(put[0].error());
-    recipe::ChunkResult result{.counts = {.planned = rows, .written = 1, .excluded = rows - 1}};
+    ChunkResult result{.counts = {.planned = rows, .written = 1, .excluded = rows - 1}};
     result.published.push_back({.item = std::to_string(chunk.index),
                                 .key = key,
                                 .rows = 2,
@@ -137,7 +138,7 @@ class ActsTest : public testing::Test {
       for (Result<bool> worked = true; worked.value_or(false);)
         worked = worker.Step(random_, batch);
       clock_.Advance(std::chrono::seconds(1));
-      static_cast<void>(worker.Sweep());
+      static_cast<void>(Rescue(context_));
     }
   }
 
@@ -183,7 +184,7 @@ class ActsTest : public testing::Test {
   Log log_{LogLevel::kError, LogFormat::kText, -1};
   Options options_;
   Heartbeat heartbeat_{store_, clock_, options_};
-  Stagings stagings_{"worker", options_};
+  Stagings stagings_{"worker", options_.pending_bytes_max};
   Context context_ = ContextOf("worker");
   Engine engine_{store_, queue_, recipes_, clock_, options_, Random(1)};
 };

@@ -4,13 +4,13 @@
 #include <gmock/gmock.h>
 
 #include "engine/acts_fixture.h"
-#include "engine/cleaner.h"
+#include "engine/discarder.h"
 #include "engine/dispatch.h"
 #include "engine/finisher.h"
-#include "engine/manifest.h"
-#include "engine/outcome.h"
 #include "engine/planner.h"
-#include "engine/rescuer.h"
+#include "maintenance/sweeper.h"
+#include "manifest/manifest.h"
+#include "staging/outcome.h"
 #include "storage/objects.h"
 
 namespace spillway::engine {
@@ -421,9 +421,7 @@ TEST_F(ActsTest, LeftoversOfJobsThatAreOverAreRemovedAndThoseOfOthersAreNot) {
   for (const std::string& job_id : {over, std::string("of-another-store-1")}) {
     ASSERT_TRUE(objects_.CreateStage(Staging::PrefixOf(job_id) + "zombie-1-1").has_value());
   }
-  Leftovers removed;
-  ASSERT_TRUE(RemoveLeftovers(context_, removed).has_value());
-  EXPECT_EQ(removed.jobs, 1);
+  ASSERT_TRUE(RemoveLeftovers(context_).has_value());
   EXPECT_THAT(Staged(over), IsEmpty());
   EXPECT_EQ(Staged(failed).size(), 1U);
   EXPECT_EQ(Staged("of-another-store-1").size(), 1U);

@@ -5,9 +5,9 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "engine/job.h"
+#include "job/job.h"
+#include "queue/queue.h"
 #include "store/job_store.h"
-#include "store/queue.h"
 
 namespace spillway::engine {
 

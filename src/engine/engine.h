@@ -6,11 +6,11 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/random.h"
-#include "engine/job.h"
 #include "engine/options.h"
+#include "job/job.h"
+#include "queue/queue.h"
 #include "recipe/recipe.h"
 #include "store/job_store.h"
-#include "store/queue.h"
 
 namespace spillway::engine {
 

@@ -11,11 +11,11 @@
 #include "base/log.h"
 #include "base/signing.h"
 #include "engine/dispatch.h"
-#include "engine/expirer.h"
-#include "engine/manifest.h"
-#include "engine/outcome.h"
+#include "engine/expiry.h"
 #include "engine/work.h"
+#include "manifest/manifest.h"
 #include "recipe/recipients.h"
+#include "staging/outcome.h"
 #include "storage/objects.h"
 
 namespace spillway::engine {
@@ -27,9 +27,9 @@ constexpr size_t kDeadListed = 10;
 /// Everything the chunks came to.
 struct Harvest {
   Counts counts;
-  std::vector<recipe::Part> parts;
-  std::vector<recipe::PublishedFile> published;
-  std::vector<recipe::ErrorRecord> errors;
+  std::vector<Part> parts;
+  std::vector<PublishedFile> published;
+  std::vector<ErrorRecord> errors;
   uint64_t source_bytes = 0;
 };
 
@@ -50,7 +50,7 @@ Result<Harvest> Gather(Context& context, const HeldJob& held) {
     after = chunks.back().index;
     seen += static_cast<int64_t>(chunks.size());
     for (const Chunk& chunk : chunks) {
-      recipe::ChunkResult result = TRY(recipe::ChunkResultFromJson(chunk.result));
+      ChunkResult result = TRY(ChunkResultFromJson(chunk.result));
       harvest.counts += result.counts;
       harvest.source_bytes += result.source_bytes;
       std::ranges::move(result.parts, std::back_inserter(harvest.parts));
@@ -71,7 +71,7 @@ Result<> CheckRows(const recipe::Assembly& assembly, const Counts& counts) {
   if (assembly.files.empty()) return {};
   int64_t rows = 0;
   for (const recipe::OutputFile& file : assembly.files) {
-    for (const recipe::Part& part : file.parts) rows += part.rows;
+    for (const Part& part : file.parts) rows += part.rows;
   }
   if (rows == counts.written) return {};
   return Fail(ErrorCode::kInternal, "the assembled files hold " + std::to_string(rows) +
@@ -89,8 +89,7 @@ Error ForMissing(storage::ObjectStore& store, Error error, std::string_view file
                      " were deleted before they were published; run the export afresh"};
 }
 
-Result<> CheckDigest(storage::ObjectStore& store, const recipe::Part& part,
-                     const std::stop_token& stop) {
+Result<> CheckDigest(storage::ObjectStore& store, const Part& part, const std::stop_token& stop) {
   Sha256 hash;
   std::vector<std::byte> block(store.transfer_bytes());
   for (const storage::ObjectRange& range : part.ranges) {
@@ -123,7 +122,7 @@ Result<> Secure(storage::ObjectStore& store, const std::vector<recipe::OutputFil
                 const std::stop_token& stop) {
   std::map<std::string, std::string_view> file_of_stage;
   for (const recipe::OutputFile& file : files) {
-    for (const recipe::Part& part : file.parts) {
+    for (const Part& part : file.parts) {
       if (part.epoch != store.epoch()) TRY(CheckDigest(store, part, stop));
       for (const storage::ObjectRange& range : part.ranges) {
         file_of_stage.emplace(range.key, file.name);
@@ -157,8 +156,8 @@ nlohmann::ordered_json ForRecipients(const std::string& text) {
 }
 
 /// Causes of failures name hosts, paths and users: they stay in the chunks' records.
-std::vector<recipe::ErrorRecord> ForRecipients(std::vector<recipe::ErrorRecord> errors) {
-  for (recipe::ErrorRecord& error : errors) {
+std::vector<ErrorRecord> ForRecipients(std::vector<ErrorRecord> errors) {
+  for (ErrorRecord& error : errors) {
     if (error.classification == recipe::kExcluded) continue;
     error.message = "could not be exported; whoever runs the export can see why";
   }
@@ -173,10 +172,8 @@ std::string DescribeSource(const Job& job, uint64_t bytes_read) {
 }
 
 Manifest Describe(Context& context, const Job& job, const Counts& counts, uint64_t source_bytes,
-                  std::vector<recipe::ErrorRecord> errors,
-                  const std::vector<recipe::OutputFile>& files,
-                  std::vector<recipe::PublishedFile> published,
-                  const recipe::Destination& destination) {
+                  std::vector<ErrorRecord> errors, const std::vector<recipe::OutputFile>& files,
+                  std::vector<PublishedFile> published, const recipe::Destination& destination) {
   Manifest manifest{.job_id = job.id,
                     .export_name = job.export_name,
                     .recipe = job.recipe,
@@ -191,7 +188,7 @@ Manifest Describe(Context& context, const Job& job, const Counts& counts, uint64
   for (const recipe::OutputFile& file : files) {
     ManifestFile& described = manifest.files.emplace_back();
     described.name = file.name;
-    for (const recipe::Part& part : file.parts) {
+    for (const Part& part : file.parts) {
       described.parts.push_back({.offset = described.bytes,
                                  .bytes = part.bytes,
                                  .rows = part.rows,
@@ -206,7 +203,7 @@ Manifest Describe(Context& context, const Job& job, const Counts& counts, uint64
   if (manifest.files_at.empty()) {
     manifest.levels_up = 1 + static_cast<int>(std::ranges::count(destination.directory, '/'));
   }
-  for (recipe::PublishedFile& file : published) {
+  for (PublishedFile& file : published) {
     ManifestFile& described = manifest.files.emplace_back();
     described.name = std::move(file.key);
     described.item = std::move(file.item);
@@ -227,7 +224,8 @@ Result<Job> Decide(Context& context, const HeldJob& held, const recipe::Recipe& 
   Harvest harvest = TRY(Gather(context, held));
   TRY(Reconcile(held.job, harvest.counts));
 
-  const Stagings::Use staging = context.stagings.Of(held.job, destination);
+  const Stagings::Use staging =
+      context.stagings.Of(held.job, *destination.store, destination.directory);
   recipe::Assembly assembly = TRY(recipe.Assemble(held.job, std::move(harvest.parts), *staging));
   Counts counts = harvest.counts;
   counts.written -= assembly.cut_off;
@@ -237,12 +235,12 @@ Result<Job> Decide(Context& context, const HeldJob& held, const recipe::Recipe& 
   for (const recipe::OutputFile& file : assembly.files) {
     OutcomeFile& published = outcome.files.emplace_back();
     published.name = file.name;
-    for (const recipe::Part& part : file.parts) {
+    for (const Part& part : file.parts) {
       counts.bytes += static_cast<int64_t>(part.bytes);
       std::ranges::copy(part.ranges, std::back_inserter(published.ranges));
     }
   }
-  for (const recipe::PublishedFile& file : harvest.published) {
+  for (const PublishedFile& file : harvest.published) {
     counts.bytes += static_cast<int64_t>(file.bytes);
   }
   TRY(Reconcile(held.job, counts));

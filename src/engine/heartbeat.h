@@ -10,8 +10,8 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "engine/job.h"
 #include "engine/options.h"
+#include "job/job.h"
 #include "store/job_store.h"
 
 namespace spillway::engine {

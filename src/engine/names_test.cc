@@ -1,8 +1,8 @@
 #include <gmock/gmock.h>
 
 #include "engine/acts_fixture.h"
-#include "engine/manifest.h"
-#include "engine/outcome.h"
+#include "manifest/manifest.h"
+#include "staging/outcome.h"
 #include "storage/forwarding_store.h"
 #include "storage/objects.h"
 

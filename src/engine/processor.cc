@@ -73,7 +73,7 @@ store::Settlement Process(Context& context, const HeldChunks& held, const HeldCh
     return SettlementFor(context, one, error, random);
   }
   if (held.obstacle.has_value()) return SettlementFor(context, one, *held.obstacle, random);
-  Result<recipe::ChunkResult> result =
+  Result<ChunkResult> result =
       held.recipe->Process(held.job, one.chunk, *one.staging, one.held->stop());
   if (!result.has_value()) return SettlementFor(context, one, result.error(), random);
   if (result->counts.planned != one.chunk.planned || !result->counts.Reconciled()) {
@@ -88,7 +88,7 @@ store::Settlement Process(Context& context, const HeldChunks& held, const HeldCh
   }
   return {.lease = one.held->lease(),
           .kind = store::Settlement::Kind::kSucceeded,
-          .result = recipe::ToJson(*result),
+          .result = ToJson(*result),
           .counts = result->counts};
 }
 
@@ -124,7 +124,7 @@ Result<> PutInLine(Context& context, HeldChunks& held) {
   held.recipe = TRY(context.recipes.Find(held.job.recipe));
   const recipe::Destination destination = TRY(held.recipe->DestinationOf(held.job));
   for (HeldChunk& one : held.chunks) {
-    one.staging = context.stagings.Of(held.job, destination);
+    one.staging = context.stagings.Of(held.job, *destination.store, destination.directory);
     one.place = (*one.staging).Enter(one.chunk.index);
   }
   return {};

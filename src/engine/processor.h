@@ -8,7 +8,7 @@
 
 #include "base/random.h"
 #include "engine/act.h"
-#include "engine/staging.h"
+#include "staging/staging.h"
 
 namespace spillway::engine {
 

@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "engine/job.h"
+#include "job/job.h"
 #include "store/job_store.h"
 
 namespace spillway::engine {

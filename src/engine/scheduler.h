@@ -5,8 +5,8 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "engine/options.h"
+#include "queue/queue.h"
 #include "store/job_store.h"
-#include "store/queue.h"
 
 namespace spillway::engine {
 

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/error.h"
-#include "engine/job.h"
-#include "store/queue.h"
+#include "job/job.h"
+#include "queue/queue.h"
 
 namespace spillway::engine {
 

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/manual_clock.h"
-#include "store/memory/memory_queue.h"
+#include "queue/memory/memory_queue.h"
 
 namespace spillway::engine {
 namespace {

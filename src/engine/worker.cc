@@ -5,16 +5,15 @@
 #include <map>
 
 #include "base/log.h"
+#include "engine/discarder.h"
 #include "engine/finisher.h"
 #include "engine/planner.h"
-#include "engine/rescuer.h"
 
 namespace spillway::engine {
 namespace {
 
 constexpr std::chrono::milliseconds kBatchTarget{50};
 constexpr std::chrono::milliseconds kIdleMin{1};
-constexpr int64_t kSweepsPerCleaning = 10;
 
 Result<Verdict> Perform(Context& context, const Work& work, Random& random) {
   switch (work.act) {
@@ -93,42 +92,11 @@ Result<bool> Worker::Step(Random& random, BatchSize& batch) {
   return !taken.empty();
 }
 
-Result<> Worker::Sweep(std::stop_token stop) {
-  std::unique_lock lock(sweep_, std::try_to_lock);
-  if (!lock.owns_lock()) return {};
-  const Timestamp now = context_.clock.Now();
-  if (swept_at_.has_value() && now - *swept_at_ < context_.options.lease / 3) return {};
-  swept_at_ = now;
-  FirstError failed;
-  failed.Add(Rescue(context_));
-  for (const std::string& job_id : context_.stagings.Unused()) {
-    const Result<Job> job = context_.store.Get(job_id);
-    if (job.has_value() && IsFinal(job->state)) context_.stagings.Drop(job_id);
-  }
-  if (++sweeps_ % kSweepsPerCleaning != 0) return failed.result();
-  Leftovers removed;
-  failed.Add(RemoveLeftovers(context_, removed));
-  {
-    std::lock_guard counting(leftovers_mutex_);
-    leftovers_ += removed;
-  }
-  failed.Add(ExpireDue(context_, expiry_walks_, stop));
-  return failed.result();
-}
-
-Leftovers Worker::leftovers() {
-  std::lock_guard lock(leftovers_mutex_);
-  return leftovers_;
-}
-
 void Worker::Run(std::stop_token stop, uint64_t seed) {
   Random random(seed);
   BatchSize batch;
   std::chrono::milliseconds pause = kIdleMin;
   while (!stop.stop_requested()) {
-    if (Result<> swept = Sweep(stop); !swept.has_value()) {
-      context_.log.Error("sweep failed", {{"error", swept.error().message}});
-    }
     Result<bool> worked = Step(random, batch);
     if (!worked.has_value()) {
       context_.log.Error("step failed", {{"error", worked.error().message}});

@@ -10,8 +10,6 @@
 
 #include "base/random.h"
 #include "engine/act.h"
-#include "engine/cleaner.h"
-#include "engine/expirer.h"
 #include "engine/processor.h"
 #include "engine/work.h"
 
@@ -34,8 +32,7 @@ class BatchSize {
 /// Takes messages and acts on them. One Worker a process; Run in as many threads as wanted.
 class Worker {
  public:
-  explicit Worker(Context context)
-      : context_(std::move(context)), expiry_walks_(ExpiryWalks(context_.options)) {}
+  explicit Worker(Context context) : context_(std::move(context)) {}
 
   /// Works until `stop`; acts under way are then stopped and given back.
   void Run(std::stop_token stop, uint64_t seed);
@@ -46,13 +43,6 @@ class Worker {
   /// Takes what is next and does all of it; the first error, if any. False when there was nothing
   /// to do.
   Result<bool> Step(Random& random, BatchSize& batch);
-
-  /// Runs the rescuer, and more rarely the cleaner and the expirer, when they are due, in one
-  /// thread at a time. After `stop` no further job expires.
-  Result<> Sweep(std::stop_token stop = {});
-
-  /// What sweeps have removed since this worker began.
-  Leftovers leftovers();
 
  private:
   struct Taken {
@@ -67,12 +57,6 @@ class Worker {
   Context context_;
   std::atomic<bool> plans_ = true;
   std::mutex intake_;  ///< Chunks go in line in the order of their delivery.
-  std::mutex sweep_;
-  std::optional<Timestamp> swept_at_;
-  int64_t sweeps_ = 0;
-  std::vector<ExpiryWalk> expiry_walks_;
-  std::mutex leftovers_mutex_;
-  Leftovers leftovers_;
 };
 
 }  // namespace spillway::engine

@@ -10,7 +10,8 @@
 #include <vector>
 
 #include "base/error.h"
-#include "engine/job.h"
+#include "job/job.h"
+#include "result/chunk_result.h"
 #include "storage/object_store.h"
 
 namespace spillway::engine {
@@ -21,48 +22,6 @@ class Staging;
 /// and says which files the results make. Leases, retries, cancellation, publication and the
 /// manifest are the engine's.
 namespace spillway::recipe {
-
-/// Bytes that a chunk has staged for one output file.
-struct Part {
-  std::string file;  ///< Name of the output file, relative to the job's directory.
-  std::vector<storage::ObjectRange> ranges;
-  int64_t rows = 0;
-  uint64_t bytes = 0;
-  std::string sha256;  ///< Hexadecimal, over the part's bytes.
-  std::string epoch;   ///< ObjectStore::epoch() when they were staged.
-  std::string detail;  ///< The recipe's own (a zip entry as JSON); may be empty.
-};
-
-/// A row or object that was left out or failed, as it is listed in the manifest.
-struct ErrorRecord {
-  std::string key;             ///< What it concerns.
-  std::string classification;  ///< "excluded" or the name of an ErrorCode.
-  std::string message;
-};
-
-/// A file that the chunk has put in its place itself, because each stands for its own: the job's
-/// end publishes nothing more than the manifest that lists it. Several files may belong to one of
-/// the items that the job counts.
-struct PublishedFile {
-  std::string item;
-  std::string key;  ///< In the destination's store; not relative to the job's directory.
-  int64_t rows = 0;
-  uint64_t bytes = 0;
-  std::string sha256;  ///< Hexadecimal, over the whole file.
-};
-
-/// What a chunk came to: files in the making or in their place, actions counted, or both. Where
-/// files are published by chunks, all of the job's are, and it counts items instead of rows.
-struct ChunkResult {
-  engine::Counts counts;
-  std::vector<Part> parts;
-  std::vector<PublishedFile> published;
-  std::vector<ErrorRecord> errors;
-  uint64_t source_bytes = 0;  ///< Read of the source, as far as the recipe counts them.
-};
-
-std::string ToJson(const ChunkResult& result);
-Result<ChunkResult> ChunkResultFromJson(std::string_view json);
 
 /// Somebody's wish for an export.
 struct Request {
@@ -92,8 +51,8 @@ struct Plan {
 
 /// A file that is to be published.
 struct OutputFile {
-  std::string name;         ///< Relative to the job's directory.
-  std::vector<Part> parts;  ///< In order.
+  std::string name;                 ///< Relative to the job's directory.
+  std::vector<engine::Part> parts;  ///< In order.
 };
 
 /// What the chunks' results make.
@@ -101,7 +60,7 @@ struct Assembly {
   std::vector<OutputFile> files;
   int64_t cut_off =
       0;  ///< Rows that a limit left out after they were written: they count as excluded.
-  std::vector<ErrorRecord> errors;
+  std::vector<engine::ErrorRecord> errors;
 };
 
 /// Where a job's files go.
@@ -133,12 +92,13 @@ class Recipe {
   /// Does one chunk, staging its parts. Repeatable. Returns within a tenth of a second of `stop`,
   /// with kCancelled. Where only another process can do it, an error with `elsewhere`: the engine
   /// gives it back and asks again, for as long as that is the answer.
-  virtual Result<ChunkResult> Process(const engine::Job& job, const engine::Chunk& chunk,
-                                      engine::Staging& staging, std::stop_token stop) const = 0;
+  virtual Result<engine::ChunkResult> Process(const engine::Job& job, const engine::Chunk& chunk,
+                                              engine::Staging& staging,
+                                              std::stop_token stop) const = 0;
 
   /// Orders the parts into files; may stage more bytes (a directory, a footer) and list them as
   /// parts.
-  virtual Result<Assembly> Assemble(const engine::Job& job, std::vector<Part> parts,
+  virtual Result<Assembly> Assemble(const engine::Job& job, std::vector<engine::Part> parts,
                                     engine::Staging& staging) const = 0;
 };
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "engine/job.h"
+#include "job/job.h"
 
 namespace spillway::store {
 

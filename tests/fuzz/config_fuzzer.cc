@@ -8,11 +8,11 @@
 #include <string>
 #include <string_view>
 
-#include "cli/settings.h"
-#include "cli/settings_file.h"
-#include "cli/time_range.h"
+#include "request/time_range.h"
+#include "settings/settings.h"
+#include "settings/settings_file.h"
 
-namespace spillway::cli {
+namespace spillway {
 namespace {
 
 void Require(bool holds, const char* what, const std::string& seen) {
@@ -66,14 +66,14 @@ void CheckTimeRange(const std::string& text) {
 }
 
 }  // namespace
-}  // namespace spillway::cli
+}  // namespace spillway
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string text(reinterpret_cast<const char*>(data), size);
-  spillway::cli::CheckFile(text);
+  spillway::CheckFile(text);
   if (size <= 512) {
-    spillway::cli::CheckVariable(text);
-    spillway::cli::CheckTimeRange(text);
+    spillway::CheckVariable(text);
+    spillway::CheckTimeRange(text);
   }
   return 0;
 }

@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "engine/manifest.h"
+#include "manifest/manifest.h"
 
 namespace {
 

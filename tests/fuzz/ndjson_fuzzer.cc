@@ -13,12 +13,12 @@
 #include <nlohmann/json.hpp>
 #include <simdjson.h>
 
-#include "source/lake/block_parser.h"
-#include "source/lake/line_blocks.h"
-#include "source/lake/ndjson_input.h"
-#include "source/lake/ndjson_row.h"
-#include "source/lake/partition_buffers.h"
-#include "source/lake/reject.h"
+#include "lake/ingest/block_parser.h"
+#include "lake/ingest/line_blocks.h"
+#include "lake/ingest/ndjson_input.h"
+#include "lake/ingest/ndjson_row.h"
+#include "lake/ingest/partition_buffers.h"
+#include "lake/ingest/reject.h"
 
 namespace spillway::lake {
 namespace {

@@ -1,7 +1,7 @@
 #pragma once
 
+#include "queue/queue.h"
 #include "simulation/process.h"
-#include "store/queue.h"
 
 namespace spillway::simulation {
 

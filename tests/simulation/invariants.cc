@@ -2,11 +2,11 @@
 
 #include <algorithm>
 
-#include "engine/manifest.h"
-#include "engine/outcome.h"
-#include "engine/staging.h"
-#include "engine/state_machine.h"
+#include "job/state_machine.h"
+#include "manifest/manifest.h"
 #include "simulation/rows_recipe.h"
+#include "staging/outcome.h"
+#include "staging/staging.h"
 
 namespace spillway::simulation {
 
@@ -357,7 +357,7 @@ void Invariants::CheckManifest(const Job& job, const std::string& text) {
   }
   const auto left_out = std::ranges::count_if(
       manifest->errors,
-      [](const recipe::ErrorRecord& error) { return error.key.starts_with("chunk"); });
+      [](const engine::ErrorRecord& error) { return error.key.starts_with("chunk"); });
   const int64_t cut = static_cast<int64_t>(manifest->errors.size()) - left_out;
   if (cut == 0 && left_out != manifest->counts.excluded + manifest->counts.failed) {
     Violate("E9: the manifest of " + job.id + " does not list what it leaves out");

@@ -10,8 +10,8 @@
 
 #include "base/clock.h"
 #include "base/signing.h"
-#include "engine/job.h"
 #include "engine/options.h"
+#include "job/job.h"
 #include "simulation/disk.h"
 #include "simulation/source.h"
 #include "store/job_store.h"

@@ -60,7 +60,7 @@ BUGS = [
           store::Fired fired = TRY(store_.Fire(firing));
           if (fired.applied) fired.job = TRY(store_.Create(*job, true)).job;""")]),
     Bug("the manifest expires last",
-        [("engine/expirer.cc", "for (const std::string_view first : {Manifest::kName, Manifest::kSignatureName}) {",
+        [("engine/expiry.cc", "for (const std::string_view first : {Manifest::kName, Manifest::kSignatureName}) {",
           """for (const auto& object : TRY(store.List(destination.directory + "/", "", 1000))) {
             if (!object.key.ends_with(Manifest::kName)) TRY(store.Remove(object.key));
           }
@@ -69,16 +69,16 @@ BUGS = [
         [("store/memory/memory_store_jobs.cc", "TRY(Require(!job.expiry, job, kExpired));",
           "static_cast<void>(kExpired);")]),
     Bug("an expiry that was cut short is not taken over",
-        [("engine/expirer.cc", "filter_.begun_before = now - context.options.lease;", "filter_.begun_before = Timestamp();")]),
+        [("maintenance/expirer.cc", "filter_.begun_before = now - context.options.lease;", "filter_.begun_before = Timestamp();")]),
     Bug("staged files stay",
         [("engine/finisher.cc", "return RemoveStaged(store, job.id, removed);", "return {};")]),
     Bug("discarding is tried for ever",
-        [("engine/cleaner.cc", "const bool retry = ShouldRetry(*failure, held->job.attempts, context.options);",
+        [("engine/discarder.cc", "const bool retry = ShouldRetry(*failure, held->job.attempts, context.options);",
           "const bool retry = true;")]),
     Bug("a stage is asked for by the same key twice",
-        [("engine/staging.cc", "++stages_asked_for_", "stages_.size()")]),
+        [("staging/staging.cc", "++stages_asked_for_", "stages_.size()")]),
     Bug("lost messages stay lost",
-        [("engine/rescuer.cc",
+        [("maintenance/rescuer.cc",
           "TRY(Dispatch(context.store, context.queue, job, now, queue_is_empty ? SIZE_MAX : kChunksWhileBusy));",
           "static_cast<void>(queue_is_empty), static_cast<void>(kChunksWhileBusy);")]),
 ]

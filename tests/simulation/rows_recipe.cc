@@ -4,7 +4,7 @@
 #include <optional>
 #include <utility>
 
-#include "engine/staging.h"
+#include "staging/staging.h"
 
 namespace spillway::simulation {
 namespace {
@@ -46,7 +46,7 @@ Result<recipe::Plan> RowsRecipe::MakePlan(const engine::Job& job, std::stop_toke
   return plan;
 }
 
-Result<recipe::ChunkResult> RowsRecipe::Process(const engine::Job& job, const engine::Chunk& chunk,
+Result<engine::ChunkResult> RowsRecipe::Process(const engine::Job& job, const engine::Chunk& chunk,
                                                 engine::Staging& staging,
                                                 std::stop_token stop) const {
   const SourceTask& task = source_.Of(job.parameters);
@@ -61,7 +61,7 @@ Result<recipe::ChunkResult> RowsRecipe::Process(const engine::Job& job, const en
   if (!task.actions) {
     part.emplace(staging.NewPart(source.file, chunk.index, engine::PartOrder::kInTurn));
   }
-  recipe::ChunkResult result;
+  engine::ChunkResult result;
   for (int64_t row = 0; row < chunk.planned + source.miscount; ++row) {
     process_.scheduler().SleepFor(std::chrono::milliseconds(source.pause_ms), stop);
     if (stop.stop_requested()) return Fail(ErrorCode::kCancelled, "stopped while processing");
@@ -93,12 +93,12 @@ Result<recipe::ChunkResult> RowsRecipe::Process(const engine::Job& job, const en
 }
 
 Result<recipe::Assembly> RowsRecipe::Assemble(const engine::Job& job,
-                                              std::vector<recipe::Part> parts,
+                                              std::vector<engine::Part> parts,
                                               engine::Staging& staging) const {
   const SourceTask& task = source_.Of(job.parameters);
   const std::optional<size_t> cut = CutChunk(task, VersionOf(job));
   recipe::Assembly assembly;
-  for (recipe::Part& part : parts) {
+  for (engine::Part& part : parts) {
     if (assembly.files.empty() || assembly.files.back().name != part.file) {
       assembly.files.push_back({.name = part.file, .parts = {}});
     }

@@ -23,10 +23,10 @@ class RowsRecipe final : public recipe::Recipe {
   Result<recipe::CanonicalRequest> Canonicalise(const recipe::Request& request) const override;
   Result<recipe::Destination> DestinationOf(const engine::Job& job) const override;
   Result<recipe::Plan> MakePlan(const engine::Job& job, std::stop_token stop) const override;
-  Result<recipe::ChunkResult> Process(const engine::Job& job, const engine::Chunk& chunk,
+  Result<engine::ChunkResult> Process(const engine::Job& job, const engine::Chunk& chunk,
                                       engine::Staging& staging,
                                       std::stop_token stop) const override;
-  Result<recipe::Assembly> Assemble(const engine::Job& job, std::vector<recipe::Part> parts,
+  Result<recipe::Assembly> Assemble(const engine::Job& job, std::vector<engine::Part> parts,
                                     engine::Staging& staging) const override;
 
  private:

@@ -35,22 +35,27 @@ Server::Server(std::string name, Surroundings& surroundings, const Faults& fault
     : scheduler_(surroundings.scheduler),
       outlook_(name, surroundings, faults),
       heartbeat_(outlook_.store(), surroundings.clock, surroundings.options),
-      stagings_(name, surroundings.options),
-      worker_(engine::Context{.store = outlook_.store(),
-                              .queue = outlook_.queue(),
-                              .recipes = outlook_.recipes(),
-                              .clock = surroundings.clock,
-                              .log = surroundings.log,
-                              .options = surroundings.options,
-                              .signing_key = surroundings.signing_key,
-                              .owner = name,
-                              .heartbeat = heartbeat_,
-                              .stagings = stagings_}),
+      stagings_(name, surroundings.options.pending_bytes_max),
+      context_{.store = outlook_.store(),
+               .queue = outlook_.queue(),
+               .recipes = outlook_.recipes(),
+               .clock = surroundings.clock,
+               .log = surroundings.log,
+               .options = surroundings.options,
+               .signing_key = surroundings.signing_key,
+               .owner = name,
+               .heartbeat = heartbeat_,
+               .stagings = stagings_},
+      worker_(context_),
+      services_(engine::WorkerServices(context_)),
       engine_(outlook_.store(), outlook_.queue(), outlook_.recipes(), surroundings.clock,
               surroundings.options, Random(surroundings.scheduler.random().Next())),
-      timetable_(engine_, outlook_.store(), surroundings.schedule_clock, surroundings.log,
-                 surroundings.schedules),
-      has_schedules_(!surroundings.schedules.empty()) {}
+      timetable_(surroundings.schedule_clock, surroundings.log),
+      has_schedules_(!surroundings.schedules.empty()) {
+  timetable_.Add(std::make_unique<engine::Timetable>(engine_, outlook_.store(),
+                                                     surroundings.schedule_clock, surroundings.log,
+                                                     surroundings.schedules));
+}
 
 void Server::Start() {
   const Scheduler::Process process = outlook_.process().id();
@@ -58,6 +63,7 @@ void Server::Start() {
   outlook_.process().Tell("start", "", "");
   scheduler_.Spawn(process, [this] { heartbeat_.Run(stop_.get_token()); });
   scheduler_.Spawn(process, [this, seed] { worker_.Run(stop_.get_token(), seed); });
+  scheduler_.Spawn(process, [this] { services_.Run(stop_.get_token()); });
   if (has_schedules_) scheduler_.Spawn(process, [this] { timetable_.Run(stop_.get_token()); });
 }
 

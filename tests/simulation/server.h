@@ -8,8 +8,9 @@
 #include "base/log.h"
 #include "engine/act.h"
 #include "engine/engine.h"
-#include "engine/timetable.h"
 #include "engine/worker.h"
+#include "maintenance/services.h"
+#include "maintenance/timetable.h"
 #include "simulation/faulty_queue.h"
 #include "simulation/faulty_storage.h"
 #include "simulation/faulty_store.h"
@@ -75,9 +76,11 @@ class Server {
   std::stop_source stop_;
   engine::Heartbeat heartbeat_;
   engine::Stagings stagings_;
+  engine::Context context_;
   engine::Worker worker_;
+  engine::Services services_;
   engine::Engine engine_;
-  engine::Timetable timetable_;
+  engine::Services timetable_;  ///< On the clock of the schedules.
   const bool has_schedules_;
 };
 

@@ -6,10 +6,10 @@
 
 #include "base/time_zone.h"
 #include "engine/engine.h"
+#include "queue/memory/memory_queue.h"
+#include "queue/sqlite/sqlite_queue.h"
 #include "simulation/server.h"
-#include "store/memory/memory_queue.h"
 #include "store/memory/memory_store.h"
-#include "store/sqlite/sqlite_queue.h"
 #include "store/sqlite/sqlite_store.h"
 
 namespace spillway::simulation {

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "source/lake/read_plan.h"
+#include "lake/read/read_plan.h"
 
 namespace spillway::recipe {
 

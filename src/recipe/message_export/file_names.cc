@@ -4,7 +4,7 @@
 
 namespace spillway::recipe {
 
-std::string RangeName(lake::TimeRange range, const TimeZone& zone) {
+std::string RangeName(TimeRange range, const TimeZone& zone) {
   const auto begin = zone.LocalTimeAt(range.begin);
   const auto end = zone.LocalTimeAt(range.end);
   const auto first_day = date::floor<date::days>(begin);

@@ -6,12 +6,12 @@
 #include <arrow/api.h>
 #include <nlohmann/json.hpp>
 
-#include "engine/staging.h"
 #include "recipe/message_export/chunk_spec.h"
 #include "recipe/message_export/file_names.h"
 #include "recipe/output/assemble.h"
 #include "recipe/output/chunk_writer.h"
 #include "recipe/output/part_encoder.h"
+#include "staging/staging.h"
 #include "storage/key.h"
 
 namespace spillway::recipe {
@@ -180,8 +180,10 @@ Result<Plan> MessageExport::MakePlan(const engine::Job& job, std::stop_token sto
   return plan;
 }
 
-Result<ChunkResult> MessageExport::Process(const engine::Job& job, const engine::Chunk& chunk,
-                                           engine::Staging& staging, std::stop_token stop) const {
+Result<engine::ChunkResult> MessageExport::Process(const engine::Job& job,
+                                                   const engine::Chunk& chunk,
+                                                   engine::Staging& staging,
+                                                   std::stop_token stop) const {
   const MessageExportParameters parameters = TRY(ParametersOf(job));
   const ChunkSpec spec = TRY(ChunkSpecFromJson(chunk.spec));
   const lake::Projection projection = ProjectionOf(parameters.output);
@@ -197,12 +199,12 @@ Result<ChunkResult> MessageExport::Process(const engine::Job& job, const engine:
         lake::Scan(*lake.store, schema_, spec.unit, projection, stop,
                    [&](const arrow::RecordBatch& batch) { return writer.Append(batch, stop); }));
   }
-  ChunkResult result = TRY(writer.Finish(spec.unit.rows, spec.cut_off, stop));
+  engine::ChunkResult result = TRY(writer.Finish(spec.unit.rows, spec.cut_off, stop));
   result.source_bytes = source_bytes;
   return result;
 }
 
-Result<Assembly> MessageExport::Assemble(const engine::Job& job, std::vector<Part> parts,
+Result<Assembly> MessageExport::Assemble(const engine::Job& job, std::vector<engine::Part> parts,
                                          engine::Staging& staging) const {
   const MessageExportParameters parameters = TRY(ParametersOf(job));
   const OutputOptions& output = parameters.output;

@@ -6,12 +6,12 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "lake/lake.h"
+#include "lake/log/commit_log.h"
+#include "lake/read/read_plan.h"
+#include "lake/read/scan.h"
 #include "recipe/message_export/parameters.h"
 #include "recipe/recipe.h"
-#include "source/lake/commit_log.h"
-#include "source/lake/lake.h"
-#include "source/lake/read_plan.h"
-#include "source/lake/scan.h"
 #include "storage/object_store.h"
 
 namespace spillway::recipe {
@@ -47,9 +47,10 @@ class MessageExport final : public Recipe {
   Result<CanonicalRequest> Canonicalise(const Request& request) const override;
   Result<Destination> DestinationOf(const engine::Job& job) const override;
   Result<Plan> MakePlan(const engine::Job& job, std::stop_token stop) const override;
-  Result<ChunkResult> Process(const engine::Job& job, const engine::Chunk& chunk,
-                              engine::Staging& staging, std::stop_token stop) const override;
-  Result<Assembly> Assemble(const engine::Job& job, std::vector<Part> parts,
+  Result<engine::ChunkResult> Process(const engine::Job& job, const engine::Chunk& chunk,
+                                      engine::Staging& staging,
+                                      std::stop_token stop) const override;
+  Result<Assembly> Assemble(const engine::Job& job, std::vector<engine::Part> parts,
                             engine::Staging& staging) const override;
 
   /// What an export with these canonical parameters would read (`spillway plan`).

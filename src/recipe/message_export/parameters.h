@@ -4,15 +4,15 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "lake/lake.h"
 #include "recipe/output/output_options.h"
-#include "source/lake/lake.h"
 
 namespace spillway::recipe {
 
 /// A message export's canonical parameters.
 struct MessageExportParameters {
   std::string organisation;
-  lake::TimeRange range;
+  TimeRange range;
   OutputOptions output;
 };
 

@@ -75,8 +75,8 @@ TEST_F(ClaimsTest, O1JobsOfOneIdTakeNothingFromEachOther) {
   store_.before_put = [&] {
     store_.before_put = [] {};
     AddReading(11, "2024-01-25T12:00:00Z");
-    const ChunkResult result = Must(other->Process(job, chunk, staging, {}));
-    for (const PublishedFile& file : result.published) of_other.push_back(file.item);
+    const engine::ChunkResult result = Must(other->Process(job, chunk, staging, {}));
+    for (const engine::PublishedFile& file : result.published) of_other.push_back(file.item);
   };
   Ran ran;
   Take(Must(Process(job, chunk)), ran);
@@ -358,7 +358,7 @@ class AwayTest : public ClaimsTest {
         "day', n FROM generate_series(1, 700) n"));
   }
 
-  Result<ChunkResult> ProcessAway(const engine::Job& job, int64_t lease_token) {
+  Result<engine::ChunkResult> ProcessAway(const engine::Job& job, int64_t lease_token) {
     if (away_ == nullptr) {
       away_ = Must(OpenData::Make(
           options_, [this](std::string_view) -> Result<storage::ObjectStore*> { return &store_; },

@@ -55,7 +55,7 @@ class DayExporter {
   void CountBefore(const SettledDays& days);
 
   /// What came of all days so far.
-  ChunkResult& result() { return result_; }
+  engine::ChunkResult& result() { return result_; }
 
  private:
   /// A day whose rows were all seen.
@@ -101,7 +101,7 @@ class DayExporter {
   const EmptyDays empty_days_;
   Log* const lines_;
   ReadingRows rows_;
-  ChunkResult result_;
+  engine::ChunkResult result_;
   std::map<LocationDay, bool> settled_;  ///< Of the days under way.
 
   std::optional<OpenDay> open_;

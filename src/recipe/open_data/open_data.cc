@@ -95,7 +95,7 @@ class TimeLimit {
   Timestamp::duration slowest_{0};
 };
 
-void Exclude(ChunkResult& result, int64_t days, std::string why) {
+void Exclude(engine::ChunkResult& result, int64_t days, std::string why) {
   if (days == 0) return;
   result.counts.excluded += days;
   result.errors.push_back({.key = fmt::format("{} location-days", days),
@@ -302,21 +302,22 @@ Result<Plan> OpenData::PlanOn(Databases databases, const engine::Job& job,
   return plan;
 }
 
-Result<ChunkResult> OpenData::Process(const engine::Job& job, const engine::Chunk& chunk,
-                                      engine::Staging& /*staging*/, std::stop_token stop) const {
+Result<engine::ChunkResult> OpenData::Process(const engine::Job& job, const engine::Chunk& chunk,
+                                              engine::Staging& /*staging*/,
+                                              std::stop_token stop) const {
   Attempt attempt{
       .claimant = {.work = fmt::format("{}/{}", job.id, chunk.index), .attempt = NewChance()},
       .again = chunk.lease_token > 1};
-  Result<ChunkResult> result = Patiently(attempt, stop, [&](Databases databases) {
+  Result<engine::ChunkResult> result = Patiently(attempt, stop, [&](Databases databases) {
     return ProcessOn(databases, job, chunk, attempt, stop);
   });
   LeaveUnsure(std::move(attempt.unsure));
   return result;
 }
 
-Result<ChunkResult> OpenData::ProcessOn(Databases databases, const engine::Job& job,
-                                        const engine::Chunk& chunk, Attempt& attempt,
-                                        const std::stop_token& stop) const {
+Result<engine::ChunkResult> OpenData::ProcessOn(Databases databases, const engine::Job& job,
+                                                const engine::Chunk& chunk, Attempt& attempt,
+                                                const std::stop_token& stop) const {
   const Parameters parameters = TRY(ParametersFromJson(job.parameters, {}));
   const std::string planned_at = TRY(PlannedAt(job));
   storage::ObjectStore* store = TRY(destinations_(parameters.destination));
@@ -326,7 +327,7 @@ Result<ChunkResult> OpenData::ProcessOn(Databases databases, const engine::Job& 
   open_data::DayExporter exporter(log, databases.read, *store, formats_, options_.empty_days,
                                   options_.log);
   if (attempt.again) exporter.CountBefore(TRY(log.SettledSince(planned_at, stop)));
-  ChunkResult& result = exporter.result();
+  engine::ChunkResult& result = exporter.result();
   const Claims claims(log, attempt.unsure);
   std::string left_out = "were no longer pending";
   while (true) {
@@ -357,7 +358,7 @@ Result<ChunkResult> OpenData::ProcessOn(Databases databases, const engine::Job& 
   return std::move(result);
 }
 
-Result<Assembly> OpenData::Assemble(const engine::Job& /*job*/, std::vector<Part> /*parts*/,
+Result<Assembly> OpenData::Assemble(const engine::Job& /*job*/, std::vector<engine::Part> /*parts*/,
                                     engine::Staging& /*staging*/) const {
   return Assembly{};
 }

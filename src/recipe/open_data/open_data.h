@@ -66,9 +66,10 @@ class OpenData final : public Recipe {
   Result<CanonicalRequest> Canonicalise(const Request& request) const override;
   Result<Destination> DestinationOf(const engine::Job& job) const override;
   Result<Plan> MakePlan(const engine::Job& job, std::stop_token stop) const override;
-  Result<ChunkResult> Process(const engine::Job& job, const engine::Chunk& chunk,
-                              engine::Staging& staging, std::stop_token stop) const override;
-  Result<Assembly> Assemble(const engine::Job& job, std::vector<Part> parts,
+  Result<engine::ChunkResult> Process(const engine::Job& job, const engine::Chunk& chunk,
+                                      engine::Staging& staging,
+                                      std::stop_token stop) const override;
+  Result<Assembly> Assemble(const engine::Job& job, std::vector<engine::Part> parts,
                             engine::Staging& staging) const override;
 
  private:
@@ -92,9 +93,9 @@ class OpenData final : public Recipe {
 
   Result<Plan> PlanOn(Databases databases, const engine::Job& job,
                       const std::stop_token& stop) const;
-  Result<ChunkResult> ProcessOn(Databases databases, const engine::Job& job,
-                                const engine::Chunk& chunk, Attempt& attempt,
-                                const std::stop_token& stop) const;
+  Result<engine::ChunkResult> ProcessOn(Databases databases, const engine::Job& job,
+                                        const engine::Chunk& chunk, Attempt& attempt,
+                                        const std::stop_token& stop) const;
   /// Calls `act` with connections; where a database went away, waits for it and calls `act` again.
   /// Gives up once there was no database for retry_for in all, and where `act` has lost its session
   /// three times in a row. Both begin anew with each day that is settled; the time in which `act`

@@ -13,10 +13,10 @@
 #include <gmock/gmock.h>
 
 #include "base/manual_clock.h"
-#include "engine/staging.h"
 #include "postgres/server_fixture.h"
 #include "recipe/open_data/migrations.h"
 #include "recipe/open_data/open_data.h"
+#include "staging/staging.h"
 #include "storage/forwarding_store.h"
 #include "storage/memory/memory_store.h"
 
@@ -152,7 +152,7 @@ class OpenDataTest : public postgres::ServerTest {
             .started_at = clock_.Now()};
   }
 
-  Result<ChunkResult> Process(const engine::Job& job, const engine::Chunk& chunk) {
+  Result<engine::ChunkResult> Process(const engine::Job& job, const engine::Chunk& chunk) {
     engine::Staging staging(store_, "unused", "unused", 1);
     return Recipe().Process(job, chunk, staging, {});
   }
@@ -174,10 +174,10 @@ class OpenDataTest : public postgres::ServerTest {
     return ran;
   }
 
-  static void Take(const ChunkResult& result, Ran& ran) {
+  static void Take(const engine::ChunkResult& result, Ran& ran) {
     ran.counts += result.counts;
-    for (const PublishedFile& file : result.published) ran.items.push_back(file.item);
-    for (const ErrorRecord& error : result.errors) {
+    for (const engine::PublishedFile& file : result.published) ran.items.push_back(file.item);
+    for (const engine::ErrorRecord& error : result.errors) {
       ran.errors.push_back(error.key + ": " + error.classification + ": " + error.message);
     }
   }

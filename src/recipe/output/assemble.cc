@@ -13,15 +13,15 @@ namespace spillway::recipe {
 namespace {
 
 /// Bytes of a part before compression.
-uint64_t EncodedBytes(const Part& part) {
+uint64_t EncodedBytes(const engine::Part& part) {
   const auto detail = nlohmann::json::parse(part.detail, nullptr, /*allow_exceptions=*/false);
   if (!detail.is_object()) return part.bytes;
   return detail.value("member_bytes", part.bytes);
 }
 
-Result<> CheckBytes(const OutputOptions& output, const std::vector<Part>& parts) {
+Result<> CheckBytes(const OutputOptions& output, const std::vector<engine::Part>& parts) {
   std::map<std::string, uint64_t> bytes_of_file;
-  for (const Part& part : parts) bytes_of_file[part.file] += EncodedBytes(part);
+  for (const engine::Part& part : parts) bytes_of_file[part.file] += EncodedBytes(part);
   for (const auto& [file, bytes] : bytes_of_file) {
     if (bytes <= output.limits.bytes_per_file) continue;
     return Fail(ErrorCode::kOutOfSpace,
@@ -34,7 +34,7 @@ Result<> CheckBytes(const OutputOptions& output, const std::vector<Part>& parts)
 }
 
 /// Keeps the parts that fit under a limit of bytes; the rows of the others are cut off.
-void Truncate(const Limits& limits, std::vector<Part>& parts, Assembly& assembly) {
+void Truncate(const Limits& limits, std::vector<engine::Part>& parts, Assembly& assembly) {
   uint64_t bytes = 0;
   size_t kept = 0;
   while (kept < parts.size()) {
@@ -51,10 +51,10 @@ void Truncate(const Limits& limits, std::vector<Part>& parts, Assembly& assembly
        .message = "left out at limits.bytes_per_file " + std::to_string(limits.bytes_per_file)});
 }
 
-Result<OutputFile> Archive(std::string name, std::vector<Part> parts, Timestamp modified,
+Result<OutputFile> Archive(std::string name, std::vector<engine::Part> parts, Timestamp modified,
                            engine::Staging& staging) {
   std::vector<envelope::ZipEntry> entries;
-  for (const Part& part : parts) entries.push_back(TRY(ZipEntryFromJson(part.detail)));
+  for (const engine::Part& part : parts) entries.push_back(TRY(ZipEntryFromJson(part.detail)));
   Buffer directory;
   TRY(envelope::AppendZipDirectory(entries, modified, directory));
   parts.push_back(TRY(staging.Append(kArchive, directory.bytes())));
@@ -64,7 +64,7 @@ Result<OutputFile> Archive(std::string name, std::vector<Part> parts, Timestamp 
 }  // namespace
 
 Result<Assembly> AssembleFiles(const OutputOptions& output, std::string_view stem,
-                               std::vector<Part> parts, Timestamp modified,
+                               std::vector<engine::Part> parts, Timestamp modified,
                                engine::Staging& staging) {
   const FileKind kind = TRY(FileKind::Make(output));
   Assembly assembly;
@@ -79,7 +79,7 @@ Result<Assembly> AssembleFiles(const OutputOptions& output, std::string_view ste
   }
   const bool alone = PartsAreFiles(output, kind);
   const auto total = static_cast<int64_t>(parts.size());
-  for (int64_t i = 0; Part & part : parts) {
+  for (int64_t i = 0; engine::Part & part : parts) {
     std::string name = alone ? NumberedName(stem, ++i, total, kind.extension()) : part.file;
     if (assembly.files.empty() || assembly.files.back().name != name) {
       assembly.files.push_back({.name = std::move(name), .parts = {}});

@@ -6,9 +6,9 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "engine/staging.h"
 #include "recipe/output/output_options.h"
 #include "recipe/recipe.h"
+#include "staging/staging.h"
 
 namespace spillway::recipe {
 
@@ -16,7 +16,7 @@ namespace spillway::recipe {
 /// whose directory is staged here. kOutOfSpace for files over limits.bytes_per_file, unless it
 /// splits or truncates.
 Result<Assembly> AssembleFiles(const OutputOptions& output, std::string_view stem,
-                               std::vector<Part> parts, Timestamp modified,
+                               std::vector<engine::Part> parts, Timestamp modified,
                                engine::Staging& staging);
 
 /// `stem.csv` for the only file, `stem_00007.csv` for the seventh of several.

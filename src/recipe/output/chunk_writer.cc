@@ -73,7 +73,7 @@ Result<> ChunkWriter::Open(bool last) {
 }
 
 Result<> ChunkWriter::Close(std::stop_token stop) {
-  Part part = TRY(encoder_->Finish(stop));
+  engine::Part part = TRY(encoder_->Finish(stop));
   if (part.detail.empty())
     part.detail = nlohmann::json{{"member_bytes", encoder_->encoded_bytes()}}.dump();
   parts_.push_back(std::move(part));
@@ -144,11 +144,12 @@ Result<> ChunkWriter::AppendToRun(const arrow::RecordBatch& batch, std::stop_tok
   return {};
 }
 
-Result<ChunkResult> ChunkWriter::Finish(int64_t rows, int64_t cut_off, std::stop_token stop) {
+Result<engine::ChunkResult> ChunkWriter::Finish(int64_t rows, int64_t cut_off,
+                                                std::stop_token stop) {
   if (encoder_ == nullptr) TRY(Open(/*last=*/true));
   TRY(Close(stop));
-  ChunkResult result{.parts = std::move(parts_)};
-  for (const Part& part : result.parts) {
+  engine::ChunkResult result{.parts = std::move(parts_)};
+  for (const engine::Part& part : result.parts) {
     result.counts.written += part.rows;
     result.counts.bytes += static_cast<int64_t>(part.bytes);
   }

@@ -10,10 +10,10 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "engine/staging.h"
 #include "recipe/output/output_options.h"
 #include "recipe/output/part_encoder.h"
 #include "recipe/recipe.h"
+#include "staging/staging.h"
 
 namespace spillway::recipe {
 
@@ -43,7 +43,7 @@ class ChunkWriter {
   Result<> Append(const arrow::RecordBatch& batch, std::stop_token stop);
   /// What the chunk came to, with all parts, in order; at least one. Of its plan, `rows` were to be
   /// written, and `cut_off` were left out at limits.rows_per_file.
-  Result<ChunkResult> Finish(int64_t rows, int64_t cut_off, std::stop_token stop);
+  Result<engine::ChunkResult> Finish(int64_t rows, int64_t cut_off, std::stop_token stop);
 
  private:
   Result<> AppendToRun(const arrow::RecordBatch& batch, std::stop_token stop);
@@ -65,7 +65,7 @@ class ChunkWriter {
   int64_t rows_of_run_ = 0;
   size_t parts_of_run_ = 0;
   std::unique_ptr<PartEncoder> encoder_;
-  std::vector<Part> parts_;
+  std::vector<engine::Part> parts_;
 };
 
 }  // namespace spillway::recipe

@@ -63,7 +63,7 @@ class PlainPart final : public PartEncoder {
 
   uint64_t encoded_bytes() const override { return writer_.bytes(); }
 
-  Result<Part> Finish(std::stop_token stop) override {
+  Result<engine::Part> Finish(std::stop_token stop) override {
     TRY(encoder_->Finish(writer_.buffer()));
     return writer_.Finish(rows_, stop);
   }
@@ -88,7 +88,7 @@ class CompressedPart final : public PartEncoder {
 
   uint64_t encoded_bytes() const override { return encoded_bytes_; }
 
-  Result<Part> Finish(std::stop_token stop) override {
+  Result<engine::Part> Finish(std::stop_token stop) override {
     TRY(encoder_->Finish(encoded_));
     TRY(Wrap(stop));
     TRY(wrapper_->Finish(writer_.buffer()));
@@ -127,12 +127,12 @@ class ZipPart final : public PartEncoder {
 
   uint64_t encoded_bytes() const override { return encoded_bytes_; }
 
-  Result<Part> Finish(std::stop_token stop) override {
+  Result<engine::Part> Finish(std::stop_token stop) override {
     TRY(encoder_->Finish(encoded_));
     TRY(Deflate());
     const envelope::ZipEntry entry = TRY(member_->Finish());
     TRY(Drain(stop));
-    Part part = TRY(writer_.Finish(rows_, stop));
+    engine::Part part = TRY(writer_.Finish(rows_, stop));
     part.detail = ToJson(entry);
     return part;
   }

@@ -9,12 +9,12 @@
 #include <arrow/type_fwd.h>
 
 #include "base/error.h"
-#include "engine/staging.h"
 #include "envelope/envelope.h"
 #include "envelope/zip/zip.h"
 #include "format/format.h"
 #include "recipe/output/output_options.h"
 #include "recipe/recipe.h"
+#include "staging/staging.h"
 
 namespace spillway::recipe {
 
@@ -38,7 +38,7 @@ class PartEncoder {
   /// Bytes encoded so far, before compression.
   virtual uint64_t encoded_bytes() const = 0;
   /// Stages the rest.
-  virtual Result<Part> Finish(std::stop_token stop) = 0;
+  virtual Result<engine::Part> Finish(std::stop_token stop) = 0;
 };
 
 /// A part of a plain or compressed file.

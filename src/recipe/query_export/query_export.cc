@@ -8,7 +8,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "engine/staging.h"
 #include "recipe/output/assemble.h"
 #include "recipe/output/chunk_writer.h"
 #include "recipe/output/part_encoder.h"
@@ -19,6 +18,7 @@
 #include "source/postgres/named_query.h"
 #include "source/postgres/row_keys.h"
 #include "source/postgres/selection.h"
+#include "staging/staging.h"
 #include "storage/key.h"
 
 namespace spillway::recipe {
@@ -275,8 +275,9 @@ Result<Plan> QueryExport::MakePlan(const engine::Job& job, std::stop_token stop)
   return plan;
 }
 
-Result<ChunkResult> QueryExport::Process(const engine::Job& job, const engine::Chunk& chunk,
-                                         engine::Staging& staging, std::stop_token stop) const {
+Result<engine::ChunkResult> QueryExport::Process(const engine::Job& job, const engine::Chunk& chunk,
+                                                 engine::Staging& staging,
+                                                 std::stop_token stop) const {
   const QueryExportOptions* options = TRY(Find(job.export_name));
   const QueryExportParameters parameters = TRY(ParametersOf(job));
   const QuerySource source = TRY(QuerySourceFromJson(job.plan));
@@ -297,7 +298,7 @@ Result<ChunkResult> QueryExport::Process(const engine::Job& job, const engine::C
   return writer.Finish(sent, spec.cut_off, stop);
 }
 
-Result<Assembly> QueryExport::Assemble(const engine::Job& job, std::vector<Part> parts,
+Result<Assembly> QueryExport::Assemble(const engine::Job& job, std::vector<engine::Part> parts,
                                        engine::Staging& staging) const {
   const QueryExportParameters parameters = TRY(ParametersOf(job));
   return AssembleFiles(parameters.output, job.export_name, std::move(parts), job.created_at,

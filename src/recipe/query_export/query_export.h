@@ -60,9 +60,10 @@ class QueryExport final : public Recipe {
   Result<CanonicalRequest> Canonicalise(const Request& request) const override;
   Result<Destination> DestinationOf(const engine::Job& job) const override;
   Result<Plan> MakePlan(const engine::Job& job, std::stop_token stop) const override;
-  Result<ChunkResult> Process(const engine::Job& job, const engine::Chunk& chunk,
-                              engine::Staging& staging, std::stop_token stop) const override;
-  Result<Assembly> Assemble(const engine::Job& job, std::vector<Part> parts,
+  Result<engine::ChunkResult> Process(const engine::Job& job, const engine::Chunk& chunk,
+                                      engine::Staging& staging,
+                                      std::stop_token stop) const override;
+  Result<Assembly> Assemble(const engine::Job& job, std::vector<engine::Part> parts,
                             engine::Staging& staging) const override;
 
   /// What an export with these canonical parameters would read (`spillway plan`). The snapshot

@@ -3,7 +3,7 @@
 #include <set>
 #include <tuple>
 
-#include "engine/state_machine.h"
+#include "job/state_machine.h"
 #include "store/memory/memory_store.h"
 
 namespace spillway::store {

@@ -2,9 +2,9 @@
 // session.
 #include "base/manual_clock.h"
 #include "postgres/server_fixture.h"
+#include "queue/conformance.h"
 #include "store/job_store_conformance.h"
 #include "store/postgres/temporary_state.h"
-#include "store/queue_conformance.h"
 
 namespace spillway::store {
 namespace {

@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "base/manual_clock.h"
-#include "engine/state_machine.h"
+#include "job/state_machine.h"
 #include "postgres/server_fixture.h"
 #include "store/postgres/migrations.h"
 #include "store/postgres/temporary_state.h"

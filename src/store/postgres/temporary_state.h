@@ -6,8 +6,8 @@
 
 #include "postgres/connection.h"
 #include "postgres/test_server.h"
+#include "queue/postgres/postgres_queue.h"
 #include "store/postgres/database.h"
-#include "store/postgres/postgres_queue.h"
 #include "store/postgres/postgres_store.h"
 
 namespace spillway::store::postgres_state {

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "engine/job.h"
+#include "job/job.h"
 #include "store/job_store.h"
 #include "store/sql/session.h"
 

@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "engine/state_machine.h"
+#include "job/state_machine.h"
 
 namespace spillway::store::sql {
 namespace {

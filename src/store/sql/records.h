@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "engine/job.h"
+#include "job/job.h"
 #include "store/sql/session.h"
 
 /// How the engine's records lie in the tables.

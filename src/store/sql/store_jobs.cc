@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include "engine/state_machine.h"
+#include "job/state_machine.h"
 #include "store/sql/records.h"
 #include "store/sql/sql_store.h"
 

@@ -9,7 +9,7 @@
 
 #include <gtest/gtest.h>
 
-#include "store/sqlite/sqlite_queue.h"
+#include "queue/sqlite/sqlite_queue.h"
 #include "store/sqlite/sqlite_store.h"
 #include "store/sqlite/temporary_state.h"
 

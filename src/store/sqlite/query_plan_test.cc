@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "base/manual_clock.h"
-#include "store/sqlite/sqlite_queue.h"
+#include "queue/sqlite/sqlite_queue.h"
 #include "store/sqlite/sqlite_store.h"
 #include "store/sqlite/temporary_state.h"
 

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/manual_clock.h"
-#include "engine/state_machine.h"
+#include "job/state_machine.h"
 #include "store/sqlite/sqlite_store.h"
 #include "store/sqlite/temporary_state.h"
 

@@ -1,0 +1,286 @@
+#include "deployment/deployment.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+
+#include "base/random.h"
+#include "deployment/foreign_stream.h"
+#include "deployment/open_data_database.h"
+#include "deployment/recipe_without_database.h"
+#include "engine/discarder.h"
+#include "storage/stream/stream_store.h"
+
+namespace spillway {
+namespace {
+
+/// For calls to buckets that nothing else stops, once the program is to end.
+constexpr std::chrono::seconds kPatience{10};
+
+std::string NewOwner() {
+  std::array<char, 65> host{};
+  gethostname(host.data(), host.size() - 1);
+  std::string owner(host.data());
+  // Owners name stages, so they keep to what a key may hold.
+  std::ranges::replace_if(owner, [](unsigned char c) { return std::isalnum(c) == 0; }, '-');
+  return owner + "-" + std::to_string(getpid()) + "-" + Random::FromEntropy().Hex(8);
+}
+
+engine::Options OptionsOf(const Settings& settings) {
+  engine::Options options{.lease = settings.engine.lease,
+                          .heartbeat = settings.engine.heartbeat,
+                          .backoff_base = settings.engine.backoff.base,
+                          .backoff_max = settings.engine.backoff.max,
+                          .attempts_max = settings.engine.attempts,
+                          .pending_bytes_max = settings.engine.worker_memory.bytes};
+  options.parallel_max_of_group[std::string(kOpenData)] = 1;
+  const std::optional<std::chrono::milliseconds> manifests =
+      settings.open_data.manifest_retention.limit;
+  options.retention_of_export[std::string(kOpenData)] = {.published = manifests,
+                                                         .redrivable = manifests};
+  for (const auto& [name, settings_of_export] : settings.exports) {
+    options.parallel_max_of_group[name] = settings_of_export.parallel;
+    engine::Retention& retention = options.retention_of_export[name];
+    retention.published = settings_of_export.retention.limit;
+    retention.redrivable =
+        std::min(settings_of_export.retention, settings_of_export.redrive_within).limit;
+  }
+  return options;
+}
+
+recipe::QueryExportOptions QueryOptionsOf(const ExportSettings& settings,
+                                          const DatabaseSettings& database) {
+  const bool chosen = settings.split_by == kSplitAuto || settings.split_by == kSplitNone;
+  return {.database = settings.database,
+          .address = database.url,
+          .statement_timeout = database.statement_timeout,
+          .table = settings.table,
+          .query = settings.query,
+          .split_by_place = settings.split_by == kSplitAuto && !settings.table.empty(),
+          .split_column = chosen ? "" : settings.split_by,
+          .key = settings.key,
+          .row_security = settings.row_security == RowSecurity::kAllow,
+          .output = OutputOptionsOf(settings)};
+}
+
+}  // namespace
+
+int ThreadsOf(const Settings& settings) {
+  if (settings.engine.threads > 0) return settings.engine.threads;
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+Deployment::Deployment(const Settings& settings, Log& log, Stores::Missing missing)
+    : settings_(settings),
+      missing_(missing),
+      log_(log),
+      stores_(settings.s3, clock_),
+      owner_(NewOwner()),
+      options_(OptionsOf(settings)) {}
+
+Result<std::unique_ptr<Deployment>> Deployment::Open(const Settings& settings, Log& log,
+                                                     Sharing sharing) {
+  std::unique_ptr<Deployment> deployment(new Deployment(settings, log, Stores::Missing::kIsMade));
+  TRY(deployment->OpenState(sharing));
+  TRY(deployment->OpenSigningKey());
+  TRY(deployment->AssembleEngine());
+  return deployment;
+}
+
+Result<std::unique_ptr<Deployment>> Deployment::OpenExisting(const Settings& settings, Log& log) {
+  std::unique_ptr<Deployment> deployment(new Deployment(settings, log, Stores::Missing::kIsEmpty));
+  TRY(deployment->OpenState(Sharing::kShared));
+  TRY(deployment->AssembleEngine());
+  return deployment;
+}
+
+Result<> Deployment::OpenState(Sharing sharing) {
+  namespace postgres = store::postgres_state;
+  const StateAddress& state = settings_.state;
+  has_state_ = missing_ == Stores::Missing::kIsMade ||
+               (state.is_postgres() ? TRY(postgres::Database::HasSchema(state.postgres()))
+                                    : IsThere(state.file()));
+  if (has_state_ && state.is_postgres()) {
+    postgres_ = TRY(postgres::Database::Open(state.postgres()));
+    store_ = std::make_unique<postgres::PostgresStore>(*postgres_, clock_);
+    queue_ = std::make_unique<postgres::PostgresQueue>(*postgres_, clock_);
+  } else {
+    Result<std::unique_ptr<store::Database>> opened =
+        store::Database::Open(has_state_ ? state.file() : ":memory:");
+    if (!opened.has_value() && has_state_ && !IsThere(state.file())) {
+      return Fail(
+          opened.error().code,
+          opened.error().message +
+              "; set state, or the variable SPILLWAY_STATE, to a place where it can be made");
+    }
+    database_ = TRY(std::move(opened));
+    store_ = std::make_unique<store::SqliteStore>(*database_, clock_);
+    queue_ = std::make_unique<store::SqliteQueue>(*database_, clock_);
+  }
+  if (sharing == Sharing::kPrivate) {
+    private_messages_ = TRY(store::Database::Open(":memory:"));
+    queue_ = std::make_unique<store::SqliteQueue>(*private_messages_, clock_);
+  }
+  return {};
+}
+
+Result<LakePlace*> Deployment::Lake() {
+  std::lock_guard lock(lake_mutex_);
+  if (lake_ == nullptr) {
+    lake_ = TRY(LakePlace::Open(settings_.lake, stores_, clock_, Stores::Missing::kFails));
+  }
+  return lake_.get();
+}
+
+Result<> Deployment::OpenSigningKey() {
+  const bool is_new = TRY(store_->List({}, "", 1)).jobs.empty();
+  Result<SigningKey> key = is_new ? SigningKey::LoadOrGenerate(settings_.signing_key)
+                                  : SigningKey::Load(settings_.signing_key);
+  if (!key.has_value() && is_new) {
+    return Fail(key.error().code,
+                key.error().message +
+                    "; set signing_key, or the variable SPILLWAY_SIGNING_KEY, to a place where it "
+                    "can be made");
+  }
+  if (!key.has_value() && key.error().code == ErrorCode::kNotFound) {
+    return Fail(ErrorCode::kNotFound,
+                "there is no signing key at " + settings_.signing_key.string() +
+                    ", although jobs were run here; put it back, or set signing_key to its place");
+  }
+  signing_key_ = TRY(std::move(key));
+  return {};
+}
+
+Result<storage::ObjectStore*> Deployment::DestinationStore(std::string_view destination) {
+  std::lock_guard lock(destinations_mutex_);
+  if (auto found = destinations_.find(destination); found != destinations_.end())
+    return found->second.get();
+  std::unique_ptr<storage::ObjectStore> store;
+  if (!destination.starts_with('-')) {
+    store = TRY(stores_.Open(std::string(destination), missing_));
+  } else {
+    // A database has no place beside it.
+    const std::filesystem::path local =
+        settings_.state.is_postgres() ? settings_.signing_key : settings_.state.file();
+    const std::string beside_state = local.parent_path() / "streamed";
+    auto& rest = destinations_[beside_state];
+    if (rest == nullptr) rest = TRY(stores_.Open(beside_state, missing_));
+    if (destination == StandardOutput()) {
+      store = std::make_unique<storage::StreamStore>(STDOUT_FILENO, *rest, streaming_.get_token());
+    } else {
+      store = std::make_unique<ForeignStream>(*rest);
+    }
+  }
+  return destinations_.emplace(destination, std::move(store)).first->second.get();
+}
+
+Result<> Deployment::AssembleEngine() {
+  std::map<std::string, recipe::OutputOptions, std::less<>> defaults;
+  std::map<std::string, recipe::QueryExportOptions, std::less<>> queries;
+  for (const auto& [name, settings_of_export] : settings_.exports) {
+    if (settings_of_export.recipe == ExportRecipe::kQueryExport) {
+      queries.emplace(name, QueryOptionsOf(settings_of_export,
+                                           settings_.databases.at(settings_of_export.database)));
+    } else {
+      defaults.emplace(name, OutputOptionsOf(settings_of_export));
+    }
+  }
+  lake::LakeSchema lake_schema = TRY(SchemaOf(settings_.lake));
+  auto message_export = std::make_unique<recipe::MessageExport>(
+      [this]() -> Result<recipe::MessageExport::Lake> {
+        LakePlace* lake = TRY(Lake());
+        return recipe::MessageExport::Lake{.store = &lake->store(), .log = &lake->log()};
+      },
+      std::move(lake_schema), std::move(defaults),
+      [this](std::string_view destination) { return DestinationStore(destination); });
+  message_export_ = message_export.get();
+  recipes_.Add(std::move(message_export));
+  auto query_export = std::make_unique<recipe::QueryExport>(
+      std::move(queries),
+      [this](std::string_view destination) { return DestinationStore(destination); },
+      [this](std::string_view job_id) { return IsOver(job_id); });
+  query_export_ = query_export.get();
+  recipes_.Add(std::move(query_export));
+  recipe::OpenDataOptions open_data_options = OptionsOf(settings_.open_data);
+  open_data_options.log = &log_;
+  auto open_data = TRY(recipe::OpenData::Make(
+      std::move(open_data_options),
+      [this](std::string_view destination) { return DestinationStore(destination); }, clock_,
+      Random::FromEntropy()));
+  if (const Result<> configured = CheckConfigured(settings_.open_data); configured.has_value()) {
+    open_data_ = open_data.get();
+    recipes_.Add(std::move(open_data));
+  } else {
+    recipes_.Add(std::make_unique<RecipeWithoutDatabase>(std::move(open_data), configured.error()));
+  }
+  engine_ = std::make_unique<engine::Engine>(*store_, *queue_, recipes_, clock_, options_,
+                                             Random::FromEntropy());
+  heartbeat_ = std::make_unique<engine::Heartbeat>(*store_, clock_, options_);
+  stagings_ = std::make_unique<engine::Stagings>(owner_, options_.pending_bytes_max);
+  return {};
+}
+
+bool Deployment::IsOver(std::string_view job_id) {
+  const Result<engine::Job> job = store_->Get(job_id);
+  return job.has_value() ? IsFinal(job->state) : job.error().code == ErrorCode::kNotFound;
+}
+
+engine::Context Deployment::ContextForWorkers() {
+  return {.store = *store_,
+          .queue = *queue_,
+          .recipes = recipes_,
+          .clock = clock_,
+          .log = log_,
+          .options = options_,
+          .signing_key = signing_key_.has_value() ? &*signing_key_ : nullptr,
+          .owner = owner_,
+          .heartbeat = *heartbeat_,
+          .stagings = *stagings_};
+}
+
+Result<recipe::Destination> Deployment::DestinationOf(const engine::Job& job) const {
+  return TRY(recipes_.Find(job.recipe))->DestinationOf(job);
+}
+
+Result<engine::Job> Deployment::AwaitCancelled(std::string_view job_id) {
+  constexpr std::chrono::milliseconds kLook{10};  // While somebody else discards it.
+  engine::Context context = ContextForWorkers();
+  Random random = Random::FromEntropy();
+  while (true) {
+    const engine::Verdict verdict = TRY(engine::DiscardJob(context, job_id, random));
+    engine::Job job = TRY(store_->Get(job_id));
+    if (IsFinal(job.state)) return job;
+    clock_.SleepFor(verdict.again_in.value_or(kLook), {});
+  }
+}
+
+Deployment::Workers::Workers(Deployment& deployment)
+    : deployment_(deployment),
+      context_(deployment.ContextForWorkers()),
+      worker_(context_),
+      services_(engine::WorkerServices(context_)) {
+  engine::Heartbeat& heartbeat = *deployment.heartbeat_;
+  heartbeat_ = std::jthread([&heartbeat](std::stop_token stop) { heartbeat.Run(std::move(stop)); });
+  Random random = Random::FromEntropy();
+  for (int i = 0; i < ThreadsOf(deployment.settings_); ++i) {
+    threads_.emplace_back(
+        [this, seed = random.Next()](std::stop_token stop) { worker_.Run(std::move(stop), seed); });
+  }
+  threads_.emplace_back([this](std::stop_token stop) { services_.Run(std::move(stop)); });
+}
+
+Deployment::Workers::~Workers() {
+  for (std::jthread& thread : threads_) thread.request_stop();
+  heartbeat_.request_stop();  // Stops the work that is under way.
+  // Bookkeeping goes on to its end, but not for as long as a server is silent.
+  const std::jthread patience([this](const std::stop_token& ended) {
+    deployment_.clock_.SleepFor(kPatience, ended);
+    if (!ended.stop_requested()) deployment_.stores_.Stop();
+  });
+  threads_.clear();
+}
+
+}  // namespace spillway

@@ -1,0 +1,151 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/signing.h"
+#include "deployment/lake_place.h"
+#include "deployment/stores.h"
+#include "engine/engine.h"
+#include "engine/heartbeat.h"
+#include "engine/worker.h"
+#include "maintenance/services.h"
+#include "queue/postgres/postgres_queue.h"
+#include "queue/sqlite/sqlite_queue.h"
+#include "recipe/message_export/message_export.h"
+#include "recipe/open_data/open_data.h"
+#include "recipe/query_export/query_export.h"
+#include "recipe/recipe.h"
+#include "settings/settings.h"
+#include "storage/object_store.h"
+#include "store/postgres/postgres_store.h"
+#include "store/sqlite/database.h"
+#include "store/sqlite/sqlite_store.h"
+
+namespace spillway {
+
+/// Who sees the messages that this process sends.
+enum class Sharing {
+  kShared,   ///< Every worker on the same state.
+  kPrivate,  ///< This process alone: its exports go to its own standard output.
+};
+
+/// How many threads work: those configured, or one a core.
+int ThreadsOf(const Settings& settings);
+
+/// The configured parts, put together: the one place where implementations are chosen. Lives as
+/// long as the command.
+class Deployment {
+ public:
+  /// Makes the state and the signing key where they are not there yet; destinations, when something
+  /// goes there.
+  static Result<std::unique_ptr<Deployment>> Open(const Settings& settings, Log& log,
+                                                  Sharing sharing);
+
+  /// For commands that look, or act on jobs that are there: makes nothing. What is not there
+  /// yet is empty.
+  static Result<std::unique_ptr<Deployment>> OpenExisting(const Settings& settings, Log& log);
+
+  store::JobStore& store() { return *store_; }
+  store::Queue& queue() { return *queue_; }
+  engine::Engine& engine() { return *engine_; }
+  const recipe::MessageExport& message_export() const { return *message_export_; }
+  const recipe::QueryExport& query_export() const { return *query_export_; }
+  /// The open data that is configured, or null.
+  const recipe::OpenData* open_data() const { return open_data_; }
+  /// Opened when it is first asked for; kNotFound while there is none. Thread-safe.
+  Result<LakePlace*> Lake();
+  /// Whether there is a state already.
+  bool has_state() const { return has_state_; }
+  Clock& clock() { return clock_; }
+  Stores& stores() { return stores_; }
+  const Settings& settings() const { return settings_; }
+
+  /// The destination of an export that goes to this process's standard output.
+  std::string StandardOutput() const { return "-" + owner_; }
+
+  /// Gives up writing to standard output, even while its reader takes nothing.
+  void StopStreaming() { streaming_.request_stop(); }
+
+  /// The store behind a destination: a directory, a bucket, StandardOutput(), or that of another
+  /// process, where only what was left beside it is in reach.
+  Result<storage::ObjectStore*> DestinationStore(std::string_view destination);
+
+  /// Where a job's files are.
+  Result<recipe::Destination> DestinationOf(const engine::Job& job) const;
+
+  /// Removes what a job left that is to be cancelled, as soon as its workers have stopped, unless
+  /// one of them does. Works on nothing else. What could not be removed is the returned job's
+  /// `failure`.
+  Result<engine::Job> AwaitCancelled(std::string_view job_id);
+
+  /// What acts of this process work with.
+  engine::Context ContextForWorkers();
+
+  /// Works on whatever is to be done, with the configured number of threads, until it is dropped.
+  class Workers {
+   public:
+    explicit Workers(Deployment& deployment);
+    ~Workers();
+    Workers(const Workers&) = delete;
+    Workers& operator=(const Workers&) = delete;
+
+    /// From now on they leave the planning of jobs to other processes.
+    void StopPlanning() { worker_.StopPlanning(); }
+
+   private:
+    Deployment& deployment_;
+    engine::Context context_;
+    engine::Worker worker_;
+    engine::Services services_;
+    std::vector<std::jthread> threads_;
+    std::jthread heartbeat_;
+  };
+
+ private:
+  Deployment(const Settings& settings, Log& log, Stores::Missing missing);
+
+  Result<> OpenState(Sharing sharing);
+  Result<> OpenSigningKey();
+  Result<> AssembleEngine();
+  bool IsOver(std::string_view job_id);
+
+  const Settings settings_;
+  const Stores::Missing missing_;
+  Log& log_;
+  SystemClock clock_;
+  Stores stores_;
+  const std::string owner_;
+  engine::Options options_;
+  bool has_state_ = false;
+  std::unique_ptr<store::Database> database_;
+  std::unique_ptr<store::postgres_state::Database> postgres_;
+  std::unique_ptr<store::Database> private_messages_;
+  std::unique_ptr<store::JobStore> store_;
+  std::unique_ptr<store::Queue> queue_;
+  std::mutex lake_mutex_;
+  std::unique_ptr<LakePlace> lake_;  // guarded by lake_mutex_
+  std::optional<SigningKey> signing_key_;
+  std::stop_source streaming_;
+  std::mutex destinations_mutex_;
+  std::map<std::string, std::unique_ptr<storage::ObjectStore>, std::less<>> destinations_;
+  recipe::Recipes recipes_;
+  const recipe::MessageExport* message_export_ = nullptr;
+  const recipe::QueryExport* query_export_ = nullptr;
+  const recipe::OpenData* open_data_ = nullptr;
+  std::unique_ptr<engine::Engine> engine_;
+  std::unique_ptr<engine::Heartbeat> heartbeat_;
+  std::unique_ptr<engine::Stagings> stagings_;
+};
+
+}  // namespace spillway

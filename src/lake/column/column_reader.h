@@ -1,0 +1,120 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include <arrow/type_fwd.h>
+#include <parquet/schema.h>
+
+#include "base/error.h"
+#include "lake/column/page_reader.h"
+#include "lake/column/run_decoder.h"
+
+namespace spillway::lake {
+
+/// What the readers of a file's columns share.
+struct ColumnMemory {
+  arrow::MemoryPool& pool;
+  Decompressor& decompressor;
+};
+
+/// Decodes the rows of one column straight into Arrow's layout. Errors are kCorrupt, or
+/// kUnsupported where the bytes may be right and only their form cannot be read; they tell what is
+/// wrong, not where. Used by one thread.
+class ColumnReader {
+ public:
+  virtual ~ColumnReader() = default;
+
+  /// For a column that is not nested and whose stored form reads as `type`. With `dictionaries`,
+  /// text comes as dictionary<int32, utf8> from chunks that store nothing else and repeat their
+  /// values; all arrays of a chunk then share the dictionary's data. kUnsupported for a type that
+  /// no lake has.
+  static Result<std::unique_ptr<ColumnReader>> Make(const parquet::ColumnDescriptor& stored,
+                                                    const std::shared_ptr<arrow::DataType>& type,
+                                                    bool dictionaries, const ColumnMemory& memory);
+
+  /// Goes to the front of a chunk, which stays valid until the next Start.
+  void Start(const ColumnChunk& chunk);
+
+  /// Passes over rows; pages that hold no others are not decompressed.
+  Result<> Skip(int64_t rows);
+
+  /// About how many bytes each of the next rows takes in memory, rather more than less.
+  Result<int64_t> RowBytes();
+
+  /// The next rows.
+  Result<std::shared_ptr<arrow::Array>> Read(int64_t rows);
+
+ protected:
+  ColumnReader(const parquet::ColumnDescriptor& stored, std::shared_ptr<arrow::DataType> type,
+               const ColumnMemory& memory);
+
+  /// Memory for a batch's values; kUnavailable when there is none left.
+  Result<std::shared_ptr<arrow::Buffer>> Allocate(int64_t bytes) const;
+  arrow::MemoryPool& pool() const { return pool_; }
+
+  /// What a batch's validity looks like; no bitmap where nothing is null.
+  struct Validity {
+    std::shared_ptr<arrow::Buffer> bitmap;
+    int64_t nulls = 0;
+  };
+
+  // What each kind of value does. Values are those that are not null. A false answer means that the
+  // page's bytes are broken.
+
+  /// Forgets what an earlier chunk left.
+  virtual void StartChunk() = 0;
+  /// Takes a dictionary page of `values` values; there is one at most. The bytes stay until the
+  /// next chunk.
+  virtual bool StartDictionary(std::span<const uint8_t> bytes, int64_t values) = 0;
+  /// What a row takes at most that looks up its value in the dictionary.
+  virtual int64_t LookedUpBytesMax() const { return 0; }
+  /// Takes the values of a data page, which are PLAIN or in any encoding that Parquet's own
+  /// decoders know.
+  virtual bool StartPlain(std::span<const uint8_t> bytes) = 0;
+  virtual bool StartOther(parquet::Encoding::type encoding, std::span<const uint8_t> bytes,
+                          int64_t values) = 0;
+  /// Takes a data page's indices into the dictionary.
+  virtual bool StartIndices(RunDecoder indices) = 0;
+  virtual Result<> StartBatch(int64_t rows) = 0;
+  virtual bool Append(int64_t values) = 0;
+  virtual void AppendNulls(int64_t nulls) = 0;
+  virtual bool SkipValues(int64_t values) = 0;
+  virtual Result<std::shared_ptr<arrow::Array>> FinishBatch(int64_t rows, Validity validity) = 0;
+
+  const ColumnChunk& chunk() const { return chunk_; }
+  const std::shared_ptr<arrow::DataType>& type() const { return type_; }
+  const parquet::ColumnDescriptor& stored() const { return stored_; }
+
+ private:
+  Result<bool> OpenPage();
+  Result<> StartPage();
+  Result<std::span<const uint8_t>> StartLevels(std::span<const uint8_t> body,
+                                               const PageHeader& header);
+  Result<> OpenDictionary();
+  /// Calls `present(n)` and `absent(n)` for the next rows of the page, in their order.
+  template <class Present, class Absent>
+  bool ForRuns(int64_t rows, Present present, Absent absent);
+  Result<> MarkNulls(int64_t row, int64_t nulls, int64_t rows);
+
+  const parquet::ColumnDescriptor& stored_;
+  const std::shared_ptr<arrow::DataType> type_;
+  const bool nullable_;
+  ColumnChunk chunk_;
+  arrow::MemoryPool& pool_;
+  PageReader pages_;
+  Scratch dictionary_bytes_;
+  Scratch page_bytes_;
+  bool page_started_ = false;
+  int64_t page_left_ = 0;                            ///< Rows of the page at hand.
+  int64_t chunk_left_ = 0;                           ///< Rows of the chunk behind the page at hand.
+  std::optional<PageReader::Page> dictionary_page_;  ///< Opened when a page first needs it.
+  bool dictionary_open_ = false;
+  bool page_has_nulls_ = false;
+  RunDecoder levels_;
+  Validity validity_;
+};
+
+}  // namespace spillway::lake

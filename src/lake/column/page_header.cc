@@ -1,0 +1,212 @@
+#include "lake/column/page_header.h"
+
+#include <algorithm>
+
+namespace spillway::lake {
+namespace {
+
+/// Thrift's compact protocol. After a failure everything reads as zero and ok() is false.
+class CompactReader {
+ public:
+  enum Type : uint8_t {
+    kStop = 0,
+    kTrue = 1,
+    kFalse = 2,
+    kByte = 3,
+    kI16 = 4,
+    kI32 = 5,
+    kI64 = 6,
+    kDouble = 7,
+    kBinary = 8,
+    kList = 9,
+    kSet = 10,
+    kMap = 11,
+    kStruct = 12,
+  };
+
+  explicit CompactReader(std::span<const std::byte> bytes) : bytes_(bytes) {}
+
+  bool ok() const { return ok_; }
+  size_t position() const { return position_; }
+
+  int32_t Int() {
+    const uint64_t zigzag = Varint();
+    return static_cast<int32_t>(static_cast<int64_t>(zigzag >> 1) ^
+                                -static_cast<int64_t>(zigzag & 1));
+  }
+
+  /// Calls `field(id, type)` for each field of a struct; it must read or skip the value.
+  template <class Field>
+  void Struct(Field field) {
+    int32_t id = 0;
+    while (ok_) {
+      const uint8_t head = Byte();
+      const uint8_t type = head & 0xf;
+      if (!ok_ || type == kStop) return;
+      id = (head >> 4) != 0 ? id + (head >> 4) : Int();
+      field(id, type);
+    }
+  }
+
+  void Skip(uint8_t type, int depth = 0) {
+    if (depth > 16) Fail();
+    if (!ok_) return;
+    switch (type) {
+      case kTrue:
+      case kFalse:
+        return;
+      case kByte:
+        return Pass(1);
+      case kI16:
+      case kI32:
+      case kI64:
+        Varint();
+        return;
+      case kDouble:
+        return Pass(8);
+      case kBinary:
+        return Pass(Varint());
+      case kList:
+      case kSet:
+        return SkipList(depth);
+      case kMap:
+        return SkipMap(depth);
+      case kStruct:
+        return Struct([&](int32_t, uint8_t of_field) { Skip(of_field, depth + 1); });
+      default:
+        Fail();
+    }
+  }
+
+ private:
+  void Fail() { ok_ = false; }
+
+  uint8_t Byte() {
+    if (position_ >= bytes_.size()) Fail();
+    return ok_ ? static_cast<uint8_t>(bytes_[position_++]) : 0;
+  }
+
+  uint64_t Varint() {
+    uint64_t value = 0;
+    for (int shift = 0; shift < 64; shift += 7) {
+      const uint8_t byte = Byte();
+      value |= static_cast<uint64_t>(byte & 0x7f) << shift;
+      if (byte < 0x80) return value;
+    }
+    Fail();
+    return 0;
+  }
+
+  void Pass(uint64_t bytes) {
+    if (bytes > bytes_.size() - position_) return Fail();
+    position_ += bytes;
+  }
+
+  /// A value in a list or map; a boolean there takes a byte.
+  void SkipElement(uint8_t type, int depth) {
+    if (type == kTrue || type == kFalse) return Pass(1);
+    Skip(type, depth + 1);
+  }
+
+  void SkipList(int depth) {
+    const uint8_t head = Byte();
+    const uint64_t size = (head >> 4) == 15 ? Varint() : head >> 4;
+    for (uint64_t i = 0; ok_ && i < size; ++i) SkipElement(head & 0xf, depth);
+  }
+
+  void SkipMap(int depth) {
+    const uint64_t size = Varint();
+    if (size == 0) return;
+    const uint8_t types = Byte();
+    for (uint64_t i = 0; ok_ && i < size; ++i) {
+      SkipElement(types >> 4, depth);
+      SkipElement(types & 0xf, depth);
+    }
+  }
+
+  std::span<const std::byte> bytes_;
+  size_t position_ = 0;
+  bool ok_ = true;
+};
+
+void ReadDataPage(CompactReader& reader, PageHeader& header) {
+  reader.Struct([&](int32_t id, uint8_t type) {
+    switch (type == CompactReader::kI32 ? id : 0) {
+      case 1:
+        header.values = reader.Int();
+        return;
+      case 2:
+        header.encoding = reader.Int();
+        return;
+      case 3:
+        header.definition_level_encoding = reader.Int();
+        return;
+      default:
+        reader.Skip(type);
+    }
+  });
+}
+
+void ReadDataPageV2(CompactReader& reader, PageHeader& header) {
+  reader.Struct([&](int32_t id, uint8_t type) {
+    if (id == 7 && (type == CompactReader::kTrue || type == CompactReader::kFalse)) {
+      header.compressed = type == CompactReader::kTrue;
+      return;
+    }
+    switch (type == CompactReader::kI32 ? id : 0) {
+      case 1:
+        header.values = reader.Int();
+        return;
+      case 4:
+        header.encoding = reader.Int();
+        return;
+      case 5:
+        header.definition_level_bytes = reader.Int();
+        return;
+      case 6:
+        header.repetition_level_bytes = reader.Int();
+        return;
+      default:
+        reader.Skip(type);
+    }
+  });
+}
+
+}  // namespace
+
+std::optional<PageHeader> ParsePageHeader(std::span<const std::byte> bytes) {
+  CompactReader reader(bytes);
+  PageHeader header;
+  int32_t type_of_page = -1;
+  reader.Struct([&](int32_t id, uint8_t type) {
+    if (id == 5 && type == CompactReader::kStruct) return ReadDataPage(reader, header);
+    if (id == 7 && type == CompactReader::kStruct) return ReadDataPage(reader, header);
+    if (id == 8 && type == CompactReader::kStruct) return ReadDataPageV2(reader, header);
+    switch (type == CompactReader::kI32 ? id : 0) {
+      case 1:
+        type_of_page = reader.Int();
+        return;
+      case 2:
+        header.uncompressed_bytes = reader.Int();
+        return;
+      case 3:
+        header.compressed_bytes = reader.Int();
+        return;
+      case 4:
+        header.crc = static_cast<uint32_t>(reader.Int());
+        return;
+      default:
+        reader.Skip(type);
+    }
+  });
+  if (!reader.ok() || type_of_page < 0 || type_of_page > 3) return std::nullopt;
+  if (std::min({header.uncompressed_bytes, header.compressed_bytes, header.values,
+                header.definition_level_bytes, header.repetition_level_bytes}) < 0) {
+    return std::nullopt;
+  }
+  header.type = static_cast<PageHeader::Type>(type_of_page);
+  header.header_bytes = reader.position();
+  return header;
+}
+
+}  // namespace spillway::lake

@@ -1,0 +1,96 @@
+#include "maintenance/expirer.h"
+
+#include <utility>
+
+#include "base/log.h"
+
+namespace spillway::engine {
+namespace {
+
+constexpr size_t kJobsASweep = 50;
+
+/// What the job still has; kNotFound where its manifest is not there and `missing` keeps the job.
+Result<Remains> RemainsOf(Context& context, Missing missing, const Job& job) {
+  Remains remains = TRY(CountRemains(context, job));
+  if (remains.published || job.state != JobState::kSucceeded || job.expiry ||
+      missing == Missing::kExpires)
+    return remains;
+  return Fail(ErrorCode::kNotFound,
+              remains.manifest +
+                  " is not where it was published: is the destination mounted, and the right one? "
+                  "If somebody removed it, `spillway jobs expire --missing` lets the job expire");
+}
+
+}  // namespace
+
+ExpiryWalk::ExpiryWalk(std::string export_name, JobState state, std::chrono::microseconds kept,
+                       Missing missing)
+    : filter_{.export_name = std::move(export_name), .state = state},
+      kept_(kept),
+      missing_(missing) {}
+
+Result<std::vector<Expirable>> ExpiryWalk::Next(Context& context, size_t limit,
+                                                std::stop_token stop) {
+  if (ended_) filter_.after = {};
+  const Timestamp now = context.clock.Now();
+  filter_.ended_before = now - kept_;
+  filter_.begun_before = now - context.options.lease;
+  std::vector<Job> jobs = TRY(context.store.Expirable(filter_, limit));
+  ended_ = jobs.size() < limit;
+  std::vector<Expirable> due;
+  for (Job& job : jobs) {
+    if (stop.stop_requested()) {
+      ended_ = false;
+      break;
+    }
+    filter_.after = {.finished_at = *job.finished_at, .id = job.id};
+    Expirable& counted = due.emplace_back(Expirable{.job = std::move(job)});
+    Result<Remains> remains = RemainsOf(context, missing_, counted.job);
+    if (remains.has_value()) {
+      counted.remains = *std::move(remains);
+    } else {
+      counted.error = remains.error();
+    }
+  }
+  return due;
+}
+
+std::vector<ExpiryWalk> ExpiryWalks(const Options& options, Missing missing) {
+  std::vector<ExpiryWalk> walks;
+  for (const auto& [export_name, retention] : options.retention_of_export) {
+    if (retention.published)
+      walks.emplace_back(export_name, JobState::kSucceeded, *retention.published, missing);
+    if (retention.redrivable)
+      walks.emplace_back(export_name, JobState::kFailed, *retention.redrivable);
+  }
+  return walks;
+}
+
+Result<bool> Expire(Context& context, const Expirable& due) {
+  if (due.error.has_value()) return std::unexpected(*due.error);
+  return Expire(context, due.job, due.remains);
+}
+
+Result<int64_t> ExpireDue(Context& context, std::span<ExpiryWalk> walks, std::stop_token stop) {
+  int64_t jobs = 0;
+  FirstError failed;
+  for (ExpiryWalk& walk : walks) {
+    const Result<std::vector<Expirable>> page = walk.Next(context, kJobsASweep, stop);
+    failed.Add(page);
+    if (!page.has_value()) continue;
+    for (const Expirable& due : *page) {
+      if (stop.stop_requested()) break;
+      const Result<bool> expired = Expire(context, due);
+      if (!expired.has_value()) {
+        context.log.Error("job cannot expire",
+                          {{"job", due.job.id}, {"error", expired.error().message}});
+      } else if (*expired) {
+        ++jobs;
+      }
+    }
+  }
+  TRY(failed.result());
+  return jobs;
+}
+
+}  // namespace spillway::engine

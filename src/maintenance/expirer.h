@@ -1,0 +1,61 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/act.h"
+#include "engine/expiry.h"
+
+namespace spillway::engine {
+
+/// A job whose files have outlived their retention, and what it still has.
+struct Expirable {
+  Job job;
+  Remains remains;
+  std::optional<Error> error;  ///< Why it cannot expire.
+};
+
+/// What becomes of a succeeded job whose expiry nobody has begun and whose manifest is not where it
+/// was published: as where the disk is not mounted, or somebody has removed the files.
+enum class Missing {
+  kKept,  ///< It cannot expire: what is recorded as expired, nobody looks at again.
+  kExpires,
+};
+
+/// Goes over the jobs of one export and final state that are due to expire, in the order of their
+/// ends, page by page. What cannot expire is passed like everything else, and keeps no other.
+class ExpiryWalk {
+ public:
+  ExpiryWalk(std::string export_name, JobState state, std::chrono::microseconds kept,
+             Missing missing = Missing::kKept);
+
+  /// The next jobs, at most `limit`; fewer after `stop`. After the last it begins anew.
+  Result<std::vector<Expirable>> Next(Context& context, size_t limit, std::stop_token stop = {});
+
+  /// Whether the last page was the end.
+  bool ended() const { return ended_; }
+
+ private:
+  store::ExpiryFilter filter_;
+  std::chrono::microseconds kept_;
+  Missing missing_;
+  bool ended_ = false;
+};
+
+/// One for each export and state of which files are not kept for ever.
+std::vector<ExpiryWalk> ExpiryWalks(const Options& options, Missing missing = Missing::kKept);
+
+/// Expires one; returns the error of one that cannot expire. As Expire of engine/expiry.h.
+Result<bool> Expire(Context& context, const Expirable& due);
+
+/// Expires the next page of each walk; one job's error is logged and keeps no other. After `stop`
+/// no further job is begun. Returns the number of jobs that expired.
+Result<int64_t> ExpireDue(Context& context, std::span<ExpiryWalk> walks, std::stop_token stop = {});
+
+}  // namespace spillway::engine

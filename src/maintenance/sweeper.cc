@@ -1,0 +1,67 @@
+#include "maintenance/sweeper.h"
+
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "staging/outcome.h"
+#include "storage/objects.h"
+
+namespace spillway::engine {
+namespace {
+
+Result<int64_t> CountStaged(storage::ObjectStore& store, std::string_view job_id) {
+  int64_t objects = 0;
+  TRY(storage::ForEachObject(store, Staging::PrefixOf(job_id), [&](const storage::ObjectInfo&) {
+    ++objects;
+    return Result<>();
+  }));
+  return objects;
+}
+
+}  // namespace
+
+Result<Leftovers> SweepLeftovers(store::JobStore& jobs, storage::ObjectStore& store,
+                                 std::chrono::seconds abandoned_age, storage::Sweep sweep) {
+  Leftovers found;
+  const std::vector<std::string> staged = TRY(StagedJobs(store));
+  for (const std::string& job_id : staged) {
+    const Result<Job> job = jobs.Get(job_id);
+    if (!job.has_value() && job.error().code == ErrorCode::kNotFound) continue;
+    if (!job.has_value()) return std::unexpected(job.error());
+    const bool is_over = job->state == JobState::kSucceeded || job->state == JobState::kCancelled;
+    if (!is_over && !job->expiry) continue;
+    Receipt receipt;
+    if (sweep != storage::Sweep::kCount) {
+      TRY(RemoveStaged(store, job_id, receipt));
+    } else {
+      receipt.objects_removed = TRY(CountStaged(store, job_id));
+    }
+    found.objects += receipt.objects_removed;
+    ++found.jobs;
+  }
+  found.abandoned = static_cast<int64_t>(TRY(store.SweepAbandoned(abandoned_age, sweep)));
+  return found;
+}
+
+Result<> RemoveLeftovers(Context& context) {
+  FirstError failed;
+  Leftovers all;
+  for (storage::ObjectStore* store : context.stagings.Stores()) {
+    const Result<Leftovers> swept =
+        SweepLeftovers(context.store, *store, kAbandonedAge, storage::Sweep::kRemoveOwn);
+    failed.Add(swept);
+    if (!swept.has_value()) continue;
+    all.jobs += swept->jobs;
+    all.objects += swept->objects;
+    all.abandoned += swept->abandoned;
+  }
+  if (all.jobs > 0 || all.abandoned > 0) {
+    context.log.Info("leftovers removed", {{"jobs", all.jobs},
+                                           {"staged_objects", all.objects},
+                                           {"abandoned_uploads_and_objects", all.abandoned}});
+  }
+  return failed.result();
+}
+
+}  // namespace spillway::engine

@@ -1,0 +1,147 @@
+#include "staging/staging.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace spillway::engine {
+namespace {
+
+void AddRange(std::vector<storage::ObjectRange>& ranges, storage::ObjectRange added) {
+  if (!ranges.empty()) {
+    storage::ObjectRange& last = ranges.back();
+    if (last.key == added.key && last.offset + last.bytes == added.offset) {
+      last.bytes += added.bytes;
+      return;
+    }
+  }
+  ranges.push_back(std::move(added));
+}
+
+}  // namespace
+
+std::string Staging::PrefixOf(std::string_view job_id) {
+  return ".spillway/jobs/" + std::string(job_id) + "/";
+}
+
+Staging::Place Staging::Enter(int64_t chunk) {
+  std::lock_guard lock(mutex_);
+  line_.insert(chunk);
+  return {*this, chunk};
+}
+
+void Staging::Leave(int64_t chunk) {
+  std::lock_guard lock(mutex_);
+  line_.erase(line_.find(chunk));
+  left_.notify_all();
+}
+
+PartWriter Staging::NewPart(std::string file, int64_t chunk, PartOrder order) {
+  return {*this, std::move(file), chunk, order};
+}
+
+Result<Part> Staging::Append(std::string_view file, std::span<const std::byte> bytes) {
+  storage::Stage* stage = TRY(StageOf(file, PartOrder::kInTurn));
+  Part part{.file = std::string(file), .bytes = bytes.size(), .epoch = store_.epoch()};
+  part.ranges.push_back(TRY(stage->Append(std::array{bytes}, {})));
+  Sha256 hash;
+  hash.Update(bytes);
+  part.sha256 = ToHex(hash.Finish());
+  return part;
+}
+
+Result<storage::Stage*> Staging::StageOf(std::string_view file, PartOrder order) {
+  std::lock_guard lock(mutex_);
+  auto found = stages_.find(file);
+  if (found == stages_.end()) {
+    // A stage may have been made although its answer was lost: no key is asked for twice.
+    const std::string key = prefix_ + owner_ + "-" + std::to_string(++stages_asked_for_);
+    const bool in_place = order == PartOrder::kInPlace && output_.chunks > 0;
+    auto stage = in_place
+                     ? store_.CreateStageFor({.key = output_.directory + "/" + std::string(file),
+                                              .chunks = output_.chunks},
+                                             key)
+                     : store_.CreateStage(key);
+    found = stages_.emplace(file, TRY(std::move(stage))).first;
+  }
+  return found->second.get();
+}
+
+Result<> PartWriter::AwaitTurn(std::stop_token stop) {
+  if (order_ == PartOrder::kAlone) return {};
+  std::unique_lock lock(staging_.mutex_);
+  const bool turn =
+      staging_.left_.wait(lock, stop, [this] { return *staging_.line_.begin() >= chunk_; });
+  if (!turn) return Fail(ErrorCode::kCancelled, "stopped while waiting to write");
+  return {};
+}
+
+bool PartWriter::IsTurn() {
+  if (order_ == PartOrder::kAlone) return true;
+  std::lock_guard lock(staging_.mutex_);
+  return *staging_.line_.begin() >= chunk_;
+}
+
+Result<> PartWriter::Commit(std::stop_token stop) {
+  hash_.Update(pending_->bytes().subspan(digested_));
+  digested_ = pending_->size();
+  // What is kept back makes the last append long enough to be joined without being read.
+  const size_t kept = staging_.store_.join_bytes_min();
+  const size_t enough = staging_.store_.transfer_bytes() + kept;
+  const size_t most = std::max(staging_.pending_bytes_max_, kept == 0 ? 0 : enough);
+  if (digested_ >= most) {
+    TRY(AwaitTurn(stop));
+    return Flush(kept, std::move(stop));
+  }
+  // Bytes are cheapest to write while they are in the cache.
+  if (digested_ >= enough && IsTurn()) return Flush(kept, std::move(stop));
+  return {};
+}
+
+Result<> PartWriter::Flush(size_t kept, std::stop_token stop) {
+  if (pending_->size() <= kept) return {};
+  const size_t at_once = staging_.store_.appends_at_once();
+  TRY(Land(at_once));
+  storage::Stage* stage = TRY(staging_.StageOf(file_, order_));
+  // What comes first stays where it can be read, so that it can be joined with a short end before.
+  const bool in_place = order_ == PartOrder::kInPlace;
+  const bool first = staged_ == 0;
+  const storage::Bytes front =
+      pending_->bytes().first(in_place && first && kept > 0 ? kept : pending_->size() - kept);
+  const auto chunk = in_place && !first ? std::optional(chunk_) : std::nullopt;
+  std::unique_ptr<Buffer> rest = landed_ ? std::move(landed_) : std::make_unique<Buffer>();
+  rest->Append(pending_->bytes().subspan(front.size()));
+  flights_.push_back({std::exchange(pending_, std::move(rest)), stage->Begin(front, chunk, stop)});
+  staged_ += front.size();
+  digested_ = pending_->size();
+  if (at_once == 1) {
+    TRY(Land(1));
+    if (kept == 0) std::swap(pending_, landed_);  // which the cache still has
+  }
+  return {};
+}
+
+Result<> PartWriter::Land(size_t fewer_than) {
+  while (flights_.size() >= fewer_than) {
+    AddRange(ranges_, TRY(flights_.front().range.get()));
+    landed_ = std::move(flights_.front().bytes);
+    landed_->Clear();
+    flights_.pop_front();
+  }
+  return {};
+}
+
+Result<Part> PartWriter::Finish(int64_t rows, std::stop_token stop) {
+  TRY(Commit(stop));
+  TRY(AwaitTurn(stop));
+  TRY(Flush(0, std::move(stop)));
+  TRY(Land(1));
+  return Part{.file = file_,
+              .ranges = std::move(ranges_),
+              .rows = rows,
+              .bytes = staged_,
+              .sha256 = ToHex(hash_.Finish()),
+              .epoch = staging_.store_.epoch()};
+}
+
+}  // namespace spillway::engine

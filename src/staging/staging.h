@@ -1,0 +1,155 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <future>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/buffer.h"
+#include "base/digest.h"
+#include "base/error.h"
+#include "result/chunk_result.h"
+#include "storage/object_store.h"
+
+namespace spillway::engine {
+
+class Staging;
+
+/// Where a part's bytes stand in their file.
+enum class PartOrder {
+  kInTurn,   ///< Behind those of earlier chunks.
+  kInPlace,  ///< So too, and the file will be published under this name in the job's directory.
+  kAlone,    ///< It has the file to itself.
+};
+
+/// Where a job's files are to stand.
+struct JobOutput {
+  std::string directory;
+  int64_t chunks = 0;  ///< Of the whole job.
+};
+
+/// Collects one part of one chunk: digests its bytes, and stages them when it is the chunk's turn.
+/// Until then they wait in memory, up to a limit; at the limit the writer waits. Where the store
+/// takes several appends at once, those under way are in memory too. One thread at a time; dropping
+/// it without Finish leaves bytes in the stage that nothing refers to.
+class PartWriter {
+ public:
+  /// Where the part's next bytes go: append, then Commit.
+  Buffer& buffer() { return *pending_; }
+
+  /// Takes what was appended into account.
+  Result<> Commit(std::stop_token stop);
+
+  /// Waits for the turn and stages the rest. `rows` are the rows the part holds.
+  Result<Part> Finish(int64_t rows, std::stop_token stop);
+
+  /// Bytes committed so far.
+  uint64_t bytes() const { return staged_ + digested_; }
+
+ private:
+  friend class Staging;
+  PartWriter(Staging& staging, std::string file, int64_t chunk, PartOrder order)
+      : staging_(staging), file_(std::move(file)), chunk_(chunk), order_(order) {}
+
+  /// An append under way.
+  struct Flight {
+    std::unique_ptr<Buffer> bytes;
+    std::future<Result<storage::ObjectRange>> range;  ///< Ends before its bytes do.
+  };
+
+  bool IsTurn();
+  Result<> AwaitTurn(std::stop_token stop);
+  /// Begins to stage all but the last `kept` bytes.
+  Result<> Flush(size_t kept, std::stop_token stop);
+  /// Waits until there are fewer flights.
+  Result<> Land(size_t fewer_than);
+
+  Staging& staging_;
+  std::string file_;
+  int64_t chunk_;
+  PartOrder order_;
+  std::unique_ptr<Buffer> pending_ = std::make_unique<Buffer>();
+  size_t digested_ = 0;  ///< Of pending_.
+  uint64_t staged_ = 0;  ///< Or on the way.
+  Sha256 hash_;
+  std::vector<storage::ObjectRange> ranges_;
+  std::deque<Flight> flights_;
+  std::unique_ptr<Buffer> landed_;  ///< Memory of the last flight, to be used again.
+};
+
+/// What one process stages for one job. Chunks of a file that run here at the same time are staged
+/// in the order of their indices, into one stage a file; so the usual file is already in one piece
+/// when it is published. Nothing depends on that order: parts say where they are. Thread-safe.
+class Staging {
+ public:
+  /// Stage keys start with `prefix` and `owner`, which must be new for every Staging.
+  Staging(storage::ObjectStore& store, std::string prefix, std::string owner,
+          size_t pending_bytes_max, JobOutput output = {})
+      : store_(store),
+        prefix_(std::move(prefix)),
+        owner_(std::move(owner)),
+        pending_bytes_max_(pending_bytes_max),
+        output_(std::move(output)) {}
+
+  /// The prefix below which every process stages for this job.
+  static std::string PrefixOf(std::string_view job_id);
+
+  /// A chunk's place in the line, from Enter until it goes out of scope.
+  class Place {
+   public:
+    Place() = default;
+    Place(Staging& staging, int64_t chunk) : staging_(&staging), chunk_(chunk) {}
+    Place(Place&& other) noexcept
+        : staging_(std::exchange(other.staging_, nullptr)), chunk_(other.chunk_) {}
+    Place& operator=(Place&& other) noexcept {
+      std::swap(staging_, other.staging_);
+      std::swap(chunk_, other.chunk_);
+      return *this;
+    }
+    ~Place() {
+      if (staging_ != nullptr) staging_->Leave(chunk_);
+    }
+
+   private:
+    Staging* staging_ = nullptr;
+    int64_t chunk_ = 0;
+  };
+
+  /// Puts a claimed chunk in line. To keep the order, chunks enter in the order they were received.
+  Place Enter(int64_t chunk);
+
+  /// Starts a part of a chunk that is in line.
+  PartWriter NewPart(std::string file, int64_t chunk, PartOrder order);
+
+  /// Stages bytes of a file outside any chunk (a directory, a footer), as a part without rows.
+  Result<Part> Append(std::string_view file, std::span<const std::byte> bytes);
+
+ private:
+  friend class PartWriter;
+
+  void Leave(int64_t chunk);
+  Result<storage::Stage*> StageOf(std::string_view file, PartOrder order);
+
+  storage::ObjectStore& store_;
+  const std::string prefix_;
+  const std::string owner_;
+  const size_t pending_bytes_max_;
+  const JobOutput output_;
+
+  std::mutex mutex_;
+  std::condition_variable_any left_;
+  std::multiset<int64_t> line_;
+  std::map<std::string, std::unique_ptr<storage::Stage>, std::less<>> stages_;
+  int64_t stages_asked_for_ = 0;
+};
+
+}  // namespace spillway::engine

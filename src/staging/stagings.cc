@@ -1,0 +1,68 @@
+#include "staging/stagings.h"
+
+#include <algorithm>
+
+namespace spillway::engine {
+
+struct Stagings::Entry {
+  Entry(const Job& job, storage::ObjectStore& store, std::string directory, std::string owner,
+        size_t pending_bytes_max)
+      : job_id(job.id),
+        staging(store, Staging::PrefixOf(job.id), std::move(owner), pending_bytes_max,
+                {.directory = std::move(directory), .chunks = job.chunks_total}) {}
+
+  const std::string job_id;
+  Staging staging;
+  int users = 0;
+  bool dropped = false;
+};
+
+Staging& Stagings::Use::operator*() const { return entry_->staging; }
+
+Stagings::Stagings(std::string owner, size_t pending_bytes_max)
+    : owner_(std::move(owner)), pending_bytes_max_(pending_bytes_max) {}
+
+Stagings::~Stagings() = default;
+
+Stagings::Use Stagings::Of(const Job& job, storage::ObjectStore& store, std::string directory) {
+  std::lock_guard lock(mutex_);
+  stores_.insert(&store);
+  auto entry = std::ranges::find_if(
+      entries_, [&job](const Entry& open) { return open.job_id == job.id && !open.dropped; });
+  if (entry == entries_.end()) {
+    entry = entries_.emplace(entries_.end(), job, store, std::move(directory),
+                             owner_ + "-" + std::to_string(++opened_), pending_bytes_max_);
+  }
+  ++entry->users;
+  return Use(*this, *entry);
+}
+
+void Stagings::Leave(Entry* entry) {
+  std::lock_guard lock(mutex_);
+  if (--entry->users > 0 || !entry->dropped) return;
+  entries_.remove_if([entry](const Entry& open) { return &open == entry; });
+}
+
+void Stagings::Drop(std::string_view job_id) {
+  std::lock_guard lock(mutex_);
+  entries_.remove_if([job_id](Entry& open) {
+    open.dropped |= open.job_id == job_id;
+    return open.dropped && open.users == 0;
+  });
+}
+
+std::vector<std::string> Stagings::Unused() {
+  std::lock_guard lock(mutex_);
+  std::vector<std::string> unused;
+  for (const Entry& open : entries_) {
+    if (open.users == 0) unused.push_back(open.job_id);
+  }
+  return unused;
+}
+
+std::vector<storage::ObjectStore*> Stagings::Stores() {
+  std::lock_guard lock(mutex_);
+  return {stores_.begin(), stores_.end()};
+}
+
+}  // namespace spillway::engine

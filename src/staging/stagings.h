@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstddef>
+#include <list>
+#include <mutex>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "job/job.h"
+#include "staging/staging.h"
+#include "storage/object_store.h"
+
+namespace spillway::engine {
+
+/// The stagings of one process, one a job that it works on. Thread-safe.
+class Stagings {
+  struct Entry;
+
+ public:
+  /// Keeps a job's staging open, until it goes out of scope.
+  class Use {
+   public:
+    Use() = default;
+    Use(Use&& other) noexcept
+        : stagings_(std::exchange(other.stagings_, nullptr)), entry_(other.entry_) {}
+    Use& operator=(Use&& other) noexcept {
+      std::swap(stagings_, other.stagings_);
+      std::swap(entry_, other.entry_);
+      return *this;
+    }
+    ~Use() {
+      if (stagings_ != nullptr) stagings_->Leave(entry_);
+    }
+
+    Staging& operator*() const;
+
+   private:
+    friend class Stagings;
+    Use(Stagings& stagings, Entry& entry) : stagings_(&stagings), entry_(&entry) {}
+
+    Stagings* stagings_ = nullptr;
+    Entry* entry_ = nullptr;
+  };
+
+  Stagings(std::string owner, size_t pending_bytes_max);
+  ~Stagings();
+
+  /// `directory` is where the job's files are to stand in `store`.
+  Use Of(const Job& job, storage::ObjectStore& store, std::string directory);
+
+  /// Closes the job's stages as soon as nobody uses them; whoever comes later begins new ones.
+  void Drop(std::string_view job_id);
+
+  /// Jobs whose stages are open although nobody works on them now.
+  std::vector<std::string> Unused();
+
+  /// Where anything was staged so far.
+  std::vector<storage::ObjectStore*> Stores();
+
+ private:
+  void Leave(Entry* entry);
+
+  const std::string owner_;
+  const size_t pending_bytes_max_;
+  std::mutex mutex_;
+  int64_t opened_ = 0;
+  std::list<Entry> entries_;
+  std::set<storage::ObjectStore*> stores_;
+};
+
+}  // namespace spillway::engine
