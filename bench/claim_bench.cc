@@ -1,5 +1,6 @@
-// How long a worker waits for its chunk while 15 others claim and settle too: from asking for a
-// message to holding the lease, over a PostgreSQL database, one chunk at a time.
+// How long a worker waits for its chunk while 15 others claim and settle chunks of the same job
+// too: from asking for a message to holding the lease, over a PostgreSQL database, one chunk at a
+// time.
 //
 //   claim_bench postgres://user@host/database
 
@@ -7,6 +8,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <mutex>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -22,6 +24,7 @@ namespace {
 
 constexpr int kWorkers = 16;
 constexpr int64_t kChunks = 4'000;
+constexpr int kHints = 64;  // of a job in the queue
 constexpr std::chrono::seconds kLease{30};
 
 template <class T>
@@ -49,18 +52,15 @@ class Bench {
     const engine::Lease lease{.job_id = job_, .owner = "bench", .token = held.lease_token};
     for (int64_t first = 0; first < kChunks; first += 80) {
       std::vector<NewChunk> chunks;
-      std::vector<Message> messages;
-      for (int64_t i = first; i < first + 80; ++i) {
+      for (int64_t i = first; i < first + 80; ++i)
         chunks.push_back({.index = i, .spec = "{}", .planned = 1});
-        messages.push_back({.group = job_, .body = std::to_string(i)});
-      }
       Take(store_.AddChunks(lease, chunks));
-      Take(queue_.Send(messages));
     }
     Take(store_.Update(lease, {.phase = engine::JobPhase::kProcessing,
                                .planned = kChunks,
                                .chunks_total = kChunks,
                                .release = true}));
+    Take(queue_.Send(std::vector<Message>(kHints, {.group = job_, .body = job_})));
   }
 
   /// Milliseconds of every claim.
@@ -74,16 +74,21 @@ class Bench {
   }
 
  private:
+  /// Gives each message back for the next chunk, until there is none.
   void Work(const std::string& owner) {
     while (true) {
       const auto asked = std::chrono::steady_clock::now();
       const std::vector<Delivery> deliveries = Take(queue_.Receive(1, kLease));
       if (deliveries.empty()) return;
-      const ChunkRef ref{.job_id = job_, .index = std::stoll(deliveries[0].body)};
-      const std::vector<Claim> claims = Take(store_.ClaimChunks({&ref, 1}, owner, kLease));
+      const std::span<const std::string> handle(&deliveries[0].handle, 1);
+      const Claims claims = Take(store_.ClaimChunks(job_, -1, 1, owner, kLease));
       const std::chrono::duration<double, std::milli> wait =
           std::chrono::steady_clock::now() - asked;
-      const auto& chunk = std::get<engine::Chunk>(claims.at(0));
+      if (claims.chunks.empty()) {
+        Take(queue_.Delete(handle));
+        continue;
+      }
+      const engine::Chunk& chunk = claims.chunks.front();
       const Settlement done{.lease = {.job_id = job_,
                                       .chunk = chunk.index,
                                       .owner = owner,
@@ -92,7 +97,7 @@ class Bench {
                             .result = "{}",
                             .counts = {.planned = 1, .written = 1}};
       Take(store_.Settle({&done, 1}));
-      Take(queue_.Delete({&deliveries[0].handle, 1}));
+      Take(queue_.GiveBack(handle, std::chrono::milliseconds(0)));
       std::lock_guard lock(mutex_);
       waits_.push_back(wait.count());
     }
@@ -116,6 +121,11 @@ int main(int argc, char** argv) {
     return 2;
   }
   const std::vector<double> waits = spillway::store::Bench(argv[1]).Run();
+  if (waits.size() != spillway::store::kChunks) {
+    fmt::print(stderr, "claim_bench: {} of {} chunks were claimed\n", waits.size(),
+               spillway::store::kChunks);
+    return 1;
+  }
   fmt::print("{{\"claims\": {}, \"p50_ms\": {:.3f}, \"p99_ms\": {:.3f}}}\n", waits.size(),
              waits[waits.size() / 2], waits[waits.size() * 99 / 100]);
   return 0;

@@ -2,9 +2,10 @@
 // leased, settled in durable transactions and finished by the real workers over one SQLite file,
 // or a PostgreSQL database, with heartbeats on. A chunk digests
 // `--chunk-bytes` bytes, or does nothing. Prints, as JSON, the seconds of each phase and what
-// workers spent them on.
+// workers spent them on. With `--beside N` another organisation asks for a job of N such chunks
+// once on its own and once while the large job runs, and the seconds of both are printed instead.
 //
-//   engine_bench DIRECTORY [--chunks 200000] [--chunk-bytes 0] [--threads 2]
+//   engine_bench DIRECTORY [--chunks 200000] [--chunk-bytes 0] [--threads 2] [--beside N]
 //     [--postgres postgres://user@host/database]
 
 #include <unistd.h>
@@ -45,6 +46,7 @@ struct Arguments {
   int64_t chunks = 200'000;
   size_t chunk_bytes = 0;
   int threads = 2;
+  int64_t beside = 0;
   std::string postgres;
 };
 
@@ -57,29 +59,27 @@ T Take(Result<T> result) {
   if constexpr (!std::is_void_v<T>) return *std::move(result);
 }
 
-/// Chunks of one action each.
+/// Chunks of one action each; as many as the request's parameters say.
 class SmallChunks final : public recipe::Recipe {
  public:
   SmallChunks(storage::ObjectStore& store, const Arguments& arguments, CostMeter& meter)
-      : store_(store),
-        chunks_(arguments.chunks),
-        bytes_(arguments.chunk_bytes, ' '),
-        meter_(meter) {}
+      : store_(store), bytes_(arguments.chunk_bytes, ' '), meter_(meter) {}
 
   std::string_view name() const override { return "small_chunks"; }
 
   Result<recipe::CanonicalRequest> Canonicalise(const recipe::Request& request) const override {
     return recipe::CanonicalRequest{
-        .tenant = request.tenant, .group = request.export_name, .parameters = "{}"};
+        .tenant = request.tenant, .group = request.export_name, .parameters = request.parameters};
   }
 
   Result<recipe::Destination> DestinationOf(const engine::Job& job) const override {
     return recipe::Destination{.store = &store_, .directory = job.id};
   }
 
-  Result<recipe::Plan> MakePlan(const engine::Job&, std::stop_token) const override {
-    recipe::Plan plan{.source = "{}", .planned = chunks_};
-    plan.chunks.assign(static_cast<size_t>(chunks_), {.spec = "{}", .planned = 1});
+  Result<recipe::Plan> MakePlan(const engine::Job& job, std::stop_token) const override {
+    const int64_t chunks = std::stoll(job.parameters);
+    recipe::Plan plan{.source = "{}", .planned = chunks, .chunks = {}};
+    plan.chunks.assign(static_cast<size_t>(chunks), {.spec = "{}", .planned = 1});
     return plan;
   }
 
@@ -98,7 +98,6 @@ class SmallChunks final : public recipe::Recipe {
 
  private:
   storage::ObjectStore& store_;
-  const int64_t chunks_;
   const std::string bytes_;
   CostMeter& meter_;
 };
@@ -163,6 +162,36 @@ void Print(const Arguments& arguments, const Course& course, uint64_t database_b
       database_bytes);
 }
 
+/// Asks for a job of `chunks` chunks in the name of an organisation.
+std::string Submit(engine::Engine& engine, std::string tenant, int64_t chunks) {
+  return Take(engine.Submit("small_chunks",
+                            {.export_name = "small",
+                             .tenant = std::move(tenant),
+                             .parameters = std::to_string(chunks)},
+                            /*fresh=*/true))
+      .job.id;
+}
+
+/// Seconds until the job is over.
+double Await(store::JobStore& store, const std::string& job_id) {
+  const auto began = std::chrono::steady_clock::now();
+  while (!IsFinal(Take(store.Get(job_id)).state))
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+}
+
+void MeasureBeside(const Arguments& arguments, engine::Engine& engine, store::JobStore& store) {
+  const double alone = Await(store, Submit(engine, "small", arguments.beside));
+  const std::string large = Submit(engine, "large", arguments.chunks);
+  while (Take(store.Get(large)).chunks_succeeded == 0)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  const double beside = Await(store, Submit(engine, "small", arguments.beside));
+  const bool runs_on = !IsFinal(Take(store.Get(large)).state);
+  fmt::print(R"({{"alone_seconds": {:.3f}, "beside_seconds": {:.3f}, "large_runs_on": {}}})"
+             "\n",
+             alone, beside, runs_on);
+}
+
 /// Where jobs are remembered.
 struct State {
   State(const Arguments& arguments, Clock& clock) : file(arguments.directory / "state.db") {
@@ -200,7 +229,7 @@ void Run(const Arguments& arguments) {
 
   const engine::Options options;
   const std::string owner = "bench";
-  engine::Heartbeat heartbeat(store, clock, options);
+  engine::Heartbeat heartbeat(store, queue, clock, options);
   engine::Stagings stagings(owner, options.pending_bytes_max);
   engine::Context context{.store = store,
                           .queue = queue,
@@ -216,10 +245,7 @@ void Run(const Arguments& arguments) {
   engine::Engine engine(store, queue, recipes, clock, options, Random::FromEntropy());
 
   const Milestone submitted{.at = std::chrono::steady_clock::now()};
-  const std::string job_id =
-      Take(engine.Submit("small_chunks", {.export_name = "small", .tenant = "bench"},
-                         /*fresh=*/true))
-          .job.id;
+  const std::string job_id = arguments.beside > 0 ? "" : Submit(engine, "bench", arguments.chunks);
   Course course;
   {
     std::jthread beating([&](std::stop_token stop) { heartbeat.Run(stop); });
@@ -229,6 +255,7 @@ void Run(const Arguments& arguments) {
       threads.emplace_back(
           [&worker, i](std::stop_token stop) { worker.Run(stop, static_cast<uint64_t>(i)); });
     }
+    if (arguments.beside > 0) return MeasureBeside(arguments, engine, *state.store);
     course = Follow(*state.store, meter, job_id, submitted);
   }
   Print(arguments, course, state.bytes());
@@ -246,6 +273,7 @@ int main(int argc, char** argv) {
   program.add_option("--chunk-bytes", arguments.chunk_bytes, "digested by each chunk")
       ->capture_default_str();
   program.add_option("--threads", arguments.threads)->capture_default_str();
+  program.add_option("--beside", arguments.beside, "chunks of a job beside the large one");
   program.add_option("--postgres", arguments.postgres, "in place of a SQLite file");
   CLI11_PARSE(program, argc, argv);
   std::filesystem::create_directories(arguments.directory);

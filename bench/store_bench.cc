@@ -1,4 +1,5 @@
-// Chunks a second that workers on one SQLite file receive, claim, settle (durably) and delete.
+// Chunks a second that workers on one SQLite file claim and settle (durably), asked by a message
+// for each batch, which they give back.
 //   store_bench [folder]    the folder's file system is what is measured; default: the working
 //   folder
 
@@ -33,7 +34,7 @@ T Must(Result<T> result) {
   if constexpr (!std::is_void_v<T>) return *std::move(result);
 }
 
-/// A fresh file with one planned job and a message for each of its chunks.
+/// A fresh file with one planned job and messages that say so.
 class Bench {
  public:
   Bench(const std::filesystem::path& folder, int64_t chunks)
@@ -53,17 +54,16 @@ class Bench {
   void Work(size_t batch, const std::string& owner, std::atomic<int64_t>& done) {
     const std::string result(400, 'r');  // About what a part's JSON takes.
     while (true) {
-      const std::vector<Delivery> deliveries = Must(queue_->Receive(batch, seconds(60)));
+      const std::vector<Delivery> deliveries = Must(queue_->Receive(1, seconds(60)));
       if (deliveries.empty()) return;
-      std::vector<ChunkRef> refs;
-      std::vector<std::string> handles;
-      for (const Delivery& delivery : deliveries) {
-        refs.push_back({.job_id = job_id_, .index = std::stoll(delivery.body)});
-        handles.push_back(delivery.handle);
+      const std::vector<std::string> handles = {deliveries[0].handle};
+      const Claims claims = Must(store_->ClaimChunks(job_id_, -1, batch, owner, seconds(60)));
+      if (claims.chunks.empty()) {
+        Must(queue_->Delete(handles));
+        continue;
       }
       std::vector<Settlement> settlements;
-      for (Claim& claim : Must(store_->ClaimChunks(refs, owner, seconds(60)))) {
-        const auto& chunk = std::get<engine::Chunk>(claim);
+      for (const engine::Chunk& chunk : claims.chunks) {
         settlements.push_back({.lease = {.job_id = chunk.job_id,
                                          .chunk = chunk.index,
                                          .owner = owner,
@@ -74,12 +74,13 @@ class Bench {
       }
       for (const Settled& settled : Must(store_->Settle(settlements)))
         done += settled.applied ? 1 : 0;
-      Must(queue_->Delete(handles));
+      Must(queue_->GiveBack(handles, seconds(0)));
     }
   }
 
  private:
   void Plan(int64_t chunks) {
+    constexpr size_t kHints = 64;  // of a job in the queue
     engine::Job request;
     request.id = request.task_id = "bench";
     job_id_ = Must(store_->Create(request, false)).job.id;
@@ -89,18 +90,15 @@ class Bench {
     constexpr int64_t kCall = 90;
     for (int64_t first = 0; first < chunks; first += kCall) {
       std::vector<NewChunk> planned;
-      std::vector<Message> messages;
-      for (int64_t i = first; i < std::min(first + kCall, chunks); ++i) {
+      for (int64_t i = first; i < std::min(first + kCall, chunks); ++i)
         planned.push_back({.index = i, .spec = std::string(200, 's'), .planned = 10});
-        messages.push_back({.group = job_id_, .body = std::to_string(i)});
-      }
       Must(store_->AddChunks(lease, planned));
-      Must(queue_->Send(messages));
     }
     Must(store_->Update(lease, {.phase = engine::JobPhase::kProcessing,
                                 .planned = chunks * 10,
                                 .chunks_total = chunks,
                                 .release = true}));
+    Must(queue_->Send(std::vector<Message>(kHints, {.group = job_id_, .body = job_id_})));
   }
 
   void Remove() const {

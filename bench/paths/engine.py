@@ -4,13 +4,15 @@ import statistics
 
 import inputs
 from deployment import BINARIES
-from measure import remove, run, say
+from measure import Failed, remove, run, say
 from results import Figure, Report
 
 WORK = inputs.DIRECTORY / "engine"
 EMPTY_CHUNKS = 200_000
 SMALL_CHUNKS = 1_000_000
 SMALL_CHUNK_BYTES = 64 << 10
+MIXED_CHUNKS = 200
+MIXED_CHUNK_BYTES = 4 << 20
 
 
 def engine(chunks, chunk_bytes):
@@ -21,6 +23,25 @@ def engine(chunks, chunk_bytes):
     say(f"  {chunks} chunks of {chunk_bytes} bytes: {found['chunks_per_second']} a second, planned in "
         f"{found['planning_seconds']:.1f} s, finished in {found['finishing_seconds']:.1f} s")
     return found, usage
+
+
+def measure_mixed(path, rounds):
+    """A job of 200 chunks while another organisation's job of a million runs: its share is half of the threads."""
+    report = Report("engine-mixed", "a job of 200 chunks beside one of a million, another organisation's")
+    ratios = []
+    for _ in range(rounds):
+        remove(WORK)
+        usage = run([BINARIES / "bench" / "engine_bench", WORK, "--chunks", SMALL_CHUNKS, "--chunk-bytes", MIXED_CHUNK_BYTES,
+                     "--beside", MIXED_CHUNKS])
+        remove(WORK)
+        found = json.loads(usage.printed)
+        if not found["large_runs_on"]:
+            raise Failed("the large job was over before the small one")
+        ratios.append(found["beside_seconds"] / (2 * found["alone_seconds"]))
+        say(f"  {found['alone_seconds']:.2f} s alone, {found['beside_seconds']:.2f} s beside the large job")
+    report.add(Figure("ratio", "engine-mixed", statistics.median(ratios), at_most=2.0,
+                      beside="its time over its fair share, which is twice its time alone"))
+    return report
 
 
 def measure(path, rounds):

@@ -218,7 +218,7 @@ Result<> Deployment::AssembleEngine() {
   }
   engine_ = std::make_unique<engine::Engine>(*store_, *queue_, recipes_, clock_, options_,
                                              Random::FromEntropy());
-  heartbeat_ = std::make_unique<engine::Heartbeat>(*store_, clock_, options_);
+  heartbeat_ = std::make_unique<engine::Heartbeat>(*store_, *queue_, clock_, options_);
   stagings_ = std::make_unique<engine::Stagings>(owner_, options_.pending_bytes_max);
   return {};
 }

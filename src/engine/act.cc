@@ -35,7 +35,7 @@ Result<Verdict> FailAct(Context& context, const HeldJob& held, Error error, Rand
   store::JobUpdate update{.release = true, .actor = context.owner, .cause = error.message};
   if (current.cancel_requested_at.has_value() && current.phase < JobPhase::kCompleted) {
     const Job released = TRY(context.store.Update(held.lease(), update));
-    TRY(Dispatch(context.store, context.queue, released, context.clock.Now()));
+    TRY(Dispatch(context.queue, released, context.options.hints_max));
     return Verdict::Done();
   }
   if (held.held->reason().has_value()) {
@@ -68,14 +68,14 @@ bool EndsItsWorkers(const Job& job, const Options& options) {
 }
 
 Error SilenceOf(const Job& job) {
+  const std::string act = job.phase < JobPhase::kProcessing ? "planning" : "finishing";
   return {.code = ErrorCode::kUnavailable,
-          .message = "its workers fell silent in " + std::to_string(job.attempts - 1) +
-                     " attempts at " +
-                     (job.phase < JobPhase::kProcessing ? "planning" : "finishing")};
+          .message = "the worker process ended or lost its lease " +
+                     std::to_string(job.attempts - 1) + " times while " + act + " the job"};
 }
 
 Result<> AdmitNext(Context& context, std::string_view group) {
-  return AdmitNext(context.store, context.queue, group, context.options, context.clock.Now());
+  return AdmitNext(context.store, context.queue, group, context.options);
 }
 
 }  // namespace spillway::engine

@@ -133,10 +133,10 @@ class ActsTest : public testing::Test {
   /// Works until there is nothing left to do, letting time pass between looks.
   void WorkOff() {
     Worker worker(context_);
-    BatchSize batch;
+    BatchSizes batches;
     for (int idle = 0; idle < 100; ++idle) {
       for (Result<bool> worked = true; worked.value_or(false);)
-        worked = worker.Step(random_, batch);
+        worked = worker.Step(random_, batches);
       clock_.Advance(std::chrono::seconds(1));
       static_cast<void>(Rescue(context_));
     }
@@ -144,9 +144,9 @@ class ActsTest : public testing::Test {
 
   void RunUntil(const std::string& job_id, JobPhase phase) {
     Worker worker(context_);
-    BatchSize batch;
+    BatchSizes batches;
     for (int steps = 0; steps < 50 && store_.Get(job_id)->phase < phase; ++steps) {
-      static_cast<void>(worker.Step(random_, batch));
+      static_cast<void>(worker.Step(random_, batches));
     }
     ASSERT_EQ(store_.Get(job_id)->phase, phase);
   }
@@ -183,7 +183,7 @@ class ActsTest : public testing::Test {
   LinesRecipe* lines_ = nullptr;
   Log log_{LogLevel::kError, LogFormat::kText, -1};
   Options options_;
-  Heartbeat heartbeat_{store_, clock_, options_};
+  Heartbeat heartbeat_{store_, queue_, clock_, options_};
   Stagings stagings_{"worker", options_.pending_bytes_max};
   Context context_ = ContextOf("worker");
   Engine engine_{store_, queue_, recipes_, clock_, options_, Random(1)};

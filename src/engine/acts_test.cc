@@ -152,9 +152,9 @@ TEST_F(ActsTest, F02WhatOnlyAnotherProcessCanDoIsGivenBackUncounted) {
   const std::string job_id = Submit();
   RunUntil(job_id, JobPhase::kProcessing);
   Worker worker(context_);
-  BatchSize batch;
-  while (given_back == 0) ASSERT_TRUE(worker.Step(random_, batch).has_value());
-  ASSERT_TRUE(worker.Step(random_, batch).has_value());
+  BatchSizes batches;
+  while (given_back == 0) ASSERT_TRUE(worker.Step(random_, batches).has_value());
+  ASSERT_TRUE(worker.Step(random_, batches).has_value());
   EXPECT_EQ(given_back, 1) << "it is asked for again without a pause";
   WorkOff();
   EXPECT_EQ(store_.Get(job_id)->state, JobState::kSucceeded);
@@ -179,26 +179,6 @@ TEST_F(ActsTest, PlanningAndFinishingHaveThreeAttemptsToo) {
   WorkOff();
   EXPECT_EQ(store_.Get(unfinished)->state, JobState::kFailed);
   EXPECT_EQ(attempts, 3);
-}
-
-TEST_F(ActsTest, AnActThatCannotBeDoneKeepsNoOtherFromBeingDone) {
-  lines_->chunks = 1;
-  const std::string broken = Submit("1");
-  const std::string whole = Submit("2");
-  for (const std::string& job_id : {broken, whole}) {
-    ASSERT_TRUE(PlanJob(context_, job_id, random_).has_value());
-  }
-  static_cast<void>(Bodies());
-  ASSERT_TRUE(SendWork(queue_, std::array{Work{.act = Act::kFinish, .job_id = broken},
-                                          Work{.act = Act::kProcess, .job_id = whole, .chunk = 0}})
-                  .has_value());
-  store_.Lose(broken);
-  BatchSize batch;
-  batch.Learn(1, std::chrono::microseconds(1));
-  ASSERT_EQ(batch.size(), 2U);
-  const Result<bool> worked = Worker(context_).Step(random_, batch);
-  EXPECT_EQ(worked.error().message, "the store is away");
-  EXPECT_EQ(store_.Get(whole)->chunks_succeeded, 1);
 }
 
 TEST_F(ActsTest, StagedBytesThatWereDeletedAreSaidToBeLost) {
@@ -274,7 +254,7 @@ TEST_F(ActsTest, AnActThatEndsItsWorkersIsGivenUp) {
     if (crash > 30) static_cast<void>(PlanJob(context_, job_id, random_));
   }
   EXPECT_EQ(store_.Get(job_id)->state, JobState::kFailed);
-  EXPECT_THAT(store_.Get(job_id)->failure->message, HasSubstr("fell silent"));
+  EXPECT_THAT(store_.Get(job_id)->failure->message, HasSubstr("ended or lost its lease"));
 }
 
 TEST_F(ActsTest, FinishingTooEarlyIsNoAttempt) {
@@ -324,8 +304,7 @@ TEST_F(ActsTest, ACancelledJobLeavesNothingAndSaysWhatItRemoved) {
 TEST_F(ActsTest, ACancellationWaitsForWorkersThatStillWrite) {
   const std::string job_id = Submit();
   RunUntil(job_id, JobPhase::kProcessing);
-  const store::ChunkRef ref{.job_id = job_id, .index = 0};
-  ASSERT_TRUE(store_.ClaimChunks({&ref, 1}, "another", options_.lease).has_value());
+  ASSERT_TRUE(store_.ClaimChunks(job_id, -1, 1, "another", options_.lease).has_value());
   ASSERT_TRUE(engine_.Cancel(job_id, "ada", "a typo").has_value());
   EXPECT_TRUE(DiscardJob(context_, job_id, random_)->again_in.has_value());
   EXPECT_EQ(store_.Get(job_id)->state, JobState::kProcessing);
@@ -382,18 +361,16 @@ TEST_F(ActsTest, ACancellationThatWentToAnotherQueueIsCarriedOut) {
   Engine another(store_, another_queue, recipes_, clock_, options_, Random(2));
   std::string job_id;
   bool asked = false;
-  lines_->before_chunk = [&](const Chunk& chunk) -> Result<> {
+  lines_->before_chunk = [&](const Chunk&) -> Result<> {
     if (std::exchange(asked, true)) return {};
     EXPECT_TRUE(another.Cancel(job_id, "ada", "a typo").has_value());
-    store_.Answer(job_id + "/" + std::to_string(chunk.index),
-                  {.held = true, .cancel_requested = true});
     heartbeat_.Beat();
     return Fail(ErrorCode::kCancelled, "stopped");
   };
   job_id = Submit();
   Worker worker(context_);
-  BatchSize batch;
-  for (int step = 0; step < 10; ++step) static_cast<void>(worker.Step(random_, batch));
+  BatchSizes batches;
+  for (int step = 0; step < 10; ++step) static_cast<void>(worker.Step(random_, batches));
   EXPECT_EQ(store_.Get(job_id)->state, JobState::kCancelled);
 }
 
@@ -432,18 +409,15 @@ TEST_F(ActsTest, DispatchSendsWhatThePhaseNeeds) {
   const std::string job_id = Submit();
   EXPECT_THAT(Bodies(), ElementsAre("plan " + job_id));
   ASSERT_TRUE(PlanJob(context_, job_id, random_).has_value());
-  EXPECT_EQ(Bodies().size(), 3U);
-  const auto dispatched = [&](Job job, size_t chunks_max = SIZE_MAX) {
-    EXPECT_TRUE(Dispatch(store_, queue_, job, clock_.Now(), chunks_max).has_value());
+  const std::string hint = "process " + job_id;
+  EXPECT_THAT(Bodies(), ElementsAre(hint, hint, hint));
+  const auto dispatched = [&](Job job, int64_t hints_max = 64) {
+    EXPECT_TRUE(Dispatch(queue_, job, hints_max).has_value());
     return Bodies();
   };
   Job job = *store_.Get(job_id);
-  EXPECT_THAT(dispatched(job), ElementsAre("process " + job_id + " 0", "process " + job_id + " 1",
-                                           "process " + job_id + " 2"));
-  EXPECT_THAT(dispatched(job, 1), ElementsAre("process " + job_id + " 0"));
-  const store::ChunkRef ref{.job_id = job_id, .index = 1};
-  ASSERT_TRUE(store_.ClaimChunks({&ref, 1}, "another", options_.lease).has_value());
-  EXPECT_THAT(dispatched(job), ElementsAre("process " + job_id + " 0", "process " + job_id + " 2"));
+  EXPECT_THAT(dispatched(job), ElementsAre(hint, hint, hint));
+  EXPECT_THAT(dispatched(job, 1), ElementsAre(hint));
   job.phase = JobPhase::kFinalizing;
   EXPECT_THAT(dispatched(job), ElementsAre("finish " + job_id));
   job.cancel_requested_at = clock_.Now();
@@ -452,14 +426,24 @@ TEST_F(ActsTest, DispatchSendsWhatThePhaseNeeds) {
   EXPECT_THAT(dispatched(job), IsEmpty());
 }
 
+TEST_F(ActsTest, AJobHasNoMoreHintsInTheQueueThanTheWindow) {
+  lines_->chunks = 800;
+  const std::string job_id = Submit();
+  ASSERT_TRUE(PlanJob(context_, job_id, random_).has_value());
+  EXPECT_EQ(*queue_.Depth(), 1 + options_.hints_max) << "and the message that asked for the plan";
+  WorkOff();
+  EXPECT_EQ(store_.Get(job_id)->state, JobState::kSucceeded);
+  EXPECT_EQ(*queue_.Depth(), 0);
+}
+
 TEST_F(ActsTest, TheRescuerDoesNotBuryABusyQueue) {
   lines_->chunks = 800;
   const std::string job_id = Submit();
   ASSERT_TRUE(PlanJob(context_, job_id, random_).has_value());
   clock_.Advance(options_.lease * 2);
-  ASSERT_EQ(*queue_.Depth(), 801);
+  const int64_t waiting = *queue_.Depth();
   EXPECT_EQ(*Rescue(context_), 1);
-  EXPECT_EQ(*queue_.Depth(), 801 + 500);
+  EXPECT_EQ(*queue_.Depth(), waiting + 1);
 
   std::vector<std::string> handles;
   const auto deliveries = queue_.Receive(5'000, std::chrono::seconds(1));
@@ -467,24 +451,7 @@ TEST_F(ActsTest, TheRescuerDoesNotBuryABusyQueue) {
   for (const store::Delivery& delivery : *deliveries) handles.push_back(delivery.handle);
   ASSERT_TRUE(queue_.Delete(handles).has_value());
   EXPECT_EQ(*Rescue(context_), 1);
-  EXPECT_EQ(*queue_.Depth(), 800) << "everything was lost, so everything is sent";
-}
-
-TEST(BatchSize, GrowsWhileChunksAreShortAndFallsAtOnceWhenTheyAreNot) {
-  BatchSize batch;
-  EXPECT_EQ(batch.size(), 1U);
-  for (size_t expected : {2, 4, 8, 16, 32, 64, 128, 256, 512, 512}) {
-    batch.Learn(batch.size(), std::chrono::microseconds(10));
-    EXPECT_EQ(batch.size(), expected);
-  }
-  batch.Learn(512, std::chrono::seconds(512));
-  EXPECT_EQ(batch.size(), 1U);
-  batch.Learn(0, std::chrono::seconds(1));
-  EXPECT_EQ(batch.size(), 1U);
-  batch.Learn(1, std::chrono::milliseconds(20));
-  EXPECT_EQ(batch.size(), 2U);
-  batch.Learn(2, std::chrono::milliseconds(40));
-  EXPECT_EQ(batch.size(), 2U);
+  EXPECT_EQ(*queue_.Depth(), options_.hints_max) << "everything was lost, so everything is sent";
 }
 
 }  // namespace

@@ -1,13 +1,14 @@
 #include "engine/engine.h"
 
 #include "engine/dispatch.h"
+#include "engine/guarded.h"
 #include "engine/scheduler.h"
 
 namespace spillway::engine {
 
 Result<Job> Engine::JobOf(std::string_view recipe_name, const recipe::Request& request) {
   const recipe::Recipe* recipe = TRY(recipes_.Find(recipe_name));
-  recipe::CanonicalRequest canonical = TRY(recipe->Canonicalise(request));
+  recipe::CanonicalRequest canonical = TRY(Guarded([&] { return recipe->Canonicalise(request); }));
   Job job;
   {
     std::lock_guard lock(mutex_);
@@ -26,7 +27,7 @@ Result<Job> Engine::JobOf(std::string_view recipe_name, const recipe::Request& r
 Result<store::Created> Engine::Submit(std::string_view recipe, const recipe::Request& request,
                                       bool fresh) {
   store::Created created = TRY(store_.Create(TRY(JobOf(recipe, request)), fresh));
-  TRY(AdmitNext(store_, queue_, created.job.group, options_, clock_.Now()));
+  TRY(AdmitNext(store_, queue_, created.job.group, options_));
   return created;
 }
 
@@ -34,20 +35,20 @@ Result<store::Fired> Engine::Fire(std::string_view recipe, const recipe::Request
                                   store::Firing firing) {
   firing.job = TRY(JobOf(recipe, request));
   store::Fired fired = TRY(store_.Fire(firing));
-  if (fired.job) TRY(AdmitNext(store_, queue_, fired.job->group, options_, clock_.Now()));
+  if (fired.job) TRY(AdmitNext(store_, queue_, fired.job->group, options_));
   return fired;
 }
 
 Result<Job> Engine::Cancel(std::string_view job_id, std::string_view actor,
                            std::string_view cause) {
   Job job = TRY(store_.RequestCancel(job_id, actor, cause));
-  TRY(Dispatch(store_, queue_, job, clock_.Now()));
+  TRY(Dispatch(queue_, job, options_.hints_max));
   return job;
 }
 
 Result<Job> Engine::Redrive(std::string_view job_id, std::string_view actor) {
   Job job = TRY(store_.Redrive(job_id, actor));
-  TRY(AdmitNext(store_, queue_, job.group, options_, clock_.Now()));
+  TRY(AdmitNext(store_, queue_, job.group, options_));
   return job;
 }
 

@@ -12,6 +12,7 @@
 #include "base/signing.h"
 #include "engine/dispatch.h"
 #include "engine/expiry.h"
+#include "engine/guarded.h"
 #include "engine/work.h"
 #include "manifest/manifest.h"
 #include "recipe/recipients.h"
@@ -226,7 +227,8 @@ Result<Job> Decide(Context& context, const HeldJob& held, const recipe::Recipe& 
 
   const Stagings::Use staging =
       context.stagings.Of(held.job, *destination.store, destination.directory);
-  recipe::Assembly assembly = TRY(recipe.Assemble(held.job, std::move(harvest.parts), *staging));
+  recipe::Assembly assembly =
+      TRY(Guarded([&] { return recipe.Assemble(held.job, std::move(harvest.parts), *staging); }));
   Counts counts = harvest.counts;
   counts.written -= assembly.cut_off;
   counts.excluded += assembly.cut_off;
@@ -284,10 +286,20 @@ Result<bool> IsPublished(storage::ObjectStore& store, const OutcomeReference& re
                   "run the export afresh with --fresh");
 }
 
+/// Looked at once more before the manifest is put: somebody else may have carried the job through
+/// meanwhile, and its files may have expired, which a manifest that comes late would deny.
+Result<> CheckStillHeld(Context& context, const HeldJob& held) {
+  TRY(GoesOn(held.stop()));
+  const Job job = TRY(context.store.Get(held.job.id));
+  if (job.lease_token == held.lease().token && !IsFinal(job.state)) return {};
+  return Fail(ErrorCode::kConflict,
+              "job " + job.id + ": its lease was lost while it was published");
+}
+
 /// The manifest is put where there is none, so that of two jobs that come here only one succeeds.
-Result<> PublishOutcome(storage::ObjectStore& store, const std::string& directory,
-                        const Outcome& outcome, const OutcomeReference& reference,
-                        const std::stop_token& stop) {
+Result<> PublishOutcome(Context& context, const HeldJob& held, storage::ObjectStore& store,
+                        const std::string& directory, const Outcome& outcome,
+                        const OutcomeReference& reference) {
   if (ToHex(Sha256Of(outcome.manifest)) != reference.manifest_sha256) {
     return Fail(ErrorCode::kConflict,
                 reference.key +
@@ -295,7 +307,7 @@ Result<> PublishOutcome(storage::ObjectStore& store, const std::string& director
                     "state works on the job; run the export afresh with --fresh");
   }
   for (const OutcomeFile& file : outcome.files) {
-    const auto composed = store.Compose(directory + "/" + file.name, file.ranges, stop);
+    const auto composed = store.Compose(directory + "/" + file.name, file.ranges, held.stop());
     if (!composed.has_value()) {
       return std::unexpected(ForMissing(store, composed.error(), file.name));
     }
@@ -304,6 +316,7 @@ Result<> PublishOutcome(storage::ObjectStore& store, const std::string& director
     TRY(storage::PutWhole(store, directory + "/" + std::string(Manifest::kSignatureName),
                           outcome.signature));
   }
+  TRY(CheckStillHeld(context, held));
   const auto put = storage::PutWhole(store, directory + "/" + std::string(Manifest::kName),
                                      outcome.manifest, storage::Overwrite::kNever);
   if (!put.has_value() && put.error().code == ErrorCode::kAlreadyExists) {
@@ -317,22 +330,21 @@ Result<> PublishOutcome(storage::ObjectStore& store, const std::string& director
 
 /// Carries a decided outcome through. Repeatable by anybody: every step finds its work done or does
 /// it.
-Result<> Publish(const Job& job, const recipe::Destination& destination,
-                 const std::stop_token& stop) {
+Result<> Publish(Context& context, const HeldJob& held, const recipe::Destination& destination) {
   storage::ObjectStore& store = *destination.store;
-  const OutcomeReference reference = TRY(OutcomeReferenceFromJson(job.outcome));
+  const OutcomeReference reference = TRY(OutcomeReferenceFromJson(held.job.outcome));
   if (!TRY(IsPublished(store, reference))) {
     const Result<std::string> document = storage::ReadWhole(store, reference.key);
     if (document.has_value()) {
       const Outcome outcome = TRY(OutcomeFromJson(*document));
-      TRY(PublishOutcome(store, destination.directory, outcome, reference, stop));
+      TRY(PublishOutcome(context, held, store, destination.directory, outcome, reference));
     } else if (document.error().code != ErrorCode::kNotFound ||
                !TRY(IsPublished(store, reference))) {
       return std::unexpected(ForMissing(store, document.error(), reference.key));
     }  // Else whoever held the lease before has carried it through since the first look.
   }
   Receipt removed;
-  return RemoveStaged(store, job.id, removed);
+  return RemoveStaged(store, held.job.id, removed);
 }
 
 Result<Verdict> FailWithDead(Context& context, const HeldJob& held) {
@@ -360,11 +372,12 @@ bool IsToBeFinished(const Job& job) {
 
 Result<Job> DecideAndPublish(Context& context, HeldJob& held) {
   const recipe::Recipe* recipe = TRY(context.recipes.Find(held.job.recipe));
-  const recipe::Destination destination = TRY(recipe->DestinationOf(held.job));
+  const recipe::Destination destination =
+      TRY(Guarded([&] { return recipe->DestinationOf(held.job); }));
   if (held.job.phase < JobPhase::kCompleted) {
     held.job = TRY(Decide(context, held, *recipe, destination));
   }
-  TRY(Publish(held.job, destination, held.stop()));
+  TRY(Publish(context, held, destination));
   return context.store.Update(
       held.lease(),
       {.state = JobState::kSucceeded, .actor = context.owner, .cause = "reconciled and published"});
@@ -386,7 +399,7 @@ Result<Verdict> FinishJob(Context& context, std::string_view job_id, Random& ran
   if (!decided && (job.cancel_requested_at.has_value() || !IsToBeFinished(job))) {
     const Job released = TRY(context.store.Update(held->lease(), {.release = true}));
     if (released.cancel_requested_at.has_value()) {
-      TRY(Dispatch(context.store, context.queue, released, context.clock.Now()));
+      TRY(Dispatch(context.queue, released, context.options.hints_max));
     }
     return Verdict::Done();
   }

@@ -1,12 +1,18 @@
 #include "engine/heartbeat.h"
 
 #include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/guarded.h"
 
 namespace spillway::engine {
 
 Heartbeat::Held::Held(Heartbeat& heartbeat, Lease lease)
     : heartbeat_(heartbeat), lease_(std::move(lease)), expires_at_(lease_.expires_at) {
   std::lock_guard lock(heartbeat_.mutex_);
+  number_ = ++heartbeat_.numbered_;
   entry_ = heartbeat_.held_.insert(heartbeat_.held_.end(), this);
   if (heartbeat_.stopped_) heartbeat_.Stop(*this, StopReason::kShutdown);
 }
@@ -14,6 +20,17 @@ Heartbeat::Held::Held(Heartbeat& heartbeat, Lease lease)
 Heartbeat::Held::~Held() {
   std::lock_guard lock(heartbeat_.mutex_);
   heartbeat_.held_.erase(entry_);
+}
+
+Heartbeat::HiddenMessage::HiddenMessage(Heartbeat& heartbeat, std::string handle)
+    : heartbeat_(heartbeat) {
+  std::lock_guard lock(heartbeat_.mutex_);
+  entry_ = heartbeat_.messages_.insert(heartbeat_.messages_.end(), std::move(handle));
+}
+
+Heartbeat::HiddenMessage::~HiddenMessage() {
+  std::lock_guard lock(heartbeat_.mutex_);
+  heartbeat_.messages_.erase(entry_);
 }
 
 std::optional<StopReason> Heartbeat::Held::reason() const {
@@ -35,42 +52,82 @@ bool Heartbeat::Holds(std::string_view job_id) const {
 }
 
 void Heartbeat::Beat() {
-  std::vector<Lease> leases;
+  StopCancelled();
+  RenewLeases();
+  ExtendMessages();
+}
+
+void Heartbeat::StopCancelled() {
+  std::vector<std::string> jobs;
   {
     std::lock_guard lock(mutex_);
     for (const Held* held : held_) {
-      if (!held->reason_.has_value()) leases.push_back(held->lease_);
+      if (!held->reason_.has_value()) jobs.push_back(held->lease_.job_id);
+    }
+  }
+  std::ranges::sort(jobs);
+  jobs.erase(std::ranges::unique(jobs).begin(), jobs.end());
+  if (jobs.empty()) return;
+  const Result<std::vector<bool>> requested = store_.CancelRequested(jobs);
+  if (!requested.has_value()) return;  // The next beat asks again.
+  std::lock_guard lock(mutex_);
+  for (Held* held : held_) {
+    const auto job = std::ranges::lower_bound(jobs, held->lease_.job_id);
+    if (job != jobs.end() && *job == held->lease_.job_id &&
+        (*requested)[static_cast<size_t>(job - jobs.begin())])
+      Stop(*held, StopReason::kCancelRequested);
+  }
+}
+
+void Heartbeat::RenewLeases() {
+  const Timestamp asked_at = clock_.Now();
+  const std::chrono::milliseconds remaining = options_.lease - options_.lease / 3;
+  std::vector<Lease> leases;
+  std::vector<uint64_t> numbers;
+  {
+    std::lock_guard lock(mutex_);
+    for (const Held* held : held_) {
+      if (held->reason_.has_value() || held->expires_at_ - asked_at > remaining) continue;
+      leases.push_back(held->lease_);
+      numbers.push_back(held->number_);
     }
   }
   if (leases.empty()) return;
-  const Timestamp asked_at = clock_.Now();
-  const Result<std::vector<store::Renewed>> renewed = store_.Renew(leases, options_.lease);
+  const Result<std::vector<bool>> renewed = store_.Renew(leases, options_.lease);
 
   std::lock_guard lock(mutex_);
+  size_t asked = 0;
   for (Held* held : held_) {
-    const auto asked = std::find_if(leases.begin(), leases.end(), [held](const Lease& lease) {
-      return lease.job_id == held->lease_.job_id && lease.chunk == held->lease_.chunk &&
-             lease.token == held->lease_.token;
-    });
-    if (asked == leases.end()) continue;
-    if (!renewed.has_value()) {
-      if (clock_.Now() >= held->expires_at_) Stop(*held, StopReason::kLeaseLost);
-      continue;
-    }
-    const store::Renewed& answer = (*renewed)[static_cast<size_t>(asked - leases.begin())];
-    if (!answer.held) {
-      Stop(*held, StopReason::kLeaseLost);
-    } else if (answer.cancel_requested) {
-      Stop(*held, StopReason::kCancelRequested);
-    } else {
+    while (asked < numbers.size() && numbers[asked] < held->number_) ++asked;  // Let go meanwhile.
+    if (asked == numbers.size()) return;
+    if (numbers[asked] != held->number_) continue;
+    if (renewed.has_value() && (*renewed)[asked]) {
       held->expires_at_ = asked_at + options_.lease;
+    } else if (renewed.has_value() || clock_.Now() >= held->expires_at_) {
+      Stop(*held, StopReason::kLeaseLost);
     }
   }
 }
 
+void Heartbeat::ExtendMessages() {
+  const Timestamp now = clock_.Now();
+  if (extended_at_.has_value() && now - *extended_at_ < options_.lease / 3) return;
+  std::vector<std::string> handles;
+  {
+    std::lock_guard lock(mutex_);
+    handles.assign(messages_.begin(), messages_.end());
+  }
+  if (handles.empty()) return;
+  // A message that shows up early costs somebody a look: its chunks and its job are leased.
+  if (queue_.Extend(handles, options_.lease).has_value()) extended_at_ = now;
+}
+
 void Heartbeat::Run(std::stop_token stop) {
   while (!stop.stop_requested()) {
-    Beat();
+    static_cast<void>(Guarded([this]() -> Result<> {
+      Beat();
+      return {};
+    }));
     clock_.SleepFor(options_.heartbeat, stop);
   }
   StopAll();

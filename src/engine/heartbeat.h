@@ -1,10 +1,12 @@
 #pragma once
 
+#include <cstdint>
 #include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <stop_token>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -12,6 +14,7 @@
 #include "base/error.h"
 #include "engine/options.h"
 #include "job/job.h"
+#include "queue/queue.h"
 #include "store/job_store.h"
 
 namespace spillway::engine {
@@ -19,12 +22,13 @@ namespace spillway::engine {
 /// Why work under a lease was told to stop.
 enum class StopReason { kLeaseLost, kCancelRequested, kShutdown };
 
-/// Keeps the leases of one process alive while their holders work, and stops the holders when a
-/// lease is lost or the job is to be cancelled. Thread-safe.
+/// Keeps the leases of one process alive while their holders work, and the messages hidden that
+/// brought the work; stops the holders when a lease is lost or the job is to be cancelled.
+/// Thread-safe.
 class Heartbeat {
  public:
-  Heartbeat(store::JobStore& store, Clock& clock, const Options& options)
-      : store_(store), clock_(clock), options_(options) {}
+  Heartbeat(store::JobStore& store, store::Queue& queue, Clock& clock, const Options& options)
+      : store_(store), queue_(queue), clock_(clock), options_(options) {}
 
   /// A lease that is being kept alive, until this goes out of scope.
   class Held {
@@ -47,14 +51,29 @@ class Heartbeat {
     Timestamp expires_at_;  ///< As last renewed. Guarded by the heartbeat's mutex.
     std::stop_source stop_;
     std::optional<StopReason> reason_;  ///< Guarded by the heartbeat's mutex.
+    uint64_t number_ = 0;               ///< Grows from one to the next.
     std::list<Held*>::iterator entry_;
+  };
+
+  /// A received message that is kept hidden, until this goes out of scope.
+  class HiddenMessage {
+   public:
+    HiddenMessage(Heartbeat& heartbeat, std::string handle);
+    ~HiddenMessage();
+    HiddenMessage(const HiddenMessage&) = delete;
+    HiddenMessage& operator=(const HiddenMessage&) = delete;
+
+   private:
+    Heartbeat& heartbeat_;
+    std::list<std::string>::iterator entry_;
   };
 
   /// Whether somebody in this process holds the job's own lease.
   bool Holds(std::string_view job_id) const;
 
-  /// Renews every held lease once. When the store cannot be reached past a lease's own end, the
-  /// lease counts as lost.
+  /// Looks for cancellations; and renews the leases of which a third has passed, and as often the
+  /// messages' visibility. When the store cannot be reached past a lease's own end, the lease
+  /// counts as lost.
   void Beat();
 
   /// Beats every `heartbeat` until `stop`; then as StopAll.
@@ -65,12 +84,19 @@ class Heartbeat {
 
  private:
   void Stop(Held& held, StopReason reason);
+  void StopCancelled();
+  void RenewLeases();
+  void ExtendMessages();
 
   store::JobStore& store_;
+  store::Queue& queue_;
   Clock& clock_;
   const Options& options_;
   mutable std::mutex mutex_;
-  std::list<Held*> held_;
+  std::list<Held*> held_;  ///< In the order of their numbers.
+  uint64_t numbered_ = 0;
+  std::list<std::string> messages_;       ///< Handles.
+  std::optional<Timestamp> extended_at_;  ///< Used by the beating thread alone.
   bool stopped_ = false;
 };
 

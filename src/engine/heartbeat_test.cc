@@ -4,6 +4,7 @@
 
 #include "base/manual_clock.h"
 #include "engine/scripted_store.h"
+#include "queue/memory/memory_queue.h"
 
 namespace spillway::engine {
 namespace {
@@ -19,10 +20,18 @@ class HeartbeatTest : public testing::Test {
              .expires_at = clock_.Now() + options_.lease}};
   }
 
+  /// Leases are renewed when a third of them has passed.
+  void BeatAfterAThird() {
+    clock_.Advance(options_.lease / 3);
+    heartbeat_.Beat();
+  }
+
   const Options options_;
   ManualClock clock_;
   ScriptedStore store_{clock_};
-  Heartbeat heartbeat_{store_, clock_, options_};
+  store::MemoryDatabase messages_;
+  store::MemoryQueue queue_{messages_, clock_};
+  Heartbeat heartbeat_{store_, queue_, clock_, options_};
 };
 
 TEST_F(HeartbeatTest, NothingIsAskedWhileNothingIsHeld) {
@@ -34,10 +43,10 @@ TEST_F(HeartbeatTest, RenewsWhatIsHeldAndOnlyThat) {
   const auto a = Hold("a");
   {
     const auto b = Hold("b", 3);
-    heartbeat_.Beat();
+    BeatAfterAThird();
     EXPECT_EQ(store_.renewed(), (std::vector<std::string>{"a", "b/3"}));
   }
-  heartbeat_.Beat();
+  BeatAfterAThird();
   EXPECT_EQ(store_.renewed(), (std::vector<std::string>{"a"}));
   EXPECT_FALSE(a.stop().stop_requested());
   EXPECT_EQ(a.reason(), std::nullopt);
@@ -46,25 +55,25 @@ TEST_F(HeartbeatTest, RenewsWhatIsHeldAndOnlyThat) {
 TEST_F(HeartbeatTest, ALostLeaseStopsItsHolderAndNoOther) {
   const auto a = Hold("a");
   const auto b = Hold("b");
-  store_.Answer("a", {.held = false});
-  heartbeat_.Beat();
+  store_.LoseLease("a");
+  BeatAfterAThird();
   EXPECT_TRUE(a.stop().stop_requested());
   EXPECT_EQ(a.reason(), StopReason::kLeaseLost);
   EXPECT_FALSE(b.stop().stop_requested());
-  heartbeat_.Beat();
+  BeatAfterAThird();
   EXPECT_EQ(store_.renewed(), (std::vector<std::string>{"b"})) << "a lost lease is not renewed";
 }
 
 TEST_F(HeartbeatTest, ACancellationStopsItsHolder) {
   const auto a = Hold("a");
-  store_.Answer("a", {.held = true, .cancel_requested = true});
+  store_.AskToCancel("a");
   heartbeat_.Beat();
   EXPECT_EQ(a.reason(), StopReason::kCancelRequested);
 }
 
 TEST_F(HeartbeatTest, TheFirstReasonStands) {
   const auto a = Hold("a");
-  store_.Answer("a", {.held = true, .cancel_requested = true});
+  store_.AskToCancel("a");
   heartbeat_.Beat();
   heartbeat_.StopAll();
   EXPECT_EQ(a.reason(), StopReason::kCancelRequested);
@@ -81,6 +90,40 @@ TEST_F(HeartbeatTest, AStoreThatIsAwayIsBorneUntilTheLeaseEnds) {
   clock_.Advance(std::chrono::milliseconds(1));
   heartbeat_.Beat();
   EXPECT_EQ(a.reason(), StopReason::kLeaseLost);
+}
+
+TEST_F(HeartbeatTest, ALeaseIsRenewedOnceAThirdOfItHasPassed) {
+  const auto a = Hold("a");
+  for (int beat = 0; beat < 40; ++beat) {
+    clock_.Advance(options_.lease / 30);
+    heartbeat_.Beat();
+  }
+  EXPECT_EQ(store_.renewals(), 4);
+}
+
+TEST_F(HeartbeatTest, ACancellationIsSeenWhileRenewalsFail) {
+  const auto a = Hold("a");
+  store_.LoseLease("a");
+  store_.AskToCancel("a");
+  BeatAfterAThird();
+  EXPECT_EQ(a.reason(), StopReason::kCancelRequested);
+}
+
+TEST_F(HeartbeatTest, AMessageStaysHiddenAsLongAsItsWorkGoesOn) {
+  const std::vector<store::Message> message = {{.group = "g", .body = "long work"}};
+  ASSERT_TRUE(queue_.Send(message).has_value());
+  const std::string handle = queue_.Receive(1, options_.lease)->at(0).handle;
+  {
+    const Heartbeat::HiddenMessage hidden(heartbeat_, handle);
+    for (int beat = 0; beat < 100; ++beat) {
+      clock_.Advance(options_.lease / 10);
+      heartbeat_.Beat();
+      ASSERT_TRUE(queue_.Receive(1, options_.lease)->empty());
+    }
+  }
+  clock_.Advance(options_.lease);
+  heartbeat_.Beat();
+  EXPECT_EQ(queue_.Receive(1, options_.lease)->size(), 1U);
 }
 
 TEST_F(HeartbeatTest, ShutdownStopsAllHolders) {

@@ -20,13 +20,15 @@ struct Retention {
 struct Options {
   std::chrono::milliseconds lease{
       30'000};  ///< Work of a worker that falls silent is taken over after this.
-  std::chrono::milliseconds heartbeat{
-      200};  ///< How often leases are renewed and cancellations seen.
+  std::chrono::milliseconds heartbeat{200};  ///< How often cancellations are looked for.
   std::chrono::milliseconds backoff_base{1'000};
   std::chrono::milliseconds backoff_max{60'000};
   std::chrono::milliseconds idle_max{
       250};                  ///< The longest pause between two looks into an empty queue.
   int64_t attempts_max = 3;  ///< E5, for transient errors.
+  /// Messages of one job that are in the queue at a time: as many of its chunks can be worked on at
+  /// once, times the chunks that a worker takes together.
+  int64_t hints_max = 64;
   int64_t parallel_max = 3;  ///< E3, jobs of a group at a time.
   std::map<std::string, int64_t, std::less<>> parallel_max_of_group;
   std::map<std::string, Retention, std::less<>> retention_of_export;

@@ -1,11 +1,10 @@
 #include "engine/planner.h"
 
 #include <algorithm>
-#include <array>
 #include <vector>
 
 #include "engine/dispatch.h"
-#include "engine/work.h"
+#include "engine/guarded.h"
 
 namespace spillway::engine {
 namespace {
@@ -33,7 +32,7 @@ Result<> AddChunks(Context& context, const HeldJob& held,
 Result<Job> Plan(Context& context, const HeldJob& held) {
   const recipe::Recipe* recipe = TRY(context.recipes.Find(held.job.recipe));
   TRY(context.store.Update(held.lease(), {.phase = JobPhase::kDiscovering}));
-  const recipe::Plan plan = TRY(recipe->MakePlan(held.job, held.stop()));
+  const recipe::Plan plan = TRY(Guarded([&] { return recipe->MakePlan(held.job, held.stop()); }));
   int64_t planned = 0;
   for (const recipe::PlannedChunk& chunk : plan.chunks) planned += chunk.planned;
   if (planned != plan.planned) {
@@ -44,6 +43,7 @@ Result<Job> Plan(Context& context, const HeldJob& held) {
   return context.store.Update(held.lease(),
                               {.phase = JobPhase::kProcessing,
                                .planned = plan.planned,
+                               .bytes_planned = plan.bytes,
                                .chunks_total = static_cast<int64_t>(plan.chunks.size()),
                                .plan = plan.source,
                                .release = true});
@@ -57,7 +57,7 @@ Result<Verdict> PlanJob(Context& context, std::string_view job_id, Random& rando
   if (!held.has_value()) return busy ? Verdict::Again(context.options.lease) : Verdict::Done();
   if (held->job.phase >= JobPhase::kProcessing || held->job.cancel_requested_at.has_value()) {
     const Job released = TRY(context.store.Update(held->lease(), {.release = true}));
-    TRY(Dispatch(context.store, context.queue, released, context.clock.Now()));
+    TRY(Dispatch(context.queue, released, context.options.hints_max));
     return Verdict::Done();
   }
   if (EndsItsWorkers(held->job, context.options))
@@ -65,16 +65,7 @@ Result<Verdict> PlanJob(Context& context, std::string_view job_id, Random& rando
   Result<Job> planned = Plan(context, *held);
   if (!planned.has_value()) return FailAct(context, *held, std::move(planned).error(), random);
   held->held.reset();
-
-  if (planned->chunks_total == 0) {
-    TRY(Dispatch(context.store, context.queue, *planned, context.clock.Now()));
-    return Verdict::Done();
-  }
-  std::vector<Work> work;
-  for (int64_t i = 0; i < planned->chunks_total; ++i) {
-    work.push_back({.act = Act::kProcess, .job_id = planned->id, .chunk = i});
-  }
-  TRY(SendWork(context.queue, work));
+  TRY(Dispatch(context.queue, *planned, context.options.hints_max));
   return Verdict::Done();
 }
 

@@ -4,31 +4,15 @@
 #include <array>
 
 #include "base/log.h"
+#include "engine/guarded.h"
 #include "engine/retry.h"
 #include "engine/work.h"
 
 namespace spillway::engine {
 namespace {
 
-/// What a message's visibility becomes when its chunk cannot be claimed; none: delete it.
-std::optional<std::chrono::milliseconds> PauseFor(store::ClaimRefusal refusal,
-                                                  const Options& options) {
-  switch (refusal) {
-    case store::ClaimRefusal::kLeased:
-      return options.lease;
-    case store::ClaimRefusal::kNotYet:
-      return options.backoff_base;
-    case store::ClaimRefusal::kGone:
-    case store::ClaimRefusal::kSettled:
-    case store::ClaimRefusal::kCancelled:
-      return std::nullopt;
-  }
-  return std::nullopt;
-}
-
-/// A message that stays or comes at the wrong time costs a look. What was claimed must not be lost
-/// for it.
-void Hint(Context& context, const Result<>& result) {
+/// For messages whose loss costs only time, while the chunks that were claimed must not be lost.
+void SendIfPossible(Context& context, const Result<>& result) {
   if (!result.has_value())
     context.log.Warning("queue not reached", {{"error", result.error().message}});
 }
@@ -66,15 +50,16 @@ store::Settlement Process(Context& context, const HeldChunks& held, const HeldCh
   // poison.
   if (one.chunk.attempts > context.options.attempts_max) {
     Error error{.code = ErrorCode::kUnavailable,
-                .message = "its workers fell silent in " +
-                           std::to_string(context.options.attempts_max) + " attempts"};
+                .message = "the worker process ended or lost its lease " +
+                           std::to_string(context.options.attempts_max) +
+                           " times while working on it"};
     if (one.chunk.failure.has_value())
       error.message += "; before that: " + one.chunk.failure->message;
     return SettlementFor(context, one, error, random);
   }
   if (held.obstacle.has_value()) return SettlementFor(context, one, *held.obstacle, random);
-  Result<ChunkResult> result =
-      held.recipe->Process(held.job, one.chunk, *one.staging, one.held->stop());
+  Result<ChunkResult> result = Guarded(
+      [&] { return held.recipe->Process(held.job, one.chunk, *one.staging, one.held->stop()); });
   if (!result.has_value()) return SettlementFor(context, one, result.error(), random);
   if (result->counts.planned != one.chunk.planned || !result->counts.Reconciled()) {
     const Counts& counts = result->counts;
@@ -95,20 +80,8 @@ store::Settlement Process(Context& context, const HeldChunks& held, const HeldCh
 /// Whoever meets a cancellation sees to it that the job is discarded: the request for that may have
 /// gone to another queue than this process's own.
 void AskForDiscarding(Context& context, std::string_view job_id) {
-  Hint(context, SendWork(context.queue,
-                         std::array{Work{.act = Act::kDiscard, .job_id = std::string(job_id)}}));
-}
-
-/// What a message's visibility becomes once its chunk is settled; none: delete it.
-std::optional<std::chrono::milliseconds> PauseAfter(const Context& context,
-                                                    const store::Settlement& settlement,
-                                                    const store::Settled& settled) {
-  using Kind = store::Settlement::Kind;
-  if (!settled.applied) return std::nullopt;
-  if (settlement.kind != Kind::kReleased && settlement.kind != Kind::kRetry) return std::nullopt;
-  const auto pause =
-      std::chrono::ceil<std::chrono::milliseconds>(settlement.not_before - context.clock.Now());
-  return std::max(pause, std::chrono::milliseconds{0});
+  SendIfPossible(context, SendWork(context.queue, std::array{Work{.act = Act::kDiscard,
+                                                                  .job_id = std::string(job_id)}}));
 }
 
 void LogFailure(const Context& context, const HeldChunk& one, const store::Settlement& settlement) {
@@ -122,7 +95,8 @@ void LogFailure(const Context& context, const HeldChunk& one, const store::Settl
 
 Result<> PutInLine(Context& context, HeldChunks& held) {
   held.recipe = TRY(context.recipes.Find(held.job.recipe));
-  const recipe::Destination destination = TRY(held.recipe->DestinationOf(held.job));
+  const recipe::Destination destination =
+      TRY(Guarded([&] { return held.recipe->DestinationOf(held.job); }));
   for (HeldChunk& one : held.chunks) {
     one.staging = context.stagings.Of(held.job, *destination.store, destination.directory);
     one.place = (*one.staging).Enter(one.chunk.index);
@@ -132,67 +106,46 @@ Result<> PutInLine(Context& context, HeldChunks& held) {
 
 }  // namespace
 
-Result<HeldChunks> ClaimChunks(Context& context, std::string_view job_id,
-                               std::span<const ChunkMessage> messages) {
+Result<HeldChunks> ClaimChunks(Context& context, std::string_view job_id, size_t limit) {
   HeldChunks held;
-  std::vector<store::ChunkRef> refs;
-  for (const ChunkMessage& message : messages) {
-    refs.push_back({.job_id = std::string(job_id), .index = message.chunk});
+  store::Claims claims =
+      TRY(context.store.ClaimChunks(job_id, -1, limit, context.owner, context.options.lease));
+  for (Chunk& chunk : claims.chunks) {
+    auto lease = std::make_unique<Heartbeat::Held>(context.heartbeat, LeaseOf(chunk));
+    held.chunks.push_back({.chunk = std::move(chunk), .held = std::move(lease)});
   }
-  std::vector<store::Claim> claims =
-      TRY(context.store.ClaimChunks(refs, context.owner, context.options.lease));
-  std::vector<std::string> done;
-  bool cancelled = false;
-  for (size_t i = 0; i < claims.size(); ++i) {
-    const std::string& handle = messages[i].handle;
-    if (auto* chunk = std::get_if<Chunk>(&claims[i])) {
-      auto lease = std::make_unique<Heartbeat::Held>(context.heartbeat, LeaseOf(*chunk));
-      held.chunks.push_back(
-          {.chunk = std::move(*chunk), .handle = handle, .held = std::move(lease)});
-    } else if (auto pause = PauseFor(std::get<store::ClaimRefusal>(claims[i]), context.options)) {
-      Hint(context, context.queue.SetVisibility(std::array{handle}, *pause));
-    } else {
-      cancelled |= std::get<store::ClaimRefusal>(claims[i]) == store::ClaimRefusal::kCancelled;
-      done.push_back(handle);
-    }
-  }
-  if (cancelled) AskForDiscarding(context, job_id);
-  if (!done.empty()) Hint(context, context.queue.Delete(done));
+  if (claims.cancel_requested) AskForDiscarding(context, job_id);
+  held.again_at = claims.again_at;
   if (held.chunks.empty()) return held;
-
   held.job = TRY(context.store.Get(job_id));
-  std::ranges::sort(held.chunks, {}, [](const HeldChunk& one) { return one.chunk.index; });
   if (Result<> ready = PutInLine(context, held); !ready.has_value()) held.obstacle = ready.error();
   return held;
 }
 
-Result<> ProcessChunks(Context& context, HeldChunks held, Random& random) {
+Result<Processed> ProcessChunks(Context& context, HeldChunks held, Random& random,
+                                std::chrono::milliseconds span) {
+  Processed processed;
   std::vector<store::Settlement> settlements;
+  const Timestamp ends_at = context.clock.Now() + span;
   for (HeldChunk& one : held.chunks) {
-    settlements.push_back(Process(context, held, one, random));
+    if (processed.begun > 0 && context.clock.Now() >= ends_at) {
+      settlements.push_back({.lease = one.held->lease()});
+    } else {
+      settlements.push_back(Process(context, held, one, random));
+      ++processed.begun;
+    }
     one.place = {};
   }
   const std::vector<store::Settled> settled = TRY(context.store.Settle(settlements));
 
-  std::vector<std::string> done;
   bool cancelled = false;
   for (size_t i = 0; i < settled.size(); ++i) {
     cancelled |= held.chunks[i].held->reason() == StopReason::kCancelRequested;
-    if (settled[i].applied && settled[i].chunks_open == 0) {
-      TRY(SendWork(context.queue, std::array{Work{.act = Act::kFinish, .job_id = held.job.id}}));
-    }
-    const std::optional<std::chrono::milliseconds> pause =
-        PauseAfter(context, settlements[i], settled[i]);
-    if (pause.has_value()) {
-      Hint(context, context.queue.SetVisibility(std::array{held.chunks[i].handle}, *pause));
-    } else {
-      done.push_back(held.chunks[i].handle);
-    }
+    processed.none_open |= settled[i].applied && settled[i].chunks_open == 0;
     LogFailure(context, held.chunks[i], settlements[i]);
   }
   if (cancelled) AskForDiscarding(context, held.job.id);
-  if (!done.empty()) Hint(context, context.queue.Delete(done));
-  return {};
+  return processed;
 }
 
 }  // namespace spillway::engine

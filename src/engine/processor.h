@@ -15,32 +15,34 @@ namespace spillway::engine {
 /// A claimed chunk with its lease and its place in line.
 struct HeldChunk {
   Chunk chunk;
-  std::string handle;  ///< Of the message that brought it.
   std::unique_ptr<Heartbeat::Held> held;
   Stagings::Use staging;
   Staging::Place place;
 };
 
-/// One job's claimed chunks, in order of their indices.
+/// One job's claimed chunks, in the order of their indices.
 struct HeldChunks {
   Job job;
   const recipe::Recipe* recipe = nullptr;
   std::optional<Error> obstacle;  ///< Why nothing of this job can be processed here.
   std::vector<HeldChunk> chunks;
+  /// Where there are none: when the first of those that wait may be had.
+  std::optional<Timestamp> again_at;
 };
 
-/// A message that asked for a chunk of the job.
-struct ChunkMessage {
-  int64_t chunk = 0;
-  std::string handle;
+/// Claims up to `limit` of the job's chunks and puts them in line. Callers of one process take
+/// turns, so that the line is in the order of the chunks.
+Result<HeldChunks> ClaimChunks(Context& context, std::string_view job_id, size_t limit);
+
+/// What came of claimed chunks.
+struct Processed {
+  size_t begun = 0;        ///< Chunks; the others were given back.
+  bool none_open = false;  ///< The last of the job's chunks is settled: it can be finished.
 };
 
-/// Claims what the messages ask for, deals with messages whose chunks cannot be had, and puts the
-/// rest in line. Callers of one process take turns, so that the line is in the order of delivery.
-Result<HeldChunks> ClaimChunks(Context& context, std::string_view job_id,
-                               std::span<const ChunkMessage> messages);
-
-/// Processes the claimed chunks one after the other and settles them together.
-Result<> ProcessChunks(Context& context, HeldChunks chunks, Random& random);
+/// Processes the claimed chunks one after the other, begins none after `span`, gives back those not
+/// begun, and settles all together.
+Result<Processed> ProcessChunks(Context& context, HeldChunks chunks, Random& random,
+                                std::chrono::milliseconds span);
 
 }  // namespace spillway::engine

@@ -7,9 +7,9 @@
 namespace spillway::engine {
 
 Result<> AdmitNext(store::JobStore& store, store::Queue& queue, std::string_view group,
-                   const Options& options, Timestamp now) {
+                   const Options& options) {
   while (const std::optional<Job> admitted = TRY(store.Admit(group, options.ParallelMax(group)))) {
-    TRY(Dispatch(store, queue, *admitted, now));
+    TRY(Dispatch(queue, *admitted, options.hints_max));
   }
   return {};
 }

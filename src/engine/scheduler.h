@@ -10,9 +10,9 @@
 
 namespace spillway::engine {
 
-/// E3. Lets the oldest waiting jobs of the group in, as many as may run at a time, and sends out
-/// what they need first.
+/// E3. Lets waiting jobs of the group in, as many as may run at a time, and sends out what they
+/// need first.
 Result<> AdmitNext(store::JobStore& store, store::Queue& queue, std::string_view group,
-                   const Options& options, Timestamp now);
+                   const Options& options);
 
 }  // namespace spillway::engine

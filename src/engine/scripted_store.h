@@ -1,6 +1,6 @@
 #pragma once
 
-#include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,26 +18,36 @@ class ScriptedStore final : public store::JobStore {
   void SetAway(bool away) { away_ = away; }
   /// Nobody can read the job any more.
   void Lose(std::string job_id) { lost_ = std::move(job_id); }
-  /// What renewals of the job's or chunk's lease (`job` or `job/chunk`) find. Others find it held.
-  void Answer(const std::string& lease, store::Renewed renewed) { answers_[lease] = renewed; }
+  /// The job's or chunk's lease (`job` or `job/chunk`) is lost; others are held.
+  void LoseLease(std::string lease) { lost_leases_.insert(std::move(lease)); }
+  /// The job is to be cancelled.
+  void AskToCancel(std::string job_id) { to_cancel_.insert(std::move(job_id)); }
   int renewals() const { return renewals_; }
   /// The leases of the last renewal.
   const std::vector<std::string>& renewed() const { return renewed_; }
 
-  Result<std::vector<store::Renewed>> Renew(std::span<const Lease> leases,
-                                            std::chrono::milliseconds duration) override {
+  Result<std::vector<bool>> Renew(std::span<const Lease> leases,
+                                  std::chrono::milliseconds duration) override {
     ++renewals_;
     renewed_.clear();
     if (away_) return Away();
-    std::vector<store::Renewed> answers = TRY(store_.Renew(leases, duration));
-    for (size_t i = 0; i < leases.size(); ++i) {
-      std::string name = leases[i].job_id;
-      if (leases[i].chunk != Lease::kJob) name += "/" + std::to_string(leases[i].chunk);
-      const auto scripted = answers_.find(name);
-      answers[i] = scripted == answers_.end() ? store::Renewed{.held = true} : scripted->second;
+    TRY(store_.Renew(leases, duration));
+    std::vector<bool> held;
+    for (const Lease& lease : leases) {
+      std::string name = lease.job_id;
+      if (lease.chunk != Lease::kJob) name += "/" + std::to_string(lease.chunk);
+      held.push_back(!lost_leases_.contains(name));
       renewed_.push_back(std::move(name));
     }
-    return answers;
+    return held;
+  }
+  Result<std::vector<bool>> CancelRequested(std::span<const std::string> job_ids) override {
+    if (away_) return Away();
+    std::vector<bool> requested = TRY(store_.CancelRequested(job_ids));
+    for (size_t i = 0; i < job_ids.size(); ++i) {
+      if (to_cancel_.contains(job_ids[i])) requested[i] = true;
+    }
+    return requested;
   }
 
   Result<store::Created> Create(const Job& job, bool fresh) override {
@@ -79,11 +89,11 @@ class ScriptedStore final : public store::JobStore {
     if (away_) return Away();
     return store_.AddChunks(lease, chunks);
   }
-  Result<std::vector<store::Claim>> ClaimChunks(std::span<const store::ChunkRef> refs,
-                                                std::string_view owner,
-                                                std::chrono::milliseconds duration) override {
+  Result<store::Claims> ClaimChunks(std::string_view job_id, int64_t after, size_t limit,
+                                    std::string_view owner,
+                                    std::chrono::milliseconds duration) override {
     if (away_) return Away();
-    return store_.ClaimChunks(refs, owner, duration);
+    return store_.ClaimChunks(job_id, after, limit, owner, duration);
   }
   Result<std::vector<store::Settled>> Settle(
       std::span<const store::Settlement> settlements) override {
@@ -141,7 +151,8 @@ class ScriptedStore final : public store::JobStore {
   store::MemoryStore store_;
   bool away_ = false;
   std::string lost_;
-  std::map<std::string, store::Renewed> answers_;
+  std::set<std::string> lost_leases_;
+  std::set<std::string> to_cancel_;
   int renewals_ = 0;
   std::vector<std::string> renewed_;
 };

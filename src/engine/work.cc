@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 namespace spillway::engine {
 namespace {
@@ -16,38 +15,20 @@ std::string ToBody(const Work& work) {
   std::string body(kActs[static_cast<size_t>(work.act)]);
   body += ' ';
   body += work.job_id;
-  if (work.act == Act::kProcess) {
-    body += ' ';
-    body += std::to_string(work.chunk);
-  }
   return body;
 }
 
 Result<Work> WorkFromBody(std::string_view body) {
   const auto malformed = [body] {
     return Fail(ErrorCode::kCorrupt,
-                "a queue message reads \"" + std::string(body) + "\", not `act job [chunk]`");
+                "a queue message reads \"" + std::string(body) + "\", not `act job`");
   };
-  const size_t first = body.find(' ');
-  if (first == std::string_view::npos) return malformed();
-  const auto act = std::find(kActs.begin(), kActs.end(), body.substr(0, first));
-  if (act == kActs.end()) return malformed();
-  Work work;
-  work.act = static_cast<Act>(act - kActs.begin());
-  std::string_view rest = body.substr(first + 1);
-  if (work.act == Act::kProcess) {
-    const size_t second = rest.find(' ');
-    if (second == std::string_view::npos) return malformed();
-    const std::string_view digits = rest.substr(second + 1);
-    const auto [end, error] =
-        std::from_chars(digits.data(), digits.data() + digits.size(), work.chunk);
-    if (error != std::errc() || end != digits.data() + digits.size() || work.chunk < 0)
-      return malformed();
-    rest = rest.substr(0, second);
-  }
-  if (rest.empty()) return malformed();
-  work.job_id = rest;
-  return work;
+  const size_t space = body.find(' ');
+  if (space == std::string_view::npos) return malformed();
+  const auto act = std::find(kActs.begin(), kActs.end(), body.substr(0, space));
+  const std::string_view job_id = body.substr(space + 1);
+  if (act == kActs.end() || job_id.empty() || job_id.contains(' ')) return malformed();
+  return Work{.act = static_cast<Act>(act - kActs.begin()), .job_id = std::string(job_id)};
 }
 
 Result<> SendWork(store::Queue& queue, std::span<const Work> work,

@@ -14,21 +14,28 @@
 namespace spillway::engine {
 
 /// What a queue message asks for.
-enum class Act { kPlan, kProcess, kFinish, kDiscard };
+enum class Act {
+  kPlan,
+  /// Some of the chunks that wait, and finishing once none is open. The message comes back as long
+  /// as any are.
+  kProcess,
+  kFinish,
+  kDiscard,
+};
 
 struct Work {
   Act act = Act::kPlan;
   std::string job_id;
-  int64_t chunk = Lease::kJob;  ///< For kProcess.
 
   bool operator==(const Work&) const = default;
 };
 
-/// The message body, `act job [chunk]`.
+/// The message body, `act job`.
 std::string ToBody(const Work& work);
 Result<Work> WorkFromBody(std::string_view body);
 
-/// Sends messages for the work, in order, as one group a job. `delay` holds them back.
+/// Sends messages for the work, in order, as one group a job, so that jobs take turns. `delay`
+/// holds them back.
 Result<> SendWork(store::Queue& queue, std::span<const Work> work,
                   std::chrono::milliseconds delay = {});
 

@@ -10,26 +10,23 @@ namespace {
 
 TEST(Work, IsReadBack) {
   for (const Work& work :
-       {Work{.act = Act::kPlan, .job_id = "j-1"},
-        Work{.act = Act::kProcess, .job_id = "j-1", .chunk = 0},
-        Work{.act = Act::kProcess, .job_id = "j-1", .chunk = 1'234'567},
+       {Work{.act = Act::kPlan, .job_id = "j-1"}, Work{.act = Act::kProcess, .job_id = "j-1"},
         Work{.act = Act::kFinish, .job_id = "j-1"}, Work{.act = Act::kDiscard, .job_id = "j-1"}}) {
     const Result<Work> read = WorkFromBody(ToBody(work));
     ASSERT_TRUE(read.has_value()) << read.error().message;
     EXPECT_EQ(*read, work);
   }
-  EXPECT_EQ(ToBody({.act = Act::kProcess, .job_id = "j-1", .chunk = 7}), "process j-1 7");
+  EXPECT_EQ(ToBody({.act = Act::kProcess, .job_id = "j-1"}), "process j-1");
 }
 
 TEST(Work, RefusesWhatIsMalformed) {
   for (const char* body :
-       {"", "plan", "plan ", "dance j-1", "process j-1", "process j-1 ", "process j-1 -1",
-        "process j-1 1x", "process  3", "process j-1 99999999999999999999"}) {
+       {"", "plan", "plan ", "dance j-1", "process", "process ", "process j-1 7", "process  j-1"}) {
     const Result<Work> work = WorkFromBody(body);
     ASSERT_FALSE(work.has_value()) << body;
     EXPECT_EQ(work.error().code, ErrorCode::kCorrupt);
     EXPECT_EQ(work.error().message,
-              "a queue message reads \"" + std::string(body) + "\", not `act job [chunk]`");
+              "a queue message reads \"" + std::string(body) + "\", not `act job`");
   }
 }
 
@@ -39,7 +36,7 @@ TEST(SendWork, SendsAnyNumberInOrder) {
   store::MemoryQueue queue(database, clock);
   std::vector<Work> work;
   for (int64_t i = 0; i < 1'200; ++i) {
-    work.push_back({.act = Act::kProcess, .job_id = "j-1", .chunk = i});
+    work.push_back({.act = i % 2 == 0 ? Act::kProcess : Act::kFinish, .job_id = "j-1"});
   }
   ASSERT_TRUE(SendWork(queue, work).has_value());
   const auto deliveries = queue.Receive(2'000, std::chrono::seconds(1));

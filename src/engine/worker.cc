@@ -2,102 +2,108 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
 
 #include "base/log.h"
 #include "engine/discarder.h"
 #include "engine/finisher.h"
+#include "engine/guarded.h"
 #include "engine/planner.h"
+#include "engine/processor.h"
 
 namespace spillway::engine {
 namespace {
 
-constexpr std::chrono::milliseconds kBatchTarget{50};
 constexpr std::chrono::milliseconds kIdleMin{1};
-
-Result<Verdict> Perform(Context& context, const Work& work, Random& random) {
-  switch (work.act) {
-    case Act::kPlan:
-      return PlanJob(context, work.job_id, random);
-    case Act::kFinish:
-      return FinishJob(context, work.job_id, random);
-    case Act::kDiscard:
-      return DiscardJob(context, work.job_id, random);
-    case Act::kProcess:
-      break;
-  }
-  return Fail(ErrorCode::kInternal, "chunks are not processed as acts");
-}
+/// Jobs that a thread remembers the batch size of.
+constexpr size_t kBatchSizesMax = 64;
 
 }  // namespace
 
 void BatchSize::Learn(size_t chunks, std::chrono::microseconds elapsed) {
   if (chunks == 0) return;
   const auto each = std::max<int64_t>(elapsed.count() / static_cast<int64_t>(chunks), 1);
-  const auto fitting = static_cast<size_t>(std::chrono::microseconds(kBatchTarget).count() / each);
+  const auto fitting = static_cast<size_t>(std::chrono::microseconds(kTarget).count() / each);
   size_ = std::clamp<size_t>(std::min(fitting, size_ * 2), 1, kMax);
 }
 
-Result<> Worker::Take(size_t limit, std::vector<Taken>& taken) {
-  std::lock_guard lock(intake_);
+/// The message goes on asking for chunks as long as any are open: those that others work on now may
+/// come back. Where none is, it sees to it that the job is finished, unless somebody does that.
+Result<Verdict> Worker::WithoutChunks(std::string_view job_id, Random& random) {
+  const Result<Job> job = context_.store.Get(job_id);
+  if (!job.has_value() && job.error().code == ErrorCode::kNotFound) return Verdict::Done();
+  if (!job.has_value()) return std::unexpected(job.error());
+  const bool goes_on = job->state == JobState::kProcessing && job->phase >= JobPhase::kProcessing &&
+                       !job->cancel_requested_at;
+  if (!goes_on) return Verdict::Done();
+  if (job->chunks_open() > 0) return Verdict::Again(context_.options.lease);
+  const bool held = !job->lease_owner.empty() && job->lease_expires_at > context_.clock.Now();
+  return held ? Verdict::Done() : FinishJob(context_, job_id, random);
+}
+
+Result<Verdict> Worker::Process(std::string_view job_id, Random& random, BatchSizes& batches) {
+  if (batches.size() > kBatchSizesMax) batches.clear();
+  BatchSize& batch = batches[std::string(job_id)];
+  HeldChunks chunks;
+  {
+    std::lock_guard lock(intake_);
+    chunks = TRY(ClaimChunks(context_, job_id, batch.size()));
+  }
+  if (chunks.chunks.empty() && chunks.again_at.has_value()) {
+    const auto pause =
+        std::chrono::ceil<std::chrono::milliseconds>(*chunks.again_at - context_.clock.Now());
+    return Verdict::Again(std::max(pause, std::chrono::milliseconds{0}));
+  }
+  if (chunks.chunks.empty()) return WithoutChunks(job_id, random);
+  const Timestamp started_at = context_.clock.Now();
+  const Processed processed =
+      TRY(ProcessChunks(context_, std::move(chunks), random, BatchSize::kTarget));
+  batch.Learn(processed.begun, context_.clock.Now() - started_at);
+  if (processed.none_open) return FinishJob(context_, job_id, random);
+  return Verdict::Again(std::chrono::milliseconds{0});
+}
+
+Result<Verdict> Worker::Handle(std::string_view body, Random& random, BatchSizes& batches) {
+  const Result<Work> work = WorkFromBody(body);
+  if (!work.has_value()) {
+    context_.log.Error("message dropped", {{"error", work.error().message}});
+    return Verdict::Done();
+  }
+  switch (work->act) {
+    case Act::kPlan:
+      if (!plans_) return Verdict::Again(context_.options.idle_max);
+      return PlanJob(context_, work->job_id, random);
+    case Act::kProcess:
+      return Process(work->job_id, random, batches);
+    case Act::kFinish:
+      return FinishJob(context_, work->job_id, random);
+    case Act::kDiscard:
+      return DiscardJob(context_, work->job_id, random);
+  }
+  return Fail(ErrorCode::kInternal, "an act of no kind");
+}
+
+Result<bool> Worker::Step(Random& random, BatchSizes& batches) {
   const std::vector<store::Delivery> deliveries =
-      TRY(context_.queue.Receive(limit, context_.options.lease));
-  FirstError failed;
-  std::map<std::string, std::vector<ChunkMessage>> chunks_of_job;
+      TRY(context_.queue.Receive(1, context_.options.lease));
   for (const store::Delivery& delivery : deliveries) {
-    const Result<Work> work = WorkFromBody(delivery.body);
-    if (!work.has_value()) {
-      context_.log.Error("message dropped", {{"error", work.error().message}});
-      failed.Add(context_.queue.Delete(std::array{delivery.handle}));
-    } else if (work->act == Act::kProcess) {
-      chunks_of_job[work->job_id].push_back({.chunk = work->chunk, .handle = delivery.handle});
+    const Heartbeat::HiddenMessage hidden(context_.heartbeat, delivery.handle);
+    const Verdict verdict = TRY(Handle(delivery.body, random, batches));
+    const std::array handles{delivery.handle};
+    if (verdict.again_in.has_value()) {
+      TRY(context_.queue.GiveBack(handles, *verdict.again_in));
     } else {
-      taken.push_back({.act = *work, .handle = delivery.handle});
+      TRY(context_.queue.Delete(handles));
     }
   }
-  for (const auto& [job_id, messages] : chunks_of_job) {
-    Result<HeldChunks> chunks = ClaimChunks(context_, job_id, messages);
-    failed.Add(chunks);
-    if (chunks.has_value()) taken.push_back({.chunks = *std::move(chunks)});
-  }
-  return failed.result();
-}
-
-Result<> Worker::DoAct(const Work& work, const std::string& handle, Random& random) {
-  if (work.act == Act::kPlan && !plans_)
-    return context_.queue.SetVisibility(std::array{handle}, context_.options.idle_max);
-  const Verdict verdict = TRY(Perform(context_, work, random));
-  if (verdict.again_in.has_value()) {
-    return context_.queue.SetVisibility(std::array{handle}, *verdict.again_in);
-  }
-  return context_.queue.Delete(std::array{handle});
-}
-
-Result<bool> Worker::Step(Random& random, BatchSize& batch) {
-  std::vector<Taken> taken;
-  FirstError failed;
-  failed.Add(Take(batch.size(), taken));
-  for (Taken& one : taken) {
-    if (one.act.has_value()) {
-      failed.Add(DoAct(*one.act, one.handle, random));
-      continue;
-    }
-    if (one.chunks.chunks.empty()) continue;
-    const Timestamp started_at = context_.clock.Now();
-    const size_t count = one.chunks.chunks.size();
-    failed.Add(ProcessChunks(context_, std::move(one.chunks), random));
-    batch.Learn(count, context_.clock.Now() - started_at);
-  }
-  TRY(failed.result());
-  return !taken.empty();
+  return !deliveries.empty();
 }
 
 void Worker::Run(std::stop_token stop, uint64_t seed) {
   Random random(seed);
-  BatchSize batch;
+  BatchSizes batches;
   std::chrono::milliseconds pause = kIdleMin;
   while (!stop.stop_requested()) {
-    Result<bool> worked = Step(random, batch);
+    const Result<bool> worked = Guarded([&] { return Step(random, batches); });
     if (!worked.has_value()) {
       context_.log.Error("step failed", {{"error", worked.error().message}});
       pause = context_.options.idle_max;

@@ -1,25 +1,27 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
+#include <map>
 #include <mutex>
-#include <optional>
 #include <stop_token>
 #include <string>
-#include <vector>
+#include <string_view>
 
 #include "base/random.h"
 #include "engine/act.h"
-#include "engine/processor.h"
 #include "engine/work.h"
 
 namespace spillway::engine {
 
-/// How many chunks to take at a time: one while chunks take long, up to kMax while they are so
-/// short that claiming costs more than working. Not thread-safe.
+/// How many chunks of a job to take at a time: one while chunks take long, up to kMax while they
+/// are so short that claiming costs more than working. Not thread-safe.
 class BatchSize {
  public:
   static constexpr size_t kMax = store::kSettlementsMax;
+  /// What a batch shall take; a worker begins no further chunk of it after that.
+  static constexpr std::chrono::milliseconds kTarget{50};
 
   size_t size() const { return size_; }
   /// After `chunks` took `elapsed`.
@@ -29,7 +31,11 @@ class BatchSize {
   size_t size_ = 1;
 };
 
-/// Takes messages and acts on them. One Worker a process; Run in as many threads as wanted.
+/// What one thread has learned of the jobs that it works on.
+using BatchSizes = std::map<std::string, BatchSize, std::less<>>;
+
+/// Takes messages and does what they ask for. One Worker a process; Run in as many threads as
+/// wanted.
 class Worker {
  public:
   explicit Worker(Context context) : context_(std::move(context)) {}
@@ -40,23 +46,20 @@ class Worker {
   /// From now on leaves the planning of jobs to other workers.
   void StopPlanning() { plans_ = false; }
 
-  /// Takes what is next and does all of it; the first error, if any. False when there was nothing
-  /// to do.
-  Result<bool> Step(Random& random, BatchSize& batch);
+  /// Takes the next message, if any, and does what it asks for. False when there was none.
+  Result<bool> Step(Random& random, BatchSizes& batches);
+
+  /// Does what a message asks for: an act, or some of a job's chunks. What is to become of the
+  /// message then. After an error it is to come again when its visibility ends.
+  Result<Verdict> Handle(std::string_view body, Random& random, BatchSizes& batches);
 
  private:
-  struct Taken {
-    HeldChunks chunks;
-    std::optional<Work> act;
-    std::string handle;
-  };
-
-  Result<> Take(size_t limit, std::vector<Taken>& taken);
-  Result<> DoAct(const Work& work, const std::string& handle, Random& random);
+  Result<Verdict> Process(std::string_view job_id, Random& random, BatchSizes& batches);
+  Result<Verdict> WithoutChunks(std::string_view job_id, Random& random);
 
   Context context_;
   std::atomic<bool> plans_ = true;
-  std::mutex intake_;  ///< Chunks go in line in the order of their delivery.
+  std::mutex intake_;  ///< Chunks go in line in the order in which they are claimed.
 };
 
 }  // namespace spillway::engine

@@ -89,6 +89,7 @@ struct Job {
   std::optional<Timestamp> finished_at;  ///< Set exactly in final states.
   std::optional<Timestamp> cancel_requested_at;
 
+  int64_t bytes_planned = 0;  ///< Of the source, as the plan reckons them; 0 before it stands.
   int64_t chunks_total = 0;
   int64_t chunks_succeeded = 0;
   int64_t chunks_dead = 0;

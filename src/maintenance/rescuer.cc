@@ -10,9 +10,9 @@ namespace spillway::engine {
 namespace {
 
 constexpr size_t kStalledMax = 100;
-/// A job whose messages wait behind others' looks stalled. Sending all of them again and again
-/// would bury the queue; this many show whether anything moves.
-constexpr size_t kChunksWhileBusy = 500;
+/// A job whose hints wait behind others' looks stalled. One more hint shows whether any was lost;
+/// all of them again and again would bury the queue.
+constexpr int64_t kHintsWhileBusy = 1;
 
 }  // namespace
 
@@ -27,10 +27,9 @@ Result<int64_t> Rescue(Context& context) {
   if (stalled.empty()) return 0;
   const bool queue_is_empty = TRY(context.queue.Depth()) == 0;
   for (const Job& job : stalled) {
-    context.log.Warning("job stalled; sending its work anew",
+    context.log.Warning("job stalled; sending its work again",
                         {{"job", job.id}, {"phase", Name(job.phase)}});
-    TRY(Dispatch(context.store, context.queue, job, now,
-                 queue_is_empty ? SIZE_MAX : kChunksWhileBusy));
+    TRY(Dispatch(context.queue, job, queue_is_empty ? context.options.hints_max : kHintsWhileBusy));
   }
   return static_cast<int64_t>(stalled.size());
 }

@@ -1,11 +1,11 @@
 #include "maintenance/services.h"
 
 #include <algorithm>
-#include <exception>
 #include <string>
 #include <utility>
 
 #include "base/log.h"
+#include "engine/guarded.h"
 #include "maintenance/expirer.h"
 #include "maintenance/rescuer.h"
 #include "maintenance/sweeper.h"
@@ -14,14 +14,6 @@ namespace spillway::engine {
 namespace {
 
 constexpr int64_t kRarely = 10;
-
-Result<> RunOnce(Service& service, std::stop_token stop) {
-  try {
-    return service.Run(std::move(stop));
-  } catch (const std::exception& thrown) {
-    return Fail(ErrorCode::kInternal, thrown.what());
-  }
-}
 
 class StagingCloser final : public Service {
  public:
@@ -104,7 +96,7 @@ Result<> Services::RunDue(std::stop_token stop) {
   for (Entry& entry : entries_) {
     if (stop.stop_requested()) break;
     if (clock_.Now() < entry.due_at) continue;
-    const Result<> ran = RunOnce(*entry.service, stop);
+    const Result<> ran = Guarded([&] { return entry.service->Run(stop); });
     entry.due_at = clock_.Now() + entry.service->period();
     failed.Add(ran);
     const std::string error = ran.has_value() ? "" : ran.error().message;

@@ -86,6 +86,18 @@ class QueueConformance : public testing::TestWithParam<QueueUnderTest> {
     Value(queue.Delete(handles));
   }
 
+  void GiveBack(const Delivery& delivery, std::chrono::milliseconds delay = {}) {
+    Value(queue_->GiveBack(std::vector{delivery.handle}, delay));
+  }
+
+  /// Sends so many messages of the group: "<group>0", "<group>1", …
+  void SendMany(const std::string& group, int count, int first = 0) {
+    std::vector<Message> messages;
+    for (int i = first; i < first + count; ++i)
+      messages.push_back({.group = group, .body = group + std::to_string(i)});
+    Value(queue_->Send(messages));
+  }
+
   QueueState state_ = GetParam().make_state();
   std::shared_ptr<Queue> queue_ = state_.open();
 };
@@ -95,7 +107,8 @@ TEST_P(QueueConformance, AnEmptyQueueGivesNothing) {
   EXPECT_EQ(Value(queue_->Depth()), 0);
   Value(queue_->Send({}));
   Value(queue_->Delete({}));
-  Value(queue_->SetVisibility({}, kVisibility));
+  Value(queue_->Extend({}, kVisibility));
+  Value(queue_->GiveBack({}, kVisibility));
   EXPECT_TRUE(Value(queue_->Receive(10, kVisibility)).empty());
 }
 
@@ -166,7 +179,8 @@ TEST_P(QueueConformance, AHandleIsOfItsDeliveryOnly) {
   state_.pass(kVisibility + std::chrono::seconds(1));
   const std::string held = ReceiveOne().handle;
   Value(queue_->Delete(std::vector{stale}));
-  Value(queue_->SetVisibility(std::vector{stale}, std::chrono::milliseconds(0)));
+  Value(queue_->Extend(std::vector{stale}, std::chrono::milliseconds(0)));
+  Value(queue_->GiveBack(std::vector{stale}, std::chrono::milliseconds(0)));
   EXPECT_TRUE(Drain().empty()) << "the stale handle gave it back";
   state_.pass(kVisibility + std::chrono::seconds(1));
   EXPECT_EQ(ReceiveOne().receive_count, 3) << "the stale handle deleted it";
@@ -182,7 +196,8 @@ TEST_P(QueueConformance, HandlesOfDeletedMessagesAndOfNoneArePassedOver) {
   const std::vector<std::string> strange = {
       gone, "", ".", "1", "1.", "x.y", "-1.1", "99999999999999999999.1", gone + "0"};
   Value(queue_->Delete(strange));
-  Value(queue_->SetVisibility(strange, std::chrono::milliseconds(0)));
+  Value(queue_->Extend(strange, std::chrono::milliseconds(0)));
+  Value(queue_->GiveBack(strange, std::chrono::milliseconds(0)));
   EXPECT_TRUE(Drain().empty());
   state_.pass(kVisibility + std::chrono::seconds(1));
   EXPECT_EQ(ReceiveOne().body, kept.body);
@@ -195,9 +210,8 @@ TEST_P(QueueConformance, VisibilityIsCountedFromNow) {
   ASSERT_EQ(both.size(), 2U);
   const size_t extended = both[0].body == "extended" ? 0 : 1;
   state_.pass(kVisibility / 2);
-  Value(queue_->SetVisibility(std::vector{both[extended].handle}, kVisibility));
-  Value(
-      queue_->SetVisibility(std::vector{both[1 - extended].handle}, std::chrono::milliseconds(0)));
+  Value(queue_->Extend(std::vector{both[extended].handle}, kVisibility));
+  GiveBack(both[1 - extended]);
   EXPECT_EQ(Bodies(Drain()), std::vector<std::string>{"returned"});
   state_.pass(kVisibility * 3 / 4);
   EXPECT_TRUE(Drain().empty());
@@ -227,6 +241,17 @@ TEST_P(QueueConformance, KeepsEveryTextUpToItsLimit) {
   ASSERT_FALSE(long_one);
   EXPECT_EQ(Name(long_one.error().code), "invalid_argument");
   EXPECT_TRUE(Drain().empty());
+}
+
+TEST_P(QueueConformance, ASecondGroupIsServedAtOnceWhileTheFirstHasTenThousandWaiting) {
+  SendMany("first", 10'000);
+  std::vector<Delivery> deliveries = Value(queue_->Receive(4, kVisibility));
+  DeleteAll(*queue_, deliveries);
+  Send("second", "second");
+  deliveries.clear();
+  for (int looks = 0; looks < 5; ++looks)
+    std::ranges::move(Value(queue_->Receive(2, kVisibility)), std::back_inserter(deliveries));
+  EXPECT_THAT(Bodies(deliveries), testing::Contains("second"));
 }
 
 TEST_P(QueueConformance, RacingReceiversShareTheMessages) {

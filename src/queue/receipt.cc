@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -22,10 +23,11 @@ std::vector<Receipt> ReadHandles(std::span<const std::string> handles) {
 }
 
 std::vector<Delivery> InOrder(std::vector<Taken> taken) {
-  std::ranges::sort(taken, {}, [](const Taken& one) { return one.receipt.id; });
+  std::ranges::sort(taken, {},
+                    [](const Taken& one) { return std::pair(one.turn, one.receipt.id); });
   std::vector<Delivery> deliveries;
   deliveries.reserve(taken.size());
-  for (auto& [receipt, body] : taken) {
+  for (auto& [turn, receipt, body] : taken) {
     deliveries.push_back({.handle = fmt::format("{}.{}", receipt.id, receipt.receive_count),
                           .body = std::move(body),
                           .receive_count = receipt.receive_count});

@@ -22,11 +22,12 @@ std::vector<Receipt> ReadHandles(std::span<const std::string> handles);
 
 /// A message that was just received, in a batch that need not be in order.
 struct Taken {
+  int64_t turn = 0;
   Receipt receipt;
   std::string body;
 };
 
-/// Deliveries in the order in which their messages were sent.
+/// Deliveries in the order of their messages' turns, then of their sending.
 std::vector<Delivery> InOrder(std::vector<Taken> taken);
 
 /// What Queue::Send asks of its arguments.

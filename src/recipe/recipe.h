@@ -46,6 +46,7 @@ struct PlannedChunk {
 struct Plan {
   std::string source;  ///< JSON for the manifest: snapshot, what was pruned, what will be read.
   int64_t planned = 0;
+  int64_t bytes = 0;  ///< To be read of the source, roughly: what jobs are weighed by (E3).
   std::vector<PlannedChunk> chunks;  ///< In the order of their rows in the output.
 };
 

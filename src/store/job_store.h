@@ -6,7 +6,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include "base/error.h"
@@ -39,23 +38,16 @@ struct NewChunk {
   int64_t planned = 0;
 };
 
-struct ChunkRef {
-  std::string job_id;
-  int64_t index = 0;
+/// What came of asking for chunks to work on.
+struct Claims {
+  /// State kLeased, `attempts` and `lease_token` raised by one; in the order of their indices.
+  std::vector<engine::Chunk> chunks;
+  /// The job is to be cancelled: it gives out no chunks any more.
+  bool cancel_requested = false;
+  /// Where there are no chunks to be had now: when the first pending one's pause ends. None where
+  /// all open chunks are in somebody's hands, or none is open.
+  std::optional<Timestamp> again_at;
 };
-
-/// Why a chunk could not be claimed.
-enum class ClaimRefusal {
-  kGone,       ///< No such chunk, or its job is final: forget the message.
-  kSettled,    ///< It succeeded or is dead already: forget the message.
-  kLeased,     ///< Somebody, perhaps the same owner, holds an unexpired lease.
-  kNotYet,     ///< Its backoff has not passed, or its job is not admitted or not planned yet.
-  kCancelled,  ///< Its job is being cancelled: forget the message.
-};
-
-/// A chunk that was claimed (state kLeased, `attempts` and `lease_token` raised by one), or why
-/// not.
-using Claim = std::variant<engine::Chunk, ClaimRefusal>;
 
 /// How the work on a leased chunk ended.
 struct Settlement {
@@ -64,7 +56,7 @@ struct Settlement {
     kRetry,      ///< Back to pending, not before `not_before`; `failure` is kept.
     kDead,       ///< Attempts are exhausted or the error is permanent; `failure` is kept.
     /// Given back untouched (cancelled, shutting down, another process's): the attempt does not
-    /// count. `not_before` is the queue's to keep.
+    /// count. Back to pending, not before `not_before`.
     kReleased,
   };
   engine::Lease lease;
@@ -93,6 +85,7 @@ struct JobUpdate {
   std::optional<engine::JobState> state;
   std::optional<engine::JobPhase> phase;  ///< A change resets `attempts`, to that under way.
   std::optional<int64_t> planned;         ///< Counts::planned alone.
+  std::optional<int64_t> bytes_planned;   ///< Job::bytes_planned.
   std::optional<int64_t> chunks_total;
   std::optional<engine::Counts> counts;
   std::optional<std::string> plan;
@@ -101,12 +94,6 @@ struct JobUpdate {
   bool release = false;  ///< Gives the lease up in the same step. Final states always do.
   std::string actor;
   std::string cause;
-};
-
-/// What a renewal found.
-struct Renewed {
-  bool held = false;  ///< False: the lease was lost; stop working and write nothing more.
-  bool cancel_requested = false;  ///< The job shall stop.
 };
 
 /// E10. A step of a schedule along its ticks.
@@ -173,8 +160,11 @@ class JobStore {
   virtual Result<JobPage> List(const JobFilter& filter, std::string_view cursor, size_t limit) = 0;
   virtual Result<std::vector<engine::Transition>> History(std::string_view job_id) = 0;
 
-  /// E3. Moves the oldest pending job of the group to processing if fewer than `parallel_max` of
-  /// the group are; none otherwise. A redriven job keeps its age.
+  /// E3. Moves a pending job of the group to processing if fewer than `parallel_max` of the group
+  /// are; none otherwise. Of the tenants with jobs pending in the group the one comes first whose
+  /// jobs in processing, of the group, have the fewest bytes planned; then the one with the fewest
+  /// such jobs; of a tenant's jobs, and of tenants alike in both, the oldest. A redriven job keeps
+  /// its age.
   virtual Result<std::optional<engine::Job>> Admit(std::string_view group,
                                                    int64_t parallel_max) = 0;
 
@@ -200,19 +190,27 @@ class JobStore {
   /// call.
   virtual Result<> AddChunks(const engine::Lease& lease, std::span<const NewChunk> chunks) = 0;
 
-  /// Claims each chunk that is pending or whose lease has expired; answers in the order of `refs`.
-  virtual Result<std::vector<Claim>> ClaimChunks(std::span<const ChunkRef> refs,
-                                                 std::string_view owner,
-                                                 std::chrono::milliseconds duration) = 0;
+  /// Claims the first chunks of the job, at most `limit` (up to kSettlementsMax), with an index
+  /// above `after` that are pending with their pause over, or whose lease has expired. Claims made
+  /// at the same time never share a chunk. Nothing for an unknown job, for one that is not in
+  /// processing, not planned yet, or to be cancelled. kInvalidArgument without an owner.
+  virtual Result<Claims> ClaimChunks(std::string_view job_id, int64_t after, size_t limit,
+                                     std::string_view owner,
+                                     std::chrono::milliseconds duration) = 0;
 
   /// Ends leased work, at most kSettlementsMax of one job; answers in order. What belongs to one
   /// job is one durable transaction, or several where a store's are small. Work that
   /// was done counts although the job was asked to stop; nothing is settled on a final job.
   virtual Result<std::vector<Settled>> Settle(std::span<const Settlement> settlements) = 0;
 
-  /// Heartbeat: extends leases still held, of jobs in processing; answers in order.
-  virtual Result<std::vector<Renewed>> Renew(std::span<const engine::Lease> leases,
-                                             std::chrono::milliseconds duration) = 0;
+  /// Extends leases still held, of jobs in processing; answers in order. False: the lease was lost,
+  /// so its holder stops working and writes nothing more.
+  virtual Result<std::vector<bool>> Renew(std::span<const engine::Lease> leases,
+                                          std::chrono::milliseconds duration) = 0;
+
+  /// Whether each job shall stop, in order: it is to be cancelled. Only reads. False for unknown
+  /// jobs.
+  virtual Result<std::vector<bool>> CancelRequested(std::span<const std::string> job_ids) = 0;
 
   /// Chunks of a job with an index above `after`, in order; `state` filters.
   virtual Result<std::vector<engine::Chunk>> ListChunks(std::string_view job_id,

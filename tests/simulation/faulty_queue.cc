@@ -37,10 +37,16 @@ Result<std::vector<store::Delivery>> FaultyQueue::Receive(size_t limit,
   });
 }
 
-Result<> FaultyQueue::SetVisibility(std::span<const std::string> handles,
-                                    std::chrono::milliseconds visibility) {
-  return process_.Call("set visibility", std::to_string(visibility.count()),
-                       [&] { return queue_.SetVisibility(handles, visibility); });
+Result<> FaultyQueue::Extend(std::span<const std::string> handles,
+                             std::chrono::milliseconds visibility) {
+  return process_.Call("extend", std::to_string(visibility.count()),
+                       [&] { return queue_.Extend(handles, visibility); });
+}
+
+Result<> FaultyQueue::GiveBack(std::span<const std::string> handles,
+                               std::chrono::milliseconds delay) {
+  return process_.Call("give back", std::to_string(delay.count()),
+                       [&] { return queue_.GiveBack(handles, delay); });
 }
 
 Result<> FaultyQueue::Delete(std::span<const std::string> handles) {

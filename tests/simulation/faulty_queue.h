@@ -13,8 +13,9 @@ class FaultyQueue final : public store::Queue {
   Result<> Send(std::span<const store::Message> messages) override;
   Result<std::vector<store::Delivery>> Receive(size_t limit,
                                                std::chrono::milliseconds visibility) override;
-  Result<> SetVisibility(std::span<const std::string> handles,
-                         std::chrono::milliseconds visibility) override;
+  Result<> Extend(std::span<const std::string> handles,
+                  std::chrono::milliseconds visibility) override;
+  Result<> GiveBack(std::span<const std::string> handles, std::chrono::milliseconds delay) override;
   Result<> Delete(std::span<const std::string> handles) override;
   Result<int64_t> Depth() override;
 

@@ -41,14 +41,6 @@ std::string Describe(std::span<const Lease> leases) {
   return text;
 }
 
-std::string Describe(std::span<const store::ChunkRef> refs) {
-  std::string text;
-  for (const store::ChunkRef& ref : refs) {
-    text.append(ref.job_id).append("/").append(std::to_string(ref.index)).append(" ");
-  }
-  return text;
-}
-
 }  // namespace
 
 Result<store::Created> FaultyStore::Create(const Job& job, bool fresh) {
@@ -114,14 +106,14 @@ Result<> FaultyStore::AddChunks(const Lease& lease, std::span<const store::NewCh
   });
 }
 
-Result<std::vector<store::Claim>> FaultyStore::ClaimChunks(std::span<const store::ChunkRef> refs,
-                                                           std::string_view owner,
-                                                           milliseconds duration) {
-  return process_.Call("claim", Describe(refs), [&] {
-    auto claims = store_.ClaimChunks(refs, owner, duration);
+Result<store::Claims> FaultyStore::ClaimChunks(std::string_view job_id, int64_t after, size_t limit,
+                                               std::string_view owner, milliseconds duration) {
+  return process_.Call("claim", job_id, [&] {
+    auto claims = store_.ClaimChunks(job_id, after, limit, owner, duration);
     if (!claims.has_value()) return claims;
-    for (const store::Claim& claim : *claims) {
-      if (const auto* chunk = std::get_if<engine::Chunk>(&claim)) invariants_.Claimed(*chunk);
+    for (const engine::Chunk& chunk : claims->chunks) {
+      process_.Tell("claimed", job_id, std::to_string(chunk.index));
+      invariants_.Claimed(chunk);
     }
     return claims;
   });
@@ -139,14 +131,17 @@ Result<std::vector<store::Settled>> FaultyStore::Settle(
   });
 }
 
-Result<std::vector<store::Renewed>> FaultyStore::Renew(std::span<const Lease> leases,
-                                                       milliseconds duration) {
+Result<std::vector<bool>> FaultyStore::Renew(std::span<const Lease> leases, milliseconds duration) {
   return process_.Call("renew", Describe(leases), [&] {
     auto renewed = store_.Renew(leases, duration);
     if (!renewed.has_value()) return renewed;
     for (size_t i = 0; i < renewed->size(); ++i) invariants_.Renewed(leases[i], (*renewed)[i]);
     return renewed;
   });
+}
+
+Result<std::vector<bool>> FaultyStore::CancelRequested(std::span<const std::string> job_ids) {
+  return process_.Call("", "", [&] { return store_.CancelRequested(job_ids); });
 }
 
 Result<std::vector<engine::Chunk>> FaultyStore::ListChunks(std::string_view job_id,

@@ -24,13 +24,14 @@ class FaultyStore final : public store::JobStore {
   Result<engine::Job> RequestCancel(std::string_view job_id, std::string_view actor,
                                     std::string_view cause) override;
   Result<> AddChunks(const engine::Lease& lease, std::span<const store::NewChunk> chunks) override;
-  Result<std::vector<store::Claim>> ClaimChunks(std::span<const store::ChunkRef> refs,
-                                                std::string_view owner,
-                                                std::chrono::milliseconds duration) override;
+  Result<store::Claims> ClaimChunks(std::string_view job_id, int64_t after, size_t limit,
+                                    std::string_view owner,
+                                    std::chrono::milliseconds duration) override;
   Result<std::vector<store::Settled>> Settle(
       std::span<const store::Settlement> settlements) override;
-  Result<std::vector<store::Renewed>> Renew(std::span<const engine::Lease> leases,
-                                            std::chrono::milliseconds duration) override;
+  Result<std::vector<bool>> Renew(std::span<const engine::Lease> leases,
+                                  std::chrono::milliseconds duration) override;
+  Result<std::vector<bool>> CancelRequested(std::span<const std::string> job_ids) override;
   Result<std::vector<engine::Chunk>> ListChunks(std::string_view job_id,
                                                 std::optional<engine::ChunkState> state,
                                                 int64_t after, size_t limit) override;

@@ -22,9 +22,10 @@ constexpr size_t kAll = 100'000;
 
 /// Whether the source's defects, a lost disk or too many faults in a row can end a job with this.
 /// Everything else would be the engine's own doing.
-bool IsExcuse(ErrorCode code) {
-  return code == ErrorCode::kInvalidArgument || code == ErrorCode::kCorrupt ||
-         code == ErrorCode::kUnavailable;
+bool IsExcuse(const Error& failure) {
+  return failure.code == ErrorCode::kInvalidArgument || failure.code == ErrorCode::kCorrupt ||
+         failure.code == ErrorCode::kUnavailable ||
+         failure.message.ends_with("an unexpected exception: the source throws");
 }
 
 }  // namespace
@@ -72,10 +73,27 @@ void Invariants::Fired(const store::Firing& firing, const store::Fired& fired) {
   Created({.job = *fired.job, .created = true}, true);
 }
 
-void Invariants::Admitted(const Job& job) {
+Invariants::InFlight Invariants::InFlightOf(std::string_view group, std::string_view tenant) const {
+  InFlight in_flight;
   for (const auto& [id, book] : books_) {
-    if (book.job.group == job.group && book.job.state == JobState::kPending && id != job.id &&
-        book.number < BookOf(job.id).number) {
+    if (book.job.group != group || book.job.tenant != tenant ||
+        book.job.state != JobState::kProcessing)
+      continue;
+    in_flight.bytes += book.job.bytes_planned;
+    ++in_flight.jobs;
+  }
+  return in_flight;
+}
+
+/// As the books stand, the job is pending still.
+void Invariants::Admitted(const Job& job) {
+  const InFlight of_its_tenant = InFlightOf(job.group, job.tenant);
+  for (const auto& [id, book] : books_) {
+    if (book.job.group != job.group || book.job.state != JobState::kPending || id == job.id)
+      continue;
+    const InFlight of_other = InFlightOf(job.group, book.job.tenant);
+    if (of_other < of_its_tenant ||
+        (of_other == of_its_tenant && book.number < BookOf(job.id).number)) {
       Violate("E3: " + job.id + " was let in before " + id);
     }
   }
@@ -133,8 +151,8 @@ void Invariants::Settled(const store::Settlement& settlement, const store::Settl
   JobChanged(lease.job_id);
 }
 
-void Invariants::Renewed(const engine::Lease& lease, const store::Renewed& renewed) {
-  if (!renewed.held) return;
+void Invariants::Renewed(const engine::Lease& lease, bool held) {
+  if (!held) return;
   JobBook& job = BookOf(lease.job_id);
   LeaseBook& book = lease.chunk == engine::Lease::kJob ? job.lease : job.chunk_leases[lease.chunk];
   if (lease.token != book.token) Violate("E4: a lost lease of " + lease.job_id + " was renewed");
@@ -239,7 +257,7 @@ void Invariants::CheckFinal(JobBook& book, const Job& job) {
     case JobState::kFailed:
       if (!job.failure.has_value()) Violate("E1: " + job.id + " failed without a cause");
       if (job.cancel_requested_at) Violate("E6: " + job.id + " was to be cancelled, but failed");
-      if (job.failure.has_value() && !IsExcuse(job.failure->code)) {
+      if (job.failure.has_value() && !IsExcuse(*job.failure)) {
         Violate("E5: " + job.id + " failed without need: " + job.failure->message);
       }
       if (job.phase < JobPhase::kCompleted) CheckNothingPublished(job);

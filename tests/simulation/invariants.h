@@ -33,7 +33,7 @@ class Invariants {
   void Updated(const engine::Lease& lease, const engine::Job& job);
   void Claimed(const engine::Chunk& chunk);
   void Settled(const store::Settlement& settlement, const store::Settled& settled);
-  void Renewed(const engine::Lease& lease, const store::Renewed& renewed);
+  void Renewed(const engine::Lease& lease, bool held);
   void JobChanged(std::string_view job_id);
   void Fired(const store::Firing& firing, const store::Fired& fired);
 
@@ -74,7 +74,15 @@ class Invariants {
     std::string manifest;  ///< The first content that was published.
   };
 
+  /// What a tenant has in processing.
+  struct InFlight {
+    int64_t bytes = 0;
+    int64_t jobs = 0;
+    auto operator<=>(const InFlight&) const = default;
+  };
+
   JobBook& BookOf(std::string_view job_id);
+  InFlight InFlightOf(std::string_view group, std::string_view tenant) const;
   void CheckStep(JobBook& book, const engine::Job& job);
   void CheckHistory(const engine::Job& job);
   void CheckFinal(JobBook& book, const engine::Job& job);

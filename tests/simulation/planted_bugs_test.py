@@ -71,7 +71,7 @@ BUGS = [
     Bug("an expiry that was cut short is not taken over",
         [("maintenance/expirer.cc", "filter_.begun_before = now - context.options.lease;", "filter_.begun_before = Timestamp();")]),
     Bug("staged files stay",
-        [("engine/finisher.cc", "return RemoveStaged(store, job.id, removed);", "return {};")]),
+        [("engine/finisher.cc", "return RemoveStaged(store, held.job.id, removed);", "return {};")]),
     Bug("discarding is tried for ever",
         [("engine/discarder.cc", "const bool retry = ShouldRetry(*failure, held->job.attempts, context.options);",
           "const bool retry = true;")]),
@@ -79,8 +79,15 @@ BUGS = [
         [("staging/staging.cc", "++stages_asked_for_", "stages_.size()")]),
     Bug("lost messages stay lost",
         [("maintenance/rescuer.cc",
-          "TRY(Dispatch(context.store, context.queue, job, now, queue_is_empty ? SIZE_MAX : kChunksWhileBusy));",
-          "static_cast<void>(queue_is_empty), static_cast<void>(kChunksWhileBusy);")]),
+          "TRY(Dispatch(context.queue, job, queue_is_empty ? context.options.hints_max : kHintsWhileBusy));",
+          "static_cast<void>(queue_is_empty), static_cast<void>(kHintsWhileBusy);")]),
+    Bug("messages go oldest first over all groups",
+        [("queue/memory/memory_queue.cc", "return std::max(last_of_group + 1, first_turn);",
+          "static_cast<void>(std::max(last_of_group, first_turn)); return ++database_.messages_sent_;")]),
+    Bug("the oldest job is let in, whoever has how many bytes in flight",
+        [("store/memory/memory_store_jobs.cc",
+          "if (next == nullptr || of_tenant[entry.job.tenant] < of_tenant[next->job.tenant]) next = &entry;",
+          "if (next == nullptr) next = &entry;")]),
 ]
 
 

@@ -8,6 +8,7 @@
 
 #include "simulation/world.h"
 #include "storage/forwarding_store.h"
+#include "store/forwarding_store.h"
 
 namespace spillway::simulation {
 namespace {
@@ -16,83 +17,8 @@ using engine::Job;
 using engine::Lease;
 using std::chrono::milliseconds;
 
-/// Everything goes to another store.
-class ForwardingStore : public store::JobStore {
- public:
-  explicit ForwardingStore(JobStore& store) : store_(store) {}
-
-  Result<store::Created> Create(const Job& job, bool fresh) override {
-    return store_.Create(job, fresh);
-  }
-  Result<Job> Get(std::string_view job_id) override { return store_.Get(job_id); }
-  Result<store::JobPage> List(const store::JobFilter& filter, std::string_view cursor,
-                              size_t limit) override {
-    return store_.List(filter, cursor, limit);
-  }
-  Result<std::vector<engine::Transition>> History(std::string_view job_id) override {
-    return store_.History(job_id);
-  }
-  Result<std::optional<Job>> Admit(std::string_view group, int64_t parallel_max) override {
-    return store_.Admit(group, parallel_max);
-  }
-  Result<Job> AcquireJob(std::string_view job_id, std::string_view owner,
-                         milliseconds duration) override {
-    return store_.AcquireJob(job_id, owner, duration);
-  }
-  Result<Job> Update(const Lease& lease, const store::JobUpdate& update) override {
-    return store_.Update(lease, update);
-  }
-  Result<Job> RequestCancel(std::string_view job_id, std::string_view actor,
-                            std::string_view cause) override {
-    return store_.RequestCancel(job_id, actor, cause);
-  }
-  Result<> AddChunks(const Lease& lease, std::span<const store::NewChunk> chunks) override {
-    return store_.AddChunks(lease, chunks);
-  }
-  Result<std::vector<store::Claim>> ClaimChunks(std::span<const store::ChunkRef> refs,
-                                                std::string_view owner,
-                                                milliseconds duration) override {
-    return store_.ClaimChunks(refs, owner, duration);
-  }
-  Result<std::vector<store::Settled>> Settle(
-      std::span<const store::Settlement> settlements) override {
-    return store_.Settle(settlements);
-  }
-  Result<std::vector<store::Renewed>> Renew(std::span<const Lease> leases,
-                                            milliseconds duration) override {
-    return store_.Renew(leases, duration);
-  }
-  Result<std::vector<engine::Chunk>> ListChunks(std::string_view job_id,
-                                                std::optional<engine::ChunkState> state,
-                                                int64_t after, size_t limit) override {
-    return store_.ListChunks(job_id, state, after, limit);
-  }
-  Result<Job> Redrive(std::string_view job_id, std::string_view actor) override {
-    return store_.Redrive(job_id, actor);
-  }
-  Result<std::vector<Job>> Stalled(Timestamp before, size_t limit) override {
-    return store_.Stalled(before, limit);
-  }
-  Result<int64_t> CountAhead(std::string_view job_id) override { return store_.CountAhead(job_id); }
-  Result<std::vector<std::string>> WaitingGroups(Timestamp before) override {
-    return store_.WaitingGroups(before);
-  }
-  Result<store::Fired> Fire(const store::Firing& firing) override { return store_.Fire(firing); }
-  Result<std::vector<store::ScheduleRecord>> Schedules() override { return store_.Schedules(); }
-  Result<std::vector<Job>> Expirable(const store::ExpiryFilter& filter, size_t limit) override {
-    return store_.Expirable(filter, limit);
-  }
-  Result<Job> BeginExpiry(const Job& seen, int64_t objects, int64_t bytes) override {
-    return store_.BeginExpiry(seen, objects, bytes);
-  }
-  Result<Job> EndExpiry(std::string_view job_id) override { return store_.EndExpiry(job_id); }
-
- protected:
-  JobStore& store_;
-};
-
 /// Lets everybody change a job who ever held it.
-class UnfencedJobs final : public ForwardingStore {
+class UnfencedJobs final : public store::ForwardingStore {
  public:
   using ForwardingStore::ForwardingStore;
 
@@ -106,7 +32,7 @@ class UnfencedJobs final : public ForwardingStore {
 };
 
 /// Lets everybody settle a chunk who ever held it.
-class UnfencedChunks final : public ForwardingStore {
+class UnfencedChunks final : public store::ForwardingStore {
  public:
   using ForwardingStore::ForwardingStore;
 
@@ -125,7 +51,7 @@ class UnfencedChunks final : public ForwardingStore {
 };
 
 /// Lets in one job more than it may.
-class CrowdedStore final : public ForwardingStore {
+class CrowdedStore final : public store::ForwardingStore {
  public:
   using ForwardingStore::ForwardingStore;
 
@@ -135,7 +61,7 @@ class CrowdedStore final : public ForwardingStore {
 };
 
 /// Gives a held job to whoever asks.
-class GenerousStore final : public ForwardingStore {
+class GenerousStore final : public store::ForwardingStore {
  public:
   using ForwardingStore::ForwardingStore;
 

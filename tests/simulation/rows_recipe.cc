@@ -2,6 +2,7 @@
 
 #include <map>
 #include <optional>
+#include <stdexcept>
 #include <utility>
 
 #include "staging/staging.h"
@@ -42,6 +43,7 @@ Result<recipe::Plan> RowsRecipe::MakePlan(const engine::Job& job, std::stop_toke
     const int64_t rows = RowsOf(task, i, version);
     plan.chunks.push_back({.spec = std::to_string(version), .planned = rows});
     plan.planned += rows;
+    plan.bytes += rows * 10;
   }
   return plan;
 }
@@ -57,6 +59,7 @@ Result<engine::ChunkResult> RowsRecipe::Process(const engine::Job& job, const en
     --source.poison;
     process_.Crash("poison");
   }
+  if (source.throws) throw std::runtime_error("the source throws");
   std::optional<engine::PartWriter> part;
   if (!task.actions) {
     part.emplace(staging.NewPart(source.file, chunk.index, engine::PartOrder::kInTurn));

@@ -34,7 +34,7 @@ Outlook::Outlook(std::string name, Surroundings& surroundings, const Faults& fau
 Server::Server(std::string name, Surroundings& surroundings, const Faults& faults)
     : scheduler_(surroundings.scheduler),
       outlook_(name, surroundings, faults),
-      heartbeat_(outlook_.store(), surroundings.clock, surroundings.options),
+      heartbeat_(outlook_.store(), outlook_.queue(), surroundings.clock, surroundings.options),
       stagings_(name, surroundings.options.pending_bytes_max),
       context_{.store = outlook_.store(),
                .queue = outlook_.queue(),

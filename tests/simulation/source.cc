@@ -7,7 +7,7 @@ namespace spillway::simulation {
 
 bool SourceTask::IsBroken() const {
   return plan_permanent || std::ranges::any_of(chunks, [](const SourceChunk& chunk) {
-           return chunk.permanent || chunk.miscount != 0;
+           return chunk.permanent || chunk.throws || chunk.miscount != 0;
          });
 }
 
@@ -38,6 +38,7 @@ std::optional<size_t> CutChunk(const SourceTask& task, int version) {
 
 SourceTask& Source::Add(Random& random, std::string name, std::string group, bool benign) {
   SourceTask task{.name = name, .group = std::move(group)};
+  task.tenant = "tenant-" + std::to_string(random.Below(2));
   task.actions = random.Below(5) == 0;
   task.footer = random.Below(3) == 0;
   task.cut = random.Below(6) == 0;
@@ -51,7 +52,7 @@ SourceTask& Source::Add(Random& random, std::string name, std::string group, boo
     chunk.rows = static_cast<int64_t>(random.Below(10));
     chunk.pause_ms = pause_ms;
     if (benign || random.Below(6) != 0) continue;
-    switch (random.Below(4)) {
+    switch (random.Below(5)) {
       case 0:
         chunk.failures = static_cast<int>(1 + random.Below(3));
         break;
@@ -60,6 +61,9 @@ SourceTask& Source::Add(Random& random, std::string name, std::string group, boo
         break;
       case 2:
         chunk.poison = static_cast<int>(1 + random.Below(4));
+        break;
+      case 3:
+        chunk.throws = true;
         break;
       default:
         chunk.miscount = random.Below(2) == 0 ? 1 : -std::min<int64_t>(chunk.rows, 1);
@@ -71,13 +75,19 @@ SourceTask& Source::Add(Random& random, std::string name, std::string group, boo
   return tasks_[name] = std::move(task);
 }
 
+SourceTask& Source::AddPlain(std::string name, std::string tenant, int64_t chunks, int pause_ms) {
+  SourceTask task{.name = name, .group = "a", .tenant = std::move(tenant), .actions = true};
+  task.chunks.resize(static_cast<size_t>(chunks), {.rows = 1, .pause_ms = pause_ms});
+  return tasks_[std::move(name)] = std::move(task);
+}
+
 void Source::Heal() {
   for (auto& [name, task] : tasks_) {
     task.plan_failures = 0;
     task.plan_permanent = false;
     for (SourceChunk& chunk : task.chunks) {
       chunk.failures = chunk.poison = 0;
-      chunk.permanent = false;
+      chunk.permanent = chunk.throws = false;
       chunk.miscount = 0;
     }
   }

@@ -18,6 +18,7 @@ struct SourceChunk {
   int failures = 0;        ///< Transient ones left.
   bool permanent = false;  ///< It always fails.
   int poison = 0;          ///< Workers it still kills.
+  bool throws = false;     ///< An exception comes out of the recipe.
   int64_t miscount = 0;    ///< Rows that come and were not announced; negative: stay away.
   int pause_ms = 0;        ///< Between rows.
 };
@@ -27,6 +28,7 @@ struct SourceChunk {
 struct SourceTask {
   std::string name;
   std::string group;
+  std::string tenant;
   std::vector<SourceChunk> chunks;
   bool actions = false;
   bool footer = false;   ///< Assembling stages more bytes.
@@ -55,6 +57,8 @@ std::optional<size_t> CutChunk(const SourceTask& task, int version);
 class Source {
  public:
   SourceTask& Add(Random& random, std::string name, std::string group, bool benign);
+  /// A task without defects, of `chunks` actions that take `pause_ms` each.
+  SourceTask& AddPlain(std::string name, std::string tenant, int64_t chunks, int pause_ms);
   SourceTask& Of(const std::string& parameters) { return tasks_.at(parameters); }
 
   /// What went wrong does so no more.

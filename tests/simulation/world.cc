@@ -25,6 +25,12 @@ constexpr seconds kRestMax{300};  ///< How long everything may take to come to r
 constexpr milliseconds kWatch{200};
 constexpr const char* kScheduled = "1000";
 
+// Of a crowded world: a job of very many chunks, and small ones that come while it runs.
+constexpr uint64_t kCrowdedEvery = 64;
+constexpr const char* kLarge = "2000";
+constexpr int64_t kLargeChunks = 10'000;
+constexpr int kPauseMs = 40;
+
 /// Jobs and messages, in one of the product's stores.
 struct State {
   explicit State(StoreKind kind, Clock& clock) {
@@ -64,7 +70,7 @@ class WallClock final : public Clock {
   const Timestamp begin_;
 };
 
-engine::Options DrawOptions(Random& random) {
+engine::Options DrawOptions(Random& random, bool crowded) {
   engine::Options options;
   options.lease = milliseconds(2'000);
   options.heartbeat = milliseconds(400);
@@ -72,6 +78,7 @@ engine::Options DrawOptions(Random& random) {
   options.backoff_max = milliseconds(800);
   options.idle_max = milliseconds(400);
   options.parallel_max = static_cast<int64_t>(1 + random.Below(3));
+  if (crowded) options.parallel_max = 2;
   options.pending_bytes_max = size_t{1} << random.Below(9);
   if (random.Below(3) == 0) {
     options.retention_of_export["rows"] = {
@@ -86,12 +93,13 @@ class World {
   explicit World(const Setup& setup)
       : setup_(setup),
         scheduler_(setup.seed),
-        faults_(Faults::Draw(random_)),
+        crowded_(setup.seed % kCrowdedEvery == kCrowdedEvery - 1),
+        faults_(crowded_ ? Faults() : Faults::Draw(random_)),
         calm_(faults_.fail_before + faults_.fail_after + faults_.crash + faults_.pause +
                   faults_.partition ==
               0),
-        sealed_(random_.Below(16) == 0),
-        options_(DrawOptions(random_)),
+        sealed_(!crowded_ && random_.Below(16) == 0),
+        options_(DrawOptions(random_, crowded_)),
         state_(setup.store, clock_),
         disk_(clock_,
               {.durable = random_.Below(4) == 0, .consumes_sources = random_.Below(2) == 0}),
@@ -110,6 +118,7 @@ class World {
 
   Outcome Run() {
     const Timestamp begin = scheduler_.now();
+    if (crowded_) return RunCrowded();
     if (random_.Below(4) == 0) MakeSchedule();
     for (size_t slot = 0; slot < servers_.size(); ++slot) StartServer(slot);
     scheduler_.Spawn(keeper_, [this] { Watch(); });
@@ -129,6 +138,43 @@ class World {
   }
 
  private:
+  /// E3. A small job that comes while a large one runs takes turns with it: until it is over, the
+  /// large one gets about as many chunks done as it has itself.
+  Outcome RunCrowded() {
+    const Timestamp begin = scheduler_.now();
+    for (size_t slot = 0; slot < servers_.size(); ++slot) StartServer(slot);
+    source_.AddPlain(kLarge, "tenant-0", kLargeChunks, kPauseMs);
+    Ask(milliseconds(0), [this](engine::Engine& engine) { Submit(engine, kLarge, false); });
+    Advance(kRestMax, [this] { return LargeDone() > 0; });
+    const auto chunks = static_cast<int64_t>(1 + random_.Below(100));
+    source_.AddPlain("0", "tenant-1", chunks, kPauseMs);
+    benign_.push_back(true);
+    const int64_t done_before = LargeDone();
+    Ask(milliseconds(0), [this](engine::Engine& engine) { Submit(engine, "0", false); });
+    Advance(kRestMax, [this] { return requests_ == 0 && SmallIsOver(); });
+    const int64_t done = LargeDone() - done_before;
+    // What begins and ends a job takes turns, too.
+    const auto between = static_cast<int64_t>(8 * servers_.size());
+    Tell("a job of " + std::to_string(chunks) + " chunks saw " + std::to_string(done) +
+         " of the large one's");
+    if (!SmallIsOver() || done > chunks * 3 / 2 + between)
+      invariants_.Violate("E3: a small job waits for a large one's chunks");
+    return {.violation = invariants_.violation(),
+            .jobs = invariants_.jobs().size(),
+            .succeeded = invariants_.succeeded(),
+            .simulated_seconds = std::chrono::duration<double>(scheduler_.now() - begin).count()};
+  }
+
+  int64_t LargeDone() {
+    const std::vector<std::string>& jobs = invariants_.jobs();
+    return jobs.empty() ? 0 : state_.store->Get(jobs[0])->chunks_succeeded;
+  }
+
+  bool SmallIsOver() {
+    const std::vector<std::string>& jobs = invariants_.jobs();
+    return jobs.size() == 2 && engine::IsFinal(state_.store->Get(jobs[1])->state);
+  }
+
   void Tell(const std::string& event) {
     if (setup_.trace) setup_.trace("world", event);
   }
@@ -189,8 +235,12 @@ class World {
 
   /// Has somebody ask for something, at some time.
   void Ask(std::function<void(engine::Engine&)> request) {
+    const auto latest = static_cast<uint64_t>(milliseconds(kTrouble).count()) / 2;
+    Ask(milliseconds(random_.Below(latest)), std::move(request));
+  }
+
+  void Ask(milliseconds at, std::function<void(engine::Engine&)> request) {
     ++requests_;
-    const milliseconds at(random_.Below(static_cast<uint64_t>(milliseconds(kTrouble).count()) / 2));
     scheduler_.Spawn(client_->process().id(), [this, at, request = std::move(request)] {
       scheduler_.SleepFor(at);
       engine::Engine engine(client_->store(), client_->queue(), client_->recipes(), clock_,
@@ -227,9 +277,9 @@ class World {
                           .cron = *schedule::Cron::Parse("50-59 23 * * *"),
                           .zone = TimeZone(),
                           .catch_up = engine::CatchUp::kAll,
-                          .request = [](Timestamp) -> Result<recipe::Request> {
+                          .request = [this](Timestamp) -> Result<recipe::Request> {
                             return recipe::Request{.export_name = "rows",
-                                                   .tenant = "tenant",
+                                                   .tenant = source_.Of(kScheduled).tenant,
                                                    .parameters = kScheduled,
                                                    .requested_by = "schedule nightly"};
                           }});
@@ -257,8 +307,10 @@ class World {
 
   /// People press the button again until there is an answer.
   void Submit(engine::Engine& engine, const std::string& name, bool fresh) {
-    const recipe::Request request{
-        .export_name = "rows", .tenant = "tenant", .parameters = name, .requested_by = "ada"};
+    const recipe::Request request{.export_name = "rows",
+                                  .tenant = source_.Of(name).tenant,
+                                  .parameters = name,
+                                  .requested_by = "ada"};
     for (int attempt = 0; attempt < 100; ++attempt) {
       const auto created = engine.Submit(RowsRecipe::kName, request, fresh);
       if (created.has_value() || created.error().code != ErrorCode::kUnavailable) return;
@@ -347,6 +399,7 @@ class World {
   Random random_{setup_.seed ^ 0x9e3779b97f4a7c15};
   Scheduler scheduler_;
   SimulatedClock clock_{scheduler_};
+  const bool crowded_;
   Faults faults_;
   const bool calm_;
   const bool sealed_;  ///< The disk removes nothing until the end.

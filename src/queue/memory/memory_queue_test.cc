@@ -3,7 +3,7 @@
 #include <memory>
 
 #include "base/manual_clock.h"
-#include "queue/conformance.h"
+#include "queue/turns_conformance.h"
 
 namespace spillway::store {
 namespace {
@@ -32,6 +32,7 @@ QueueState MakeState() {
 
 INSTANTIATE_TEST_SUITE_P(Memory, QueueConformance,
                          testing::Values(QueueUnderTest{"Memory", MakeState}));
+INSTANTIATE_TEST_SUITE_P(Memory, QueueTurns, testing::Values(QueueUnderTest{"Memory", MakeState}));
 
 }  // namespace
 }  // namespace spillway::store

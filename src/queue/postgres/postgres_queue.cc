@@ -1,5 +1,7 @@
 #include "queue/postgres/postgres_queue.h"
 
+#include <algorithm>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -19,6 +21,22 @@ constexpr char kChannel[] = "spillway_messages";
 /// Hints need not survive a crash of the server.
 #define SPILLWAY_UNHURRIED \
   "WITH unhurried AS (SELECT set_config('synchronous_commit', 'off', true)) "
+
+/// Gives messages that join at the time $1 (rows of `joining`, in the order of their `n`) their
+/// turns. Senders that race may give two messages of a group the same one.
+#define SPILLWAY_TURNS                                                                      \
+  ", first AS (SELECT coalesce((SELECT turn FROM spillway.messages WHERE visible_at <= "    \
+  "$1::bigint ORDER BY turn, id LIMIT 1), (SELECT max(turn) FROM spillway.messages), 0) "   \
+  "AS turn), "                                                                              \
+  "joined AS (SELECT joining.*, greatest(first.turn, 1 + coalesce((SELECT max(turn) "       \
+  "FROM spillway.messages others WHERE others.message_group = joining.message_group), 0)) " \
+  "- 1 + row_number() OVER (PARTITION BY joining.message_group ORDER BY n) AS next_turn "   \
+  "FROM joining, first)"
+
+/// Tells those that wait of messages that can be received at the time $1.
+#define SPILLWAY_NOTIFY(changed)                            \
+  "SELECT pg_notify('spillway_messages', '') WHERE EXISTS " \
+  "(SELECT FROM " changed " WHERE visible_at <= $1::bigint)"
 
 /// An array of bytea, written as text.
 Parameter Bytes(std::span<const Message> messages, std::string Message::* field) {
@@ -54,14 +72,14 @@ Result<> PostgresQueue::Send(std::span<const Message> messages) {
   for (const Message& message : messages) visible_at.push_back(Micros(now + message.delay));
   TRY(database_.Run(
       SPILLWAY_UNHURRIED
-      ", sent AS (INSERT INTO spillway.messages (message_group, body, visible_at) "
-      "SELECT message_group, body, visible_at FROM unhurried, "
-      "unnest($1::bytea[], $2::bytea[], $3::bigint[]) WITH ORDINALITY "
-      "AS m (message_group, body, visible_at, n) ORDER BY n RETURNING visible_at) "
-      "SELECT pg_notify('spillway_messages', '') WHERE EXISTS "
-      "(SELECT FROM sent WHERE visible_at <= $4::bigint)",
-      std::vector<Parameter>{Bytes(messages, &Message::group), Bytes(messages, &Message::body),
-                             std::span<const int64_t>(visible_at), Micros(now)}));
+      ", joining AS (SELECT * FROM unnest($2::bytea[], $3::bytea[], $4::bigint[]) "
+      "WITH ORDINALITY AS m (message_group, body, visible_at, n))" SPILLWAY_TURNS
+      ", sent AS (INSERT INTO spillway.messages (message_group, body, visible_at, turn) "
+      "SELECT message_group, body, visible_at, next_turn FROM joined, unhurried ORDER BY n "
+      "RETURNING visible_at) " SPILLWAY_NOTIFY("sent"),
+      std::vector<Parameter>{Micros(now), Bytes(messages, &Message::group),
+                             Bytes(messages, &Message::body),
+                             std::span<const int64_t>(visible_at)}));
   return {};
 }
 
@@ -75,21 +93,22 @@ Result<std::vector<Delivery>> PostgresQueue::Receive(size_t limit,
   const postgres::Rows rows = TRY(database_.Run(
       SPILLWAY_UNHURRIED
       ", next AS (SELECT id FROM spillway.messages, unhurried WHERE visible_at <= $1::bigint "
-      "ORDER BY visible_at, id LIMIT $2::bigint FOR UPDATE OF messages SKIP LOCKED) "
+      "ORDER BY turn, id LIMIT $2::bigint FOR UPDATE OF messages SKIP LOCKED) "
       "UPDATE spillway.messages m SET visible_at = $3::bigint, receive_count = m.receive_count + 1 "
-      "FROM next WHERE m.id = next.id RETURNING m.id, m.receive_count, m.body",
+      "FROM next WHERE m.id = next.id RETURNING m.turn, m.id, m.receive_count, m.body",
       std::vector<Parameter>{Micros(now), limit, Micros(now + visibility)},
       postgres::Format::kBinary));
   std::vector<sql::Taken> taken;
   for (int row = 0; row < rows.size(); ++row) {
-    taken.push_back({.receipt = {.id = rows.Integer(row, 0), .receive_count = rows.Integer(row, 1)},
-                     .body = std::string(rows.Text(row, 2))});
+    taken.push_back({.turn = rows.Integer(row, 0),
+                     .receipt = {.id = rows.Integer(row, 1), .receive_count = rows.Integer(row, 2)},
+                     .body = std::string(rows.Text(row, 3))});
   }
   return sql::InOrder(std::move(taken));
 }
 
-Result<> PostgresQueue::SetVisibility(std::span<const std::string> handles,
-                                      std::chrono::milliseconds visibility) {
+Result<> PostgresQueue::Extend(std::span<const std::string> handles,
+                               std::chrono::milliseconds visibility) {
   const std::vector<Receipt> receipts = sql::ReadHandles(handles);
   if (receipts.empty()) return {};
   std::vector<Parameter> parameters = Columns(receipts);
@@ -99,6 +118,25 @@ Result<> PostgresQueue::SetVisibility(std::span<const std::string> handles,
                     "unnest($1::bigint[], $2::bigint[]) AS h (id, receive_count) "
                     "WHERE m.id = h.id AND m.receive_count = h.receive_count",
                     parameters));
+  return {};
+}
+
+Result<> PostgresQueue::GiveBack(std::span<const std::string> handles,
+                                 std::chrono::milliseconds delay) {
+  const std::vector<Receipt> receipts = sql::ReadHandles(handles);
+  if (receipts.empty()) return {};
+  const Timestamp now = clock_.Now();
+  std::vector<Parameter> parameters = {Micros(now), Micros(now + delay)};
+  std::ranges::move(Columns(receipts), std::back_inserter(parameters));
+  TRY(database_.Run(
+      SPILLWAY_UNHURRIED
+      ", joining AS (SELECT m.id, m.receive_count, m.message_group, h.n FROM spillway.messages m "
+      "JOIN unnest($3::bigint[], $4::bigint[]) WITH ORDINALITY AS h (id, receive_count, n) "
+      "ON m.id = h.id AND m.receive_count = h.receive_count)" SPILLWAY_TURNS
+      ", returned AS (UPDATE spillway.messages m SET turn = j.next_turn, visible_at = $2::bigint "
+      "FROM joined j, unhurried WHERE m.id = j.id AND m.receive_count = j.receive_count "
+      "RETURNING m.visible_at) " SPILLWAY_NOTIFY("returned"),
+      parameters));
   return {};
 }
 

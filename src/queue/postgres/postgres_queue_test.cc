@@ -1,7 +1,7 @@
 #include "queue/postgres/postgres_queue.h"
 
 #include "base/manual_clock.h"
-#include "queue/conformance.h"
+#include "queue/turns_conformance.h"
 #include "store/postgres/temporary_state.h"
 
 namespace spillway::store {
@@ -25,6 +25,8 @@ QueueState MakeState() {
 }
 
 INSTANTIATE_TEST_SUITE_P(Postgres, QueueConformance,
+                         testing::Values(QueueUnderTest{"Postgres", MakeState}));
+INSTANTIATE_TEST_SUITE_P(Postgres, QueueTurns,
                          testing::Values(QueueUnderTest{"Postgres", MakeState}));
 
 /// Fails the test by never returning when nobody is notified.

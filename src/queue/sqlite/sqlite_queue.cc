@@ -6,15 +6,42 @@ namespace spillway::store {
 
 using sql::Receipt;
 
+namespace {
+
+// Every turn is above 0. The condition says so for the planner, which then walks along their index.
+
+/// The first turn that a group which has nothing here can get: that of the next message to go.
+Result<int64_t> FirstTurn(Connection& connection, Timestamp now) {
+  {
+    Query next(connection,
+               "SELECT turn FROM messages WHERE turn > 0 AND visible_at <= ? "
+               "ORDER BY turn, id LIMIT 1",
+               now);
+    if (TRY(next.Next())) return next.Integer();
+  }
+  Query last(connection, "SELECT coalesce(max(turn), 0) FROM messages");
+  TRY(last.Next());
+  return last.Integer();
+}
+
+/// The turn of a message that joins its group's now.
+#define SPILLWAY_NEXT_TURN(group, first_turn)                         \
+  "max(1 + coalesce((SELECT max(turn) FROM messages AS others WHERE " \
+  "others.message_group = " group "), 0), " first_turn ")"
+
+}  // namespace
+
 Result<> SqliteQueue::Send(std::span<const Message> messages) {
   TRY(sql::CheckMessages(messages));
   if (messages.empty()) return {};
   return database_.Write(Durability::kProcess, [&](Connection& connection) -> Result<> {
     const Timestamp now = clock_.Now();
+    const int64_t first_turn = TRY(FirstTurn(connection, now));
     for (const Message& message : messages) {
       TRY(Query(connection,
-                "INSERT INTO messages (message_group, body, visible_at) VALUES (?, ?, ?)",
-                message.group, message.body, now + message.delay)
+                "INSERT INTO messages (message_group, body, visible_at, turn) VALUES "
+                "(?1, ?2, ?3, " SPILLWAY_NEXT_TURN("?1", "?4") ")",
+                message.group, message.body, now + message.delay, first_turn)
               .Run());
     }
     return {};
@@ -25,7 +52,9 @@ Result<std::vector<Delivery>> SqliteQueue::Receive(size_t limit,
                                                    std::chrono::milliseconds visibility) {
   // An idle worker polls: it looks before it takes the lock.
   const bool waiting = TRY(database_.Read([&](Connection& connection) -> Result<bool> {
-    return Query(connection, "SELECT 1 FROM messages WHERE visible_at <= ? LIMIT 1", clock_.Now())
+    return Query(connection,
+                 "SELECT 1 FROM messages WHERE turn > 0 AND visible_at <= ? ORDER BY turn LIMIT 1",
+                 clock_.Now())
         .Next();
   }));
   if (!waiting) return std::vector<Delivery>();
@@ -36,11 +65,12 @@ Result<std::vector<Delivery>> SqliteQueue::Receive(size_t limit,
         Query rows(
             connection,
             "UPDATE messages SET visible_at = ?1, receive_count = receive_count + 1 WHERE id IN "
-            "(SELECT id FROM messages WHERE visible_at <= ?2 ORDER BY visible_at, id LIMIT ?3) "
-            "RETURNING id, receive_count, body",
+            "(SELECT id FROM messages WHERE turn > 0 AND visible_at <= ?2 "
+            "ORDER BY turn, id LIMIT ?3) RETURNING turn, id, receive_count, body",
             now + visibility, now, static_cast<int64_t>(limit));
         while (TRY(rows.Next())) {
           sql::Taken& one = taken.emplace_back();
+          one.turn = rows.Integer();
           one.receipt.id = rows.Integer();
           one.receipt.receive_count = rows.Integer();
           one.body = rows.Text();
@@ -49,8 +79,8 @@ Result<std::vector<Delivery>> SqliteQueue::Receive(size_t limit,
       });
 }
 
-Result<> SqliteQueue::SetVisibility(std::span<const std::string> handles,
-                                    std::chrono::milliseconds visibility) {
+Result<> SqliteQueue::Extend(std::span<const std::string> handles,
+                             std::chrono::milliseconds visibility) {
   const std::vector<Receipt> receipts = sql::ReadHandles(handles);
   if (receipts.empty()) return {};
   return database_.Write(Durability::kProcess, [&](Connection& connection) -> Result<> {
@@ -58,6 +88,24 @@ Result<> SqliteQueue::SetVisibility(std::span<const std::string> handles,
     for (const Receipt& receipt : receipts) {
       TRY(Query(connection, "UPDATE messages SET visible_at = ? WHERE id = ? AND receive_count = ?",
                 visible_at, receipt.id, receipt.receive_count)
+              .Run());
+    }
+    return {};
+  });
+}
+
+Result<> SqliteQueue::GiveBack(std::span<const std::string> handles,
+                               std::chrono::milliseconds delay) {
+  const std::vector<Receipt> receipts = sql::ReadHandles(handles);
+  if (receipts.empty()) return {};
+  return database_.Write(Durability::kProcess, [&](Connection& connection) -> Result<> {
+    const Timestamp now = clock_.Now();
+    const int64_t first_turn = TRY(FirstTurn(connection, now));
+    for (const Receipt& receipt : receipts) {
+      TRY(Query(connection,
+                "UPDATE messages SET visible_at = ?1, turn = " SPILLWAY_NEXT_TURN(
+                    "messages.message_group", "?2") " WHERE id = ?3 AND receive_count = ?4",
+                now + delay, first_turn, receipt.id, receipt.receive_count)
               .Run());
     }
     return {};

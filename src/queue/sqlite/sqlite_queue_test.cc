@@ -1,7 +1,7 @@
 #include "queue/sqlite/sqlite_queue.h"
 
 #include "base/manual_clock.h"
-#include "queue/conformance.h"
+#include "queue/turns_conformance.h"
 #include "store/sqlite/temporary_state.h"
 
 namespace spillway::store {
@@ -32,6 +32,7 @@ QueueState MakeState() {
 
 INSTANTIATE_TEST_SUITE_P(Sqlite, QueueConformance,
                          testing::Values(QueueUnderTest{"Sqlite", MakeState}));
+INSTANTIATE_TEST_SUITE_P(Sqlite, QueueTurns, testing::Values(QueueUnderTest{"Sqlite", MakeState}));
 
 }  // namespace
 }  // namespace spillway::store

@@ -169,7 +169,10 @@ Result<lake::ReadPlan> MessageExport::PlanOnly(std::string_view canonical_parame
 Result<Plan> MessageExport::MakePlan(const engine::Job& job, std::stop_token stop) const {
   const MessageExportParameters parameters = TRY(ParametersOf(job));
   lake::ReadPlan read = TRY(Read(parameters, std::move(stop)));
-  Plan plan{.source = SourceJson(read), .planned = read.rows, .chunks = {}};
+  Plan plan{.source = SourceJson(read),
+            .planned = read.rows,
+            .bytes = static_cast<int64_t>(read.bytes),
+            .chunks = {}};
   if (read.units.empty()) read.units.push_back({.range = parameters.range, .slices = {}});
   const int64_t cut_off = TRY(ApplyRowLimit(parameters.output.limits, read.units, read.rows));
   std::vector<ChunkSpec> specs = TRY(NameFiles(parameters, job.export_name, read.units));

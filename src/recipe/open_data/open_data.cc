@@ -287,6 +287,7 @@ Result<Plan> OpenData::PlanOn(Databases databases, const engine::Job& job,
   TRY(log.NoteLost(stop));
   const std::string now = TRY(log.Now(stop));
   const int64_t pending = TRY(log.CountPending(limit, stop));
+  constexpr int64_t kBytesPerDay = 10'000;  // Roughly.
   nlohmann::json formats = options_.formats;
   Plan plan{.source = nlohmann::json{{"database", databases.write.server()},
                                      {"counts", "location-days"},
@@ -294,6 +295,7 @@ Result<Plan> OpenData::PlanOn(Databases databases, const engine::Job& job,
                                      {"planned_at", now}}
                           .dump(),
             .planned = pending,
+            .bytes = pending * kBytesPerDay,
             .chunks = {}};
   const int64_t share = std::clamp(pending / kShares, kDaysPerChunkMin, kDaysPerChunkMax);
   for (int64_t left = pending; left > 0; left -= share) {

@@ -268,7 +268,12 @@ Result<Plan> QueryExport::MakePlan(const engine::Job& job, std::stop_token stop)
   Survey survey = TRY(Look(job.export_name, job.parameters, std::move(stop)));
   TRY(ApplyRowLimit(parameters.output.limits, survey.chunks));
   TRY(LayOut(parameters.output, job.export_name, survey.chunks));
-  Plan plan{.source = TRY(ToJson(survey.source)), .planned = survey.source.rows, .chunks = {}};
+  constexpr int64_t kBytesPerRow = 100;  // Roughly.
+  std::string described = TRY(ToJson(survey.source));
+  Plan plan{.source = std::move(described),
+            .planned = survey.source.rows,
+            .bytes = survey.source.rows * kBytesPerRow,
+            .chunks = {}};
   for (const QueryChunk& chunk : survey.chunks)
     plan.chunks.push_back({.spec = TRY(ToJson(chunk)), .planned = chunk.rows + chunk.cut_off});
   snapshots_->Keep(job.id, survey.source.snapshot, std::move(survey.holder));

@@ -9,7 +9,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -108,34 +107,31 @@ class JobStoreConformance : public testing::TestWithParam<StoreUnderTest> {
     }
   }
 
-  static Result<Claim> TryClaim(JobStore& store, std::string_view job_id, int64_t index,
-                                std::string_view owner) {
-    const ChunkRef ref{.job_id = std::string(job_id), .index = index};
-    std::vector<Claim> claims = TRY(store.ClaimChunks({&ref, 1}, owner, kLease));
-    if (claims.size() != 1) return Fail(ErrorCode::kInternal, "one claim was asked for");
-    return std::move(claims.front());
+  /// The first chunks with an index above `after`, as they are claimed.
+  static std::vector<engine::Chunk> ClaimSome(JobStore& store, std::string_view job_id,
+                                              size_t limit, std::string_view owner = "worker",
+                                              int64_t after = -1) {
+    return Must(store.ClaimChunks(job_id, after, limit, owner, kLease)).chunks;
+  }
+
+  /// The chunk, where it can be claimed now. Another one that is given out in its place goes back.
+  static std::optional<engine::Chunk> TryClaim(JobStore& store, std::string_view job_id,
+                                               int64_t index, std::string_view owner) {
+    const std::vector<engine::Chunk> claimed = ClaimSome(store, job_id, 1, owner, index - 1);
+    if (claimed.empty()) return std::nullopt;
+    if (claimed.front().index == index) return claimed.front();
+    SettleOne(store, {.lease = LeaseOf(claimed.front())});
+    return std::nullopt;
   }
 
   engine::Chunk Claimed(std::string_view job_id, int64_t index, std::string_view owner = "worker") {
-    return std::get<engine::Chunk>(Must(TryClaim(*store_, job_id, index, owner)));
+    const std::optional<engine::Chunk> chunk = TryClaim(*store_, job_id, index, owner);
+    if (!chunk) throw std::runtime_error("chunk " + std::to_string(index) + " is not given out");
+    return *chunk;
   }
 
-  std::string RefusalOf(std::string_view job_id, int64_t index) {
-    const Claim claim = Must(TryClaim(*store_, job_id, index, "claimant"));
-    if (std::holds_alternative<engine::Chunk>(claim)) return "claimed";
-    switch (std::get<ClaimRefusal>(claim)) {
-      case ClaimRefusal::kGone:
-        return "gone";
-      case ClaimRefusal::kSettled:
-        return "settled";
-      case ClaimRefusal::kLeased:
-        return "leased";
-      case ClaimRefusal::kNotYet:
-        return "not yet";
-      case ClaimRefusal::kCancelled:
-        return "cancelled";
-    }
-    return "";
+  bool GivesOut(std::string_view job_id, int64_t index) {
+    return TryClaim(*store_, job_id, index, "claimant").has_value();
   }
 
   static engine::Lease LeaseOf(const engine::Chunk& chunk) {
@@ -168,8 +164,13 @@ class JobStoreConformance : public testing::TestWithParam<StoreUnderTest> {
 
   Settled SettleOne(const Settlement& settlement) { return SettleOne(*store_, settlement); }
 
-  static Renewed RenewOne(JobStore& store, const engine::Lease& lease) {
+  /// Whether the lease was still held.
+  static bool RenewOne(JobStore& store, const engine::Lease& lease) {
     return Must(store.Renew({&lease, 1}, kLease)).at(0);
+  }
+
+  bool CancelRequested(const std::string& job_id) {
+    return Must(store_->CancelRequested({&job_id, 1})).at(0);
   }
 
   std::optional<engine::Chunk> ChunkAt(std::string_view job_id, int64_t index) {
@@ -202,6 +203,33 @@ class JobStoreConformance : public testing::TestWithParam<StoreUnderTest> {
   engine::Job Failed(std::string task) {
     const engine::Job job = Processing(std::move(task));
     return Must(store_->Update(Hold(job.id), ToFailed()));
+  }
+
+  /// Jobs of several tenants in one group.
+  std::string CreateOf(std::string tenant, std::string task, std::string group = "group") {
+    clock_.Advance(std::chrono::milliseconds(1));
+    engine::Job request = Request(std::move(task), std::move(group));
+    request.tenant = std::move(tenant);
+    return Must(store_->Create(request, false)).job.id;
+  }
+
+  /// The task of the job of "group" that is let in; empty for none.
+  std::string AdmitNext() {
+    const std::optional<engine::Job> job = Must(store_->Admit("group", 100));
+    return job ? job->task_id : "";
+  }
+
+  void PlanBytes(std::string_view job_id, int64_t bytes) {
+    Must(store_->Update(Hold(job_id), {.bytes_planned = bytes, .release = true}));
+    EXPECT_EQ(Must(Another()->Get(job_id)).bytes_planned, bytes);
+  }
+
+  /// Lets a job of the tenant in, with so many bytes planned.
+  std::string AdmittedOf(std::string tenant, const std::string& task, int64_t bytes) {
+    std::string id = CreateOf(std::move(tenant), task);
+    EXPECT_EQ(AdmitNext(), task);
+    PlanBytes(id, bytes);
+    return id;
   }
 
   std::vector<std::string> Expirable(Timestamp ended_before, Timestamp begun_before,

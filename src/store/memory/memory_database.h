@@ -31,7 +31,9 @@ class MemoryDatabase {
   };
 
   struct MessageEntry {
+    std::string group;
     std::string body;
+    int64_t turn = 0;  ///< Lower ones are given out first.
     Timestamp visible_at;
     int64_t receive_count = 0;
   };

@@ -32,11 +32,12 @@ class MemoryStore final : public JobStore {
   Result<engine::Job> EndExpiry(std::string_view job_id) override;
 
   Result<> AddChunks(const engine::Lease& lease, std::span<const NewChunk> chunks) override;
-  Result<std::vector<Claim>> ClaimChunks(std::span<const ChunkRef> refs, std::string_view owner,
-                                         std::chrono::milliseconds duration) override;
+  Result<Claims> ClaimChunks(std::string_view job_id, int64_t after, size_t limit,
+                             std::string_view owner, std::chrono::milliseconds duration) override;
   Result<std::vector<Settled>> Settle(std::span<const Settlement> settlements) override;
-  Result<std::vector<Renewed>> Renew(std::span<const engine::Lease> leases,
-                                     std::chrono::milliseconds duration) override;
+  Result<std::vector<bool>> Renew(std::span<const engine::Lease> leases,
+                                  std::chrono::milliseconds duration) override;
+  Result<std::vector<bool>> CancelRequested(std::span<const std::string> job_ids) override;
   Result<std::vector<engine::Chunk>> ListChunks(std::string_view job_id,
                                                 std::optional<engine::ChunkState> state,
                                                 int64_t after, size_t limit) override;
@@ -49,7 +50,7 @@ class MemoryStore final : public JobStore {
   engine::Job PutRun(const engine::Job& job);
   Result<> Move(Entry& entry, engine::Job& job, engine::JobState to, std::string_view actor,
                 std::string_view cause);
-  Claim ClaimChunk(const ChunkRef& ref, std::string_view owner, std::chrono::milliseconds duration);
+  bool RenewLease(const engine::Lease& lease, Timestamp now, std::chrono::milliseconds duration);
   Settled SettleChunk(const Settlement& settlement);
 
   MemoryDatabase& database_;

@@ -68,41 +68,37 @@ Result<> MemoryStore::AddChunks(const Lease& lease, std::span<const NewChunk> ch
   return {};
 }
 
-Claim MemoryStore::ClaimChunk(const ChunkRef& ref, std::string_view owner,
-                              std::chrono::milliseconds duration) {
-  const Result<Entry*> entry = Find(ref.job_id);
-  if (!entry || engine::IsFinal((*entry)->job.state)) return ClaimRefusal::kGone;
-  const Job& job = (*entry)->job;
-  if (job.cancel_requested_at) return ClaimRefusal::kCancelled;
-  if (job.state != JobState::kProcessing || job.phase < JobPhase::kProcessing) {
-    return ClaimRefusal::kNotYet;
-  }
-  const auto found = (*entry)->chunks.find(ref.index);
-  if (found == (*entry)->chunks.end()) return ClaimRefusal::kGone;
-  Chunk& chunk = found->second;
-  const Timestamp now = clock_.Now();
-  if (chunk.state == ChunkState::kSucceeded || chunk.state == ChunkState::kDead) {
-    return ClaimRefusal::kSettled;
-  }
-  if (chunk.state == ChunkState::kLeased && chunk.lease_expires_at > now) {
-    return ClaimRefusal::kLeased;
-  }
-  if (chunk.state == ChunkState::kPending && chunk.not_before > now) return ClaimRefusal::kNotYet;
-  chunk.state = ChunkState::kLeased;
-  chunk.lease_owner = owner;
-  chunk.lease_expires_at = now + duration;
-  ++chunk.lease_token;
-  ++chunk.attempts;
-  return chunk;
-}
-
-Result<std::vector<Claim>> MemoryStore::ClaimChunks(std::span<const ChunkRef> refs,
-                                                    std::string_view owner,
-                                                    std::chrono::milliseconds duration) {
+Result<Claims> MemoryStore::ClaimChunks(std::string_view job_id, int64_t after, size_t limit,
+                                        std::string_view owner,
+                                        std::chrono::milliseconds duration) {
   if (owner.empty()) return Fail(ErrorCode::kInvalidArgument, "a lease needs an owner");
   std::lock_guard lock(database_.mutex_);
-  std::vector<Claim> claims;
-  for (const ChunkRef& ref : refs) claims.push_back(ClaimChunk(ref, owner, duration));
+  Claims claims;
+  const Result<Entry*> entry = Find(job_id);
+  if (!entry || (*entry)->job.state != JobState::kProcessing) return claims;
+  const Job& job = (*entry)->job;
+  claims.cancel_requested = job.cancel_requested_at.has_value();
+  if (claims.cancel_requested || job.phase < JobPhase::kProcessing) return claims;
+  const Timestamp now = clock_.Now();
+  const size_t most = std::min(limit, kSettlementsMax);
+  auto& chunks = (*entry)->chunks;
+  for (auto next = chunks.upper_bound(after);
+       next != chunks.end() && next->first < job.chunks_total && claims.chunks.size() < most;
+       ++next) {
+    Chunk& chunk = next->second;
+    const bool waits = chunk.state == ChunkState::kPending && chunk.not_before > now;
+    if (waits)
+      claims.again_at = std::min(claims.again_at.value_or(chunk.not_before), chunk.not_before);
+    const bool abandoned = chunk.state == ChunkState::kLeased && chunk.lease_expires_at <= now;
+    if (waits || (chunk.state != ChunkState::kPending && !abandoned)) continue;
+    chunk.state = ChunkState::kLeased;
+    chunk.lease_owner = owner;
+    chunk.lease_expires_at = now + duration;
+    ++chunk.lease_token;
+    ++chunk.attempts;
+    claims.chunks.push_back(chunk);
+  }
+  if (!claims.chunks.empty()) claims.again_at.reset();
   return claims;
 }
 
@@ -138,6 +134,7 @@ Settled MemoryStore::SettleChunk(const Settlement& settlement) {
       break;
     case Settlement::Kind::kReleased:
       chunk.state = ChunkState::kPending;
+      chunk.not_before = settlement.not_before;
       chunk.attempts = std::max<int64_t>(chunk.attempts - 1, 0);
       break;
   }
@@ -153,30 +150,40 @@ Result<std::vector<Settled>> MemoryStore::Settle(std::span<const Settlement> set
   return answers;
 }
 
-Result<std::vector<Renewed>> MemoryStore::Renew(std::span<const Lease> leases,
-                                                std::chrono::milliseconds duration) {
+Result<std::vector<bool>> MemoryStore::Renew(std::span<const Lease> leases,
+                                             std::chrono::milliseconds duration) {
   std::lock_guard lock(database_.mutex_);
   const Timestamp now = clock_.Now();
-  std::vector<Renewed> answers;
-  for (const Lease& lease : leases) {
-    Renewed& answer = answers.emplace_back();
-    const Result<Entry*> entry = Find(lease.job_id);
-    if (!entry) continue;
-    Job& job = (*entry)->job;
-    answer.cancel_requested = job.cancel_requested_at.has_value();
-    if (job.state != JobState::kProcessing) continue;
-    if (lease.chunk == Lease::kJob) {
-      if (!Holds(job, lease)) continue;
-      job.lease_expires_at = now + duration;
-    } else {
-      const auto found = (*entry)->chunks.find(lease.chunk);
-      if (found == (*entry)->chunks.end() || !Holds(found->second, lease)) continue;
-      found->second.lease_expires_at = now + duration;
-    }
-    answer.held = true;
-    job.updated_at = now;
+  std::vector<bool> held;
+  for (const Lease& lease : leases) held.push_back(RenewLease(lease, now, duration));
+  return held;
+}
+
+bool MemoryStore::RenewLease(const Lease& lease, Timestamp now,
+                             std::chrono::milliseconds duration) {
+  const Result<Entry*> entry = Find(lease.job_id);
+  if (!entry || (*entry)->job.state != JobState::kProcessing) return false;
+  Job& job = (*entry)->job;
+  if (lease.chunk == Lease::kJob) {
+    if (!Holds(job, lease)) return false;
+    job.lease_expires_at = now + duration;
+  } else {
+    const auto found = (*entry)->chunks.find(lease.chunk);
+    if (found == (*entry)->chunks.end() || !Holds(found->second, lease)) return false;
+    found->second.lease_expires_at = now + duration;
   }
-  return answers;
+  job.updated_at = now;
+  return true;
+}
+
+Result<std::vector<bool>> MemoryStore::CancelRequested(std::span<const std::string> job_ids) {
+  std::lock_guard lock(database_.mutex_);
+  std::vector<bool> requested;
+  for (const std::string& job_id : job_ids) {
+    const Result<Entry*> entry = Find(job_id);
+    requested.push_back(entry && (*entry)->job.cancel_requested_at.has_value());
+  }
+  return requested;
 }
 
 Result<std::vector<Chunk>> MemoryStore::ListChunks(std::string_view job_id,

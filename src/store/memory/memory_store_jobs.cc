@@ -192,17 +192,29 @@ Result<std::vector<engine::Transition>> MemoryStore::History(std::string_view jo
 
 Result<std::optional<Job>> MemoryStore::Admit(std::string_view group, int64_t parallel_max) {
   std::lock_guard lock(database_.mutex_);
-  Entry* oldest = nullptr;
+  struct InFlight {
+    int64_t bytes = 0;
+    int64_t jobs = 0;
+    auto operator<=>(const InFlight&) const = default;
+  };
+  std::map<std::string_view, InFlight> of_tenant;
   int64_t processing = 0;
-  for (Entry& entry : database_.jobs_) {
-    if (entry.job.group != group) continue;
-    if (entry.job.state == JobState::kProcessing) ++processing;
-    if (entry.job.state == JobState::kPending && oldest == nullptr) oldest = &entry;
+  for (const Entry& entry : database_.jobs_) {
+    if (entry.job.group != group || entry.job.state != JobState::kProcessing) continue;
+    ++processing;
+    InFlight& in_flight = of_tenant[entry.job.tenant];
+    in_flight.bytes += entry.job.bytes_planned;
+    ++in_flight.jobs;
   }
-  if (oldest == nullptr || processing >= parallel_max) return std::nullopt;
-  TRY(Move(*oldest, oldest->job, JobState::kProcessing, kEngine, "admitted"));
-  oldest->job.started_at = oldest->job.updated_at;
-  return oldest->job;
+  Entry* next = nullptr;
+  for (Entry& entry : database_.jobs_) {
+    if (entry.job.group != group || entry.job.state != JobState::kPending) continue;
+    if (next == nullptr || of_tenant[entry.job.tenant] < of_tenant[next->job.tenant]) next = &entry;
+  }
+  if (next == nullptr || processing >= parallel_max) return std::nullopt;
+  TRY(Move(*next, next->job, JobState::kProcessing, kEngine, "admitted"));
+  next->job.started_at = next->job.updated_at;
+  return next->job;
 }
 
 Result<Job> MemoryStore::AcquireJob(std::string_view job_id, std::string_view owner,
@@ -232,6 +244,7 @@ Result<Job> MemoryStore::Update(const engine::Lease& lease, const JobUpdate& upd
   job.updated_at = clock_.Now();
   if (update.counts) job.counts = *update.counts;
   if (update.planned) job.counts.planned = *update.planned;
+  if (update.bytes_planned) job.bytes_planned = *update.bytes_planned;
   if (update.chunks_total) job.chunks_total = *update.chunks_total;
   if (update.failure) job.failure = update.failure;
   if (update.plan) job.plan = *update.plan;
@@ -293,6 +306,7 @@ Result<Job> MemoryStore::Redrive(std::string_view job_id, std::string_view actor
     entry.chunks.clear();
     job.phase = JobPhase::kInitializing;
     job.counts = {};
+    job.bytes_planned = 0;
     job.plan.clear();
     job.outcome.clear();
     return job;

@@ -83,28 +83,38 @@ class Life {
   }
 
   void Process() {
-    std::vector<Message> messages;
-    for (int64_t i = 0; i < kChunks; ++i)
-      messages.push_back({.group = id_, .body = std::to_string(i)});
-    Attempt([&] { return state_.queue.Send(messages); });
+    Attempt([&] {
+      return state_.queue.Send(
+          std::vector<Message>{{.group = id_, .body = "a"}, {.group = id_, .body = "b"}});
+    });
     const auto deliveries = Certain([&] { return state_.queue.Receive(10, kLease); });
     for (const Delivery& delivery : deliveries) {
-      ProcessChunk(std::stoll(delivery.body));
-      Attempt([&] { return state_.queue.Delete(std::array{delivery.handle}); });
+      const std::array handles = {delivery.handle};
+      Attempt([&] { return state_.queue.Extend(handles, kLease); });
+      ProcessChunks();
+      if (delivery.body == "a") {
+        Attempt([&] { return state_.queue.Delete(handles); });
+      } else {
+        Attempt([&] { return state_.queue.GiveBack(handles, kLease); });
+      }
     }
     clock_.Advance(kLease * 2);  // leases whose claim was lost end
   }
 
-  void ProcessChunk(int64_t index) {
-    const ChunkRef ref{.job_id = id_, .index = index};
-    const auto claims =
-        Certain([&] { return state_.store.ClaimChunks({&ref, 1}, "worker", kLease); });
-    const auto* chunk = std::get_if<Chunk>(&claims.at(0));
-    if (chunk == nullptr) return;
-    EXPECT_TRUE(tokens_.emplace(index, chunk->lease_token).second) << "a token given twice";
+  void ProcessChunks() {
+    const Claims claims =
+        Certain([&] { return state_.store.ClaimChunks(id_, -1, 1, "worker", kLease); });
+    EXPECT_FALSE(claims.cancel_requested);
+    for (const Chunk& chunk : claims.chunks) ProcessChunk(chunk);
+  }
+
+  void ProcessChunk(const Chunk& chunk) {
+    EXPECT_TRUE(tokens_.emplace(chunk.index, chunk.lease_token).second) << "a token given twice";
     const Lease lease{
-        .job_id = id_, .chunk = index, .owner = "worker", .token = chunk->lease_token};
+        .job_id = id_, .chunk = chunk.index, .owner = "worker", .token = chunk.lease_token};
     Attempt([&] { return state_.store.Renew(std::array{lease}, kLease); });
+    const std::array ids = {id_};
+    EXPECT_FALSE(Certain([&] { return state_.store.CancelRequested(ids); }).at(0));
     Attempt([&] {
       return state_.store.Settle(
           std::vector<Settlement>{{.lease = lease,

@@ -1,5 +1,6 @@
 #include "store/postgres/postgres_store.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <string>
@@ -13,9 +14,6 @@
 namespace spillway::store::postgres_state {
 namespace {
 
-using engine::ChunkState;
-using engine::JobPhase;
-using engine::JobState;
 using engine::Lease;
 using postgres::Parameter;
 
@@ -26,28 +24,23 @@ using Texts = std::vector<std::string>;
 Parameter Array(const Integers& values) { return Parameter(std::span<const int64_t>(values)); }
 Parameter Array(const Texts& values) { return Parameter(std::span<const std::string>(values)); }
 
-/// Locked rows are in somebody's hands, so they are passed over. What could not be claimed is told
-/// from what the statement saw. OFFSET 0 keeps the planner from reading a whole young table.
+/// A job that gives out no chunks is asked for none. Only where there are none is the end of the
+/// first pause looked for.
 constexpr char kClaim[] =
-    "WITH wanted AS (SELECT * FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY "
-    "AS w (job_id, chunk_index, n)), "
-    "due AS (SELECT c.job, c.chunk_index FROM wanted w JOIN spillway.jobs j ON j.id = w.job_id "
-    "JOIN spillway.chunks c ON c.job = j.number AND c.chunk_index = w.chunk_index "
-    "WHERE j.state = 'processing' AND j.phase IN ('processing', 'finalizing', 'completed') "
-    "AND j.cancel_requested_at IS NULL AND ((c.state = 'pending' AND c.not_before <= $3::bigint) "
-    "OR (c.state = 'leased' AND c.lease_expires_at <= $3::bigint)) FOR UPDATE OF c SKIP LOCKED), "
-    "claimed AS (UPDATE spillway.chunks c SET state = 'leased', lease_owner = $4, "
-    "lease_token = c.lease_token + 1, lease_expires_at = $5::bigint, attempts = c.attempts + 1 "
-    "FROM due d WHERE c.job = d.job AND c.chunk_index = d.chunk_index RETURNING c.*) "
-    "SELECT coalesce(j.state, ''), coalesce(j.phase, ''), j.cancel_requested_at IS NOT NULL, "
-    "coalesce(c.state, ''), coalesce(c.not_before > $3::bigint, false), k.job IS NOT NULL, "
+    "WITH head AS MATERIALIZED (SELECT number, chunks_total, "
+    "cancel_requested_at IS NOT NULL AS cancel_requested, cancel_requested_at IS NULL "
+    "AND phase IN ('processing', 'finalizing', 'completed') AS gives_out "
+    "FROM spillway.jobs WHERE id = $1 AND state = 'processing') "
+    "SELECT h.cancel_requested, CASE WHEN k.job IS NULL AND h.gives_out THEN "
+    "(SELECT min(c.not_before) FROM spillway.chunks c WHERE c.job = h.number "
+    "AND c.chunk_index > $2::bigint AND c.chunk_index < h.chunks_total AND c.result = '' "
+    "AND c.state = 'pending' AND c.not_before > $5::bigint) END, k.job IS NOT NULL, "
     "k.chunk_index, k.state, k.spec, k.planned, k.attempts, k.not_before, k.result, "
     "k.failure_code, k.failure_message, k.failure_retryable, k.failure_retry_after_ms, "
-    "k.lease_owner, k.lease_token, k.lease_expires_at FROM wanted w "
-    "LEFT JOIN spillway.jobs j ON j.id = w.job_id "
-    "LEFT JOIN claimed k ON k.job = j.number AND k.chunk_index = w.chunk_index "
-    "LEFT JOIN LATERAL (SELECT * FROM spillway.chunks c WHERE c.job = j.number "
-    "AND c.chunk_index = w.chunk_index AND k.job IS NULL OFFSET 0) c ON true ORDER BY w.n";
+    "k.lease_owner, k.lease_token, k.lease_expires_at FROM head h "
+    "LEFT JOIN LATERAL spillway.claim_chunks(h.number, $2::bigint, h.chunks_total, "
+    "CASE WHEN h.gives_out THEN $3::bigint ELSE 0 END, $4, $5::bigint, $6::bigint) k ON true "
+    "ORDER BY k.chunk_index";
 
 /// The job's row is locked first, here and wherever both change: its sums, and who sees the last
 /// chunk go, follow the order of commits.
@@ -63,7 +56,7 @@ constexpr char kSettle[] =
     "state = (ARRAY['succeeded', 'pending', 'dead', 'pending'])[w.kind + 1], "
     "result = CASE w.kind WHEN 0 THEN w.result ELSE c.result END, "
     "attempts = CASE w.kind WHEN 3 THEN greatest(c.attempts - 1, 0) ELSE c.attempts END, "
-    "not_before = CASE w.kind WHEN 1 THEN w.not_before ELSE c.not_before END, "
+    "not_before = CASE WHEN w.kind IN (1, 3) THEN w.not_before ELSE c.not_before END, "
     "failure_code = CASE w.kind WHEN 3 THEN c.failure_code ELSE nullif(w.code, '') END, "
     "failure_message = CASE w.kind WHEN 3 THEN c.failure_message ELSE w.message END, "
     "failure_retryable = CASE w.kind WHEN 3 THEN c.failure_retryable ELSE w.retryable END, "
@@ -89,7 +82,7 @@ constexpr char kRenew[] =
     "WITH unhurried AS (SELECT set_config('synchronous_commit', 'off', true)), "
     "wanted AS (SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[]) "
     "WITH ORDINALITY AS w (job_id, chunk_index, owner, token, n)), "
-    "head AS MATERIALIZED (SELECT number, id, state, cancel_requested_at, lease_owner, lease_token "
+    "head AS MATERIALIZED (SELECT number, id, state, lease_owner, lease_token "
     "FROM spillway.jobs, unhurried WHERE id = ANY ($1::text[]) ORDER BY number "
     "FOR NO KEY UPDATE OF jobs), "
     "of_chunks AS (UPDATE spillway.chunks c SET lease_expires_at = $5::bigint "
@@ -102,22 +95,18 @@ constexpr char kRenew[] =
     "touched AS (UPDATE spillway.jobs j SET updated_at = $6::bigint, lease_expires_at = "
     "CASE WHEN t.own THEN $5::bigint ELSE j.lease_expires_at END "
     "FROM (SELECT job, bool_or(own) AS own FROM held GROUP BY job) t WHERE j.number = t.job) "
-    "SELECT held.n IS NOT NULL, coalesce(h.cancel_requested_at IS NOT NULL AND h.id IS NOT NULL, "
-    "false) FROM wanted w LEFT JOIN head h ON h.id = w.job_id LEFT JOIN held ON held.n = w.n "
-    "ORDER BY w.n";
+    "SELECT held.n IS NOT NULL FROM wanted w LEFT JOIN held ON held.n = w.n ORDER BY w.n";
 
-Result<ClaimRefusal> RefusalOf(const postgres::Rows& rows, int row) {
-  if (rows.Text(row, 0).empty()) return ClaimRefusal::kGone;
-  const JobState job = TRY(engine::JobStateFromName(rows.Text(row, 0)));
-  if (engine::IsFinal(job)) return ClaimRefusal::kGone;
-  if (rows.Boolean(row, 2)) return ClaimRefusal::kCancelled;
-  const JobPhase phase = TRY(engine::JobPhaseFromName(rows.Text(row, 1)));
-  if (job != JobState::kProcessing || phase < JobPhase::kProcessing) return ClaimRefusal::kNotYet;
-  if (rows.Text(row, 3).empty()) return ClaimRefusal::kGone;
-  const ChunkState chunk = TRY(engine::ChunkStateFromName(rows.Text(row, 3)));
-  if (chunk == ChunkState::kSucceeded || chunk == ChunkState::kDead) return ClaimRefusal::kSettled;
-  if (chunk == ChunkState::kPending && rows.Boolean(row, 4)) return ClaimRefusal::kNotYet;
-  return ClaimRefusal::kLeased;
+constexpr char kCancelRequested[] =
+    "SELECT coalesce(j.cancel_requested_at IS NOT NULL AND j.id IS NOT NULL, false) "
+    "FROM unnest($1::text[]) WITH ORDINALITY AS w (job_id, n) "
+    "LEFT JOIN spillway.jobs j ON j.id = w.job_id ORDER BY w.n";
+
+/// The one column of the rows.
+std::vector<bool> Booleans(const postgres::Rows& rows) {
+  std::vector<bool> answers;
+  for (int row = 0; row < rows.size(); ++row) answers.push_back(rows.Boolean(row, 0));
+  return answers;
 }
 
 /// The arrays of kSettle.
@@ -186,33 +175,23 @@ Result<> PostgresStore::PutChunks(sql::Session& session, int64_t job,
   return {};
 }
 
-Result<std::vector<Claim>> PostgresStore::ClaimChunks(std::span<const ChunkRef> refs,
-                                                      std::string_view owner,
-                                                      std::chrono::milliseconds duration) {
+Result<Claims> PostgresStore::ClaimChunks(std::string_view job_id, int64_t after, size_t limit,
+                                          std::string_view owner,
+                                          std::chrono::milliseconds duration) {
   if (owner.empty()) return Fail(ErrorCode::kInvalidArgument, "a lease needs an owner");
-  if (refs.empty()) return std::vector<Claim>();
-  Texts jobs;
-  Integers indices;
-  for (const ChunkRef& ref : refs) {
-    jobs.push_back(Storable(ref.job_id));
-    indices.push_back(ref.index);
-  }
   const Timestamp now = clock_.Now();
-  postgres::Rows rows =
-      TRY(database_.Run(kClaim, std::vector<Parameter>{Array(jobs), Array(indices), Micros(now),
-                                                       owner, Micros(now + duration)}));
-  std::vector<Claim> claims;
-  claims.reserve(refs.size());
-  std::set<std::pair<std::string_view, int64_t>> given;
+  const postgres::Rows rows = TRY(database_.Run(
+      kClaim, std::vector<Parameter>{Storable(job_id), after, std::min(limit, kSettlementsMax),
+                                     Storable(owner), Micros(now), Micros(now + duration)}));
+  Claims claims;
   for (int row = 0; row < rows.size(); ++row) {
-    const ChunkRef& ref = refs[static_cast<size_t>(row)];
-    if (!rows.Boolean(row, 5)) {
-      claims.emplace_back(TRY(RefusalOf(rows, row)));
-    } else if (!given.emplace(ref.job_id, ref.index).second) {
-      claims.emplace_back(ClaimRefusal::kLeased);
+    claims.cancel_requested = rows.Boolean(row, 0);
+    if (!rows.Boolean(row, 2)) {
+      RowsCursor pause(rows, row, 1);
+      claims.again_at = pause.TimeOrNull();
     } else {
-      RowsCursor view(rows, row, 6);
-      claims.emplace_back(TRY(sql::ReadChunk(view, ref.job_id)));
+      RowsCursor chunk(rows, row, 3);
+      claims.chunks.push_back(TRY(sql::ReadChunk(chunk, job_id)));
     }
   }
   return claims;
@@ -247,9 +226,9 @@ Result<std::vector<Settled>> PostgresStore::Settle(std::span<const Settlement> s
   return answers;
 }
 
-Result<std::vector<Renewed>> PostgresStore::Renew(std::span<const Lease> leases,
-                                                  std::chrono::milliseconds duration) {
-  if (leases.empty()) return std::vector<Renewed>();
+Result<std::vector<bool>> PostgresStore::Renew(std::span<const Lease> leases,
+                                               std::chrono::milliseconds duration) {
+  if (leases.empty()) return std::vector<bool>();
   Texts jobs;
   Integers chunks;
   Texts owners;
@@ -264,12 +243,14 @@ Result<std::vector<Renewed>> PostgresStore::Renew(std::span<const Lease> leases,
   const postgres::Rows rows = TRY(database_.Run(
       kRenew, std::vector<Parameter>{Array(jobs), Array(chunks), Array(owners), Array(tokens),
                                      Micros(now + duration), Micros(now)}));
-  std::vector<Renewed> answers;
-  answers.reserve(leases.size());
-  for (int row = 0; row < rows.size(); ++row) {
-    answers.push_back({.held = rows.Boolean(row, 0), .cancel_requested = rows.Boolean(row, 1)});
-  }
-  return answers;
+  return Booleans(rows);
+}
+
+Result<std::vector<bool>> PostgresStore::CancelRequested(std::span<const std::string> job_ids) {
+  if (job_ids.empty()) return std::vector<bool>();
+  Texts jobs;
+  for (const std::string& job_id : job_ids) jobs.push_back(Storable(job_id));
+  return Booleans(TRY(database_.Run(kCancelRequested, std::vector<Parameter>{Array(jobs)})));
 }
 
 }  // namespace spillway::store::postgres_state

@@ -109,6 +109,7 @@ TEST_F(PostgresSchemaTest, JobsMoveAsTheStateMachineSays) {
 TEST_F(PostgresSchemaTest, RefusesWhatMayNotHappen) {
   for (const std::string sql : {
            "UPDATE jobs SET written = 8 WHERE id = 'succeeded'",
+           "UPDATE jobs SET bytes_planned = 8 WHERE id = 'succeeded'",
            "UPDATE jobs SET updated_at = 8 WHERE id = 'cancelled'",
            "UPDATE job_documents SET outcome = 'x' WHERE job = 3",
            "UPDATE jobs SET phase = 'discovering' WHERE id = 'processing'",
@@ -139,6 +140,8 @@ TEST_F(PostgresSchemaTest, RefusesWhatMayNotHappen) {
            "UPDATE jobs SET phase = 'completed', chunks_total = 0, planned = 1 "
            "WHERE id = 'processing'",
            "UPDATE jobs SET written = -1 WHERE id = 'processing'",
+           "UPDATE jobs SET bytes_planned = -1 WHERE id = 'processing'",
+           "INSERT INTO messages (message_group, body, visible_at, turn) VALUES ('', '', 0, 0)",
            "UPDATE jobs SET expiry_begun_at = 9 WHERE id = 'processing'",
            "UPDATE chunks SET lease_owner = '' WHERE chunk_index = 1",
            "UPDATE chunks SET state = 'dead', lease_owner = '' WHERE chunk_index = 1",
@@ -146,6 +149,42 @@ TEST_F(PostgresSchemaTest, RefusesWhatMayNotHappen) {
        }) {
     EXPECT_EQ(Try(sql), "invalid_argument") << sql;
   }
+}
+
+/// Of a young table, which the planner knows nothing of, and which nobody has vacuumed.
+TEST_F(PostgresSchemaTest, AClaimReadsAndWritesWhatItGivesOut) {
+  constexpr int64_t kGiven = 8;  // for which their page has room
+  postgres::Must(connection_->ExecuteScript(
+      "ALTER TABLE chunks SET (autovacuum_enabled = off);"
+      "INSERT INTO chunks (job, chunk_index, state, planned, spec) "
+      "SELECT 1, value, 'pending', 1, repeat('s', 200) FROM generate_series(0, 4999) AS value;"));
+  const auto counts = [&] {
+    const auto rows = postgres::Must(connection_->Execute(
+        "SELECT pg_stat_get_xact_tuples_updated(oid), pg_stat_get_xact_tuples_hot_updated(oid), "
+        "pg_stat_get_xact_tuples_returned(oid), pg_stat_get_xact_tuples_fetched(oid) "
+        "FROM pg_class WHERE oid = 'chunks'::regclass"));
+    return std::array{rows.Integer(0, 0), rows.Integer(0, 1), rows.Integer(0, 2),
+                      rows.Integer(0, 3)};
+  };
+  EXPECT_TRUE(connection_->Execute("BEGIN"));
+  const auto before = counts();
+  const auto claimed = postgres::Must(connection_->Execute(
+      "SELECT count(*) FROM claim_chunks(1, -1, 5000, $1::bigint, 'w', 5, 9)", {kGiven}));
+  const auto after = counts();
+  EXPECT_TRUE(connection_->Execute("ROLLBACK"));
+  EXPECT_EQ(claimed.Integer(0, 0), kGiven);
+  EXPECT_EQ(after[0] - before[0], kGiven);
+  EXPECT_EQ(after[1] - before[1], kGiven) << "a claim writes an index";
+  EXPECT_EQ(after[2], before[2]) << "a claim reads the table from one end to the other";
+  EXPECT_LE(after[3] - before[3], 3 * kGiven) << "a claim reads more than it gives out";
+}
+
+TEST_F(PostgresSchemaTest, ToReceiveAMessageWritesNoIndex) {
+  EXPECT_EQ(postgres::Must(connection_->Execute(
+                               "SELECT count(*) FROM pg_indexes WHERE tablename = 'messages' AND "
+                               "(indexdef LIKE '%visible_at%' OR indexdef LIKE '%receive_count%')"))
+                .Integer(0, 0),
+            0);
 }
 
 TEST_F(PostgresSchemaTest, ANewerSchemaIsRefusedAndLeftAlone) {
@@ -167,6 +206,30 @@ TEST(PostgresMigrations, ProcessesMayRace) {
   }
   threads.clear();
   EXPECT_TRUE(*Database::HasSchema(state.address()));
+}
+
+/// As version 0.1 left it: with a message for each chunk, which workers do not know any more.
+TEST(PostgresMigrations, AnOlderSchemaIsBroughtUpToDate) {
+  const TemporaryState state;
+  const auto raw = Connection::Open(state.address()).value();
+  std::string before = "CREATE SCHEMA spillway; SET search_path = spillway, pg_temp;";
+  for (const std::string_view migration : Migrations().first(2)) before += migration;
+  before +=
+      "CREATE TABLE schema_version (version bigint NOT NULL); INSERT INTO schema_version VALUES "
+      "(2); INSERT INTO messages (message_group, body, visible_at) VALUES ('', 'chunk 0', 0); "
+      "INSERT INTO jobs (id, task_id, run, export_name, recipe, tenant, job_group, requested_by, "
+      "state, phase, created_at, updated_at) VALUES ('t-1', 't', 1, '', '', '', '', '', 'pending', "
+      "'initializing', 1, 1); INSERT INTO job_documents (job, parameters) VALUES (1, '');";
+  postgres::Must(raw->ExecuteScript(before));
+
+  ManualClock clock;
+  OpenState open(state.address(), clock);
+  EXPECT_EQ(open.store.Get("t-1")->bytes_planned, 0);
+  EXPECT_EQ(*open.queue.Depth(), 0);
+  ASSERT_TRUE(open.queue.Send(std::vector<Message>{{.body = "new"}}));
+  EXPECT_THAT(open.queue.Receive(1, std::chrono::seconds(1))->at(0).handle,
+              testing::StartsWith("2."))
+      << "a handle of an earlier message would fit it";
 }
 
 TEST(PostgresMigrations, AnEmptyDatabaseIsSeenAsSuch) {

@@ -53,6 +53,7 @@ Result<JobRow> ReadJob(Cursor& row) {
   job.started_at = row.TimeOrNull();
   job.finished_at = row.TimeOrNull();
   job.cancel_requested_at = row.TimeOrNull();
+  job.bytes_planned = row.Integer();
   job.chunks_total = row.Integer();
   job.chunks_succeeded = row.Integer();
   job.chunks_dead = row.Integer();
@@ -138,18 +139,18 @@ Result<> Save(Session& session, const JobRow& row) {
   TRY(Query(
           session,
           "UPDATE jobs SET state = ?, phase = ?, updated_at = ?, started_at = ?, finished_at = ?, "
-          "cancel_requested_at = ?, chunks_total = ?, chunks_succeeded = ?, chunks_dead = ?, "
-          "planned = ?, "
+          "cancel_requested_at = ?, bytes_planned = ?, chunks_total = ?, chunks_succeeded = ?, "
+          "chunks_dead = ?, planned = ?, "
           "written = ?, excluded = ?, failed = ?, bytes = ?, attempts = ?, failure_code = ?, "
           "failure_message = ?, "
           "failure_retryable = ?, failure_retry_after_ms = ?, lease_owner = ?, lease_token = ?, "
           "lease_expires_at = ? WHERE number = ?",
           engine::Name(job.state), engine::Name(job.phase), job.updated_at, job.started_at,
-          job.finished_at, job.cancel_requested_at, job.chunks_total, job.chunks_succeeded,
-          job.chunks_dead, job.counts.planned, job.counts.written, job.counts.excluded,
-          job.counts.failed, job.counts.bytes, job.attempts, failure.code, failure.message,
-          failure.retryable, failure.retry_after_ms, job.lease_owner, job.lease_token,
-          job.lease_expires_at, row.number)
+          job.finished_at, job.cancel_requested_at, job.bytes_planned, job.chunks_total,
+          job.chunks_succeeded, job.chunks_dead, job.counts.planned, job.counts.written,
+          job.counts.excluded, job.counts.failed, job.counts.bytes, job.attempts, failure.code,
+          failure.message, failure.retryable, failure.retry_after_ms, job.lease_owner,
+          job.lease_token, job.lease_expires_at, row.number)
           .Run());
   return {};
 }

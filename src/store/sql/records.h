@@ -14,10 +14,9 @@ namespace spillway::store::sql {
 /// Begins a SELECT whose rows ReadJob reads; `jobs.number` comes last.
 #define SPILLWAY_SELECT_JOB                                                                     \
   "SELECT id, task_id, run, export_name, recipe, tenant, job_group, parameters, requested_by, " \
-  "state, "                                                                                     \
-  "phase, created_at, updated_at, started_at, finished_at, cancel_requested_at, chunks_total, " \
-  "chunks_succeeded, chunks_dead, planned, written, excluded, failed, bytes, attempts, plan, "  \
-  "outcome, "                                                                                   \
+  "state, phase, created_at, updated_at, started_at, finished_at, cancel_requested_at, "        \
+  "bytes_planned, chunks_total, chunks_succeeded, chunks_dead, planned, written, excluded, "    \
+  "failed, bytes, attempts, plan, outcome, "                                                    \
   "failure_code, failure_message, failure_retryable, failure_retry_after_ms, lease_owner, "     \
   "lease_token, lease_expires_at, expiry_begun_at, expiry_objects, expiry_bytes, "              \
   "expiry_ended_at, number FROM jobs JOIN job_documents ON job = number "

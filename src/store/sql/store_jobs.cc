@@ -129,6 +129,7 @@ Result<Job> SqlStore::Update(const engine::Lease& lease, const JobUpdate& update
                  job.updated_at = now;
                  if (update.counts) job.counts = *update.counts;
                  if (update.planned) job.counts.planned = *update.planned;
+                 if (update.bytes_planned) job.bytes_planned = *update.bytes_planned;
                  if (update.chunks_total) job.chunks_total = *update.chunks_total;
                  if (update.failure) job.failure = update.failure;
                  const bool was_planned = job.phase >= JobPhase::kProcessing;
@@ -189,6 +190,7 @@ Result<Job> SqlStore::Redrive(std::string_view job_id, std::string_view actor) {
         TRY(Query(session, "DELETE FROM chunks WHERE job = ?", row.number).Run());
         job.phase = JobPhase::kInitializing;
         job.counts = {};
+        job.bytes_planned = 0;
       } else {
         TRY(Query(session,
                   "UPDATE chunks SET state = 'pending', attempts = 0, not_before = 0 WHERE job = ? "

@@ -34,6 +34,30 @@ Result<PageCursor> ReadCursor(std::string_view text) {
   return cursor;
 }
 
+/// The job of the group that is let in next, where there is room for one.
+Result<std::optional<JobRow>> NextOfGroup(Session& session, std::string_view group,
+                                          int64_t parallel_max) {
+  {
+    Query processing(
+        session, "SELECT count(*) FROM jobs WHERE job_group = ? AND state = 'processing'", group);
+    TRY(processing.Next());
+    if (processing.Integer() >= parallel_max) return std::nullopt;
+  }
+  // Each tenant's oldest job, in the order of what the tenant has in processing.
+  Query next(session,
+             SPILLWAY_SELECT_JOB
+             "WHERE number = (SELECT min(number) FROM jobs AS waiting "
+             "WHERE job_group = ?1 AND state = 'pending' GROUP BY tenant ORDER BY "
+             "(SELECT coalesce(sum(bytes_planned), 0) FROM jobs AS running WHERE "
+             "job_group = ?1 AND state = 'processing' AND running.tenant = waiting.tenant), "
+             "(SELECT count(*) FROM jobs AS running WHERE "
+             "job_group = ?1 AND state = 'processing' AND running.tenant = waiting.tenant), "
+             "min(number) LIMIT 1)",
+             group);
+  if (!TRY(next.Next())) return std::nullopt;
+  return ReadJob(next);
+}
+
 }  // namespace
 
 Result<Created> SqlStore::Create(const Job& job, bool fresh) {
@@ -108,23 +132,13 @@ Result<std::vector<engine::Transition>> SqlStore::History(std::string_view job_i
 Result<std::optional<Job>> SqlStore::Admit(std::string_view group, int64_t parallel_max) {
   return Write(Durability::kProcess, [&](Session& session) -> Result<std::optional<Job>> {
     TRY(session.Take(Turn::kGroup, group));
-    JobRow row;
-    {
-      Query oldest(
-          session,
-          SPILLWAY_SELECT_JOB
-          "WHERE number = (SELECT min(number) FROM jobs WHERE job_group = ?1 AND state = "
-          "'pending') "
-          "AND (SELECT count(*) FROM jobs WHERE job_group = ?1 AND state = 'processing') < ?2",
-          group, parallel_max);
-      if (!TRY(oldest.Next())) return std::nullopt;
-      row = TRY(ReadJob(oldest));
-    }
+    std::optional<JobRow> row = TRY(NextOfGroup(session, group, parallel_max));
+    if (!row) return std::nullopt;
     const Timestamp now = clock_.Now();
-    TRY(Move(session, row, JobState::kProcessing, now, kEngine, "admitted"));
-    row.job.started_at = now;
-    TRY(Save(session, row));
-    return std::move(row.job);
+    TRY(Move(session, *row, JobState::kProcessing, now, kEngine, "admitted"));
+    row->job.started_at = now;
+    TRY(Save(session, *row));
+    return std::move(row->job);
   });
 }
 

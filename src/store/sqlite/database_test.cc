@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "base/manual_clock.h"
+#include "queue/sqlite/sqlite_queue.h"
 #include "store/sqlite/migrations.h"
 #include "store/sqlite/sqlite_store.h"
 #include "store/sqlite/temporary_state.h"
@@ -60,6 +61,23 @@ TEST_F(DatabaseTest, OpensAgainWhatItMade) {
   auto again = Database::Open(state_.path());
   ASSERT_TRUE(again) << again.error().message;
   EXPECT_EQ(CountMessages(**again), 0);
+}
+
+/// As version 0.1 left it: with a message for each chunk, which workers do not know any more.
+TEST_F(DatabaseTest, ForgetsMessagesOfASchemaWithoutTurns) {
+  constexpr size_t kBeforeTurns = 3;
+  for (const std::string_view migration : Migrations().first(kBeforeTurns))
+    ASSERT_TRUE(Raw()->Execute(std::string(migration)));
+  ASSERT_TRUE(Raw()->Execute(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}",
+                                         0x53706c77, kBeforeTurns)));
+  ASSERT_TRUE(Insert(*Raw(), "chunk 0"));
+  auto database = *Database::Open(state_.path());
+  EXPECT_EQ(CountMessages(*database), 0);
+  ManualClock clock;
+  SqliteQueue queue(*database, clock);
+  ASSERT_TRUE(queue.Send(std::vector<Message>{{.body = "new"}}));
+  EXPECT_THAT(queue.Receive(1, std::chrono::seconds(1))->at(0).handle, testing::StartsWith("2."))
+      << "a handle of an earlier message would fit it";
 }
 
 TEST_F(DatabaseTest, RefusesANewerSchema) {
@@ -275,7 +293,7 @@ TEST_F(DatabaseTest, BringsAnOlderSchemaUpToDate) {
   auto database = Database::Open(state_.path());
   ASSERT_TRUE(database) << database.error().message;
   ManualClock clock;
-  EXPECT_TRUE(SqliteStore(**database, clock).Get("t-1"));
+  EXPECT_EQ(SqliteStore(**database, clock).Get("t-1")->bytes_planned, 0);
   EXPECT_EQ(CountMessages(**database), 0);
 }
 

@@ -9,7 +9,6 @@
 
 #include <gtest/gtest.h>
 
-#include "queue/sqlite/sqlite_queue.h"
 #include "store/sqlite/sqlite_store.h"
 #include "store/sqlite/temporary_state.h"
 
@@ -22,12 +21,11 @@ constexpr int64_t kRows = 10;
 /// What each process opens for itself.
 struct State {
   explicit State(const std::filesystem::path& path)
-      : database(*Database::Open(path)), store(*database, clock), queue(*database, clock) {}
+      : database(*Database::Open(path)), store(*database, clock) {}
 
   SystemClock clock;
   std::unique_ptr<Database> database;
   SqliteStore store;
-  SqliteQueue queue;
 };
 
 /// Runs `act` in a child; its answer is the exit code. The caller has no threads and no open file.
@@ -64,13 +62,9 @@ class ProcessesTest : public testing::Test {
     const engine::Lease lease{.job_id = job.id, .owner = "planner", .token = job.lease_token};
     for (int64_t first = 0; first < chunks; first += 50) {
       std::vector<NewChunk> planned;
-      std::vector<Message> messages;
-      for (int64_t i = first; i < first + 50; ++i) {
+      for (int64_t i = first; i < first + 50; ++i)
         planned.push_back({.index = i, .spec = std::to_string(i), .planned = kRows});
-        messages.push_back({.group = job_id_, .body = std::to_string(i)});
-      }
       ASSERT_TRUE(state.store.AddChunks(lease, planned));
-      ASSERT_TRUE(state.queue.Send(messages));
     }
     ASSERT_TRUE(state.store.Update(lease, {.phase = engine::JobPhase::kProcessing,
                                            .planned = chunks * kRows,
@@ -80,33 +74,22 @@ class ProcessesTest : public testing::Test {
 
   /// One worker's round; false when no chunk was to be had.
   bool WorkOnce(State& state, const std::string& owner, int& last) {
-    const std::vector<Delivery> deliveries = *state.queue.Receive(4, kLease);
-    std::vector<ChunkRef> refs;
-    for (const Delivery& delivery : deliveries)
-      refs.push_back({.job_id = job_id_, .index = std::stoll(delivery.body)});
-    const std::vector<Claim> claims = *state.store.ClaimChunks(refs, owner, kLease);
+    const Claims claims = *state.store.ClaimChunks(job_id_, -1, 4, owner, kLease);
     std::vector<Settlement> settlements;
-    std::vector<std::string> done;
-    for (size_t i = 0; i < claims.size(); ++i) {
-      if (const auto* chunk = std::get_if<engine::Chunk>(&claims[i])) {
-        settlements.push_back({.lease = {.job_id = job_id_,
-                                         .chunk = chunk->index,
-                                         .owner = owner,
-                                         .token = chunk->lease_token},
-                               .kind = Settlement::Kind::kSucceeded,
-                               .result = owner,
-                               .counts = {.planned = kRows, .written = kRows}});
-        done.push_back(deliveries[i].handle);
-      } else if (std::get<ClaimRefusal>(claims[i]) == ClaimRefusal::kSettled) {
-        done.push_back(deliveries[i].handle);
-      }
+    for (const engine::Chunk& chunk : claims.chunks) {
+      settlements.push_back({.lease = {.job_id = job_id_,
+                                       .chunk = chunk.index,
+                                       .owner = owner,
+                                       .token = chunk.lease_token},
+                             .kind = Settlement::Kind::kSucceeded,
+                             .result = owner,
+                             .counts = {.planned = kRows, .written = kRows}});
     }
     const std::vector<Settled> settled_chunks = *state.store.Settle(settlements);
     for (const Settled& settled : settled_chunks) {
       last += settled.applied && settled.chunks_open == 0 ? 1 : 0;
     }
-    EXPECT_TRUE(state.queue.Delete(done));
-    return !deliveries.empty();
+    return !claims.chunks.empty();
   }
 
   /// Works until every chunk is settled; answers how often it saw the last one go.
@@ -138,6 +121,27 @@ class ProcessesTest : public testing::Test {
   TemporaryState state_;
   std::string job_id_;
 };
+
+TEST_F(ProcessesTest, NeverClaimOneChunkTwiceAndGetThemAll) {
+  constexpr int64_t kChunks = 250;  // as many as an exit code can tell
+  Plan(kChunks);
+  std::vector<pid_t> children;
+  for (int i = 0; i < 4; ++i) {
+    children.push_back(Start([this, i] {
+      State state(state_.path());
+      int claimed = 0;
+      while (true) {
+        const Claims claims =
+            *state.store.ClaimChunks(job_id_, -1, 3, std::to_string(i), std::chrono::hours(1));
+        if (claims.chunks.empty()) return claimed;
+        claimed += static_cast<int>(claims.chunks.size());
+      }
+    }));
+  }
+  int claimed = 0;
+  for (const pid_t child : children) claimed += Await(child);
+  EXPECT_EQ(claimed, kChunks);
+}
 
 TEST_F(ProcessesTest, ShareTheWork) {
   constexpr int64_t kChunks = 600;

@@ -1,5 +1,6 @@
 // No statement reads a whole table: what the interfaces promise of keys and indices holds here too.
 #include <array>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -36,6 +37,7 @@ class QueryPlanTest : public testing::Test {
   void Live(const std::string& task, bool fails) {
     engine::Job request;
     request.id = request.task_id = task;
+    request.tenant = fails ? "fails" : "succeeds";
     const std::string id = store_.Create(request, false)->job.id;
     // Redriven jobs that were cancelled are let in first.
     while (store_.Admit("", 1000)->has_value()) continue;
@@ -45,9 +47,8 @@ class QueryPlanTest : public testing::Test {
         queue_.Send(std::vector<Message>{{.group = id, .body = "0"}, {.group = id, .body = "1"}}));
     ASSERT_TRUE(store_.Update(lease, {.phase = engine::JobPhase::kProcessing, .chunks_total = 2}));
     for (int64_t i = 0; i < 2; ++i) {
-      const std::vector<ChunkRef> refs = {{.job_id = id, .index = i}};
-      const auto claims = *store_.ClaimChunks(refs, "worker", std::chrono::seconds(30));
-      const auto& chunk = std::get<engine::Chunk>(claims.at(0));
+      const auto claims = *store_.ClaimChunks(id, -1, 1, "worker", std::chrono::seconds(30));
+      const engine::Chunk& chunk = claims.chunks.at(0);
       const engine::Lease held{
           .job_id = id, .chunk = i, .owner = "worker", .token = chunk.lease_token};
       ASSERT_TRUE(store_.Renew(std::vector{held, lease}, std::chrono::seconds(30)));
@@ -57,6 +58,8 @@ class QueryPlanTest : public testing::Test {
                                                  .kind = fails ? Kind::kDead : Kind::kSucceeded,
                                                  .failure = Error{.message = "broken"}}}));
     }
+    ASSERT_TRUE(store_.ClaimChunks(id, -1, 1, "worker", std::chrono::seconds(30)));
+    ASSERT_TRUE(store_.CancelRequested(std::vector{id}));
     const Timestamp now = clock_.Now();
     ASSERT_TRUE(store_.Fire({.schedule = task, .until = now}));
     ASSERT_TRUE(store_.Fire(
@@ -109,7 +112,8 @@ TEST_F(QueryPlanTest, NoStatementReadsAWholeTable) {
     ASSERT_TRUE(deliveries.has_value());
     ASSERT_EQ(deliveries->size(), 1U);
     const std::array handles = {deliveries->front().handle};
-    ASSERT_TRUE(queue_.SetVisibility(handles, std::chrono::seconds(60)).has_value());
+    ASSERT_TRUE(queue_.Extend(handles, std::chrono::seconds(60)).has_value());
+    ASSERT_TRUE(queue_.GiveBack(handles, std::chrono::seconds(60)).has_value());
     ASSERT_TRUE(queue_.Delete(handles).has_value());
   }
   const auto full_scans = [](Connection& connection) -> Result<std::vector<std::string>> {

@@ -88,6 +88,7 @@ TEST_F(SchemaTest, RefusesWhatMayNotHappen) {
       {"UPDATE jobs SET written = 8 WHERE id = 'succeeded'", "conflict"},
       {"UPDATE jobs SET updated_at = 8 WHERE id = 'cancelled'", "conflict"},
       {"UPDATE jobs SET written = 8 WHERE id = 'failed'", "conflict"},
+      {"UPDATE jobs SET bytes_planned = 8 WHERE id = 'succeeded'", "conflict"},
       {"UPDATE job_documents SET outcome = 'x' WHERE job = 3", "conflict"},
       {"UPDATE jobs SET phase = 'initializing' WHERE id = 'processing'", "conflict"},
       {"UPDATE jobs SET phase = 'discovering' WHERE id = 'processing'", "conflict"},
@@ -132,6 +133,9 @@ TEST_F(SchemaTest, RefusesWhatMayNotHappen) {
       {"UPDATE jobs SET chunks_succeeded = 3, chunks_dead = 2 WHERE id = 'processing'",
        "invalid_argument"},
       {"UPDATE jobs SET written = -1 WHERE id = 'processing'", "invalid_argument"},
+      {"UPDATE jobs SET bytes_planned = -1 WHERE id = 'processing'", "invalid_argument"},
+      {"INSERT INTO messages (message_group, body, visible_at, turn) VALUES ('g', '', 0, 0)",
+       "invalid_argument"},
       {"UPDATE jobs SET phase = 'resting' WHERE id = 'processing'", "conflict"},
       {"UPDATE jobs SET state = 'resting' WHERE id = 'pending'", "conflict"},
       {"UPDATE jobs SET attempts = 'many' WHERE id = 'processing'", "invalid_argument"},
@@ -155,13 +159,13 @@ TEST_F(SchemaTest, RefusesWhatMayNotHappen) {
        "requested_by, state, phase, "
        "created_at, updated_at, started_at, finished_at, cancel_requested_at, '', '', 0, 0, 0, 0, "
        "0, 0, 0, 0, 0, NULL, '', "
-       "0, NULL, '', 0, 0, NULL, 0, 0, NULL FROM jobs WHERE id = 'pending'",
+       "0, NULL, '', 0, 0, NULL, 0, 0, NULL, 0 FROM jobs WHERE id = 'pending'",
        "invalid_argument"},
       {"INSERT INTO jobs SELECT 99, 'x', 'x', 1, export_name, recipe, tenant, job_group, "
        "requested_by, state, phase, "
        "created_at, updated_at, started_at, finished_at, cancel_requested_at, '', '', 0, 0, 0, 0, "
        "0, 0, 0, 0, 0, NULL, '', "
-       "0, NULL, '', 0, 0, NULL, 0, 0, NULL FROM jobs WHERE id = 'processing'",
+       "0, NULL, '', 0, 0, NULL, 0, 0, NULL, 0 FROM jobs WHERE id = 'processing'",
        "conflict"},
 
       {"INSERT INTO schedules VALUES ('weekly', 1, 1, NULL)", "invalid_argument"},
@@ -186,6 +190,7 @@ TEST_F(SchemaTest, RefusesWhatMayNotHappen) {
 TEST_F(SchemaTest, AllowsWhatMay) {
   for (const std::string sql : {
            "UPDATE jobs SET written = 1, updated_at = 9 WHERE id = 'processing'",
+           "UPDATE jobs SET bytes_planned = 9 WHERE id = 'processing'",
            "UPDATE jobs SET phase = 'finalizing', chunks_total = 0 WHERE id = 'processing'",
            "UPDATE jobs SET lease_owner = 'w', lease_token = 4 WHERE id = 'processing'",
            "UPDATE jobs SET state = 'pending', phase = 'initializing', finished_at = NULL, "

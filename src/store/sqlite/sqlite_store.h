@@ -11,11 +11,12 @@ class SqliteStore final : public sql::SqlStore {
  public:
   SqliteStore(Database& database, Clock& clock) : SqlStore(clock), database_(database) {}
 
-  Result<std::vector<Claim>> ClaimChunks(std::span<const ChunkRef> refs, std::string_view owner,
-                                         std::chrono::milliseconds duration) override;
+  Result<Claims> ClaimChunks(std::string_view job_id, int64_t after, size_t limit,
+                             std::string_view owner, std::chrono::milliseconds duration) override;
   Result<std::vector<Settled>> Settle(std::span<const Settlement> settlements) override;
-  Result<std::vector<Renewed>> Renew(std::span<const engine::Lease> leases,
-                                     std::chrono::milliseconds duration) override;
+  Result<std::vector<bool>> Renew(std::span<const engine::Lease> leases,
+                                  std::chrono::milliseconds duration) override;
+  Result<std::vector<bool>> CancelRequested(std::span<const std::string> job_ids) override;
 
  private:
   Result<> Transact(sql::Durability durability, const Act& act) override {

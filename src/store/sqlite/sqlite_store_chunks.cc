@@ -34,45 +34,50 @@ class JobHeads {
   std::map<std::string, std::optional<sql::JobHead>, std::less<>> heads_;
 };
 
-Result<std::optional<Chunk>> FindChunk(Connection& connection, const sql::JobHead& head,
-                                       const ChunkRef& ref) {
-  Query row(connection, SPILLWAY_SELECT_CHUNK "WHERE job = ? AND chunk_index = ?", head.number,
-            ref.index);
-  if (!TRY(row.Next())) return std::nullopt;
-  return sql::ReadChunk(row, ref.job_id);
+/// Worded for the index of the chunks that have not succeeded.
+#define SPILLWAY_WHERE_OPEN \
+  "WHERE job = ?1 AND chunk_index > ?2 AND chunk_index < ?3 AND state <> 'succeeded' "
+
+/// The first chunks that can be claimed, as they are.
+Result<std::vector<Chunk>> Claimable(Connection& connection, const sql::JobHead& head,
+                                     std::string_view job_id, int64_t after, size_t limit,
+                                     Timestamp now) {
+  std::vector<Chunk> chunks;
+  Query rows(connection,
+             SPILLWAY_SELECT_CHUNK SPILLWAY_WHERE_OPEN
+             "AND state = 'pending' AND not_before <= ?4 "
+             "UNION ALL " SPILLWAY_SELECT_CHUNK SPILLWAY_WHERE_OPEN
+             "AND state = 'leased' AND lease_expires_at <= ?4 "
+             "ORDER BY chunk_index LIMIT ?5",
+             head.number, after, head.chunks_total, now, static_cast<int64_t>(limit));
+  while (TRY(rows.Next())) chunks.push_back(TRY(sql::ReadChunk(rows, job_id)));
+  return chunks;
 }
 
-std::optional<ClaimRefusal> Refuse(const Chunk& chunk, Timestamp now) {
-  if (chunk.state == ChunkState::kSucceeded || chunk.state == ChunkState::kDead)
-    return ClaimRefusal::kSettled;
-  if (chunk.state == ChunkState::kLeased && chunk.lease_expires_at > now)
-    return ClaimRefusal::kLeased;
-  if (chunk.state == ChunkState::kPending && chunk.not_before > now) return ClaimRefusal::kNotYet;
-  return std::nullopt;
+/// When the first pause ends.
+Result<std::optional<Timestamp>> FirstDue(Connection& connection, const sql::JobHead& head,
+                                          int64_t after, Timestamp now) {
+  Query row(connection,
+            "SELECT min(not_before) FROM chunks " SPILLWAY_WHERE_OPEN
+            "AND state = 'pending' AND not_before > ?4",
+            head.number, after, head.chunks_total, now);
+  TRY(row.Next());
+  return row.TimeOrNull();
 }
 
-Result<Claim> ClaimChunk(Connection& connection, const sql::JobHead* head, const ChunkRef& ref,
-                         std::string_view owner, Timestamp now,
-                         std::chrono::milliseconds duration) {
-  if (head == nullptr || engine::IsFinal(head->state)) return ClaimRefusal::kGone;
-  if (head->cancel_requested) return ClaimRefusal::kCancelled;
-  if (!head->Processing() || head->phase < JobPhase::kProcessing) return ClaimRefusal::kNotYet;
-  std::optional<Chunk> chunk = TRY(FindChunk(connection, *head, ref));
-  if (!chunk) return ClaimRefusal::kGone;
-  if (const auto refusal = Refuse(*chunk, now)) return *refusal;
-  chunk->state = ChunkState::kLeased;
-  chunk->lease_owner = owner;
-  chunk->lease_expires_at = now + duration;
-  ++chunk->lease_token;
-  ++chunk->attempts;
+Result<> ClaimChunk(Connection& connection, int64_t job, Chunk& chunk, std::string_view owner,
+                    Timestamp expires_at) {
+  chunk.state = ChunkState::kLeased;
+  chunk.lease_owner = owner;
+  chunk.lease_expires_at = expires_at;
+  ++chunk.lease_token;
+  ++chunk.attempts;
   TRY(Query(connection,
             "UPDATE chunks SET state = 'leased', lease_owner = ?, lease_token = ?, "
-            "lease_expires_at = ?, attempts = ? "
-            "WHERE job = ? AND chunk_index = ?",
-            owner, chunk->lease_token, chunk->lease_expires_at, chunk->attempts, head->number,
-            ref.index)
+            "lease_expires_at = ?, attempts = ? WHERE job = ? AND chunk_index = ?",
+            owner, chunk.lease_token, chunk.lease_expires_at, chunk.attempts, job, chunk.index)
           .Run());
-  return *std::move(chunk);
+  return {};
 }
 
 #define SPILLWAY_SETTLE(changes)                                                        \
@@ -106,8 +111,9 @@ Result<bool> SettleChunk(Connection& connection, int64_t job, const Settlement& 
                      .Run()) == 1;
     case Settlement::Kind::kReleased:
       return TRY(Query(connection,
-                       SPILLWAY_SETTLE("state = 'pending', attempts = max(attempts - 1, 0)"), job,
-                       lease.chunk, lease.token, lease.owner)
+                       SPILLWAY_SETTLE("state = 'pending', not_before = ?5, "
+                                       "attempts = max(attempts - 1, 0)"),
+                       job, lease.chunk, lease.token, lease.owner, settlement.not_before)
                      .Run()) == 1;
   }
   return false;
@@ -166,23 +172,24 @@ Result<> SqliteStore::PutChunks(sql::Session& session, int64_t job,
   return {};
 }
 
-Result<std::vector<Claim>> SqliteStore::ClaimChunks(std::span<const ChunkRef> refs,
-                                                    std::string_view owner,
-                                                    std::chrono::milliseconds duration) {
+Result<Claims> SqliteStore::ClaimChunks(std::string_view job_id, int64_t after, size_t limit,
+                                        std::string_view owner,
+                                        std::chrono::milliseconds duration) {
   if (owner.empty()) return Fail(ErrorCode::kInvalidArgument, "a lease needs an owner");
-  if (refs.empty()) return std::vector<Claim>();
-  return database_.Write(
-      sql::Durability::kProcess, [&](Connection& connection) -> Result<std::vector<Claim>> {
-        JobHeads heads(connection);
-        const Timestamp now = clock_.Now();
-        std::vector<Claim> claims;
-        claims.reserve(refs.size());
-        for (const ChunkRef& ref : refs) {
-          const sql::JobHead* head = TRY(heads.Find(ref.job_id));
-          claims.push_back(TRY(ClaimChunk(connection, head, ref, owner, now, duration)));
-        }
-        return claims;
-      });
+  return database_.Write(sql::Durability::kProcess, [&](Connection& connection) -> Result<Claims> {
+    Claims claims;
+    const std::optional<sql::JobHead> head = TRY(sql::FindHead(connection, job_id));
+    if (!head || !head->Processing()) return claims;
+    claims.cancel_requested = head->cancel_requested;
+    if (head->cancel_requested || head->phase < JobPhase::kProcessing) return claims;
+    const Timestamp now = clock_.Now();
+    claims.chunks =
+        TRY(Claimable(connection, *head, job_id, after, std::min(limit, kSettlementsMax), now));
+    for (Chunk& chunk : claims.chunks)
+      TRY(ClaimChunk(connection, head->number, chunk, owner, now + duration));
+    if (claims.chunks.empty()) claims.again_at = TRY(FirstDue(connection, *head, after, now));
+    return claims;
+  });
 }
 
 Result<std::vector<Settled>> SqliteStore::Settle(std::span<const Settlement> settlements) {
@@ -217,27 +224,38 @@ Result<std::vector<Settled>> SqliteStore::Settle(std::span<const Settlement> set
       });
 }
 
-Result<std::vector<Renewed>> SqliteStore::Renew(std::span<const Lease> leases,
-                                                std::chrono::milliseconds duration) {
-  if (leases.empty()) return std::vector<Renewed>();
+Result<std::vector<bool>> SqliteStore::Renew(std::span<const Lease> leases,
+                                             std::chrono::milliseconds duration) {
+  if (leases.empty()) return std::vector<bool>();
   return database_.Write(
-      sql::Durability::kProcess, [&](Connection& connection) -> Result<std::vector<Renewed>> {
+      sql::Durability::kProcess, [&](Connection& connection) -> Result<std::vector<bool>> {
         JobHeads heads(connection);
         const Timestamp now = clock_.Now();
         std::set<int64_t> touched;
-        std::vector<Renewed> answers;
+        std::vector<bool> answers;
         answers.reserve(leases.size());
         for (const Lease& lease : leases) {
-          Renewed& answer = answers.emplace_back();
           const sql::JobHead* head = TRY(heads.Find(lease.job_id));
-          if (head == nullptr) continue;
-          answer.held = TRY(RenewLease(connection, *head, lease, now + duration));
-          if (answer.held && touched.insert(head->number).second)
+          const bool held =
+              head != nullptr && TRY(RenewLease(connection, *head, lease, now + duration));
+          if (held && touched.insert(head->number).second)
             TRY(sql::Touch(connection, head->number, now));
-          answer.cancel_requested = head->cancel_requested;
+          answers.push_back(held);
         }
         return answers;
       });
+}
+
+Result<std::vector<bool>> SqliteStore::CancelRequested(std::span<const std::string> job_ids) {
+  return database_.Read([&](Connection& connection) -> Result<std::vector<bool>> {
+    std::vector<bool> requested;
+    for (const std::string& job_id : job_ids) {
+      Query row(connection, "SELECT cancel_requested_at IS NOT NULL FROM jobs WHERE id = ?",
+                std::string_view(job_id));
+      requested.push_back(TRY(row.Next()) && row.Integer() != 0);
+    }
+    return requested;
+  });
 }
 
 }  // namespace spillway::store

@@ -42,6 +42,7 @@ class TransferTest : public testing::Test {
                                                         {.index = 1, .spec = "", .planned = 1}}));
     return Must(source_.Update(lease, {.phase = engine::JobPhase::kProcessing,
                                        .planned = 2,
+                                       .bytes_planned = 5'000'000'000,
                                        .chunks_total = 2,
                                        .release = true}));
   }
@@ -55,9 +56,8 @@ class TransferTest : public testing::Test {
 
 TEST_F(TransferTest, EverythingIsThereAndGoesOn) {
   const Job half = Planned("half");
-  const ChunkRef ref{.job_id = half.id, .index = 0};
-  const auto chunk = std::get<engine::Chunk>(
-      Must(source_.ClaimChunks({&ref, 1}, "worker", std::chrono::seconds(30))).front());
+  const auto chunk =
+      Must(source_.ClaimChunks(half.id, -1, 1, "worker", std::chrono::seconds(30))).chunks.at(0);
   const engine::Lease lease{
       .job_id = half.id, .chunk = 0, .owner = "worker", .token = chunk.lease_token};
   Must(source_.Settle(std::vector<Settlement>{{.lease = lease,
@@ -78,14 +78,15 @@ TEST_F(TransferTest, EverythingIsThereAndGoesOn) {
   JobStore& store = open.store;
   EXPECT_EQ(Must(store.Get(half.id)).parameters, half.parameters);
   EXPECT_EQ(Must(store.Get(half.id)).chunks_succeeded, 1);
+  EXPECT_EQ(Must(store.Get(half.id)).bytes_planned, 5'000'000'000);
   EXPECT_EQ(Must(store.Get(failed.id)).failure->message, "no\xff encoding");
   EXPECT_EQ(Must(store.History(failed.id)).size(), Must(source_.History(failed.id)).size());
   EXPECT_EQ(Must(store.Schedules()).size(), 1U);
   EXPECT_EQ(Must(store.ListChunks(half.id, engine::ChunkState::kSucceeded, -1, 10)).size(), 1U);
 
-  const ChunkRef rest{.job_id = half.id, .index = 1};
-  EXPECT_TRUE(std::holds_alternative<engine::Chunk>(
-      Must(store.ClaimChunks({&rest, 1}, "another", std::chrono::seconds(30))).front()));
+  EXPECT_EQ(
+      Must(store.ClaimChunks(half.id, -1, 9, "another", std::chrono::seconds(30))).chunks.size(),
+      1U);
   EXPECT_EQ(Must(store.Redrive(failed.id, "ada")).state, JobState::kPending);
   Job next;
   next.id = next.task_id = "next";
@@ -96,8 +97,7 @@ TEST_F(TransferTest, EverythingIsThereAndGoesOn) {
 
 TEST_F(TransferTest, RefusesWhileWorkIsUnderWay) {
   const Job job = Planned("busy");
-  const ChunkRef ref{.job_id = job.id, .index = 0};
-  Must(source_.ClaimChunks({&ref, 1}, "worker", std::chrono::seconds(30)));
+  Must(source_.ClaimChunks(job.id, -1, 1, "worker", std::chrono::seconds(30)));
   EXPECT_THAT(Transfer().error().message, HasSubstr("workers hold 1 leases"));
   clock_.Advance(std::chrono::seconds(31));
   EXPECT_TRUE(Transfer().has_value());
