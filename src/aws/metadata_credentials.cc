@@ -68,7 +68,8 @@ Result<std::optional<Credentials>> ContainerCredentials::Fetch(std::stop_token s
   }
   std::vector<http::Header> headers;
   if (const auto file = environment_("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")) {
-    headers.push_back({"Authorization", Trimmed(TRY(ReadTextFile(*file)))});
+    const std::string content = TRY(ReadTextFile(*file));
+    headers.push_back({"Authorization", Trimmed(content)});
   } else if (const auto token = environment_("AWS_CONTAINER_AUTHORIZATION_TOKEN")) {
     headers.push_back({"Authorization", *token});
   }

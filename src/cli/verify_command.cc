@@ -51,7 +51,8 @@ struct Delivered {
 
 /// Opens what holds all files that a delivery's manifest names.
 Result<Delivered> Open(Stores& stores, std::string place, const VerifyFlags& flags) {
-  Delivered delivered{.store = TRY(stores.Open(place, Stores::Missing::kFails))};
+  std::unique_ptr<storage::ObjectStore> store = TRY(stores.Open(place, Stores::Missing::kFails));
+  Delivered delivered{.store = std::move(store)};
   const engine::Manifest manifest = TRY(engine::ReadManifest(*delivered.store, ""));
   if (!manifest.files_at.empty()) {
     const std::string& files = flags.files.empty() ? manifest.files_at : flags.files;

@@ -35,6 +35,22 @@ TEST_F(ActsTest, AJobIsCarriedFromRequestToManifest) {
   EXPECT_EQ(*queue_.Depth(), 0);
 }
 
+/// C9: an answer that is another request's would be another tenant's export.
+TEST_F(ActsTest, ARequestIsNotAnsweredWithAnotherOnesJob) {
+  const std::string job_id = Submit("1");
+  Job other = *store_.Get(job_id);
+  EXPECT_EQ(other.task_id.size(), 32U);
+  other.id = "other";
+  other.task_id = TaskId("lines", "t", "2");
+  other.tenant = "somebody else";
+  ASSERT_TRUE(store_.Create(other, false).has_value());
+  const auto answered =
+      engine_.Submit("lines", {.export_name = "lines", .tenant = "t", .parameters = "2"}, false);
+  ASSERT_FALSE(answered.has_value());
+  EXPECT_EQ(answered.error().message,
+            "another request has the same task id, " + other.task_id + "; nothing was run");
+}
+
 TEST_F(ActsTest, N3AManifestTellsRecipientsNothingOfTheOperator) {
   lines_->source = R"({"server": "db.internal:5432/shop", "database": "shop", "rows": 6})";
   lines_->errors = {{.key = "a", .classification = "excluded", .message = "too old"},

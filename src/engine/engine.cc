@@ -26,7 +26,13 @@ Result<Job> Engine::JobOf(std::string_view recipe_name, const recipe::Request& r
 
 Result<store::Created> Engine::Submit(std::string_view recipe, const recipe::Request& request,
                                       bool fresh) {
-  store::Created created = TRY(store_.Create(TRY(JobOf(recipe, request)), fresh));
+  const Job asked = TRY(JobOf(recipe, request));
+  store::Created created = TRY(store_.Create(asked, fresh));
+  if (created.job.export_name != asked.export_name || created.job.tenant != asked.tenant ||
+      created.job.parameters != asked.parameters) {
+    return Fail(ErrorCode::kInternal,
+                "another request has the same task id, " + asked.task_id + "; nothing was run");
+  }
   TRY(AdmitNext(store_, queue_, created.job.group, options_));
   return created;
 }

@@ -56,7 +56,7 @@ std::string TaskId(std::string_view export_name, std::string_view tenant,
     identity += ':';
     identity += part;
   }
-  return ToHex(Sha256Of(identity)).substr(0, 16);
+  return ToHex(Sha256Of(identity)).substr(0, 32);
 }
 
 }  // namespace spillway::engine

@@ -42,7 +42,7 @@ TEST(Names, AreReadBack) {
 
 TEST(TaskId, TellsItsFieldsApart) {
   const std::string id = TaskId("export", "tenant", "{}");
-  EXPECT_EQ(id.size(), 16U);
+  EXPECT_EQ(id.size(), 32U);
   EXPECT_EQ(id, TaskId("export", "tenant", "{}"));
   EXPECT_NE(id, TaskId("exportt", "enant", "{}"));
   EXPECT_NE(id, TaskId("export", "tenant", "{ }"));

@@ -264,7 +264,8 @@ Result<Verification> Verify(storage::ObjectStore& store, std::string_view direct
                             storage::ObjectStore* files) {
   const std::string base = directory.empty() ? "" : std::string(directory) + "/";
   const std::string text = TRY(storage::ReadWhole(store, base + std::string(Manifest::kName)));
-  Verification found{.manifest = TRY(ManifestFromJson(text))};
+  Verification found;
+  found.manifest = TRY(ManifestFromJson(text));
   const Result<std::string> signature =
       storage::ReadWhole(store, base + std::string(Manifest::kSignatureName));
   if (signature.has_value()) {

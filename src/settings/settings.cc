@@ -156,7 +156,7 @@ Section<LimitSettings> DeclareLimits() {
   Section<LimitSettings> section;
   section.Field("rows_per_file", &LimitSettings::rows_per_file)
       .Help("Rows in a file; 0 for no limit.")
-      .AtLeast(0);
+      .Between(0, int64_t{1} << 53);
   section.Field("bytes_per_file", &LimitSettings::bytes_per_file)
       .Help("Bytes in a file, before compression; 0 for no limit.");
   section.Field("columns_max", &LimitSettings::columns_max)

@@ -255,7 +255,8 @@ Result<IngestReport> Ingest(storage::ObjectStore& lake, CommitLog& log, const La
                             const std::function<void(const IngestProgress&)>& progress) {
   TRY(Check(options));
   const RowLayout layout = TRY(RowLayout::Of(schema));
-  IngestReport report{.batch_id = TRY(KnownBatchId(input, options))};
+  IngestReport report;
+  report.batch_id = TRY(KnownBatchId(input, options));
   if (!report.batch_id.empty() && TRY(log.HasBatch(report.batch_id))) {
     report.duplicate = true;
     return report;

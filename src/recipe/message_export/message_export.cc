@@ -148,8 +148,9 @@ Result<CanonicalRequest> MessageExport::Canonicalise(const Request& request) con
 
 Result<Destination> MessageExport::DestinationOf(const engine::Job& job) const {
   const MessageExportParameters parameters = TRY(ParametersOf(job));
+  storage::ObjectStore* store = TRY(destinations_(parameters.output.destination));
   return Destination{
-      .store = TRY(destinations_(parameters.output.destination)),
+      .store = store,
       .directory = storage::EscapeKeySegment(parameters.organisation) + "/" + job.id};
 }
 

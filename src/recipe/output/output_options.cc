@@ -83,6 +83,12 @@ Result<> ReadLimits(const Json& json, Limits& limits) {
   if (limits.rows_per_file < 0 || bytes < 0 || limits.columns_max < 0) {
     return Fail(ErrorCode::kInvalidArgument, "limits: must not be negative; 0 means none");
   }
+  // Rows of files are added up; JSON's numbers are whole up to here.
+  constexpr int64_t kRowsPerFileMax = int64_t{1} << 53;
+  if (limits.rows_per_file > kRowsPerFileMax) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "limits.rows_per_file: must be at most " + std::to_string(kRowsPerFileMax));
+  }
   limits.bytes_per_file = static_cast<uint64_t>(bytes);
   TRY(reader.ReadName("on_limit", limits.on_limit, OnLimitFromName));
   return reader.RefuseOthers();

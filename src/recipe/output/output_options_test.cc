@@ -33,6 +33,15 @@ TEST(OutputOptions, N4WhatWouldDoNothingIsRefused) {
             "limits.on_limit has no limit to act at; give rows_per_file or bytes_per_file");
 }
 
+/// C7: rows of files are added up, which must not overflow.
+TEST(OutputOptions, AFileHasNoMoreRowsThanCanBeAddedUp) {
+  EXPECT_EQ(Problem(R"({"limits": {"rows_per_file": 9007199254740992}})"), "");
+  for (const char* rows : {"9007199254740993", "9223372036854775807"}) {
+    EXPECT_EQ(Problem(std::string(R"({"limits": {"rows_per_file": )") + rows + "}}"),
+              "limits.rows_per_file: must be at most 9007199254740992");
+  }
+}
+
 TEST(OutputOptions, N4WhatDoesSomethingIsTaken) {
   for (const char* request :
        {R"({"format": "parquet", "compression_level": 19})",

@@ -172,8 +172,8 @@ Result<CanonicalRequest> QueryExport::Canonicalise(const Request& request) const
 Result<Destination> QueryExport::DestinationOf(const engine::Job& job) const {
   const QueryExportParameters parameters = TRY(ParametersOf(job));
   const std::string& owner = job.tenant.empty() ? job.export_name : job.tenant;
-  return Destination{.store = TRY(destinations_(parameters.output.destination)),
-                     .directory = storage::EscapeKeySegment(owner) + "/" + job.id};
+  storage::ObjectStore* store = TRY(destinations_(parameters.output.destination));
+  return Destination{.store = store, .directory = storage::EscapeKeySegment(owner) + "/" + job.id};
 }
 
 Result<QueryExport::Opened> QueryExport::OpenFor(const QueryExportOptions& options,
@@ -274,8 +274,10 @@ Result<Plan> QueryExport::MakePlan(const engine::Job& job, std::stop_token stop)
             .planned = survey.source.rows,
             .bytes = survey.source.rows * kBytesPerRow,
             .chunks = {}};
-  for (const QueryChunk& chunk : survey.chunks)
-    plan.chunks.push_back({.spec = TRY(ToJson(chunk)), .planned = chunk.rows + chunk.cut_off});
+  for (const QueryChunk& chunk : survey.chunks) {
+    std::string spec = TRY(ToJson(chunk));
+    plan.chunks.push_back({.spec = std::move(spec), .planned = chunk.rows + chunk.cut_off});
+  }
   snapshots_->Keep(job.id, survey.source.snapshot, std::move(survey.holder));
   return plan;
 }

@@ -67,7 +67,8 @@ Result<Created> SqlStore::Create(const Job& job, bool fresh) {
       return Created{.job = *std::move(latest), .created = false};
     }
     const int64_t run = latest ? latest->run + 1 : 1;
-    return Created{.job = TRY(PutRun(session, job, run, clock_.Now())).job, .created = true};
+    JobRow put = TRY(PutRun(session, job, run, clock_.Now()));
+    return Created{.job = std::move(put.job), .created = true};
   });
 }
 
