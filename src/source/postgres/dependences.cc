@@ -1,268 +1,21 @@
 #include "source/postgres/dependences.h"
 
-#include <algorithm>
-#include <array>
-#include <map>
 #include <optional>
 #include <set>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 
+#include "source/postgres/dependence_search.h"
 #include "source/postgres/job_instant.h"
 #include "source/postgres/node_tree.h"
-#include "source/postgres/time_functions.h"
 
 namespace spillway::postgres_source {
 namespace {
 
 using postgres::Rows;
-
-// parsenodes.h and primnodes.h.
-constexpr int64_t kRelation = 0, kSubquery = 1, kTableFunction = 4, kNamedTuplestore = 7;
-constexpr int64_t kArraySublink = 6;
-constexpr int64_t kSublinkParameter = 2;
-
-// sysattr.h: columns that another transaction writes in place.
-constexpr int64_t kCmax = -5, kCmin = -3;
-
-// pg_type.dat: date, time, timestamp, timestamptz, timetz.
-constexpr std::array<int64_t, 5> kTimeTypes = {1082, 1083, 1114, 1184, 1266};
-
-/// Expressions that are as deterministic as what they are made of. Of some, PostgreSQL 15 and 16
-/// have different labels.
-constexpr auto kPlainNodes = std::to_array<std::string_view>({"AGGREF",
-                                                              "ALIAS",
-                                                              "ARRAY",
-                                                              "ARRAYCOERCEEXPR",
-                                                              "ARRAYEXPR",
-                                                              "BOOLEANTEST",
-                                                              "BOOLEXPR",
-                                                              "CASE",
-                                                              "CASEEXPR",
-                                                              "CASETESTEXPR",
-                                                              "COALESCE",
-                                                              "COALESCEEXPR",
-                                                              "COERCETODOMAIN",
-                                                              "COERCETODOMAINVALUE",
-                                                              "COERCEVIAIO",
-                                                              "COLLATEEXPR",
-                                                              "COMMONTABLEEXPR",
-                                                              "CONST",
-                                                              "CONVERTROWTYPEEXPR",
-                                                              "CTECYCLECLAUSE",
-                                                              "CTESEARCHCLAUSE",
-                                                              "DISTINCTEXPR",
-                                                              "FIELDSELECT",
-                                                              "FROMEXPR",
-                                                              "FUNCEXPR",
-                                                              "GROUPINGFUNC",
-                                                              "GROUPINGSET",
-                                                              "JOINEXPR",
-                                                              "MINMAX",
-                                                              "MINMAXEXPR",
-                                                              "NAMEDARGEXPR",
-                                                              "NULLIFEXPR",
-                                                              "NULLTEST",
-                                                              "OPEXPR",
-                                                              "PARAM",
-                                                              "QUERY",
-                                                              "RANGETBLENTRY",
-                                                              "RANGETBLFUNCTION",
-                                                              "RANGETBLREF",
-                                                              "RELABELTYPE",
-                                                              "ROW",
-                                                              "ROWMARKCLAUSE",
-                                                              "ROWCOMPARE",
-                                                              "ROWCOMPAREEXPR",
-                                                              "ROWEXPR",
-                                                              "RTEPERMISSIONINFO",
-                                                              "SCALARARRAYOPEXPR",
-                                                              "SETOPERATIONSTMT",
-                                                              "SORTGROUPCLAUSE",
-                                                              "SQLVALUEFUNCTION",
-                                                              "SUBLINK",
-                                                              "SUBSCRIPTINGREF",
-                                                              "TABLEFUNC",
-                                                              "TABLESAMPLECLAUSE",
-                                                              "TARGETENTRY",
-                                                              "VAR",
-                                                              "WHEN",
-                                                              "CASEWHEN",
-                                                              "WINDOWCLAUSE",
-                                                              "XMLEXPR"});
-
-/// What the catalogs are asked about.
-struct Found {
-  std::string scan;  ///< The first reason that the tree itself gives.
-  std::string session;
-  bool statement_time = false;
-  std::set<int64_t> functions;
-  std::map<int64_t, int64_t> arguments;  ///< The fewest that a function is given.
-  std::set<int64_t> aggregates;          ///< Of which the order of rows may be seen.
-  std::set<int64_t> operators;
-  std::set<int64_t> equalities;  ///< By which rows become one.
-  std::set<int64_t> inputs;      ///< Types that text is read as.
-  std::set<int64_t> collations;
-  std::set<int64_t> tables;
-  std::set<int64_t> guarded;  ///< Tables with conditions of row security.
-};
-
-class Search {
- public:
-  void Add(const Node& tree, bool by_last_column) {
-    if (by_last_column) ExemptGroups(tree);
-    Visit(tree, nullptr);
-  }
-
-  const Found& found() const { return found_; }
-
- private:
-  void Scan(std::string_view reason) {
-    if (found_.scan.empty()) found_.scan = reason;
-  }
-
-  void Session(std::string_view reason) {
-    if (found_.session.empty()) found_.session = reason;
-  }
-
-  /// Follows the last column down to the query that groups by it, if there is one.
-  void ExemptGroups(const Node& statement) {
-    const Node* query = &statement;
-    const auto& columns = query->Field("targetList").items;
-    const Node* entry = columns.empty() ? nullptr : &columns.back();
-    while (entry != nullptr) {
-      if (Groups(*query, "groupClause", *entry) || Groups(*query, "distinctClause", *entry)) {
-        whole_groups_.insert(query);
-        return;
-      }
-      const Node& column = entry->Field("expr");
-      entry = nullptr;
-      if (column.label != "VAR" || column.Number("varlevelsup") != 0) return;
-      const auto& tables = query->Field("rtable").items;
-      const auto number = static_cast<size_t>(column.Number("varno"));
-      if (number < 1 || number > tables.size()) return;
-      if (tables[number - 1].Number("rtekind") != kSubquery) return;
-      query = &tables[number - 1].Field("subquery");
-      for (const Node& inner : query->Field("targetList").items) {
-        if (inner.Number("resno") == column.Number("varattno")) entry = &inner;
-      }
-    }
-  }
-
-  static bool Groups(const Node& query, std::string_view clause, const Node& entry) {
-    if (query.Has("groupingSets") || query.Has("setOperations")) return false;
-    const int64_t reference = entry.Number("ressortgroupref");
-    return reference != 0 && std::ranges::any_of(query.Field(clause).items, [&](const Node& by) {
-             return by.Number("tleSortGroupRef") == reference;
-           });
-  }
-
-  void Visit(const Node& node, const Node* query) {
-    if (!node.label.empty()) VisitNode(node, query);
-    if (node.label == "QUERY") query = &node;
-    for (const Node& item : node.items) Visit(item, query);
-    for (const auto& [name, value] : node.fields) {
-      if (name.find("coll") != std::string::npos) CollectNumbers(value, found_.collations);
-      const bool groups =
-          name == "groupClause" || name == "distinctClause" || name == "groupClauses";
-      if (groups && !whole_groups_.contains(query)) {
-        for (const Node& by : value.items) found_.equalities.insert(by.Number("eqop"));
-      }
-      if (name != "sortClause") Visit(value, query);
-    }
-  }
-
-  static void CollectNumbers(const Node& value, std::set<int64_t>& into) {
-    if (const int64_t number = value.number(); number > 0) into.insert(number);
-    for (const Node& item : value.items) CollectNumbers(item, into);
-  }
-
-  void VisitNode(const Node& node, const Node* query) {
-    const std::string& label = node.label;
-    if (label == "QUERY") {
-      VisitQuery(node);
-    } else if (label == "RANGETBLENTRY") {
-      VisitTable(node);
-    } else if (label == "FUNCEXPR") {
-      const int64_t function = node.Number("funcid");
-      found_.functions.insert(function);
-      const auto given = static_cast<int64_t>(node.Field("args").items.size());
-      const auto fewest = found_.arguments.emplace(function, given).first;
-      fewest->second = std::min(fewest->second, given);
-      if (IsTimeFunction(function)) DependsOnTime(function == kStatementTimestamp);
-    } else if (label == "SQLVALUEFUNCTION") {
-      if (IsTimeValue(node.Number("op"))) DependsOnTime(false);
-    } else if (label == "WINDOWFUNC") {
-      found_.functions.insert(node.Number("winfnoid"));
-    } else if (label == "AGGREF") {
-      found_.functions.insert(node.Number("aggfnoid"));
-      if (!whole_groups_.contains(query) || node.Number("agglevelsup") != 0)
-        found_.aggregates.insert(node.Number("aggfnoid"));
-    } else if (label == "COERCEVIAIO") {
-      const int64_t type = node.Number("resulttype");
-      found_.inputs.insert(type);
-      // ('now'::text)::date, as CURRENT_DATE was kept in views before PostgreSQL 10.
-      if (node.Field("arg").label == "CONST" &&
-          std::ranges::find(kTimeTypes, type) != kTimeTypes.end())
-        DependsOnTime(false);
-    } else if (label == "VAR") {
-      const int64_t column = node.Number("varattno");
-      if (column >= kCmax && column <= kCmin)
-        Scan("it reads xmax, cmin or cmax, which other transactions change");
-    } else if (label == "SUBLINK" && node.Number("subLinkType") == kArraySublink) {
-      Scan("it makes an array of rows, ARRAY(SELECT …), whose order may change");
-    } else if (label == "PARAM" && node.Number("paramkind") != kSublinkParameter) {
-      Scan("it has a parameter without a value");
-    } else if (label == "TABLEFUNC") {
-      CollectNumbers(node.Field("coltypes"), found_.inputs);
-    } else if (std::ranges::find(kPlainNodes, label) == kPlainNodes.end()) {
-      const std::string reason =
-          fmt::format("it has an expression that is not known here ({})", label);
-      Scan(reason);
-      Session(reason);
-    }
-    if (const int64_t number = node.Number("opno"); number != 0) found_.operators.insert(number);
-    if (node.Has("opnos")) CollectNumbers(node.Field("opnos"), found_.operators);
-  }
-
-  void VisitQuery(const Node& query) {
-    if (query.Is("hasWindowFuncs", "true")) Scan("it has a window function");
-    if (query.Is("hasDistinctOn", "true")) Scan("it has DISTINCT ON");
-    if (Limits(query.Field("limitCount")) || Limits(query.Field("limitOffset")))
-      Scan("it has LIMIT, OFFSET or FETCH");
-    if (query.Is("hasForUpdate", "true") || query.Has("rowMarks"))
-      Scan("it locks rows, FOR UPDATE or FOR SHARE");
-    if (query.Is("hasModifyingCTE", "true") || query.Number("commandType") != 1)
-      Scan("it is no plain SELECT");
-  }
-
-  /// LIMIT ALL is a null.
-  static bool Limits(const Node& count) {
-    if (count.label.empty()) return false;
-    return count.label != "CONST" || !count.Is("constisnull", "true");
-  }
-
-  void VisitTable(const Node& table) {
-    const int64_t kind = table.Number("rtekind");
-    if (kind == kRelation) found_.tables.insert(table.Number("relid"));
-    if (table.Has("tablesample")) Scan("it has TABLESAMPLE");
-    if (table.Has("securityQuals")) found_.guarded.insert(table.Number("relid"));
-    if (kind == kTableFunction || kind == kNamedTuplestore)
-      Scan("it reads a table out of a document, XMLTABLE or JSON_TABLE");
-  }
-
-  void DependsOnTime(bool of_the_statement) {
-    found_.statement_time |= of_the_statement;
-    Session(
-        "it depends on the present time where that cannot be written down: in a view, a default, "
-        "a policy, a cast of text or an expression that the query repeats");
-  }
-
-  Found found_;
-  std::set<const Node*> whole_groups_;
-};
 
 /// The functions that may not find the same at every run, and whether two sessions may differ where
 /// one does not: those that may call now() inside, read 'now', or know the session. Also whether
@@ -276,6 +29,7 @@ constexpr const char* kFunctions =
     " SELECT CASE WHEN provolatile = 'v' THEN 'the volatile function '"
     "   WHEN NOT builtin THEN 'a function that is not IMMUTABLE, '"
     "   WHEN proparallel <> 's' THEN 'a function of the session, '"
+    "   WHEN present THEN 'a function of settings, rights or names as they are now, '"
     "   ELSE 'a function that may read a text as the present time, ' END || p.oid::regprocedure,"
     "  is_opaque OR provolatile = 's', p.oid::regprocedure,"
     "  is_opaque AND EXISTS (SELECT FROM pg_class WHERE relrowsecurity),"
@@ -285,9 +39,15 @@ constexpr const char* kFunctions =
     "  'pg_catalog'::regnamespace AND p.oid < 16384 AS builtin) AS b, LATERAL (SELECT"
     // The server's own that run a text as a query.
     "  NOT builtin OR proname ~ '^(query|cursor|table|schema|database)_to_xml'"
-    "  OR proname IN ('ts_stat', 'ts_rewrite') AS is_opaque) AS q"
+    "  OR proname IN ('ts_stat', 'ts_rewrite') AS is_opaque) AS q, LATERAL (SELECT"
+    // Settings are the session's, and these see the catalogs as they are now, not as the snapshot
+    // has them.
+    "  builtin AND proname ~ '^(current_setting|pg_show_all_settings|row_security_active"
+    "|pg_timezone_abbrevs|mxid_age|has_.*_privilege|pg_has_role|pg_.*_is_visible|pg_get_.*"
+    "|format_type|to_reg.*|enum_(first|last|range))$' AS present) AS r"
     // Of the server's own stable functions, those that a parallel worker may call know no session.
     " WHERE provolatile = 'v' OR (provolatile = 's' AND (NOT builtin OR proparallel <> 's'"
+    "  OR present"
     "  OR 'cstring'::regtype = ANY(proargtypes::oid[])"
     "  OR proname ~ '^jsonb?_(populate_record|populate_recordset|to_record|to_recordset)$'))"
     " ORDER BY provolatile = 'v' DESC, 1";
@@ -303,8 +63,7 @@ constexpr const char* kAggregates =
     "     'int8'::regtype, 'numeric'::regtype, 'money'::regtype)"
     "   OR p.proname IN ('min', 'max') AND p.proargtypes[0] IN ('int2'::regtype, 'int4'::regtype,"
     "     'int8'::regtype, 'oid'::regtype, 'date'::regtype, 'time'::regtype, 'timestamp'::regtype,"
-    "     'timestamptz'::regtype, 'text'::regtype, 'bpchar'::regtype, 'money'::regtype,"
-    "     'anyenum'::regtype)))"
+    "     'timestamptz'::regtype, 'text'::regtype, 'money'::regtype, 'anyenum'::regtype)))"
     " ORDER BY 1 LIMIT 1";
 
 /// The first type by which rows become one although their values may look different.
@@ -314,7 +73,7 @@ constexpr const char* kEqualities =
     "  'name'::regtype, 'int8'::regtype, 'int2'::regtype, 'int4'::regtype, 'text'::regtype,"
     "  'oid'::regtype, 'date'::regtype, 'time'::regtype, 'timestamp'::regtype,"
     "  'timestamptz'::regtype, 'uuid'::regtype, 'anyenum'::regtype, 'macaddr'::regtype,"
-    "  'macaddr8'::regtype, 'bpchar'::regtype, 'pg_lsn'::regtype)"
+    "  'macaddr8'::regtype, 'pg_lsn'::regtype)"
     " ORDER BY 1 LIMIT 1";
 
 /// The first type whose input may take a text, as 'now' or '{today}', for the present time.
@@ -344,10 +103,14 @@ constexpr const char* kCollations =
     "SELECT c.oid::regcollation FROM pg_collation AS c WHERE c.oid = ANY($1::oid[])"
     " AND NOT c.collisdeterministic ORDER BY 1 LIMIT 1";
 
-constexpr const char* kForeign =
+/// The first relation that no snapshot holds: a sequence, which is one row that changes in place,
+/// or a foreign table, of what is read itself, of partitions and of tables that inherit.
+constexpr const char* kOutside =
     "WITH RECURSIVE tables(oid) AS (SELECT unnest($1::oid[]) UNION"
     " SELECT inhrelid FROM pg_inherits JOIN tables ON inhparent = oid)"
-    " SELECT c.oid::regclass FROM tables JOIN pg_class AS c USING (oid) WHERE c.relkind = 'f'"
+    " SELECT format(CASE c.relkind WHEN 'S' THEN 'no snapshot holds the sequence %s'"
+    "  ELSE 'every session reads the foreign table %s for itself' END, c.oid::regclass)"
+    " FROM tables JOIN pg_class AS c USING (oid) WHERE c.relkind IN ('f', 'S')"
     " ORDER BY 1 LIMIT 1";
 
 constexpr const char* kNames =
@@ -363,7 +126,7 @@ std::vector<int64_t> ArrayOf(const std::set<int64_t>& numbers) {
 }
 
 /// The defaults of arguments that are not given, which the server adds after it has rewritten.
-Result<> AddDefaults(QueryReader& reader, Search& search, const std::stop_token& stop) {
+Result<> AddDefaults(QueryReader& reader, DependenceSearch& search, const std::stop_token& stop) {
   std::set<int64_t> asked;
   while (asked != search.found().functions) {
     asked = search.found().functions;
@@ -401,10 +164,10 @@ Result<Dependences> FindDependences(QueryReader& reader, const std::string& sele
                                     bool by_last_column, std::stop_token stop) {
   const std::optional<ParseTrees> trees = TRY(reader.Parse(select, stop));
   if (!trees.has_value()) return Unknown(reader);
-  Search search;
+  DependenceSearch search;
   for (const Node& query : trees->rewritten.items) search.Add(query, by_last_column);
   TRY(AddDefaults(reader, search, stop));
-  const Found& found = search.found();
+  const DependenceSearch::Found& found = search.found();
   const auto first = [&](const char* sql, const std::set<int64_t>& numbers) -> Result<std::string> {
     if (numbers.empty()) return std::string();
     const std::vector<int64_t> oids = ArrayOf(numbers);
@@ -419,8 +182,8 @@ Result<Dependences> FindDependences(QueryReader& reader, const std::string& sele
         "now() there");
   }
   Dependences dependences{.scan = found.scan, .session = found.session, .policies = {}};
-  if (const std::string table = TRY(first(kForeign, found.tables)); !table.empty())
-    dependences.session = fmt::format("every session reads the foreign table {} for itself", table);
+  if (std::string outside = TRY(first(kOutside, found.tables)); !outside.empty())
+    dependences.session = std::move(outside);
   const std::set<int64_t> unclear =
       TRY(TypesThatMayNameATime(reader, select, trees->written, stop));
   if (const std::string type = TRY(first(kTimes, unclear)); !type.empty())

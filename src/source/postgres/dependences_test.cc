@@ -47,7 +47,10 @@ TEST_F(DependencesTest, F01WhatDependsOnAScanIsFound) {
       "CREATE VIEW by_operator AS SELECT id FROM t WHERE id ~~~ k;"
       "CREATE COLLATION any_case (provider = icu, locale = 'und-u-ks-level2',"
       " deterministic = false); CREATE TABLE c (a text COLLATE any_case);"
-      "CREATE TYPE pair AS (a int, b date)");
+      "CREATE TYPE pair AS (a int, b date); CREATE EXTENSION citext; CREATE DOMAIN price AS "
+      "numeric;"
+      "CREATE TABLE v (b bpchar, c char(3), z timetz, i interval, r pair, a numeric[], e citext,"
+      " d price)");
   const std::vector<std::pair<std::string, std::string>> kinds = {
       {"SELECT row_number() OVER (ORDER BY k) AS n, id FROM t", "window function"},
       {"SELECT id, sum(k) OVER (PARTITION BY k) FROM t", "window function"},
@@ -91,6 +94,21 @@ TEST_F(DependencesTest, F01WhatDependsOnAScanIsFound) {
       {"SELECT DISTINCT a, 1 FROM c", "collation any_case"},
       {"SELECT now() FROM t", "present time"},
       {"SELECT id, xmax FROM t", "xmax, cmin or cmax"},
+      // Equal values of these types may look different.
+      {"SELECT max(b) FROM v", "max(character)"},
+      {"SELECT min(b) FROM v", "min(character)"},
+      {"SELECT b, count(*), 1 AS one FROM v GROUP BY b", "type character"},
+      {"SELECT DISTINCT c, 1 AS one FROM v", "type character"},
+      {"SELECT DISTINCT z, 1 AS one FROM v", "type time with time zone"},
+      {"SELECT DISTINCT i, 1 AS one FROM v", "type interval"},
+      {"SELECT DISTINCT r, 1 AS one FROM v", "type record"},
+      {"SELECT DISTINCT a, 1 AS one FROM v", "type anyarray"},
+      {"SELECT DISTINCT e, 1 AS one FROM v", "type citext"},
+      {"SELECT DISTINCT d, 1 AS one FROM v", "type numeric"},
+      {"SELECT max(e) FROM v", "max(citext)"},
+      {"SELECT max(r) FROM (SELECT max(a) AS r FROM v) AS q", "max(anyarray)"},
+      {"SELECT sum(DISTINCT n) FROM t", "type numeric"},
+      {"SELECT max(a) FROM c", "collation any_case"},
   };
   for (const auto& [select, reason] : kinds)
     EXPECT_NE(Scan(select).find(reason), std::string::npos) << select << ": " << Scan(select);
@@ -109,6 +127,7 @@ TEST_F(DependencesTest, F01WhatIsTheSameInEveryScanMayBeSplit) {
         "SELECT k, count(*), sum(n), min(at), bool_and(k > 3) FROM t GROUP BY k HAVING max(k) > 2",
         "SELECT id FROM t WHERE k = (SELECT max(k) FROM t) ORDER BY s",
         "SELECT id FROM t UNION ALL SELECT k FROM t", "SELECT id FROM t UNION SELECT k FROM t",
+        "SELECT k, count(DISTINCT n), sum(DISTINCT k) FROM t GROUP BY k",
         "SELECT id FROM t LIMIT ALL", "SELECT id, generate_series(1, 3) FROM t",
         "WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r WHERE i < 9)"
         " SELECT * FROM r",
@@ -132,6 +151,58 @@ TEST_F(DependencesTest, F01WholeGroupsMayBeSplit) {
   EXPECT_NE(Refusal({.query = "SELECT t.id, g.s FROM t JOIN grouped AS g USING (k)"}, "id"), "");
   EXPECT_NE(Refusal({.query = "SELECT k, n, sum(f) FROM t GROUP BY GROUPING SETS (k, n)"}, "k"),
             "");
+}
+
+TEST_F(DependencesTest, H1DistinctRowsAreNoWholeGroups) {
+  Run(std::string(kTables));
+  const std::string grouped = "SELECT DISTINCT k, string_agg(s, ',') AS s FROM t GROUP BY k";
+  EXPECT_NE(Refusal({.query = grouped}, "s").find("string_agg"), std::string::npos);
+  EXPECT_NE(Refusal({.query = "SELECT * FROM (" + grouped + ") AS d"}, "s"), "");
+  EXPECT_EQ(Refusal({.query = grouped}, "k"), "");
+  EXPECT_NE(Refusal({.query = "SELECT DISTINCT count(*) AS c, n FROM t GROUP BY n"}, "c"), "");
+  EXPECT_NE(Refusal({.query = "SELECT DISTINCT string_agg(s, ',') AS s FROM t"}, "s"), "");
+  EXPECT_EQ(Refusal({.query = "SELECT DISTINCT q.k, q.s, f FROM (SELECT k, string_agg(s, ',') AS s,"
+                              " sum(f) AS f FROM t GROUP BY k) AS q"},
+                    "k"),
+            "");
+  EXPECT_NE(Refusal({.query = "SELECT k, f FROM t UNION SELECT k, sum(f) FROM t GROUP BY k"}, "k"),
+            "");
+}
+
+TEST_F(DependencesTest, H2GroupsThatMayBeMissingFromARowAreNotWhole) {
+  Run(std::string(kTables));
+  const std::string grouped = "(SELECT k, string_agg(s, ',') AS s FROM t GROUP BY k) AS a";
+  const auto refusal = [&](const std::string& from) {
+    return Refusal({.query = "SELECT o.id, a.k AS k FROM " + from}, "k");
+  };
+  const std::string on = " ON a.k = o.k AND a.s < 'm'";
+  for (const std::string& from : std::vector<std::string>{
+           "t AS o LEFT JOIN " + grouped + on, grouped + " RIGHT JOIN t AS o" + on,
+           grouped + " FULL JOIN t AS o ON a.k = o.k",
+           "t AS o FULL JOIN " + grouped + " ON a.k = o.k",
+           "t AS o LEFT JOIN LATERAL (SELECT k, string_agg(s, ',') AS s FROM t WHERE t.k = o.k"
+           " GROUP BY k) AS a ON a.s < 'm'",
+           "t AS o LEFT JOIN (" + grouped + " JOIN t AS p USING (k)) ON a.k = o.k AND a.s < 'm'",
+           "t AS o LEFT JOIN (SELECT k, s FROM " + grouped + ") AS a" + on})
+    EXPECT_NE(refusal(from).find("string_agg"), std::string::npos) << from << refusal(from);
+  for (const std::string& from : std::vector<std::string>{
+           "t AS o JOIN " + grouped + on, grouped + " LEFT JOIN t AS o" + on,
+           "t AS o RIGHT JOIN " + grouped + on, "t AS o, " + grouped + " WHERE a.s < 'm'",
+           "t AS o, LATERAL (SELECT k, string_agg(s, ',') AS s FROM t WHERE t.k = o.k GROUP BY k) "
+           "AS a"
+           " WHERE EXISTS (SELECT FROM t AS p WHERE p.s = a.s)",
+           "(t AS o LEFT JOIN t AS p USING (id)) JOIN " + grouped + " ON a.k = o.k"})
+    EXPECT_EQ(refusal(from), "") << from;
+  // What only decides whether there is a row is in no range.
+  for (const char* condition : {"EXISTS (SELECT FROM t AS a GROUP BY a.k HAVING min(a.k) = o.k"
+                                " AND string_agg(a.s, ',') < 'm')",
+                                "k NOT IN (SELECT a.k FROM t AS a GROUP BY a.k"
+                                " HAVING string_agg(a.s, ',') < 'm')",
+                                "k IN (SELECT a.k FROM t AS a GROUP BY a.k"
+                                " HAVING string_agg(a.s, ',') < 'm')"}) {
+    const std::string query = "SELECT o.id, o.k FROM t AS o WHERE " + std::string(condition);
+    EXPECT_NE(Refusal({.query = query}, "k").find("string_agg"), std::string::npos) << query;
+  }
 }
 
 TEST_F(DependencesTest, F01TheRefusalNamesReasonAndRemedy) {
@@ -322,6 +393,33 @@ TEST_F(DependencesTest, F03FunctionsInWhichPoliciesMayChooseAreNamed) {
       " AS 'SELECT id FROM r'");
   EXPECT_EQ(Of("SELECT * FROM on_again()").switches_policies_on, "on_again()");
   EXPECT_EQ(Of("SELECT * FROM ids()").switches_policies_on, "");
+}
+
+TEST_F(DependencesTest, H5WhatNoSnapshotHoldsIsReadByOneSession) {
+  Run(std::string(kTables) +
+      "CREATE SEQUENCE q; CREATE VIEW through AS SELECT last_value AS v FROM q");
+  for (const auto& [select, name] : std::vector<std::pair<std::string, std::string>>{
+           {"SELECT t.id, q.last_value FROM t, q", "sequence q"},
+           {"SELECT id FROM t WHERE id <= (SELECT last_value FROM q)", "sequence q"},
+           {"SELECT id, v FROM t, through", "sequence q"},
+           {"WITH w AS (SELECT is_called FROM q) SELECT * FROM t, w", "sequence q"},
+           {"SELECT id FROM t WHERE s <> current_setting('lock_timeout')", "current_setting(text)"},
+           {"SELECT id, setting FROM t, pg_settings", "pg_show_all_settings()"},
+           {"SELECT id FROM t, pg_stat_activity", "pg_stat_get_activity(integer)"},
+           {"SELECT id, n_live_tup FROM t, pg_stat_user_tables", "pg_stat_get_"},
+           {"SELECT id FROM t WHERE has_table_privilege('t', 'SELECT')", "has_table_privilege"},
+           {"SELECT pg_get_viewdef('through'::regclass) FROM t", "pg_get_viewdef"}}) {
+    const Dependences found = Of(select);
+    EXPECT_NE(found.session.find(name), std::string::npos) << select << ": " << found.session;
+    EXPECT_NE(found.scan.find(name), std::string::npos) << select << ": " << found.scan;
+  }
+  // These are volatile: one session reads them, whichever it is.
+  for (const char* select :
+       {"SELECT * FROM pg_sequences, t", "SELECT id FROM t, pg_locks",
+        "SELECT id, lastval() FROM t", "SELECT id, pg_relation_size('t') FROM t"})
+    EXPECT_NE(Scan(select), "") << select;
+  EXPECT_NE(Refusal({.query = "SELECT t.id, q.last_value FROM t, q"}, "id").find("sequence q"),
+            std::string::npos);
 }
 
 TEST_F(DependencesTest, R22ForeignTablesAreReadByOneSession) {
