@@ -372,8 +372,8 @@ class QueryExportTest(unittest.TestCase):
             self.assertIn("certificate verify failed", self.failure(with_mode("verify-full", "other"), "session"))
             self.assertIn("server does not support SSL", self.failure(with_mode("require", to=self.server), "session"))
 
-    def await_reading(self, process):
-        reading = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'COPY (%pg_sleep%' AND state = 'active'"
+    def await_reading(self, process, what="pg_sleep"):
+        reading = f"SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'COPY (%{what}%' AND state = 'active'"
         while self.server.sql(reading) == [["0"]]:
             self.assertIsNone(process.poll())
             time.sleep(0.02)
@@ -410,6 +410,25 @@ class QueryExportTest(unittest.TestCase):
         self.assertIn(b"run the export anew", err)
         self.assertEqual([f for f in spillway.files("exports") if "manifest" in f], [])
         self.server.sql("SELECT 1")
+
+    def test_h4_what_names_mean_may_not_change_meanwhile(self):
+        self.server.sql("CREATE TYPE mood AS ENUM ('sad', 'glad'); CREATE FUNCTION slowly(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS "
+                        "'BEGIN IF $1 % 20 = 0 THEN PERFORM pg_sleep(0.01); END IF; RETURN $1; END'; CREATE SCHEMA live; CREATE SCHEMA next;"
+                        "CREATE TABLE live.big AS SELECT i AS id, 'sad'::mood AS mood FROM generate_series(1, 5000) AS i;"
+                        "CREATE TABLE next.big AS SELECT i AS id, 'glad'::mood AS mood FROM generate_series(1, 5000) AS i;"
+                        "ANALYZE live.big; ANALYZE next.big;"
+                        "UPDATE pg_class SET reltuples = 1e7 WHERE relname = 'big'")  # So that it is cut into ranges.
+        spillway = self.spillway({"big": {"query": "SELECT slowly(id) AS n, mood, id FROM live.big", "split_by": "id"}})
+        for change, words in {"ALTER TYPE mood RENAME VALUE 'sad' TO 'blue'": "a label of the enum mood was renamed",
+                              "ALTER SCHEMA live RENAME TO old; ALTER SCHEMA next RENAME TO live": "when the export's snapshot was taken"}.items():
+            process = spillway.start("run", "big", "--fresh")
+            self.await_reading(process, "slowly")
+            self.server.sql(change)
+            _, err = process.communicate(timeout=120)
+            self.assertEqual(process.returncode, 4, err)
+            self.assertIn(words, err.decode())
+            self.assertIn("run the export anew", err.decode())
+        self.run_export(spillway, "big", "--fresh")
 
     def test_interrupt_ends_the_servers_work(self):
         spillway = self.slow()

@@ -217,6 +217,7 @@ Result<QueryExport::Survey> QueryExport::Look(std::string_view export_name,
             .from = selection.from,
             .list = selection.list,
             .columns = selection.columns,
+            .tables = {},
             .one_session = dependences.session,
             .row_security = options->row_security,
             .policies = dependences.policies};
@@ -230,6 +231,8 @@ Result<QueryExport::Survey> QueryExport::Look(std::string_view export_name,
   TRY(Count(source, reader, selection, Reading(*options, output, source), splits, stop));
   // What functions read is locked no sooner.
   TRY(CheckNoneRewritten(reader, stop));
+  if (source.one_session.empty())
+    source.tables = TRY(LockedNamesakes(reader, dependences.tables, stop));
   if (splits.size() > 1)
     source.split_by = options->split_column.empty() ? "place" : options->split_column;
   survey.chunks = ChunksOf(splits);
@@ -295,14 +298,17 @@ Result<engine::ChunkResult> QueryExport::Process(const engine::Job& job, const e
                      staging);
   const auto write = [&](const arrow::RecordBatch& batch) { return writer.Append(batch, stop); };
   const ReadOptions reading = Reading(*options, parameters.output, source);
+  const auto read = [&](QueryReader& reader) -> Result<engine::ChunkResult> {
+    const int64_t sent = TRY(ReadChunk(reader, source, spec, chunk.index, write, stop));
+    TRY(CheckReadAsPlanned(reader, source.tables, stop));
+    return writer.Finish(sent, spec.cut_off, stop);
+  };
   if (!source.one_session.empty()) {
     const auto holder = TRY(snapshots_->BorrowHolder(job.id, reading, stop));
-    const int64_t sent = TRY(ReadChunk(*holder, source, spec, chunk.index, write, stop));
-    return writer.Finish(sent, spec.cut_off, stop);
+    return read(*holder);
   }
   const auto reader = TRY(snapshots_->Borrow(reading, stop));
-  const int64_t sent = TRY(ReadChunk(*reader, source, spec, chunk.index, write, stop));
-  return writer.Finish(sent, spec.cut_off, stop);
+  return read(*reader);
 }
 
 Result<Assembly> QueryExport::Assemble(const engine::Job& job, std::vector<engine::Part> parts,

@@ -20,6 +20,8 @@ struct QuerySource {
   std::string from;      ///< As in postgres_source::Selection.
   std::string list;
   std::vector<postgres_source::Column> columns;
+  /// postgres_source::LockedNamesakes of what the query names; empty where `one_session` is not.
+  std::vector<int64_t> tables;
   std::string split_by;  ///< "place", a column's name, or empty: not split.
   /// now() of the session that planned: what the query's now() stands for.
   std::string instant;

@@ -19,6 +19,17 @@ TEST(QueryRecords, ReadBack) {
   EXPECT_EQ(read->runs.size(), 1U);
 }
 
+TEST(QueryRecords, ASourceIsReadBack) {
+  const QuerySource source{.database = "shop", .columns = {}, .tables = {16400, 16500}, .rows = 3};
+  const auto json = ToJson(source);
+  ASSERT_TRUE(json.has_value());
+  const auto read = QuerySourceFromJson(*json);
+  ASSERT_TRUE(read.has_value()) << read.error().message;
+  EXPECT_EQ(read->database, "shop");
+  EXPECT_EQ(read->tables, source.tables);
+  EXPECT_EQ(read->rows, 3);
+}
+
 TEST(QueryRecords, WhatIsNotUtf8IsRefused) {
   const auto chunk = ToJson(QueryChunk{.condition = kLatin1});
   ASSERT_FALSE(chunk.has_value());

@@ -17,6 +17,8 @@ namespace {
 
 using postgres::Rows;
 
+constexpr int64_t kFirstOfUsers = 16'384;  ///< OIDs from here on are what users made.
+
 /// The functions that may not find the same at every run, and whether two sessions may differ where
 /// one does not: those that may call now() inside, read 'now', or know the session. Also whether
 /// policies may choose rows inside, and whether they do so even where row_security is off.
@@ -143,6 +145,14 @@ Result<> AddDefaults(QueryReader& reader, DependenceSearch& search, const std::s
   return {};
 }
 
+void AddNamed(const Node& written, std::set<int64_t>& tables) {
+  if (const int64_t table = written.Number("relid");
+      written.label == "RANGETBLENTRY" && table >= kFirstOfUsers)
+    tables.insert(table);
+  for (const Node& item : written.items) AddNamed(item, tables);
+  for (const NodeField& field : written.fields) AddNamed(field.value, tables);
+}
+
 /// Of a server that does not say how it reads a query.
 Result<Dependences> Unknown(QueryReader& reader) {
   const std::string reason = reader.connection().server() +
@@ -155,7 +165,7 @@ Result<Dependences> Unknown(QueryReader& reader) {
                     ", so that no manifest could name the tables of which policies choose the "
                     "rows; set row_security: refuse");
   }
-  return Dependences{.scan = reason, .session = reason, .policies = {}};
+  return Dependences{.scan = reason, .session = reason, .tables = {}, .policies = {}};
 }
 
 }  // namespace
@@ -181,7 +191,11 @@ Result<Dependences> FindDependences(QueryReader& reader, const std::string& sele
         "repeats is another at every statement, so that what is counted is not what is read; use "
         "now() there");
   }
-  Dependences dependences{.scan = found.scan, .session = found.session, .policies = {}};
+  Dependences dependences{
+      .scan = found.scan, .session = found.session, .tables = {}, .policies = {}};
+  std::set<int64_t> named;
+  AddNamed(trees->written, named);
+  dependences.tables = ArrayOf(named);
   if (std::string outside = TRY(first(kOutside, found.tables)); !outside.empty())
     dependences.session = std::move(outside);
   const std::set<int64_t> unclear =

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -17,6 +18,8 @@ struct Dependences {
   /// Why two sessions do not find the same rows, though one session does at every run: "now() in a
   /// view". Then `scan` is not empty either. Empty: nothing of the kind is known.
   std::string session;
+  /// The OIDs of the tables, views and sequences that the SELECT itself names: the user's own.
+  std::vector<int64_t> tables;
   /// The tables, with schemas, of which policies of row security choose the rows.
   std::vector<std::string> policies;
   /// The functions that may read tables of which nobody sees here which they are, so that policies
