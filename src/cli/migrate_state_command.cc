@@ -4,6 +4,7 @@
 
 #include "cli/command.h"
 #include "cli/messages.h"
+#include "settings/setting_checks.h"
 #include "store/transfer/transfer.h"
 
 namespace spillway::cli {
@@ -11,6 +12,8 @@ namespace {
 
 Outcome Migrate(const Invocation& invocation, const StateAddress& to) {
   const Settings settings = TRY(invocation.Load());
+  if (const config::Complaint complaint = CheckState(to))
+    return Fail(ErrorCode::kInvalidArgument, "--to " + *complaint);
   if (settings.state.is_postgres() || !to.is_postgres()) {
     return Fail(ErrorCode::kInvalidArgument,
                 "a state moves from a SQLite file to PostgreSQL: state: names the file, --to "

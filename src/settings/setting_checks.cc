@@ -1,6 +1,7 @@
 #include "settings/setting_checks.h"
 
 #include "base/time_zone.h"
+#include "postgres/address.h"
 #include "storage/s3_url.h"
 
 namespace spillway {
@@ -17,6 +18,22 @@ Complaint CheckTimeZone(const std::string& name) {
   if (zone.has_value()) return std::nullopt;
   const std::string& problem = zone.error().message;
   return zone.error().code == ErrorCode::kInvalidArgument ? "names an " + problem : problem;
+}
+
+Complaint CheckState(const StateAddress& state) {
+  if (state.is_postgres()) {
+    const auto address = postgres::ParseAddress(state.postgres());
+    if (address.has_value()) return std::nullopt;
+    return "does not read as postgres://user@host:port/database; percent-encode special characters";
+  }
+  const std::string text = state.file().string();
+  const size_t begin = text.starts_with("//") ? 2 : 0;
+  const size_t colon = text.substr(0, text.find('/', begin)).find(':', begin);
+  const bool is_url = colon != std::string::npos && (text.substr(colon + 1).starts_with('/') ||
+                                                     text.find('@', colon) != std::string::npos);
+  const bool has_keywords = text.contains("password=") || text.contains("dbname=");
+  if (!is_url && !has_keywords) return std::nullopt;
+  return "is neither a file nor postgres://user@host/database";
 }
 
 Complaint CheckPlace(const std::filesystem::path& place) {

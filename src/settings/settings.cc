@@ -375,6 +375,7 @@ config::Section<Settings> DeclareSettings() {
           "Where jobs are remembered: a SQLite file, or a PostgreSQL database, "
           "postgres://user@host:5432/database, which workers on any number of machines share. A "
           "password is best kept in PGPASSFILE or PGPASSWORD, or written as ${NAME}.")
+      .Check(CheckState)
       .Essential();
   section.Field("signing_key", &Settings::signing_key)
       .Help(

@@ -12,7 +12,8 @@ std::string StateAddress::Shown() const {
     shown.replace(value, shown.find('&', value) - value, "(secret)");
   }
   const size_t authority = shown.find("://") + 3;
-  const size_t end = shown.find_first_of("/?", authority);
+  // A ? may stand in a password: libpq looks for its end up to the path.
+  const size_t end = shown.find('/', authority);
   const size_t at = shown.substr(0, end).rfind('@');
   const size_t colon = shown.find(':', authority);
   if (at == std::string::npos || colon == std::string::npos || colon > at) return shown;

@@ -16,6 +16,7 @@ TEST(StateAddress, APasswordIsNotShown) {
                      "postgresql://ada:(secret)@host/jobs?a=b"),
            std::pair("postgres://host/jobs?user=ada&password=hush&a=b",
                      "postgres://host/jobs?user=ada&password=(secret)&a=b"),
+           std::pair("postgres://ada:hu?sh@host/jobs", "postgres://ada:(secret)@host/jobs"),
            std::pair("postgres://host?password=hush", "postgres://host?password=(secret)"),
        }) {
     EXPECT_EQ(StateAddress(text).Shown(), shown);

@@ -31,6 +31,13 @@ Result<S3Url> ParseS3Url(std::string_view url) {
   url.remove_prefix(kScheme.size());
   const size_t slash = url.find('/');
   S3Url parsed{.bucket = std::string(url.substr(0, slash)), .prefix = {}};
+  // The address of a server may have a user and a password; they are not to be shown.
+  if (parsed.bucket.find_first_of("@:") != std::string::npos) {
+    return Fail(
+        ErrorCode::kInvalidArgument,
+        "has a : or an @ in the bucket's name; use s3://bucket/prefix, and give credentials "
+        "as AWS's tools take them");
+  }
   if (!IsBucketName(parsed.bucket)) {
     return Fail(ErrorCode::kInvalidArgument,
                 "names the bucket '" + parsed.bucket +

@@ -23,6 +23,17 @@ TEST(S3Url, HasABucketAndAPrefix) {
   EXPECT_THAT(parsed("gs://bucket"), HasSubstr("nor an S3 URL; use a path, or s3://bucket/prefix"));
 }
 
+TEST(S3Url, CredentialsInItAreNotRepeated) {
+  for (const char* url :
+       {"s3://key:hunter2@bucket/x", "s3://hunter2@bucket", "s3://key:hunter2/x@bucket/x",
+        "https://key:hunter2@bucket/x", "s3://key:hunter2"}) {
+    const auto parsed = ParseS3Url(url);
+    ASSERT_FALSE(parsed.has_value()) << url;
+    EXPECT_EQ(parsed.error().message.find("hunter2"), std::string::npos) << parsed.error().message;
+    EXPECT_THAT(parsed.error().message, HasSubstr("s3://bucket/prefix"));
+  }
+}
+
 TEST(S3Url, TellsUrlsFromDirectories) {
   EXPECT_TRUE(IsUrl("s3://bucket"));
   EXPECT_TRUE(IsUrl("gs://bucket"));
