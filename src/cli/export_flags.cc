@@ -3,6 +3,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <initializer_list>
@@ -67,6 +68,22 @@ Result<std::string> ToText(const Json& json) {
   }
 }
 
+/// A name goes into folders and messages as it is.
+Result<> CheckOrganisation(const std::string& organisation) {
+  TRY(ToText(Json(organisation)));
+  const bool plain =
+      std::ranges::none_of(organisation, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+  if (plain) return {};
+  return Fail(ErrorCode::kInvalidArgument,
+              "--organisation has a control character, such as the end of a line; give a name "
+              "without");
+}
+
+/// What is empty would pass for what is not given.
+std::string CheckGiven(const std::string& text) {
+  return text.empty() ? "is empty; give it a value, or leave it out" : "";
+}
+
 Result<std::string> DestinationOf(const std::string& output) {
   if (storage::IsUrl(output)) {
     const auto url = storage::ParseS3Url(output);
@@ -98,7 +115,9 @@ void ExportFlags::AddTo(CLI::App& command) {
                      "1 is fast; 9 (zstd, parquet: 19) is small");
   command.add_option("--columns", columns, "columns and their order: name or source=name")
       ->delimiter(',');
-  command.add_option("--null", null_marker, "what an absent value is written as in CSV");
+  command.add_option_function<std::string>(
+      "--null", [this](const std::string& marker) { null_marker = marker; },
+      "what an absent value is written as in CSV");
   command.add_option("--line-end", line_end, "of CSV: crlf or lf");
   command.add_option("--rows-per-file", rows_per_file, "limit of rows a file");
   command.add_option("--bytes-per-file", bytes_per_file,
@@ -112,6 +131,11 @@ void ExportFlags::AddTo(CLI::App& command) {
                      "of open-data: claim nothing more when this time nears its end (14m)");
   command.add_option("-O,--output", output,
                      "directory or s3://bucket/prefix for the files, or - for standard output");
+  for (const char* name :
+       {"--organisation", "--from", "--to", "--through", "--time-zone", "--format", "--compression",
+        "--compression-level", "--line-end", "--rows-per-file", "--bytes-per-file", "--on-limit",
+        "--limit", "--time-limit", "--output"})
+    command.get_option(name)->check(CheckGiven);
 }
 
 Result<std::string_view> ExportFlags::RecipeOf(const Settings& settings) const {
@@ -143,7 +167,7 @@ Result<> ExportFlags::RefuseOthers(std::string_view recipe) const {
            {"--compression", !compression.empty(), true, true, false},
            {"--compression-level", !compression_level.empty(), true, true, false},
            {"--columns", !columns.empty(), true, true, false},
-           {"--null", !null_marker.empty(), true, true, false},
+           {"--null", null_marker.has_value(), true, true, false},
            {"--line-end", !line_end.empty(), true, true, false},
            {"--rows-per-file", !rows_per_file.empty(), true, true, false},
            {"--bytes-per-file", !bytes_per_file.empty(), true, true, false},
@@ -189,7 +213,7 @@ Result<> ExportFlags::AddOutput(std::string_view standard_output, Json& json) co
     json["compression_level"] = TRY(ParseCount("--compression-level", compression_level));
   }
   if (!columns.empty()) json["columns"] = Columns(columns);
-  if (!null_marker.empty()) json["csv"]["null_marker"] = null_marker;
+  if (null_marker.has_value()) json["csv"]["null_marker"] = *null_marker;
   if (!line_end.empty()) {
     if (line_end != "lf" && line_end != "crlf") {
       return Fail(ErrorCode::kInvalidArgument,
@@ -218,6 +242,7 @@ Result<> ExportFlags::AddOutput(std::string_view standard_output, Json& json) co
 
 Result<recipe::Request> ExportFlags::QueryRequest(std::string_view standard_output) const {
   Json json = {{"parameters", Json::object()}};
+  TRY(CheckOrganisation(organisation));
   for (const std::string& parameter : parameters) {
     const size_t equals = parameter.find('=');
     if (equals == 0 || equals == std::string::npos) {

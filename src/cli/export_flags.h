@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,7 +29,7 @@ struct ExportFlags {
   std::string compression;
   std::string compression_level;
   std::vector<std::string> columns;  ///< `name` or `source=name`.
-  std::string null_marker;
+  std::optional<std::string> null_marker;
   std::string line_end;
   std::string rows_per_file;
   std::string bytes_per_file;

@@ -212,6 +212,12 @@ Error Connection::ConnectFailure() const {
                                         "configuration, or set PGPASSWORD or PGPASSFILE",
                                         server, user())};
   }
+  // libpq's words on a value in the address; some it looks at when it has a server's socket.
+  const size_t wrong = text.starts_with("invalid ") ? 0 : text.find("invalid integer value ");
+  if (wrong != std::string_view::npos) {
+    return Error{.code = ErrorCode::kInvalidArgument,
+                 .message = "the PostgreSQL address has an " + FirstLine(text.substr(wrong))};
+  }
   return Error{.code = ErrorCode::kUnavailable, .message = FirstLine(text), .retryable = true};
 }
 

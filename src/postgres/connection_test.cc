@@ -267,6 +267,21 @@ TEST_F(ConnectionTest, WhyThereIsNoConnectionIsTold) {
   }
 }
 
+TEST_F(ConnectionTest, WrongValuesInAnAddressAreNoSilentServer) {
+  for (const std::string values :
+       {"sslmode=bogus", "port=99999", "port=0", "target_session_attrs=best", "gssencmode=x",
+        "channel_binding=x", "ssl_min_protocol_version=x", "keepalives_idle=x"}) {
+    const std::string address = Server().Url("postgres");
+    const auto wrong = Connection::Open(address + (address.contains('?') ? "&" : "?") + values);
+    ASSERT_FALSE(wrong.has_value()) << values;
+    EXPECT_EQ(wrong.error().code, ErrorCode::kInvalidArgument) << wrong.error().message;
+    EXPECT_FALSE(wrong.error().retryable);
+    EXPECT_THAT(wrong.error().message, HasSubstr("the PostgreSQL address has an invalid"));
+  }
+  EXPECT_EQ(Connection::Open("postgres://127.0.0.1:99999/x").error().code,
+            ErrorCode::kInvalidArgument);
+}
+
 /// A port that takes connections, as the kernel does, of a server that says nothing.
 class SilentPort {
  public:

@@ -312,6 +312,27 @@ class QueryExportTest(unittest.TestCase):
         self.run_export(spillway, "text")
         self.assertEqual(spillway.files("exports", "slow"), [])
 
+    def test_what_is_asked_for_wrongly_is_refused_in_one_line(self):
+        spillway = self.spillway({"orders": {"table": "orders"}, "writes": {"query": "WITH d AS (DELETE FROM orders RETURNING 1) SELECT * FROM d"}})
+
+        def refused(*arguments, deployment=spillway):
+            answer = deployment.call(*arguments)
+            self.assertEqual((answer.code, answer.err.count("\n"), answer.out), (2, 1, ""), (arguments, answer))
+            self.assertNotIn("redrive", answer.err)
+            return answer.err
+
+        self.assertIn("the query writes", refused("run", "writes"))
+        self.assertIn("not UTF-8", refused("run", "orders", "-o", b"\xff\xfe".decode("utf-8", "surrogateescape")))
+        for name in ("a\nb\x01", "a\x7f", "\x1b[31m"):
+            self.assertIn("--organisation has a control character", refused("run", "orders", "-o", name))
+        for flag in ("-O", "-o", "-f", "-C", "-z", "--rows-per-file", "--on-limit"):
+            self.assertIn("is empty", refused("run", "orders", flag, ""), flag)
+        self.assertEqual(spillway.files("exports") if (spillway.path / "exports").exists() else [], [])
+        _, [file], _ = self.run_export(self.spillway({"null": {"query": "SELECT NULL AS a, 1 AS b", "csv": {"null_marker": "~"}}}), "null", "--null", "")
+        self.assertEqual(file.read_text().split()[1], ",1")
+        for url in (self.server.url() + "?sslmode=bogus", "postgres://postgres@127.0.0.1:99999/postgres"):
+            self.assertIn("the PostgreSQL address has an invalid", refused("run", "orders", deployment=self.spillway({"orders": {"table": "orders"}}, url)))
+
     def test_doctor_looks_at_databases_and_at_what_exports_read(self):
         self.server.sql("CREATE ROLE visitor LOGIN; CREATE TABLE guarded AS SELECT 1 AS id; CREATE TABLE lists AS SELECT ARRAY[1] AS list;"
                         "CREATE TABLE own AS SELECT 1 AS id; ALTER TABLE own ENABLE ROW LEVEL SECURITY; GRANT SELECT ON orders, lists, own TO visitor;"

@@ -19,6 +19,9 @@ constexpr uint32_t kMoney = 790;
 constexpr uint32_t kFirstOfUsers = 16'384;  ///< OIDs from here on are types that users made.
 constexpr std::string_view kReadOnlyTransaction = "25006";
 constexpr std::string_view kLockNotAvailable = "55P03";
+constexpr std::string_view kNotSupported = "0A";
+/// A subquery's WITH may not write; said with no SQLSTATE of its own.
+constexpr std::string_view kWritingWith = "data-modifying statement";
 /// Classes of what is said of a statement itself: not supported, no such value, no right SQL.
 constexpr std::array<std::string_view, 3> kNotAsWritten = {"0A", "22", "42"};
 
@@ -150,6 +153,12 @@ std::unexpected<Error> QueryReader::Failed(Error error) {
                              ": an ALTER, TRUNCATE or LOCK of what is read waits for this export, "
                              "and the export would wait for it; begin it when the export is over");
   }
+  // Servers say "feature not supported" of statements that they understand and refuse.
+  if (error.message.contains(kWritingWith)) {
+    return Fail(ErrorCode::kInvalidArgument,
+                connection_->server() + ": the query writes in its WITH, and exports only read");
+  }
+  if (sqlstate.starts_with(kNotSupported)) error.code = ErrorCode::kInvalidArgument;
   return std::unexpected(std::move(error));
 }
 

@@ -19,7 +19,6 @@ namespace {
 using postgres::Rows;
 
 constexpr int kTidRangeScans = 140'000;  ///< The first version that has them.
-constexpr uint32_t kRecord = 2249;       ///< Of pg_type.dat; no text is read as one.
 constexpr int64_t kSampleRows = 50'000;
 constexpr int64_t kRowsPerSplit = 200'000;
 
@@ -68,7 +67,8 @@ Result<> CheckColumn(QueryReader& reader, const Selection& selection, const std:
                   reader.connection().user(), key, selection.from));
 }
 
-/// Refuses types that the server does not order, or of which it makes no arrays, as arrays are.
+/// Refuses types that the server does not order, or of which it makes no arrays, as arrays are, and
+/// composite types, of which it makes columns.
 Result<> CheckType(QueryReader& reader, const Selection& selection, const std::string& column,
                    const std::string& key, const std::stop_token& stop) {
   const std::vector<Column> described =
@@ -76,7 +76,10 @@ Result<> CheckType(QueryReader& reader, const Selection& selection, const std::s
   const std::string bounds = fmt::format(
       "SELECT percentile_disc(ARRAY[0.5]) WITHIN GROUP (ORDER BY {0}) FROM {1} WHERE {0} < {0}",
       key, selection.from);
-  if (described.front().type != kRecord && TRY(reader.Accepts(bounds, stop))) return {};
+  const Rows composite = TRY(reader.Execute(
+      "SELECT typtype = 'c' OR oid = 'record'::regtype FROM pg_type WHERE oid = $1::oid",
+      {described.front().type}, stop));
+  if (!composite.Boolean(0, 0) && TRY(reader.Accepts(bounds, stop))) return {};
   return Fail(ErrorCode::kInvalidArgument,
               fmt::format("split_by: column \"{}\" is of type {}, which cannot be cut into ranges; "
                           "name a column of numbers, times or texts, or set split_by: none",

@@ -160,8 +160,10 @@ TEST_F(SplitTest, KeysCoverEveryRowOnce) {
 }
 
 TEST_F(SplitTest, ColumnsWithoutRangesAreRefusedInOneLine) {
-  Run("CREATE TABLE t AS SELECT i, ARRAY[i] AS list, to_json(i) AS doc, point(i, i) AS place,"
-      " ('{' || i || '}')::xid[] AS ids FROM generate_series(1, 10) AS i;"
+  Run("CREATE TYPE pair AS (a int, b text); CREATE DOMAIN twin AS pair;"
+      "CREATE TABLE t AS SELECT i, ARRAY[i] AS list, to_json(i) AS doc, point(i, i) AS place,"
+      " ROW(i, 'x')::pair AS two, ROW(i, 'x')::twin AS both, ('{' || i || '}')::xid[] AS ids FROM "
+      "generate_series(1, 10) AS i;"
       "CREATE VIEW v AS SELECT * FROM t");
   const auto refusal = [&](const Wanted& wanted, const std::string& column) {
     const auto reader = Reader();
@@ -179,6 +181,9 @@ TEST_F(SplitTest, ColumnsWithoutRangesAreRefusedInOneLine) {
     EXPECT_NE(refusal(wanted, "doc").find("of type json,"), std::string::npos);
     EXPECT_NE(refusal(wanted, "place").find("of type point,"), std::string::npos);
     EXPECT_NE(refusal(wanted, "ids").find("of type xid[],"), std::string::npos);
+    for (const char* column : {"two", "both"})
+      EXPECT_NE(refusal(wanted, column).find("of type pair, which cannot"), std::string::npos)
+          << refusal(wanted, column);
     EXPECT_EQ(refusal(wanted, "i"), "");
   }
   EXPECT_NE(refusal({.query = "SELECT i, ROW(i, 1) AS pair FROM t"}, "pair").find("record"),
