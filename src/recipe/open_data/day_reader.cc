@@ -44,7 +44,8 @@ constexpr std::string_view kSensors = R"sql(
 /// The arrays stand in the statement: COPY takes no parameters. OFFSET keeps the readings of each
 /// sensor and day a look of their own, by their index; joined freely, the planner, which cannot
 /// know how short a span is, would read the whole table. Since the looks are in order, only the
-/// readings of each are left to sort.
+/// readings of each are left to sort: by all that stands in their rows, so that the same readings
+/// are the same bytes wherever they lie on disk. 0 and -0 are equal, and differ as texts.
 constexpr std::string_view kReadings = R"sql(
   SELECT wanted.n, wanted.sensor, m.datetime::timestamptz, m.value::float8, m.lat::float8,
          m.lon::float8
@@ -57,7 +58,9 @@ constexpr std::string_view kReadings = R"sql(
       WHERE all_readings.sensors_id = wanted.sensor
         AND all_readings.datetime BETWEEN wanted.first AND wanted.last OFFSET 0) AS m
   WHERE wanted.day = '' OR open_data_day(m.datetime, wanted.zone, {}) = wanted.day::date
-  ORDER BY wanted.n, wanted.sensor, m.datetime, m.value)sql";
+  ORDER BY wanted.n, wanted.sensor, m.datetime, m.value, m.lat, m.lon,
+    CASE WHEN 0 IN (m.value::float8, m.lat::float8, m.lon::float8)
+         THEN concat_ws(' ', m.value::float8, m.lat::float8, m.lon::float8) COLLATE "C" END)sql";
 
 /// SQLSTATE's class of statements that do not fit the database: a view lacks a column.
 constexpr std::string_view kWrongStatement = "42";

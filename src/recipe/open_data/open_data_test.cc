@@ -85,6 +85,32 @@ TEST_F(OpenDataTest, TheSameReadingsAreTheSameBytes) {
   EXPECT_EQ(File(Keys()[1]), parquet);
 }
 
+TEST_F(OpenDataTest, TheOrderOfEqualTimesIsNotThatOfTheDisk) {
+  options_.formats = {"csv", "parquet"};
+  AddLocation(1, "Asia/Tokyo");
+  Sql("ALTER TABLE measurements DROP CONSTRAINT measurements_pkey");
+  std::vector<std::string> readings;
+  for (const char* place : {"1, 2", "2, 1", "1, 3", "NULL, NULL", "0, 0", "'-0', 0", "0, '-0'"}) {
+    for (const char* value : {"1", "0", "'-0'", "'NaN'"})
+      readings.push_back(
+          fmt::format("INSERT INTO measurements SELECT 11, '2024-01-31T01:00:00+09', value::float8,"
+                      " lat::float8, lon::float8 FROM (VALUES ({}, {})) AS r(value, lat, lon)",
+                      value, place));
+  }
+  std::vector<std::string> first;
+  for (int round = 0; round < 2; ++round) {
+    Sql("TRUNCATE measurements");
+    for (const std::string& reading : readings) Sql(reading);
+    CountAgain();
+    Run();
+    ASSERT_EQ(Keys().size(), 2U);
+    const std::vector<std::string> files = {File(Keys()[0]), File(Keys()[1])};
+    if (round == 0) first = files;
+    EXPECT_TRUE(files == first) << files[0] << first[0];
+    std::ranges::reverse(readings);
+  }
+}
+
 TEST_F(OpenDataTest, DaysThatAreNotOverWaitInTheirOwnZone) {
   AddLocation(1, "Pacific/Kiritimati");  // UTC+14
   AddLocation(2, "Pacific/Pago_Pago");   // UTC-11
