@@ -88,12 +88,20 @@ constexpr auto kPlainNodes = std::to_array<std::string_view>({"AGGREF",
                                                               "WINDOWCLAUSE",
                                                               "XMLEXPR"});
 
-/// Whether a sort or group clause has a column of the same query's list.
-bool Has(const Node& clause, const Node& entry) {
+/// Whether a sort or group clause has a column of the same query's list, by the order of one of
+/// these operators.
+bool Has(const Node& clause, const Node& entry, const std::set<int64_t>& operators) {
   const int64_t reference = entry.Number("ressortgroupref");
   return reference != 0 && std::ranges::any_of(clause.items, [&](const Node& by) {
-           return by.Number("tleSortGroupRef") == reference;
+           return by.Number("tleSortGroupRef") == reference &&
+                  operators.contains(by.Number("sortop"));
          });
+}
+
+void CollectOperators(const Node& condition, std::set<int64_t>& operators) {
+  if (condition.label == "OPEXPR") operators.insert(condition.Number("opno"));
+  for (const Node& item : condition.items) CollectOperators(item, operators);
+  for (const NodeField& field : condition.fields) CollectOperators(field.value, operators);
 }
 
 /// Whether each row of a FROM clause has a row of that table. On the side of an outer join that is
@@ -160,15 +168,18 @@ void DependenceSearch::Session(std::string_view reason) {
   if (found_.session.empty()) found_.session = reason;
 }
 
-/// Follows the last column down to the query that groups by it, if there is one.
+/// Follows the last column down to the query that groups by it, if there is one. Ranges may compare
+/// otherwise: where its schema is not on the search_path, citext has the operators of text.
 void DependenceSearch::ExemptGroups(const Node& statement) {
+  std::set<int64_t> ranges;
+  CollectOperators(statement.Field("jointree").Field("quals"), ranges);
   const Node* query = &statement;
   const auto& columns = query->Field("targetList").items;
   const Node* entry = columns.empty() ? nullptr : &columns.back();
   while (entry != nullptr && !query->Has("setOperations") && !query->Has("groupingSets")) {
-    if (Has(query->Field("distinctClause"), *entry)) whole_distinct_.insert(query);
+    if (Has(query->Field("distinctClause"), *entry, ranges)) whole_distinct_.insert(query);
     if (query->Has("groupClause")) {
-      if (Has(query->Field("groupClause"), *entry)) whole_groups_.insert(query);
+      if (Has(query->Field("groupClause"), *entry, ranges)) whole_groups_.insert(query);
       return;
     }
     entry = Below(query, *entry);

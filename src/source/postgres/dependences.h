@@ -34,9 +34,10 @@ struct Dependences {
 /// resolved. What is not known there counts as a dependence,
 /// and so does all where the server does not print the tree; then policies are not known either, so
 /// that readers with row_security fail (kUnsupported). Where `by_last_column` says that only
-/// ranges of the last column are read apart, and a query within groups by that column, each group
-/// is whole in one range, so what is made of a group may depend on its order. kInvalidArgument for
-/// statement_timestamp() out of reach, with which even one session finds other rows at each run.
+/// ranges of the last column are read apart, by the operators of the SELECT's own WHERE, and a
+/// query within groups by that column, each group is whole in one range, so what is made of a group
+/// may depend on its order. kInvalidArgument for statement_timestamp() out of reach, with which
+/// even one session finds other rows at each run.
 Result<Dependences> FindDependences(QueryReader& reader, const std::string& select,
                                     bool by_last_column, std::stop_token stop = {});
 

@@ -1,5 +1,6 @@
 #include "source/postgres/dependences.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "postgres/server_fixture.h"
@@ -167,6 +168,24 @@ TEST_F(DependencesTest, H1DistinctRowsAreNoWholeGroups) {
             "");
   EXPECT_NE(Refusal({.query = "SELECT k, f FROM t UNION SELECT k, sum(f) FROM t GROUP BY k"}, "k"),
             "");
+}
+
+TEST_F(DependencesTest, H1GroupsAreWholeInRangesOfTheirOwnOrder) {
+  Run("CREATE SCHEMA ext; CREATE EXTENSION citext SCHEMA ext;"
+      "CREATE TABLE t AS SELECT 'a'::ext.citext AS c, 'x' AS s, 1 AS k, 'v'::varchar(3) AS v,"
+      " '2025-01-01'::date AS d");
+  const auto refusal = [&](const std::string& column, const std::string& order = "") {
+    return Refusal({.query = fmt::format("SELECT {0}, string_agg(s, ',') FROM t GROUP BY {0}{1}",
+                                         column, order)},
+                   column);
+  };
+  EXPECT_NE(refusal("c").find("string_agg"), std::string::npos) << refusal("c");
+  Run("ALTER EXTENSION citext SET SCHEMA public");
+  EXPECT_EQ(refusal("c"), "");
+  for (const char* column : {"k", "v", "d", "c"}) {
+    EXPECT_EQ(refusal(column, fmt::format(" ORDER BY {} DESC", column)), "") << column;
+    EXPECT_EQ(refusal(column, fmt::format(" ORDER BY {} NULLS FIRST", column)), "") << column;
+  }
 }
 
 TEST_F(DependencesTest, H2GroupsThatMayBeMissingFromARowAreNotWhole) {

@@ -164,11 +164,11 @@ Result<> CheckKey(QueryReader& reader, const Selection& selection, const std::st
   const std::string key = TRY(reader.connection().QuoteIdentifier(column));
   TRY(CheckColumn(reader, selection, column, key, stop));
   TRY(CheckType(reader, selection, column, key, stop));
-  const Dependences dependences =
-      TRY(FindDependences(reader,
-                          fmt::format("SELECT {0}, {1} FROM {2} WHERE {1} < {1} OR {1} >= {1}",
-                                      selection.list, key, selection.from),
-                          /*by_last_column=*/true, stop));
+  const Dependences dependences = TRY(FindDependences(
+      reader,
+      fmt::format("SELECT {0}, {1} FROM {2} WHERE {1} < {1} OR {1} > {1} OR {1} >= {1}",
+                  selection.list, key, selection.from),
+      /*by_last_column=*/true, stop));
   if (!dependences.scan.empty()) {
     return Fail(ErrorCode::kInvalidArgument,
                 fmt::format("split_by: parts read apart may miss rows or have them twice: {}; set "
