@@ -1,5 +1,7 @@
 #include "queue/postgres/postgres_queue.h"
 
+#include <array>
+
 #include "base/manual_clock.h"
 #include "queue/turns_conformance.h"
 #include "store/postgres/temporary_state.h"
@@ -47,6 +49,26 @@ TEST(PostgresQueueTest, ASenderWakesThoseThatWaitInOtherProcesses) {
     const auto pause = receiver.queue.listening() ? std::chrono::hours(1) : std::chrono::hours(0);
     receiver.queue.Wait(clock, pause, {});
     if (pause > std::chrono::hours(0)) ++waits;
+  }
+}
+
+/// Fails the test by never returning when nobody is notified. The message itself, which was sent
+/// before, ends one wait at most.
+TEST(PostgresQueueTest, AMessageThatIsGivenBackAtOnceWakesThoseThatWait) {
+  const TemporaryState state;
+  SystemClock clock;
+  OpenState holder(state.address(), clock);
+  OpenState waiter(state.address(), clock);
+  waiter.queue.Wait(clock, std::chrono::milliseconds(1), {});
+  while (!waiter.queue.listening()) std::this_thread::yield();
+  ASSERT_TRUE(holder.queue.Send(std::vector<Message>{{.group = "g", .body = "b"}}));
+  for (int waits = 0; waits < 3; ++waits) {
+    const auto held = holder.queue.Receive(1, std::chrono::hours(1));
+    ASSERT_EQ(held->size(), 1U);
+    ASSERT_TRUE(waiter.queue.Receive(1, std::chrono::hours(1))->empty());
+    const std::array handles = {held->front().handle};
+    ASSERT_TRUE(holder.queue.GiveBack(handles, std::chrono::milliseconds(0)));
+    waiter.queue.Wait(clock, std::chrono::hours(1), {});
   }
 }
 
