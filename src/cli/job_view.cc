@@ -97,9 +97,9 @@ Json ProgressToJson(const engine::Progress& progress) {
 }
 
 std::string ProgressLine(const engine::Progress& progress) {
-  if (progress.queue_position == 1) return "next in line";
+  if (progress.queue_position == 1) return "the oldest that waits";
   if (progress.queue_position.has_value()) {
-    return fmt::format("number {} in line", Grouped(*progress.queue_position));
+    return fmt::format("number {} by age of those that wait", Grouped(*progress.queue_position));
   }
   std::string line = fmt::format("{} of {} chunks, {}", Grouped(progress.chunks_done),
                                  Grouped(progress.chunks_total),

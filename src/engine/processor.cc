@@ -11,12 +11,6 @@
 namespace spillway::engine {
 namespace {
 
-/// For messages whose loss costs only time, while the chunks that were claimed must not be lost.
-void SendIfPossible(Context& context, const Result<>& result) {
-  if (!result.has_value())
-    context.log.Warning("queue not reached", {{"error", result.error().message}});
-}
-
 Lease LeaseOf(const Chunk& chunk) {
   return {.job_id = chunk.job_id,
           .chunk = chunk.index,
@@ -77,13 +71,6 @@ store::Settlement Process(Context& context, const HeldChunks& held, const HeldCh
           .counts = result->counts};
 }
 
-/// Whoever meets a cancellation sees to it that the job is discarded: the request for that may have
-/// gone to another queue than this process's own.
-void AskForDiscarding(Context& context, std::string_view job_id) {
-  SendIfPossible(context, SendWork(context.queue, std::array{Work{.act = Act::kDiscard,
-                                                                  .job_id = std::string(job_id)}}));
-}
-
 void LogFailure(const Context& context, const HeldChunk& one, const store::Settlement& settlement) {
   if (!settlement.failure.has_value()) return;
   context.log.Warning("chunk failed", {{"job", one.chunk.job_id},
@@ -114,7 +101,7 @@ Result<HeldChunks> ClaimChunks(Context& context, std::string_view job_id, size_t
     auto lease = std::make_unique<Heartbeat::Held>(context.heartbeat, LeaseOf(chunk));
     held.chunks.push_back({.chunk = std::move(chunk), .held = std::move(lease)});
   }
-  if (claims.cancel_requested) AskForDiscarding(context, job_id);
+  held.cancel_requested = claims.cancel_requested;
   held.again_at = claims.again_at;
   if (held.chunks.empty()) return held;
   held.job = TRY(context.store.Get(job_id));
@@ -138,13 +125,11 @@ Result<Processed> ProcessChunks(Context& context, HeldChunks held, Random& rando
   }
   const std::vector<store::Settled> settled = TRY(context.store.Settle(settlements));
 
-  bool cancelled = false;
   for (size_t i = 0; i < settled.size(); ++i) {
-    cancelled |= held.chunks[i].held->reason() == StopReason::kCancelRequested;
+    processed.cancel_requested |= held.chunks[i].held->reason() == StopReason::kCancelRequested;
     processed.none_open |= settled[i].applied && settled[i].chunks_open == 0;
     LogFailure(context, held.chunks[i], settlements[i]);
   }
-  if (cancelled) AskForDiscarding(context, held.job.id);
   return processed;
 }
 

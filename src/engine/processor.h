@@ -28,6 +28,7 @@ struct HeldChunks {
   std::vector<HeldChunk> chunks;
   /// Where there are none: when the first of those that wait may be had.
   std::optional<Timestamp> again_at;
+  bool cancel_requested = false;
 };
 
 /// Claims up to `limit` of the job's chunks and puts them in line. Callers of one process take
@@ -36,7 +37,8 @@ Result<HeldChunks> ClaimChunks(Context& context, std::string_view job_id, size_t
 
 /// What came of claimed chunks.
 struct Processed {
-  size_t begun = 0;        ///< Chunks; the others were given back.
+  size_t begun = 0;  ///< Chunks; the others were given back.
+  bool cancel_requested = false;
   bool none_open = false;  ///< The last of the job's chunks is settled: it can be finished.
 };
 

@@ -18,7 +18,7 @@ struct Progress {
   int64_t bytes = 0;       ///< Written.
   int64_t chunks_done = 0;
   int64_t chunks_total = 0;
-  std::optional<int64_t> queue_position;          ///< Of a pending job: 1 is let in next.
+  std::optional<int64_t> queue_position;          ///< Of a pending job, by age within its group.
   std::optional<double> rows_per_second;          ///< Since the start.
   std::optional<std::chrono::seconds> remaining;  ///< At that rate, of a job that is processed.
 };

@@ -6,7 +6,8 @@
 namespace spillway::engine {
 namespace {
 
-constexpr std::array<std::string_view, 4> kActs = {"plan", "process", "finish", "discard"};
+constexpr std::array<std::string_view, 5> kActs = {"plan", "process", "finish", "discard",
+                                                   "resume"};
 constexpr size_t kSendMax = 512;
 
 }  // namespace

@@ -11,7 +11,8 @@ namespace {
 TEST(Work, IsReadBack) {
   for (const Work& work :
        {Work{.act = Act::kPlan, .job_id = "j-1"}, Work{.act = Act::kProcess, .job_id = "j-1"},
-        Work{.act = Act::kFinish, .job_id = "j-1"}, Work{.act = Act::kDiscard, .job_id = "j-1"}}) {
+        Work{.act = Act::kFinish, .job_id = "j-1"}, Work{.act = Act::kDiscard, .job_id = "j-1"},
+        Work{.act = Act::kResume, .job_id = "j-1"}}) {
     const Result<Work> read = WorkFromBody(ToBody(work));
     ASSERT_TRUE(read.has_value()) << read.error().message;
     EXPECT_EQ(*read, work);

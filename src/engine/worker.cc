@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "engine/discarder.h"
+#include "engine/dispatch.h"
 #include "engine/finisher.h"
 #include "engine/guarded.h"
 #include "engine/planner.h"
@@ -16,6 +17,8 @@ namespace {
 constexpr std::chrono::milliseconds kIdleMin{1};
 /// Jobs that a thread remembers the batch size of.
 constexpr size_t kBatchSizesMax = 64;
+/// Between two requests to discard a job.
+constexpr std::chrono::seconds kDiscardsAsked{1};
 
 }  // namespace
 
@@ -27,17 +30,55 @@ void BatchSize::Learn(size_t chunks, std::chrono::microseconds elapsed) {
 }
 
 /// The message goes on asking for chunks as long as any are open: those that others work on now may
-/// come back. Where none is, it sees to it that the job is finished, unless somebody does that.
+/// come back. Where none is, and nobody has tried to finish the job yet, this does: whoever settled
+/// the last one may have died. After a failed attempt there is a message that keeps its pause.
 Result<Verdict> Worker::WithoutChunks(std::string_view job_id, Random& random) {
   const Result<Job> job = context_.store.Get(job_id);
   if (!job.has_value() && job.error().code == ErrorCode::kNotFound) return Verdict::Done();
   if (!job.has_value()) return std::unexpected(job.error());
-  const bool goes_on = job->state == JobState::kProcessing && job->phase >= JobPhase::kProcessing &&
+  const bool goes_on = job->state == JobState::kProcessing && job->phase == JobPhase::kProcessing &&
                        !job->cancel_requested_at;
   if (!goes_on) return Verdict::Done();
   if (job->chunks_open() > 0) return Verdict::Again(context_.options.lease);
   const bool held = !job->lease_owner.empty() && job->lease_expires_at > context_.clock.Now();
-  return held ? Verdict::Done() : FinishJob(context_, job_id, random);
+  if (held || job->failure.has_value()) return Verdict::Done();
+  return Finish(job_id, random);
+}
+
+/// The job's other hints may come at any time, so a pause before the next attempt is kept by a
+/// message of its own.
+Result<Verdict> Worker::Finish(std::string_view job_id, Random& random) {
+  const Verdict verdict = TRY(FinishJob(context_, job_id, random));
+  if (!verdict.again_in.has_value()) return verdict;
+  const std::array work{Work{.act = Act::kFinish, .job_id = std::string(job_id)}};
+  TRY(SendWork(context_.queue, work, *verdict.again_in));
+  return Verdict::Done();
+}
+
+/// Whoever meets a cancellation sees to it that the job is discarded, since the request for that
+/// may have gone to another queue than this process's own. Once a second is enough for all of a
+/// job's hints.
+Result<> Worker::AskForDiscarding(std::string_view job_id) {
+  const Timestamp now = context_.clock.Now();
+  {
+    std::lock_guard lock(discards_mutex_);
+    std::erase_if(discards_asked_,
+                  [now](const auto& asked) { return now - asked.second > kDiscardsAsked; });
+    if (!discards_asked_.emplace(job_id, now).second) return {};
+  }
+  return SendWork(context_.queue,
+                  std::array{Work{.act = Act::kDiscard, .job_id = std::string(job_id)}});
+}
+
+/// A job that the rescuer found stalled. Its other hints would have been served before this
+/// message, so where it has not moved still, they are lost.
+Result<Verdict> Worker::Resume(std::string_view job_id) {
+  const Result<Job> job = context_.store.Get(job_id);
+  if (!job.has_value() && job.error().code == ErrorCode::kNotFound) return Verdict::Done();
+  if (!job.has_value()) return std::unexpected(job.error());
+  if (context_.clock.Now() - job->updated_at > context_.options.lease)
+    TRY(Dispatch(context_.queue, *job, context_.options.hints_max));
+  return Verdict::Done();
 }
 
 Result<Verdict> Worker::Process(std::string_view job_id, Random& random, BatchSizes& batches) {
@@ -48,6 +89,7 @@ Result<Verdict> Worker::Process(std::string_view job_id, Random& random, BatchSi
     std::lock_guard lock(intake_);
     chunks = TRY(ClaimChunks(context_, job_id, batch.size()));
   }
+  if (chunks.cancel_requested) TRY(AskForDiscarding(job_id));
   if (chunks.chunks.empty() && chunks.again_at.has_value()) {
     const auto pause =
         std::chrono::ceil<std::chrono::milliseconds>(*chunks.again_at - context_.clock.Now());
@@ -58,7 +100,8 @@ Result<Verdict> Worker::Process(std::string_view job_id, Random& random, BatchSi
   const Processed processed =
       TRY(ProcessChunks(context_, std::move(chunks), random, BatchSize::kTarget));
   batch.Learn(processed.begun, context_.clock.Now() - started_at);
-  if (processed.none_open) return FinishJob(context_, job_id, random);
+  if (processed.cancel_requested) TRY(AskForDiscarding(job_id));
+  if (processed.none_open) return Finish(job_id, random);
   return Verdict::Again(std::chrono::milliseconds{0});
 }
 
@@ -78,6 +121,8 @@ Result<Verdict> Worker::Handle(std::string_view body, Random& random, BatchSizes
       return FinishJob(context_, work->job_id, random);
     case Act::kDiscard:
       return DiscardJob(context_, work->job_id, random);
+    case Act::kResume:
+      return Resume(work->job_id);
   }
   return Fail(ErrorCode::kInternal, "an act of no kind");
 }

@@ -56,10 +56,15 @@ class Worker {
  private:
   Result<Verdict> Process(std::string_view job_id, Random& random, BatchSizes& batches);
   Result<Verdict> WithoutChunks(std::string_view job_id, Random& random);
+  Result<Verdict> Finish(std::string_view job_id, Random& random);
+  Result<Verdict> Resume(std::string_view job_id);
+  Result<> AskForDiscarding(std::string_view job_id);
 
   Context context_;
   std::atomic<bool> plans_ = true;
   std::mutex intake_;  ///< Chunks go in line in the order in which they are claimed.
+  std::mutex discards_mutex_;
+  std::map<std::string, Timestamp, std::less<>> discards_asked_;  ///< By job, when last.
 };
 
 }  // namespace spillway::engine

@@ -1,5 +1,6 @@
 #include "engine/worker.h"
 
+#include <algorithm>
 #include <map>
 #include <stdexcept>
 
@@ -138,6 +139,61 @@ TEST_F(WorkerTest, APlanOrAnAssemblyThatThrowsFailsItsJob) {
   const std::string unfinished = Submit("2");
   WorkOff();
   EXPECT_EQ(store_.Get(unfinished)->failure->message, "an unexpected exception: no part");
+}
+
+/// A job's many hints must not use up the attempts at finishing it.
+TEST_F(WorkerTest, FinishingIsTriedAgainAfterItsPauseHoweverManyHintsThereAre) {
+  lines_->chunks = 200;
+  const std::string job_id = Submit();
+  std::vector<Timestamp> attempts;
+  lines_->before_assembly = [&]() -> Result<> {
+    attempts.push_back(clock_.Now());
+    if (attempts.size() < 3) return FailTransient(ErrorCode::kUnavailable, "away");
+    return {};
+  };
+  WorkOff();
+  EXPECT_EQ(store_.Get(job_id)->state, JobState::kSucceeded);
+  ASSERT_EQ(attempts.size(), 3U);
+  EXPECT_GE(attempts[1] - attempts[0], options_.backoff_base / 2);
+  EXPECT_GE(attempts[2] - attempts[1], options_.backoff_base);
+}
+
+TEST_F(WorkerTest, AJobThatLostItsHintsHasAllOfThemAgain) {
+  lines_->chunks = 500;
+  const std::string job_id = Submit();
+  const std::string other = Submit("2");
+  ASSERT_TRUE(PlanJob(context_, job_id, random_).has_value());
+  std::vector<std::string> handles;
+  const auto deliveries = queue_.Receive(5'000, std::chrono::seconds(1));
+  for (const store::Delivery& delivery : *deliveries) {
+    if (delivery.body.ends_with(job_id)) handles.push_back(delivery.handle);
+  }
+  ASSERT_TRUE(queue_.Delete(handles).has_value());
+  clock_.Advance(options_.lease * 2);
+  ASSERT_GT(*queue_.Depth(), 0) << "the queue is not empty";
+  ASSERT_TRUE(Rescue(context_).has_value());
+  Worker worker(context_);
+  BatchSizes batches;
+  EXPECT_FALSE(worker.Handle("resume " + job_id, random_, batches)->again_in.has_value());
+  const auto again = queue_.Receive(5'000, std::chrono::seconds(1));
+  const auto hints = std::ranges::count(*again, "process " + job_id, &store::Delivery::body);
+  EXPECT_EQ(hints, options_.hints_max);
+  ASSERT_TRUE(worker.Handle("process " + job_id, random_, batches).has_value());
+  EXPECT_FALSE(worker.Handle("resume " + job_id, random_, batches)->again_in.has_value());
+  EXPECT_TRUE(queue_.Receive(5'000, std::chrono::seconds(1))->empty()) << "it has moved";
+}
+
+TEST_F(WorkerTest, TheHintsOfACancelledJobAskOnceForItsDiscarding) {
+  lines_->chunks = 100;
+  const std::string job_id = Submit();
+  ASSERT_TRUE(PlanJob(context_, job_id, random_).has_value());
+  ASSERT_TRUE(store_.RequestCancel(job_id, "ada", "a typo").has_value());
+  Worker worker(context_);
+  BatchSizes batches;
+  for (int hint = 0; hint < 64; ++hint)
+    ASSERT_FALSE(worker.Handle("process " + job_id, random_, batches)->again_in.has_value());
+  const std::vector<std::string> bodies = Bodies();
+  EXPECT_EQ(std::ranges::count(bodies, "discard " + job_id), 1);
 }
 
 TEST_F(WorkerTest, AMessageWaitsForAPauseAndGoesWithItsJob) {

@@ -77,7 +77,7 @@ struct Job {
   std::string export_name;
   std::string recipe;
   std::string tenant;
-  std::string group;       ///< E3: FIFO, and the limit of parallel jobs, hold within a group.
+  std::string group;  ///< E3: the limit of parallel jobs, and turns of tenants, hold within it.
   std::string parameters;  ///< Canonical JSON.
   std::string requested_by;
 
@@ -141,7 +141,7 @@ struct Chunk {
 };
 
 /// The lower-case hexadecimal task id: SHA-256 over export, tenant and canonical parameters, cut to
-/// 16 digits.
+/// 32 digits.
 std::string TaskId(std::string_view export_name, std::string_view tenant,
                    std::string_view parameters);
 

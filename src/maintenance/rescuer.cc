@@ -1,18 +1,17 @@
 #include "maintenance/rescuer.h"
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
 #include "base/log.h"
 #include "engine/dispatch.h"
+#include "engine/work.h"
 
 namespace spillway::engine {
 namespace {
 
 constexpr size_t kStalledMax = 100;
-/// A job whose hints wait behind others' looks stalled. One more hint shows whether any was lost;
-/// all of them again and again would bury the queue.
-constexpr int64_t kHintsWhileBusy = 1;
 
 }  // namespace
 
@@ -29,7 +28,13 @@ Result<int64_t> Rescue(Context& context) {
   for (const Job& job : stalled) {
     context.log.Warning("job stalled; sending its work again",
                         {{"job", job.id}, {"phase", Name(job.phase)}});
-    TRY(Dispatch(context.queue, job, queue_is_empty ? context.options.hints_max : kHintsWhileBusy));
+    if (queue_is_empty) {
+      TRY(Dispatch(context.queue, job, context.options.hints_max));
+    } else {
+      // Its hints may only wait behind others'. Whoever is given this one sees whether they were
+      // lost.
+      TRY(SendWork(context.queue, std::array{Work{.act = Act::kResume, .job_id = job.id}}));
+    }
   }
   return static_cast<int64_t>(stalled.size());
 }

@@ -21,7 +21,7 @@ class Service {
   virtual std::string_view name() const = 0;
   virtual std::chrono::milliseconds period() const = 0;
 
-  /// Does what is due, and begins nothing more after `stop`.
+  /// Does what is due; what takes long begins nothing more after `stop`.
   virtual Result<> Run(std::stop_token stop) = 0;
 };
 

@@ -29,9 +29,16 @@ Complaint CheckState(const StateAddress& state) {
   const std::string text = state.file().string();
   const size_t begin = text.starts_with("//") ? 2 : 0;
   const size_t colon = text.substr(0, text.find('/', begin)).find(':', begin);
-  const bool is_url = colon != std::string::npos && (text.substr(colon + 1).starts_with('/') ||
-                                                     text.find('@', colon) != std::string::npos);
-  const bool has_keywords = text.contains("password=") || text.contains("dbname=");
+  const size_t first_colon = text.find(':');
+  const bool has_login = !text.starts_with('/') && first_colon != std::string::npos &&
+                         text.find('@', first_colon) != std::string::npos;
+  const bool is_url =
+      has_login || (colon != std::string::npos && (text.substr(colon + 1).starts_with('/') ||
+                                                   text.find('@', colon) != std::string::npos));
+  std::string without_spaces = text;
+  std::erase(without_spaces, ' ');
+  const bool has_keywords =
+      without_spaces.contains("password=") || without_spaces.contains("dbname=");
   if (!is_url && !has_keywords) return std::nullopt;
   return "is neither a file nor postgres://user@host/database";
 }

@@ -22,7 +22,7 @@ TEST(SettingChecks, M1AMistypedStateIsRefusedWithoutItsPassword) {
   for (const std::string state :
        {"postgress://u:hush@h/d", "mysql://u:hush@h/d", "postgres:/u:hush@h/d", "u:hush@h/d",
         "//u:hush@h/d", "Postgres://u:hush@h/d", "postgres:u:hush@h/d", "u:hush/x@h/d",
-        "host=h password=hush", "dbname=hush"}) {
+        "host=h password=hush", "dbname=hush", "password = hush", "postgresql//ada:hush@host/db"}) {
     const std::vector<std::string> expected = {
         "spillway.yaml:1:8: state is neither a file nor postgres://user@host/database"};
     EXPECT_EQ(ProblemsOf("state: '" + state + "'"), expected) << state;

@@ -226,7 +226,8 @@ class JobStore {
   /// kConflict too once its expiry was begun: what it had staged is gone, or going.
   virtual Result<engine::Job> Redrive(std::string_view job_id, std::string_view actor) = 0;
 
-  /// E7. How many jobs of its group stand before this one; 0 for one that is not pending.
+  /// E7. How many jobs of its group have waited longer than this one; 0 for one that is not
+  /// pending.
   virtual Result<int64_t> CountAhead(std::string_view job_id) = 0;
 
   /// E4. Jobs in processing that nothing has touched since `before` and whose own lease is not

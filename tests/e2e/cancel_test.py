@@ -145,7 +145,7 @@ class CancelTest(unittest.TestCase):
         ids = self.detached(5)
         progress = [self.spillway.json("jobs", "show", id)["progress"] for id in ids]
         self.assertEqual([one["queue_position"] for one in progress], [None] * 3 + [1, 2])  # Three run in parallel.
-        self.assertIn("number 2 in line", self.spillway.good("jobs", "show", ids[4]).out)
+        self.assertIn("number 2 by age of those that wait", self.spillway.good("jobs", "show", ids[4]).out)
         self.spillway.good("worker", "--until-idle")
         job = self.spillway.json("jobs", "show", ids[4])
         done = job["progress"]

@@ -92,7 +92,8 @@ class IsalDeflateStream final : public DeflateStream {
   }
 
   Result<> DeflateBlock(std::span<const std::byte> block, Buffer& out) {
-    if (stream_.total_in == 0 && stream_.level < 3) TRY(GiveHistory(block));
+    if (!begun_ && stream_.level < 3) TRY(GiveHistory(block));
+    begun_ = true;  // Isal's own count of the input has 32 bits, and comes to zero again.
     stream_.next_in = MutableInput(block.data());
     stream_.avail_in = static_cast<uint32_t>(block.size());
     while (stream_.avail_in != 0) TRY(Deflate(out));
@@ -123,7 +124,8 @@ class IsalDeflateStream final : public DeflateStream {
 
   static constexpr size_t kBlockBytes = 256 << 10;
 
-  Buffer pending_;  ///< The beginning of a block.
+  Buffer pending_;      ///< The beginning of a block.
+  bool begun_ = false;  ///< Isal was given some input.
   /// At level 1 Isal initialises what it reads, at levels 2 and 3 not all of it (as memcheck says).
   std::unique_ptr<uint8_t[]> level_buffer_;
   isal_zstream stream_;

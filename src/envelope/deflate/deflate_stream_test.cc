@@ -74,5 +74,17 @@ TEST(DeflateStream, BytesThatHoldEverySequenceComeBack) {
     EXPECT_EQ(Inflated(Deflated(level, bytes), bytes.size()), bytes) << "at level " << level;
 }
 
+/// Isal counts its input in 32 bits.
+TEST(DeflateStream, AStreamMayBeLongerThan4GiB) {
+  const std::string zeros(64 << 20, '\0');
+  const std::unique_ptr<DeflateStream> stream = *NewDeflateStream(1, Framing::kRaw);
+  Buffer out;
+  for (int i = 0; i < 66; ++i) {
+    ASSERT_TRUE(stream->Append(AsBytes(zeros), out).has_value()) << i;
+    out.Clear();
+  }
+  EXPECT_TRUE(stream->Finish(out).has_value());
+}
+
 }  // namespace
 }  // namespace spillway::envelope
