@@ -133,10 +133,10 @@ class ActsTest : public testing::Test {
   /// Works until there is nothing left to do, letting time pass between looks.
   void WorkOff() {
     Worker worker(context_);
-    BatchSizes batches;
+    KnownJobs known;
     for (int idle = 0; idle < 100; ++idle) {
       for (Result<bool> worked = true; worked.value_or(false);)
-        worked = worker.Step(random_, batches);
+        worked = worker.Step(random_, known);
       clock_.Advance(std::chrono::seconds(1));
       static_cast<void>(Rescue(context_));
     }
@@ -144,9 +144,9 @@ class ActsTest : public testing::Test {
 
   void RunUntil(const std::string& job_id, JobPhase phase) {
     Worker worker(context_);
-    BatchSizes batches;
+    KnownJobs known;
     for (int steps = 0; steps < 50 && store_.Get(job_id)->phase < phase; ++steps) {
-      static_cast<void>(worker.Step(random_, batches));
+      static_cast<void>(worker.Step(random_, known));
     }
     ASSERT_EQ(store_.Get(job_id)->phase, phase);
   }

@@ -168,9 +168,9 @@ TEST_F(ActsTest, F02WhatOnlyAnotherProcessCanDoIsGivenBackUncounted) {
   const std::string job_id = Submit();
   RunUntil(job_id, JobPhase::kProcessing);
   Worker worker(context_);
-  BatchSizes batches;
-  while (given_back == 0) ASSERT_TRUE(worker.Step(random_, batches).has_value());
-  ASSERT_TRUE(worker.Step(random_, batches).has_value());
+  KnownJobs known;
+  while (given_back == 0) ASSERT_TRUE(worker.Step(random_, known).has_value());
+  ASSERT_TRUE(worker.Step(random_, known).has_value());
   EXPECT_EQ(given_back, 1) << "it is asked for again without a pause";
   WorkOff();
   EXPECT_EQ(store_.Get(job_id)->state, JobState::kSucceeded);
@@ -385,8 +385,8 @@ TEST_F(ActsTest, ACancellationThatWentToAnotherQueueIsCarriedOut) {
   };
   job_id = Submit();
   Worker worker(context_);
-  BatchSizes batches;
-  for (int step = 0; step < 10; ++step) static_cast<void>(worker.Step(random_, batches));
+  KnownJobs known;
+  for (int step = 0; step < 10; ++step) static_cast<void>(worker.Step(random_, known));
   EXPECT_EQ(store_.Get(job_id)->state, JobState::kCancelled);
 }
 

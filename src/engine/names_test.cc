@@ -82,8 +82,8 @@ TEST_F(NamesTest, O1OfTwoManifestsThatComeAtOnceTheFirstStands) {
     static_cast<void>(storage::PutWhole(objects_, key, "another's", storage::Overwrite::kNever));
   };
   Worker worker(racing_context_);
-  BatchSizes batches;
-  for (int step = 0; step < 50; ++step) static_cast<void>(worker.Step(random_, batches));
+  KnownJobs known;
+  for (int step = 0; step < 50; ++step) static_cast<void>(worker.Step(random_, known));
   EXPECT_EQ(store_.Get(job_id)->state, JobState::kFailed);
   EXPECT_EQ(store_.Get(job_id)->failure->code, ErrorCode::kConflict);
   EXPECT_EQ(*storage::ReadWhole(objects_, ManifestKey(job_id)), "another's");
@@ -100,8 +100,8 @@ TEST_F(NamesTest, O1AJobFindsItsOwnManifestAndGoesOn) {
     }
   };
   Worker worker(racing_context_);
-  BatchSizes batches;
-  for (int step = 0; step < 50; ++step) static_cast<void>(worker.Step(random_, batches));
+  KnownJobs known;
+  for (int step = 0; step < 50; ++step) static_cast<void>(worker.Step(random_, known));
   EXPECT_EQ(store_.Get(job_id)->state, JobState::kSucceeded);
   EXPECT_TRUE(ReadManifest(objects_, "out/" + job_id).has_value());
 }

@@ -93,7 +93,8 @@ Result<> PutInLine(Context& context, HeldChunks& held) {
 
 }  // namespace
 
-Result<HeldChunks> ClaimChunks(Context& context, std::string_view job_id, size_t limit) {
+Result<HeldChunks> ClaimChunks(Context& context, std::string_view job_id, size_t limit,
+                               const Result<>& reachable) {
   HeldChunks held;
   store::Claims claims =
       TRY(context.store.ClaimChunks(job_id, -1, limit, context.owner, context.options.lease));
@@ -105,13 +106,14 @@ Result<HeldChunks> ClaimChunks(Context& context, std::string_view job_id, size_t
   held.again_at = claims.again_at;
   if (held.chunks.empty()) return held;
   held.job = TRY(context.store.Get(job_id));
-  if (Result<> ready = PutInLine(context, held); !ready.has_value()) held.obstacle = ready.error();
+  const Result<> ready = reachable.has_value() ? PutInLine(context, held) : reachable;
+  if (!ready.has_value()) held.obstacle = ready.error();
   return held;
 }
 
 Result<Processed> ProcessChunks(Context& context, HeldChunks held, Random& random,
                                 std::chrono::milliseconds span) {
-  Processed processed;
+  Processed processed{.open = held.job.chunks_open()};
   std::vector<store::Settlement> settlements;
   const Timestamp ends_at = context.clock.Now() + span;
   for (HeldChunk& one : held.chunks) {
@@ -127,7 +129,7 @@ Result<Processed> ProcessChunks(Context& context, HeldChunks held, Random& rando
 
   for (size_t i = 0; i < settled.size(); ++i) {
     processed.cancel_requested |= held.chunks[i].held->reason() == StopReason::kCancelRequested;
-    processed.none_open |= settled[i].applied && settled[i].chunks_open == 0;
+    if (settled[i].applied) processed.open = settled[i].chunks_open;
     LogFailure(context, held.chunks[i], settlements[i]);
   }
   return processed;

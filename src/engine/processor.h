@@ -31,15 +31,17 @@ struct HeldChunks {
   bool cancel_requested = false;
 };
 
-/// Claims up to `limit` of the job's chunks and puts them in line. Callers of one process take
-/// turns, so that the line is in the order of the chunks.
-Result<HeldChunks> ClaimChunks(Context& context, std::string_view job_id, size_t limit);
+/// Claims up to `limit` of the job's chunks and puts them in line, unless the job's destination is
+/// not `reachable`. Callers of one process take turns, so that the line is in the order of the
+/// chunks.
+Result<HeldChunks> ClaimChunks(Context& context, std::string_view job_id, size_t limit,
+                               const Result<>& reachable = {});
 
 /// What came of claimed chunks.
 struct Processed {
   size_t begun = 0;  ///< Chunks; the others were given back.
   bool cancel_requested = false;
-  bool none_open = false;  ///< The last of the job's chunks is settled: it can be finished.
+  int64_t open = 0;  ///< Of the job's chunks, afterwards; where none is, it can be finished.
 };
 
 /// Processes the claimed chunks one after the other, begins none after `span`, gives back those not

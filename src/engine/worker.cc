@@ -15,8 +15,11 @@ namespace spillway::engine {
 namespace {
 
 constexpr std::chrono::milliseconds kIdleMin{1};
-/// Jobs that a thread remembers the batch size of.
-constexpr size_t kBatchSizesMax = 64;
+/// Jobs that a thread remembers something of.
+constexpr size_t kKnownJobsMax = 64;
+/// Of a job's open chunks, the part that one thread takes together at most: others have their share
+/// of the last ones, should they take longer than those before.
+constexpr int64_t kPartOfOpen = 4;
 /// Between two requests to discard a job.
 constexpr std::chrono::seconds kDiscardsAsked{1};
 
@@ -81,13 +84,24 @@ Result<Verdict> Worker::Resume(std::string_view job_id) {
   return Verdict::Done();
 }
 
-Result<Verdict> Worker::Process(std::string_view job_id, Random& random, BatchSizes& batches) {
-  if (batches.size() > kBatchSizesMax) batches.clear();
-  BatchSize& batch = batches[std::string(job_id)];
+Result<> Worker::OpenDestination(std::string_view job_id) {
+  const Job job = TRY(context_.store.Get(job_id));
+  const recipe::Recipe* recipe = TRY(context_.recipes.Find(job.recipe));
+  TRY(Guarded([&] { return recipe->DestinationOf(job); }));
+  return {};
+}
+
+Result<Verdict> Worker::Process(std::string_view job_id, Random& random, KnownJobs& known) {
+  if (known.size() > kKnownJobsMax) known.clear();
+  KnownJob& job = known[std::string(job_id)];
+  // Opening a place may take long, while the other threads of this process must not wait to claim.
+  const Result<> reachable = job.has_destination ? Result<>() : OpenDestination(job_id);
+  job.has_destination = reachable.has_value();
+  const auto share = static_cast<size_t>(std::max<int64_t>(job.open / kPartOfOpen, 1));
   HeldChunks chunks;
   {
     std::lock_guard lock(intake_);
-    chunks = TRY(ClaimChunks(context_, job_id, batch.size()));
+    chunks = TRY(ClaimChunks(context_, job_id, std::min(job.batch.size(), share), reachable));
   }
   if (chunks.cancel_requested) TRY(AskForDiscarding(job_id));
   if (chunks.chunks.empty() && chunks.again_at.has_value()) {
@@ -99,13 +113,14 @@ Result<Verdict> Worker::Process(std::string_view job_id, Random& random, BatchSi
   const Timestamp started_at = context_.clock.Now();
   const Processed processed =
       TRY(ProcessChunks(context_, std::move(chunks), random, BatchSize::kTarget));
-  batch.Learn(processed.begun, context_.clock.Now() - started_at);
+  job.batch.Learn(processed.begun, context_.clock.Now() - started_at);
+  job.open = processed.open;
   if (processed.cancel_requested) TRY(AskForDiscarding(job_id));
-  if (processed.none_open) return Finish(job_id, random);
+  if (processed.open == 0) return Finish(job_id, random);
   return Verdict::Again(std::chrono::milliseconds{0});
 }
 
-Result<Verdict> Worker::Handle(std::string_view body, Random& random, BatchSizes& batches) {
+Result<Verdict> Worker::Handle(std::string_view body, Random& random, KnownJobs& known) {
   const Result<Work> work = WorkFromBody(body);
   if (!work.has_value()) {
     context_.log.Error("message dropped", {{"error", work.error().message}});
@@ -116,7 +131,7 @@ Result<Verdict> Worker::Handle(std::string_view body, Random& random, BatchSizes
       if (!plans_) return Verdict::Again(context_.options.idle_max);
       return PlanJob(context_, work->job_id, random);
     case Act::kProcess:
-      return Process(work->job_id, random, batches);
+      return Process(work->job_id, random, known);
     case Act::kFinish:
       return FinishJob(context_, work->job_id, random);
     case Act::kDiscard:
@@ -127,12 +142,12 @@ Result<Verdict> Worker::Handle(std::string_view body, Random& random, BatchSizes
   return Fail(ErrorCode::kInternal, "an act of no kind");
 }
 
-Result<bool> Worker::Step(Random& random, BatchSizes& batches) {
+Result<bool> Worker::Step(Random& random, KnownJobs& known) {
   const std::vector<store::Delivery> deliveries =
       TRY(context_.queue.Receive(1, context_.options.lease));
   for (const store::Delivery& delivery : deliveries) {
     const Heartbeat::HiddenMessage hidden(context_.heartbeat, delivery.handle);
-    const Verdict verdict = TRY(Handle(delivery.body, random, batches));
+    const Verdict verdict = TRY(Handle(delivery.body, random, known));
     const std::array handles{delivery.handle};
     if (verdict.again_in.has_value()) {
       TRY(context_.queue.GiveBack(handles, *verdict.again_in));
@@ -145,10 +160,10 @@ Result<bool> Worker::Step(Random& random, BatchSizes& batches) {
 
 void Worker::Run(std::stop_token stop, uint64_t seed) {
   Random random(seed);
-  BatchSizes batches;
+  KnownJobs known;
   std::chrono::milliseconds pause = kIdleMin;
   while (!stop.stop_requested()) {
-    const Result<bool> worked = Guarded([&] { return Step(random, batches); });
+    const Result<bool> worked = Guarded([&] { return Step(random, known); });
     if (!worked.has_value()) {
       context_.log.Error("step failed", {{"error", worked.error().message}});
       pause = context_.options.idle_max;

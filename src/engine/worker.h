@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <stop_token>
@@ -32,7 +33,12 @@ class BatchSize {
 };
 
 /// What one thread has learned of the jobs that it works on.
-using BatchSizes = std::map<std::string, BatchSize, std::less<>>;
+struct KnownJob {
+  BatchSize batch;
+  int64_t open = std::numeric_limits<int64_t>::max();  ///< Chunks, after the last batch.
+  bool has_destination = false;                        ///< Its destination could be opened.
+};
+using KnownJobs = std::map<std::string, KnownJob, std::less<>>;
 
 /// Takes messages and does what they ask for. One Worker a process; Run in as many threads as
 /// wanted.
@@ -47,18 +53,19 @@ class Worker {
   void StopPlanning() { plans_ = false; }
 
   /// Takes the next message, if any, and does what it asks for. False when there was none.
-  Result<bool> Step(Random& random, BatchSizes& batches);
+  Result<bool> Step(Random& random, KnownJobs& known);
 
   /// Does what a message asks for: an act, or some of a job's chunks. What is to become of the
   /// message then. After an error it is to come again when its visibility ends.
-  Result<Verdict> Handle(std::string_view body, Random& random, BatchSizes& batches);
+  Result<Verdict> Handle(std::string_view body, Random& random, KnownJobs& known);
 
  private:
-  Result<Verdict> Process(std::string_view job_id, Random& random, BatchSizes& batches);
+  Result<Verdict> Process(std::string_view job_id, Random& random, KnownJobs& known);
   Result<Verdict> WithoutChunks(std::string_view job_id, Random& random);
   Result<Verdict> Finish(std::string_view job_id, Random& random);
   Result<Verdict> Resume(std::string_view job_id);
   Result<> AskForDiscarding(std::string_view job_id);
+  Result<> OpenDestination(std::string_view job_id);
 
   Context context_;
   std::atomic<bool> plans_ = true;

@@ -17,8 +17,8 @@ TEST_F(WorkerTest, AWorkerThatStopsPlanningLeavesItToOthers) {
   const std::string job_id = Submit();
   Worker worker(context_);
   worker.StopPlanning();
-  BatchSizes batches;
-  for (int step = 0; step < 5; ++step) ASSERT_TRUE(worker.Step(random_, batches).has_value());
+  KnownJobs known;
+  for (int step = 0; step < 5; ++step) ASSERT_TRUE(worker.Step(random_, known).has_value());
   EXPECT_LT(store_.Get(job_id)->phase, JobPhase::kProcessing);
   WorkOff();
   EXPECT_EQ(store_.Get(job_id)->state, JobState::kSucceeded);
@@ -38,9 +38,9 @@ TEST_F(WorkerTest, ASmallJobIsNotKeptWaitingByALargeOne) {
     return {};
   };
   Worker worker(context_);
-  BatchSizes batches;
+  KnownJobs known;
   for (int step = 0; step < 20 && !IsFinal(store_.Get(small)->state); ++step)
-    ASSERT_TRUE(worker.Step(random_, batches).has_value());
+    ASSERT_TRUE(worker.Step(random_, known).has_value());
   EXPECT_EQ(store_.Get(small)->state, JobState::kSucceeded);
   EXPECT_LE(chunks[large], 4);
 }
@@ -59,8 +59,8 @@ TEST_F(WorkerTest, JobsOfManyChunksTakeTurns) {
     return {};
   };
   Worker worker(context_);
-  BatchSizes batches;
-  while (chunks[second] < 100) ASSERT_TRUE(worker.Step(random_, batches).has_value());
+  KnownJobs known;
+  while (chunks[second] < 100) ASSERT_TRUE(worker.Step(random_, known).has_value());
   EXPECT_NEAR(chunks[first], 100, 5);
 }
 
@@ -70,8 +70,8 @@ TEST_F(WorkerTest, ABatchIsOfWhatItsOwnJobsChunksTake) {
   const std::string tiny = Submit("1");
   ASSERT_TRUE(PlanJob(context_, tiny, random_).has_value());
   Worker worker(context_);
-  BatchSizes batches;
-  while (batches[tiny].size() < 512) ASSERT_TRUE(worker.Step(random_, batches).has_value());
+  KnownJobs known;
+  while (known[tiny].batch.size() < 512) ASSERT_TRUE(worker.Step(random_, known).has_value());
   lines_->chunks = 400;
   const std::string slow = Submit("2");
   ASSERT_TRUE(PlanJob(context_, slow, random_).has_value());
@@ -83,7 +83,7 @@ TEST_F(WorkerTest, ABatchIsOfWhatItsOwnJobsChunksTake) {
     leased_max = std::max(leased_max, leased->size());
     return {};
   };
-  for (int step = 0; step < 50; ++step) ASSERT_TRUE(worker.Step(random_, batches).has_value());
+  for (int step = 0; step < 50; ++step) ASSERT_TRUE(worker.Step(random_, known).has_value());
   EXPECT_EQ(leased_max, 1U);
 }
 
@@ -102,7 +102,7 @@ TEST_F(WorkerTest, WhatIsNotBegunSoonIsGivenBackUncounted) {
   const Result<Processed> processed =
       ProcessChunks(context_, std::move(held), random_, BatchSize::kTarget);
   EXPECT_EQ(processed->begun, 4U);
-  EXPECT_FALSE(processed->none_open);
+  EXPECT_EQ(processed->open, 96);
   EXPECT_EQ(store_.Get(job_id)->chunks_succeeded, 4);
   EXPECT_TRUE(store_.ListChunks(job_id, ChunkState::kLeased, -1, 100)->empty());
   WorkOff();
@@ -173,14 +173,45 @@ TEST_F(WorkerTest, AJobThatLostItsHintsHasAllOfThemAgain) {
   ASSERT_GT(*queue_.Depth(), 0) << "the queue is not empty";
   ASSERT_TRUE(Rescue(context_).has_value());
   Worker worker(context_);
-  BatchSizes batches;
-  EXPECT_FALSE(worker.Handle("resume " + job_id, random_, batches)->again_in.has_value());
+  KnownJobs known;
+  EXPECT_FALSE(worker.Handle("resume " + job_id, random_, known)->again_in.has_value());
   const auto again = queue_.Receive(5'000, std::chrono::seconds(1));
   const auto hints = std::ranges::count(*again, "process " + job_id, &store::Delivery::body);
   EXPECT_EQ(hints, options_.hints_max);
-  ASSERT_TRUE(worker.Handle("process " + job_id, random_, batches).has_value());
-  EXPECT_FALSE(worker.Handle("resume " + job_id, random_, batches)->again_in.has_value());
+  ASSERT_TRUE(worker.Handle("process " + job_id, random_, known).has_value());
+  EXPECT_FALSE(worker.Handle("resume " + job_id, random_, known)->again_in.has_value());
   EXPECT_TRUE(queue_.Receive(5'000, std::chrono::seconds(1))->empty()) << "it has moved";
+}
+
+/// A place that cannot be opened is looked for before other threads are kept from claiming.
+TEST_F(WorkerTest, AJobWithoutItsDestinationFailsInItsOwnTime) {
+  lines_->chunks = 1;
+  const std::string job_id = Submit();
+  ASSERT_TRUE(PlanJob(context_, job_id, random_).has_value());
+  lines_->no_destination = Error{.code = ErrorCode::kUnavailable, .message = "the bucket is away"};
+  WorkOff();
+  EXPECT_EQ(store_.Get(job_id)->state, JobState::kFailed);
+  EXPECT_EQ(store_.Get(job_id)->failure->message,
+            "1 of 1 chunks failed; the first: the bucket is away");
+}
+
+/// The last chunks of a job are shared, though batches have become large.
+TEST_F(WorkerTest, AThreadLeavesOthersTheirShareOfTheLastChunks) {
+  lines_->chunks = 3'000;
+  const std::string job_id = Submit();
+  ASSERT_TRUE(PlanJob(context_, job_id, random_).has_value());
+  Worker worker(context_);
+  KnownJobs known;
+  size_t taken_max = 0;
+  lines_->before_chunk = [&](const Chunk&) -> Result<> {
+    const auto leased = store_.ListChunks(job_id, ChunkState::kLeased, -1, 1'000);
+    if (store_.Get(job_id)->chunks_open() < 400) taken_max = std::max(taken_max, leased->size());
+    return {};
+  };
+  while (store_.Get(job_id)->phase == JobPhase::kProcessing)
+    ASSERT_TRUE(worker.Step(random_, known).has_value());
+  EXPECT_LE(taken_max, 100U);
+  EXPECT_GT(taken_max, 0U);
 }
 
 TEST_F(WorkerTest, TheHintsOfACancelledJobAskOnceForItsDiscarding) {
@@ -189,9 +220,9 @@ TEST_F(WorkerTest, TheHintsOfACancelledJobAskOnceForItsDiscarding) {
   ASSERT_TRUE(PlanJob(context_, job_id, random_).has_value());
   ASSERT_TRUE(store_.RequestCancel(job_id, "ada", "a typo").has_value());
   Worker worker(context_);
-  BatchSizes batches;
+  KnownJobs known;
   for (int hint = 0; hint < 64; ++hint)
-    ASSERT_FALSE(worker.Handle("process " + job_id, random_, batches)->again_in.has_value());
+    ASSERT_FALSE(worker.Handle("process " + job_id, random_, known)->again_in.has_value());
   const std::vector<std::string> bodies = Bodies();
   EXPECT_EQ(std::ranges::count(bodies, "discard " + job_id), 1);
 }
@@ -204,17 +235,17 @@ TEST_F(WorkerTest, AMessageWaitsForAPauseAndGoesWithItsJob) {
     return FailTransient(ErrorCode::kUnavailable, "away");
   };
   Worker worker(context_);
-  BatchSizes batches;
+  KnownJobs known;
   const std::string body = "process " + job_id;
-  EXPECT_EQ(worker.Handle(body, random_, batches)->again_in, std::chrono::milliseconds(0));
-  const auto paused = worker.Handle(body, random_, batches)->again_in;
+  EXPECT_EQ(worker.Handle(body, random_, known)->again_in, std::chrono::milliseconds(0));
+  const auto paused = worker.Handle(body, random_, known)->again_in;
   ASSERT_TRUE(paused.has_value());
   EXPECT_GT(*paused, options_.backoff_base / 3);
   EXPECT_LE(*paused, options_.backoff_base);
   ASSERT_TRUE(engine_.Cancel(job_id, "ada", "a typo").has_value());
-  EXPECT_FALSE(worker.Handle(body, random_, batches)->again_in.has_value());
-  EXPECT_FALSE(worker.Handle("process unknown-1", random_, batches)->again_in.has_value());
-  EXPECT_FALSE(worker.Handle("dance unknown-1", random_, batches)->again_in.has_value());
+  EXPECT_FALSE(worker.Handle(body, random_, known)->again_in.has_value());
+  EXPECT_FALSE(worker.Handle("process unknown-1", random_, known)->again_in.has_value());
+  EXPECT_FALSE(worker.Handle("dance unknown-1", random_, known)->again_in.has_value());
 }
 
 TEST(BatchSize, GrowsWhileChunksAreShortAndFallsAtOnceWhenTheyAreNot) {
