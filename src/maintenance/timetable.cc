@@ -10,6 +10,8 @@ namespace {
 using std::chrono::microseconds;
 
 constexpr std::chrono::minutes kOnTime{1};
+constexpr std::chrono::seconds kRetryMin{1};
+constexpr std::chrono::seconds kRetryMax{30};  ///< A tick that is late by a minute is missed.
 
 /// The next step of a schedule.
 struct Step {
@@ -87,10 +89,20 @@ Result<int64_t> Timetable::FireDue() {
   int64_t fired = 0;
   std::optional<Error> first;
   for (const Schedule& schedule : schedules_) {
+    if (const auto retry = retries_.find(schedule.name);
+        retry != retries_.end() && now < retry->second.at)
+      continue;
     const Result<int64_t> of_schedule = FireDue(schedule, now);
-    if (of_schedule.has_value()) fired += *of_schedule;
-    if (of_schedule.has_value() || first) continue;
+    if (of_schedule.has_value()) {
+      fired += *of_schedule;
+      retries_.erase(schedule.name);
+      continue;
+    }
+    Retry& retry = retries_[schedule.name];
+    retry.at = now + std::min(kRetryMin * (1 << std::min(retry.failures, 10)), kRetryMax);
+    ++retry.failures;
     settled_until_.erase(schedule.name);  // It may have been settled nevertheless.
+    if (first) continue;
     first = Error(of_schedule.error()).Within("schedule " + schedule.name);
   }
   if (first) return std::unexpected(*std::move(first));

@@ -53,7 +53,8 @@ class Timetable final : public Service {
         schedules_(std::move(schedules)) {}
 
   /// Fires what is due; returns how many jobs this made. One schedule's error keeps no other from
-  /// being fired; its ticks stay due. The first error, if any.
+  /// being fired; its ticks stay due, and it is tried again after a second, then two, four and so
+  /// on up to half a minute. The first error, if any.
   Result<int64_t> FireDue();
 
   std::string_view name() const override { return "timetable"; }
@@ -71,6 +72,12 @@ class Timetable final : public Service {
   const std::vector<Schedule> schedules_;
   /// Up to where the store said each is settled, when last asked.
   std::map<std::string, Timestamp> settled_until_;
+  /// Of those that could not be fired: how often in a row, and when they are tried again.
+  struct Retry {
+    int failures = 0;
+    Timestamp at;
+  };
+  std::map<std::string, Retry> retries_;
 };
 
 }  // namespace spillway::engine

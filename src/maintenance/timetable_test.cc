@@ -173,8 +173,32 @@ TEST_F(TimetableTest, ATickThatCannotBeFiredStaysDue) {
   EXPECT_FALSE(timetable.FireDue().has_value());
   store_.SetAway(false);
   refusal_.reset();
+  clock_.Advance(seconds(1));
   EXPECT_EQ(*timetable.FireDue(), 1);
   EXPECT_THAT(Fired(), ElementsAre("03-02T13:00"));
+}
+
+/// C5: what is asked for at a tick may cost reads of a lake or a database.
+TEST_F(TimetableTest, WhatCannotBeFiredIsTriedMoreAndMoreRarely) {
+  int asked = 0;
+  Schedule schedule = Of("5 * * * *");
+  schedule.request = [&, request = schedule.request](Timestamp tick) {
+    ++asked;
+    return request(tick);
+  };
+  Timetable timetable = Start(schedule);
+  ASSERT_TRUE(timetable.FireDue().has_value());
+  refusal_ = Error{.code = ErrorCode::kInvalidArgument, .message = "no zone"};
+  clock_.Advance(minutes(5));
+  for (int look = 0; look < 2 * 60 * 60; ++look) {  // Every half second of an hour.
+    static_cast<void>(timetable.FireDue());
+    clock_.Advance(std::chrono::milliseconds(500));
+  }
+  EXPECT_GT(asked, 100);
+  EXPECT_LT(asked, 140);
+  refusal_.reset();
+  clock_.Advance(seconds(30));
+  EXPECT_GE(*timetable.FireDue(), 1);
 }
 
 TEST_F(TimetableTest, AFiringIsARunOfItsOwnBesideTheOneThatStands) {
