@@ -32,7 +32,8 @@ struct Delivery {
 /// Implementations of our own give each message a turn (start-time fair queueing, Goyal et al.,
 /// 1996): one more than the highest of its group's messages that are there, waiting or in flight,
 /// but at least the lowest of all that waited before the call (where none did, the highest of all
-/// that were there). Messages go in the order of their turns, then of their sending.
+/// that were there). A message with a delay gets its turn when that has passed. Messages go in the
+/// order of their turns, then of their sending.
 class Queue {
  public:
   virtual ~Queue() = default;

@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 #include <utility>
 
 namespace spillway::store {
 namespace {
 
 constexpr size_t kBodyBytesMax = 1024;
+/// Of a message that waits for its time.
+constexpr int64_t kNoTurnYet = std::numeric_limits<int64_t>::max();
 
 std::string HandleOf(int64_t id, int64_t receive_count) {
   return std::to_string(id) + "." + std::to_string(receive_count);
@@ -33,7 +36,8 @@ Result<> MemoryQueue::Send(std::span<const Message> messages) {
   std::lock_guard lock(database_.mutex_);
   const int64_t first_turn = FirstTurn(now);
   for (const Message& message : messages) {
-    const int64_t turn = NextTurn(message.group, first_turn);
+    const bool later = message.delay > std::chrono::milliseconds(0);
+    const int64_t turn = later ? kNoTurnYet : NextTurn(message.group, first_turn);
     database_.messages_[++database_.messages_sent_] = {.group = message.group,
                                                        .body = message.body,
                                                        .turn = turn,
@@ -46,6 +50,7 @@ Result<std::vector<Delivery>> MemoryQueue::Receive(size_t limit,
                                                    std::chrono::milliseconds visibility) {
   const Timestamp now = clock_.Now();
   std::lock_guard lock(database_.mutex_);
+  GiveDueTurns(now);
   std::vector<std::pair<int64_t, int64_t>> visible;
   for (const auto& [id, message] : database_.messages_) {
     if (message.visible_at <= now) visible.emplace_back(message.turn, id);
@@ -82,7 +87,8 @@ Result<> MemoryQueue::GiveBack(std::span<const std::string> handles,
   for (const std::string& handle : handles) {
     Entry* message = Find(handle);
     if (message == nullptr) continue;
-    message->turn = NextTurn(message->group, first_turn);
+    const bool later = delay > std::chrono::milliseconds(0);
+    message->turn = later ? kNoTurnYet : NextTurn(message->group, first_turn);
     message->visible_at = now + delay;
   }
   return {};
@@ -100,6 +106,7 @@ int64_t MemoryQueue::FirstTurn(Timestamp now) const {
   std::optional<int64_t> next_to_go;
   int64_t last = 0;
   for (const auto& [id, message] : database_.messages_) {
+    if (message.turn == kNoTurnYet) continue;
     if (message.visible_at <= now)
       next_to_go = std::min(next_to_go.value_or(message.turn), message.turn);
     last = std::max(last, message.turn);
@@ -110,8 +117,23 @@ int64_t MemoryQueue::FirstTurn(Timestamp now) const {
 int64_t MemoryQueue::NextTurn(std::string_view group, int64_t first_turn) const {
   int64_t last_of_group = 0;
   for (const auto& [id, message] : database_.messages_)
-    if (message.group == group) last_of_group = std::max(last_of_group, message.turn);
+    if (message.group == group && message.turn != kNoTurnYet)
+      last_of_group = std::max(last_of_group, message.turn);
   return std::max(last_of_group + 1, first_turn);
+}
+
+void MemoryQueue::GiveDueTurns(Timestamp now) {
+  std::vector<std::pair<Timestamp, int64_t>> due;
+  for (const auto& [id, message] : database_.messages_) {
+    if (message.turn == kNoTurnYet && message.visible_at <= now)
+      due.emplace_back(message.visible_at, id);
+  }
+  std::ranges::sort(due);
+  const int64_t first_turn = FirstTurn(now);
+  for (const auto& [visible_at, id] : due) {
+    Entry& message = database_.messages_.at(id);
+    message.turn = NextTurn(message.group, first_turn);
+  }
 }
 
 MemoryQueue::Entry* MemoryQueue::Find(const std::string& handle) {

@@ -28,6 +28,8 @@ class MemoryQueue final : public Queue {
   int64_t FirstTurn(Timestamp now) const;
   /// The turn of a message that joins its group's now.
   int64_t NextTurn(std::string_view group, int64_t first_turn) const;
+  /// Gives those messages their turns whose time has come.
+  void GiveDueTurns(Timestamp now);
   /// Null for a handle that is no longer valid.
   Entry* Find(const std::string& handle);
 

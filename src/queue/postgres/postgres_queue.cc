@@ -22,21 +22,49 @@ constexpr char kChannel[] = "spillway_messages";
 #define SPILLWAY_UNHURRIED \
   "WITH unhurried AS (SELECT set_config('synchronous_commit', 'off', true)) "
 
+/// The turn of a message that waits for its time: it has none yet.
+#define SPILLWAY_NO_TURN_YET "9223372036854775807"
+
 /// Gives messages that join at the time $1 (rows of `joining`, in the order of their `n`) their
 /// turns. Senders that race may give two messages of a group the same one.
-#define SPILLWAY_TURNS                                                                      \
-  ", first AS (SELECT coalesce((SELECT turn FROM spillway.messages WHERE visible_at <= "    \
-  "$1::bigint ORDER BY turn, id LIMIT 1), (SELECT max(turn) FROM spillway.messages), 0) "   \
-  "AS turn), "                                                                              \
-  "joined AS (SELECT joining.*, greatest(first.turn, 1 + coalesce((SELECT max(turn) "       \
-  "FROM spillway.messages others WHERE others.message_group = joining.message_group), 0)) " \
-  "- 1 + row_number() OVER (PARTITION BY joining.message_group ORDER BY n) AS next_turn "   \
+#define SPILLWAY_TURNS                                                                    \
+  ", first AS (SELECT coalesce((SELECT turn FROM spillway.messages WHERE visible_at <= "  \
+  "$1::bigint AND turn < " SPILLWAY_NO_TURN_YET                                           \
+  " ORDER BY turn, id LIMIT 1), "                                                         \
+  "(SELECT max(turn) FROM spillway.messages WHERE turn < " SPILLWAY_NO_TURN_YET           \
+  "), 0) "                                                                                \
+  "AS turn), "                                                                            \
+  "joined AS (SELECT joining.*, greatest(first.turn, 1 + coalesce((SELECT max(turn) "     \
+  "FROM spillway.messages others WHERE others.message_group = joining.message_group "     \
+  "AND others.turn < " SPILLWAY_NO_TURN_YET                                               \
+  "), 0)) "                                                                               \
+  "- 1 + row_number() OVER (PARTITION BY joining.message_group ORDER BY n) AS next_turn " \
   "FROM joining, first)"
 
 /// Tells those that wait of messages that can be received at the time $1.
 #define SPILLWAY_NOTIFY(changed)                            \
   "SELECT pg_notify('spillway_messages', '') WHERE EXISTS " \
   "(SELECT FROM " changed " WHERE visible_at <= $1::bigint)"
+
+/// Gives those messages their turns whose time has come, and takes the next of the others. A row
+/// with the id 0 says that some were given turns.
+constexpr char kReceive[] = SPILLWAY_UNHURRIED
+    ", joining AS (SELECT id, message_group, row_number() OVER (ORDER BY visible_at, id) AS n FROM "
+    "(SELECT id, message_group, visible_at FROM spillway.messages "
+    "WHERE turn = " SPILLWAY_NO_TURN_YET
+    " AND visible_at <= $1::bigint "
+    "FOR UPDATE SKIP LOCKED) due)" SPILLWAY_TURNS
+    ", due_turns AS (UPDATE spillway.messages m SET turn = j.next_turn FROM joined j "
+    "WHERE m.id = j.id RETURNING m.id), "
+    "next AS (SELECT id FROM spillway.messages, unhurried WHERE visible_at <= $1::bigint "
+    "AND turn < " SPILLWAY_NO_TURN_YET
+    " ORDER BY turn, id LIMIT $2::bigint "
+    "FOR UPDATE OF messages SKIP LOCKED), "
+    "received AS (UPDATE spillway.messages m SET visible_at = $3::bigint, "
+    "receive_count = m.receive_count + 1 FROM next WHERE m.id = next.id "
+    "RETURNING m.turn, m.id, m.receive_count, m.body) "
+    "SELECT turn, id, receive_count, body FROM received UNION ALL "
+    "SELECT 0::bigint, 0::bigint, 0, ''::bytea WHERE EXISTS (SELECT FROM due_turns)";
 
 /// An array of bytea, written as text.
 Parameter Bytes(std::span<const Message> messages, std::string Message::* field) {
@@ -75,7 +103,9 @@ Result<> PostgresQueue::Send(std::span<const Message> messages) {
       ", joining AS (SELECT * FROM unnest($2::bytea[], $3::bytea[], $4::bigint[]) "
       "WITH ORDINALITY AS m (message_group, body, visible_at, n))" SPILLWAY_TURNS
       ", sent AS (INSERT INTO spillway.messages (message_group, body, visible_at, turn) "
-      "SELECT message_group, body, visible_at, next_turn FROM joined, unhurried ORDER BY n "
+      "SELECT message_group, body, visible_at, CASE WHEN visible_at > $1::bigint "
+      "THEN " SPILLWAY_NO_TURN_YET
+      " ELSE next_turn END FROM joined, unhurried ORDER BY n "
       "RETURNING visible_at) " SPILLWAY_NOTIFY("sent"),
       std::vector<Parameter>{Micros(now), Bytes(messages, &Message::group),
                              Bytes(messages, &Message::body),
@@ -89,22 +119,26 @@ Result<std::vector<Delivery>> PostgresQueue::Receive(size_t limit,
     std::lock_guard lock(mutex_);
     received_at_ = notifications_;
   }
-  const Timestamp now = clock_.Now();
-  const postgres::Rows rows = TRY(database_.Run(
-      SPILLWAY_UNHURRIED
-      ", next AS (SELECT id FROM spillway.messages, unhurried WHERE visible_at <= $1::bigint "
-      "ORDER BY turn, id LIMIT $2::bigint FOR UPDATE OF messages SKIP LOCKED) "
-      "UPDATE spillway.messages m SET visible_at = $3::bigint, receive_count = m.receive_count + 1 "
-      "FROM next WHERE m.id = next.id RETURNING m.turn, m.id, m.receive_count, m.body",
-      std::vector<Parameter>{Micros(now), limit, Micros(now + visibility)},
-      postgres::Format::kBinary));
-  std::vector<sql::Taken> taken;
-  for (int row = 0; row < rows.size(); ++row) {
-    taken.push_back({.turn = rows.Integer(row, 0),
-                     .receipt = {.id = rows.Integer(row, 1), .receive_count = rows.Integer(row, 2)},
-                     .body = std::string(rows.Text(row, 3))});
+  // What was given its turn by this statement is seen by the next one.
+  while (true) {
+    const Timestamp now = clock_.Now();
+    const postgres::Rows rows = TRY(database_.Run(
+        kReceive, std::vector<Parameter>{Micros(now), limit, Micros(now + visibility)},
+        postgres::Format::kBinary));
+    std::vector<sql::Taken> taken;
+    bool gave_turns = false;
+    for (int row = 0; row < rows.size(); ++row) {
+      if (rows.Integer(row, 1) == 0) {
+        gave_turns = true;
+        continue;
+      }
+      taken.push_back(
+          {.turn = rows.Integer(row, 0),
+           .receipt = {.id = rows.Integer(row, 1), .receive_count = rows.Integer(row, 2)},
+           .body = std::string(rows.Text(row, 3))});
+    }
+    if (!taken.empty() || !gave_turns) return sql::InOrder(std::move(taken));
   }
-  return sql::InOrder(std::move(taken));
 }
 
 Result<> PostgresQueue::Extend(std::span<const std::string> handles,
@@ -133,7 +167,9 @@ Result<> PostgresQueue::GiveBack(std::span<const std::string> handles,
       ", joining AS (SELECT m.id, m.receive_count, m.message_group, h.n FROM spillway.messages m "
       "JOIN unnest($3::bigint[], $4::bigint[]) WITH ORDINALITY AS h (id, receive_count, n) "
       "ON m.id = h.id AND m.receive_count = h.receive_count)" SPILLWAY_TURNS
-      ", returned AS (UPDATE spillway.messages m SET turn = j.next_turn, visible_at = $2::bigint "
+      ", returned AS (UPDATE spillway.messages m SET visible_at = $2::bigint, turn = "
+      "CASE WHEN $2::bigint > $1::bigint THEN " SPILLWAY_NO_TURN_YET
+      " ELSE j.next_turn END "
       "FROM joined j, unhurried WHERE m.id = j.id AND m.receive_count = j.receive_count "
       "RETURNING m.visible_at) " SPILLWAY_NOTIFY("returned"),
       parameters));

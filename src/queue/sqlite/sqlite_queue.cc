@@ -8,26 +8,53 @@ using sql::Receipt;
 
 namespace {
 
+/// The turn of a message that waits for its time: it has none yet.
+#define SPILLWAY_NO_TURN_YET "9223372036854775807"
+
 // Every turn is above 0. The condition says so for the planner, which then walks along their index.
 
 /// The first turn that a group which has nothing here can get: that of the next message to go.
 Result<int64_t> FirstTurn(Connection& connection, Timestamp now) {
   {
     Query next(connection,
-               "SELECT turn FROM messages WHERE turn > 0 AND visible_at <= ? "
-               "ORDER BY turn, id LIMIT 1",
+               "SELECT turn FROM messages WHERE turn > 0 AND turn < " SPILLWAY_NO_TURN_YET
+               " AND visible_at <= ? ORDER BY turn, id LIMIT 1",
                now);
     if (TRY(next.Next())) return next.Integer();
   }
-  Query last(connection, "SELECT coalesce(max(turn), 0) FROM messages");
+  Query last(connection,
+             "SELECT coalesce(max(turn), 0) FROM messages WHERE turn < " SPILLWAY_NO_TURN_YET);
   TRY(last.Next());
   return last.Integer();
 }
 
 /// The turn of a message that joins its group's now.
-#define SPILLWAY_NEXT_TURN(group, first_turn)                         \
-  "max(1 + coalesce((SELECT max(turn) FROM messages AS others WHERE " \
-  "others.message_group = " group "), 0), " first_turn ")"
+#define SPILLWAY_NEXT_TURN(group, first_turn)                                                     \
+  "max(1 + coalesce((SELECT max(turn) FROM messages AS others WHERE "                             \
+  "others.message_group = " group " AND others.turn < " SPILLWAY_NO_TURN_YET "), 0), " first_turn \
+  ")"
+
+/// Gives those messages their turns whose time has come.
+Result<> GiveDueTurns(Connection& connection, Timestamp now) {
+  std::vector<int64_t> due;
+  {
+    Query rows(connection,
+               "SELECT id FROM messages WHERE turn = " SPILLWAY_NO_TURN_YET
+               " AND visible_at <= ? ORDER BY visible_at, id",
+               now);
+    while (TRY(rows.Next())) due.push_back(rows.Integer());
+  }
+  if (due.empty()) return {};
+  const int64_t first_turn = TRY(FirstTurn(connection, now));
+  for (const int64_t id : due) {
+    TRY(Query(connection,
+              "UPDATE messages SET turn = " SPILLWAY_NEXT_TURN("messages.message_group",
+                                                               "?1") " WHERE id = ?2",
+              first_turn, id)
+            .Run());
+  }
+  return {};
+}
 
 }  // namespace
 
@@ -40,8 +67,9 @@ Result<> SqliteQueue::Send(std::span<const Message> messages) {
     for (const Message& message : messages) {
       TRY(Query(connection,
                 "INSERT INTO messages (message_group, body, visible_at, turn) VALUES "
-                "(?1, ?2, ?3, " SPILLWAY_NEXT_TURN("?1", "?4") ")",
-                message.group, message.body, now + message.delay, first_turn)
+                "(?1, ?2, ?3, CASE WHEN ?3 > ?5 THEN " SPILLWAY_NO_TURN_YET
+                " ELSE " SPILLWAY_NEXT_TURN("?1", "?4") " END)",
+                message.group, message.body, now + message.delay, first_turn, now)
               .Run());
     }
     return {};
@@ -61,6 +89,7 @@ Result<std::vector<Delivery>> SqliteQueue::Receive(size_t limit,
   return database_.Write(
       Durability::kProcess, [&](Connection& connection) -> Result<std::vector<Delivery>> {
         const Timestamp now = clock_.Now();
+        TRY(GiveDueTurns(connection, now));
         std::vector<sql::Taken> taken;
         Query rows(
             connection,
@@ -103,9 +132,10 @@ Result<> SqliteQueue::GiveBack(std::span<const std::string> handles,
     const int64_t first_turn = TRY(FirstTurn(connection, now));
     for (const Receipt& receipt : receipts) {
       TRY(Query(connection,
-                "UPDATE messages SET visible_at = ?1, turn = " SPILLWAY_NEXT_TURN(
-                    "messages.message_group", "?2") " WHERE id = ?3 AND receive_count = ?4",
-                now + delay, first_turn, receipt.id, receipt.receive_count)
+                "UPDATE messages SET visible_at = ?1, turn = CASE WHEN ?1 > ?5 "
+                "THEN " SPILLWAY_NO_TURN_YET " ELSE " SPILLWAY_NEXT_TURN(
+                    "messages.message_group", "?2") " END WHERE id = ?3 AND receive_count = ?4",
+                now + delay, first_turn, receipt.id, receipt.receive_count, now)
               .Run());
     }
     return {};
