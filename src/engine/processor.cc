@@ -1,12 +1,10 @@
 #include "engine/processor.h"
 
 #include <algorithm>
-#include <array>
 
 #include "base/log.h"
 #include "engine/guarded.h"
 #include "engine/retry.h"
-#include "engine/work.h"
 
 namespace spillway::engine {
 namespace {

@@ -5,10 +5,11 @@
 #include <limits>
 #include <utility>
 
+#include "queue/receipt.h"
+
 namespace spillway::store {
 namespace {
 
-constexpr size_t kBodyBytesMax = 1024;
 /// Of a message that waits for its time.
 constexpr int64_t kNoTurnYet = std::numeric_limits<int64_t>::max();
 
@@ -25,13 +26,7 @@ int64_t IdOf(const std::string& handle) {
 }  // namespace
 
 Result<> MemoryQueue::Send(std::span<const Message> messages) {
-  for (const Message& message : messages) {
-    if (message.body.size() > kBodyBytesMax) {
-      return Fail(ErrorCode::kInvalidArgument,
-                  "a message of " + std::to_string(message.body.size()) + " bytes; at most " +
-                      std::to_string(kBodyBytesMax) + " are allowed");
-    }
-  }
+  TRY(sql::CheckMessages(messages));
   const Timestamp now = clock_.Now();
   std::lock_guard lock(database_.mutex_);
   const int64_t first_turn = FirstTurn(now);
