@@ -242,7 +242,7 @@ void Run(const Arguments& arguments) {
                           .stagings = stagings};
   engine::Worker worker(context);
   engine::Services services = engine::WorkerServices(context);
-  engine::Engine engine(store, queue, recipes, clock, options, Random::FromEntropy());
+  engine::Engine engine(store, queue, recipes, options, Random::FromEntropy());
 
   const Milestone submitted{.at = std::chrono::steady_clock::now()};
   const std::string job_id = arguments.beside > 0 ? "" : Submit(engine, "bench", arguments.chunks);

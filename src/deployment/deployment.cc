@@ -216,8 +216,8 @@ Result<> Deployment::AssembleEngine() {
   } else {
     recipes_.Add(std::make_unique<RecipeWithoutDatabase>(std::move(open_data), configured.error()));
   }
-  engine_ = std::make_unique<engine::Engine>(*store_, *queue_, recipes_, clock_, options_,
-                                             Random::FromEntropy());
+  engine_ =
+      std::make_unique<engine::Engine>(*store_, *queue_, recipes_, options_, Random::FromEntropy());
   heartbeat_ = std::make_unique<engine::Heartbeat>(*store_, *queue_, clock_, options_);
   stagings_ = std::make_unique<engine::Stagings>(owner_, options_.pending_bytes_max);
   return {};

@@ -186,7 +186,7 @@ class ActsTest : public testing::Test {
   Heartbeat heartbeat_{store_, queue_, clock_, options_};
   Stagings stagings_{"worker", options_.pending_bytes_max};
   Context context_ = ContextOf("worker");
-  Engine engine_{store_, queue_, recipes_, clock_, options_, Random(1)};
+  Engine engine_{store_, queue_, recipes_, options_, Random(1)};
 };
 
 }  // namespace spillway::engine

@@ -374,7 +374,7 @@ TEST_F(ActsTest, DiscardingHasThreeAttemptsOfItsOwn) {
 TEST_F(ActsTest, ACancellationThatWentToAnotherQueueIsCarriedOut) {
   store::MemoryDatabase elsewhere;
   store::MemoryQueue another_queue(elsewhere, clock_);
-  Engine another(store_, another_queue, recipes_, clock_, options_, Random(2));
+  Engine another(store_, another_queue, recipes_, options_, Random(2));
   std::string job_id;
   bool asked = false;
   lines_->before_chunk = [&](const Chunk&) -> Result<> {

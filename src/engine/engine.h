@@ -3,7 +3,6 @@
 #include <mutex>
 #include <string_view>
 
-#include "base/clock.h"
 #include "base/error.h"
 #include "base/random.h"
 #include "engine/options.h"
@@ -18,14 +17,9 @@ namespace spillway::engine {
 /// Thread-safe.
 class Engine {
  public:
-  Engine(store::JobStore& store, store::Queue& queue, const recipe::Recipes& recipes, Clock& clock,
+  Engine(store::JobStore& store, store::Queue& queue, const recipe::Recipes& recipes,
          const Options& options, Random chance)
-      : store_(store),
-        queue_(queue),
-        recipes_(recipes),
-        clock_(clock),
-        options_(options),
-        chance_(chance) {}
+      : store_(store), queue_(queue), recipes_(recipes), options_(options), chance_(chance) {}
 
   /// E2. The run that is there already, or a new one; `fresh` forces a new one.
   Result<store::Created> Submit(std::string_view recipe, const recipe::Request& request,
@@ -47,7 +41,6 @@ class Engine {
   store::JobStore& store_;
   store::Queue& queue_;
   const recipe::Recipes& recipes_;
-  Clock& clock_;
   const Options& options_;
   std::mutex mutex_;
   Random chance_;  ///< What new jobs are named by.

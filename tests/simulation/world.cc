@@ -257,8 +257,8 @@ class World {
     ++requests_;
     scheduler_.Spawn(client_->process().id(), [this, at, request = std::move(request)] {
       scheduler_.SleepFor(at);
-      engine::Engine engine(client_->store(), client_->queue(), client_->recipes(), clock_,
-                            options_, Random(random_.Next()));
+      engine::Engine engine(client_->store(), client_->queue(), client_->recipes(), options_,
+                            Random(random_.Next()));
       request(engine);
       --requests_;
     });
