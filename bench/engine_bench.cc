@@ -68,8 +68,15 @@ class SmallChunks final : public recipe::Recipe {
   std::string_view name() const override { return "small_chunks"; }
 
   Result<recipe::CanonicalRequest> Canonicalise(const recipe::Request& request) const override {
-    return recipe::CanonicalRequest{
-        .tenant = request.tenant, .group = request.export_name, .parameters = request.parameters};
+    return recipe::CanonicalRequest{.tenant = request.who.organisation,
+                                    .group = request.export_name,
+                                    .parameters = request.parameters};
+  }
+
+  Result<recipe::Survey> Look(const std::string& /*export_name*/,
+                              const recipe::CanonicalRequest& /*request*/,
+                              std::stop_token /*stop*/) const override {
+    return Fail(ErrorCode::kUnsupported, "nobody asks");
   }
 
   Result<recipe::Destination> DestinationOf(const engine::Job& job) const override {
@@ -166,7 +173,7 @@ void Print(const Arguments& arguments, const Course& course, uint64_t database_b
 std::string Submit(engine::Engine& engine, std::string tenant, int64_t chunks) {
   return Take(engine.Submit("small_chunks",
                             {.export_name = "small",
-                             .tenant = std::move(tenant),
+                             .who = {.user = "bench", .organisation = std::move(tenant)},
                              .parameters = std::to_string(chunks)},
                             /*fresh=*/true))
       .job.id;

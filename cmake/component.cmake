@@ -115,6 +115,23 @@ function(spillway_fuzzer name)
   endif()
 endfunction()
 
+# spillway_registry(recipes message_export …) builds the library spillway_<name>, whose RecipesInProgram() has the
+# definitions of these recipes. Each is a component spillway_<recipe> with a function
+# spillway::recipe::<recipe>::Define().
+function(spillway_registry name)
+  set(DECLARATIONS "")
+  set(ADDITIONS "")
+  set(libraries "")
+  foreach(recipe ${ARGN})
+    string(APPEND DECLARATIONS "namespace ${recipe} {\nstd::unique_ptr<const Definition> Define();\n}\n")
+    string(APPEND ADDITIONS "  registry.push_back(${recipe}::Define());\n")
+    list(APPEND libraries spillway_${recipe})
+  endforeach()
+  set(source ${CMAKE_CURRENT_BINARY_DIR}/${name}_registry.cc)
+  configure_file(${PROJECT_SOURCE_DIR}/cmake/registry.cc.in ${source} @ONLY)
+  spillway_component(NAME ${name} SOURCES ${source} DEPS spillway_recipe ${libraries})
+endfunction()
+
 # Adds each named folder.
 macro(spillway_folders)
   foreach(_folder ${ARGN})

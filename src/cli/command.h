@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "cli/exit_code.h"
 #include "cli/interrupt.h"
+#include "recipe/definition.h"
 #include "settings/settings.h"
 
 namespace CLI {
@@ -26,6 +27,7 @@ struct Invocation {
   bool json = false;
   bool quiet = false;
   Interrupt& interrupt;
+  const recipe::Registry& registry;
 
   /// The configuration: the file, or the defaults where there is none and none was named, under
   /// what variables say. Problems
@@ -59,7 +61,7 @@ void AddStorage(CLI::App& program, const Invocation& invocation, Action& action)
 void AddServe(CLI::App& program, const Invocation& invocation, Action& action);
 void AddSchedules(CLI::App& program, const Invocation& invocation, Action& action);
 void AddJobs(CLI::App& program, const Invocation& invocation, Action& action);
-void AddOpenData(CLI::App& program, const Invocation& invocation, Action& action);
+void AddOperations(CLI::App& program, const Invocation& invocation, Action& action);
 void AddLink(CLI::App& program, const Invocation& invocation, Action& action);
 void AddMigrateState(CLI::App& program, const Invocation& invocation, Action& action);
 void AddVerify(CLI::App& program, const Invocation& invocation, Action& action);
@@ -67,5 +69,8 @@ void AddConfig(CLI::App& program, const Invocation& invocation, Action& action);
 void AddDoctor(CLI::App& program, const Invocation& invocation, Action& action);
 void AddCompletion(CLI::App& program, const Invocation& invocation, Action& action);
 void AddVersion(CLI::App& program, const Invocation& invocation, Action& action);
+
+/// The recipes' examples of a command, for its footer.
+std::string ExamplesOf(const recipe::Registry& registry, std::string_view command);
 
 }  // namespace spillway::cli

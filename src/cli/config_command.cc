@@ -22,12 +22,12 @@ Outcome Check(const Invocation& invocation) {
 }
 
 Outcome Show(const Invocation& invocation) {
-  PrintText(EffectiveSettings(TRY(invocation.Load())));
+  PrintText(EffectiveSettings(TRY(invocation.Load()), invocation.registry));
   return ExitCode::kSuccess;
 }
 
-Outcome Schema(const Invocation& /*invocation*/) {
-  PrintText(SettingsSchema());
+Outcome Schema(const Invocation& invocation) {
+  PrintText(SettingsSchema(invocation.registry));
   return ExitCode::kSuccess;
 }
 

@@ -7,15 +7,15 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/figures.h"
 #include "base/signing.h"
 #include "cli/command.h"
-#include "cli/examination.h"
 #include "cli/messages.h"
-#include "cli/open_data_check.h"
 #include "cli/progress_bar.h"
-#include "cli/query_check.h"
 #include "deployment/deployment.h"
 #include "maintenance/sweeper.h"
+#include "recipe/examination.h"
+#include "settings/exports.h"
 #include "storage/objects.h"
 #include "storage/s3_url.h"
 
@@ -71,26 +71,34 @@ Result<std::string> LookWhereNothingIsYet(const std::filesystem::path& path) {
       FromErrno(errno, path.string() + " is not there, and cannot be made in " + parent.string()));
 }
 
-/// Open data's places, and its database.
-void LookAtOpenDataParts(
-    const OpenDataSettings& settings, Examination& examination,
-    const std::function<void(const std::string&, const std::filesystem::path&, bool)>& place) {
-  if (!settings.configured()) {
-    OpenDataSettings nothing;
-    nothing.directory = settings.directory;
-    if (settings == nothing) return;
-    examination.Look("open data", [&]() -> Result<std::string> {
-      return std::unexpected(CheckConfigured(settings).error());
-    });
-    return;
+using LookAtPlace =
+    std::function<void(const std::string& what, const std::filesystem::path&, bool is_needed)>;
+
+/// What the exports of a recipe need.
+void LookAtExports(const Deployment& deployment, const recipe::Definition& definition,
+                   const LookAtPlace& place, recipe::Examination& examination) {
+  const Settings& settings = deployment.configuration();
+  const std::vector<recipe::Export> exports = ExportsOf(settings, definition);
+  if (const auto standing = definition.standing()) {
+    const config::AnyValue& own = settings.standing.at(standing->section);
+    if (exports.empty() && definition.IsMeant(own)) {
+      examination.Look(standing->what, [&]() -> Result<std::string> {
+        return std::unexpected(definition.CheckConfigured(own).error());
+      });
+    }
+    for (const recipe::Export& each : exports) {
+      for (const recipe::Place& found : definition.PlacesOf(each.settings))
+        place(found.what, found.path, true);
+    }
   }
-  place("open data", settings.destination(), true);
-  if (settings.manifests) place("open data, manifests", *settings.manifests, true);
-  LookAtOpenData(settings, examination);
+  const auto recipe = deployment.recipes().Find(definition.name());
+  if (recipe.has_value())
+    definition.Examine(exports, {.lake = settings.lake, .databases = settings.databases}, **recipe,
+                       examination);
 }
 
-void LookAtParts(Examination& examination, Deployment& deployment) {
-  const Settings& settings = deployment.settings();
+void LookAtParts(recipe::Examination& examination, Deployment& deployment) {
+  const Settings& settings = deployment.configuration();
   bool jobs_were_run = false;
   examination.Look("state " + settings.state.Shown(), [&]() -> Result<std::string> {
     if (!deployment.has_state()) return kNotYet;
@@ -125,7 +133,7 @@ void LookAtParts(Examination& examination, Deployment& deployment) {
   };
   place("lake", settings.lake.directory, false);
   examination.Look("lake log", [&]() -> Result<std::string> {
-    const Result<LakePlace*> lake = deployment.Lake();
+    const Result<LakePlace*> lake = deployment.ConfiguredLake();
     if (!lake.has_value() && lake.error().code == ErrorCode::kNotFound &&
         !storage::IsUrl(settings.lake.directory.native())) {
       return kNotYet;
@@ -139,20 +147,20 @@ void LookAtParts(Examination& examination, Deployment& deployment) {
   for (const auto& [name, settings_of_export] : settings.exports) {
     place("export " + name, settings_of_export.destination, false);
   }
-  LookAtQueries(settings, deployment.query_export(), examination);
-  LookAtOpenDataParts(settings.open_data, examination, place);
+  for (const auto& definition : deployment.registry())
+    LookAtExports(deployment, *definition, place, examination);
 }
 
 Outcome Examine(const Invocation& invocation) {
   Log log(LogLevel::kError, LogFormat::kText, STDERR_FILENO);
   const Settings settings = TRY(invocation.Load());
-  Examination examination;
+  recipe::Examination examination;
   const std::string variables = invocation.EnvFile();
   examination.Look("configuration " + invocation.config.string(), [&]() -> Result<std::string> {
     return std::string(invocation.HasFile() ? "good" : "no file; the defaults are in force") +
            (variables.empty() ? "" : "; with variables of " + variables);
   });
-  const auto deployment = Deployment::OpenExisting(settings, log);
+  const auto deployment = Deployment::OpenExisting(settings, invocation.registry, log);
   if (deployment.has_value()) {
     LookAtParts(examination, **deployment);
   } else {
@@ -161,9 +169,9 @@ Outcome Examine(const Invocation& invocation) {
   }
   bool good = true;
   nlohmann::ordered_json all = nlohmann::ordered_json::array();
-  for (const Finding& finding : examination.findings()) {
-    const bool is_good = finding.grade != Finding::Grade::kBad;
-    const bool is_note = finding.grade == Finding::Grade::kNote;
+  for (const recipe::Finding& finding : examination.findings()) {
+    const bool is_good = finding.grade != recipe::Finding::Grade::kBad;
+    const bool is_note = finding.grade == recipe::Finding::Grade::kNote;
     good &= is_good;
     if (invocation.json) {
       all.push_back({{"what", finding.what},

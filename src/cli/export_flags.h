@@ -1,15 +1,12 @@
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
-
-#include <nlohmann/json_fwd.hpp>
 
 #include "base/error.h"
-#include "recipe/recipe.h"
-#include "settings/settings.h"
+#include "recipe/definition.h"
+#include "request/form.h"
+#include "settings/exports.h"
 
 namespace CLI {
 class App;
@@ -17,48 +14,29 @@ class App;
 
 namespace spillway::cli {
 
-/// What an export is asked for on the command line. Empty: as the configuration says.
-struct ExportFlags {
-  std::string export_name = "messages";
-  std::string organisation;
-  std::string from;
-  std::string to;
-  std::string through;
-  std::string time_zone;
-  std::string format;
-  std::string compression;
-  std::string compression_level;
-  std::vector<std::string> columns;  ///< `name` or `source=name`.
-  std::optional<std::string> null_marker;
-  std::string line_end;
-  std::string rows_per_file;
-  std::string bytes_per_file;
-  std::string on_limit;
-  std::string output;                   ///< A directory, or "-".
-  std::vector<std::string> parameters;  ///< Of a query: `name=value`.
+/// Adds a flag for a form's field; what is given goes into `texts`, which outlives the parsing.
+void AddField(CLI::App& command, const request::Field& field, const std::string& help,
+              request::Texts& texts);
 
-  void AddTo(CLI::App& command);
+/// A field as the command line names it: "--rows-per-file".
+std::string FlagOf(const request::Form& form, const std::string& field);
 
-  std::string limit;       ///< Of open data: location-days.
-  std::string time_limit;  ///< Of open data: "14m".
+/// What an export is asked for on the command line: a flag for every field of every recipe's form.
+class ExportFlags {
+ public:
+  void AddTo(CLI::App& command, const recipe::Registry& registry);
 
-  /// The recipe that runs the export. kNotFound for a name that is none; kInvalidArgument, saying
-  /// what to set, for open data without a database.
-  Result<std::string_view> RecipeOf(const Settings& settings) const;
-
-  bool to_standard_output() const { return output == "-"; }
+  const std::string& export_name() const { return export_name_; }
+  bool to_standard_output() const;
 
   /// The request; `standard_output` is the destination that "-" stands for.
-  Result<recipe::Request> ToRequest(const Settings& settings,
+  Result<recipe::Request> ToRequest(const ConfiguredExport& exported,
                                     std::string_view standard_output) const;
 
  private:
-  /// Refuses what the recipe would not look at.
-  Result<> RefuseOthers(std::string_view recipe) const;
-  Result<recipe::Request> OpenDataRequest() const;
-  Result<recipe::Request> QueryRequest(std::string_view standard_output) const;
-  /// What the files shall look like, into a request's JSON.
-  Result<> AddOutput(std::string_view standard_output, nlohmann::json& json) const;
+  std::string export_name_;
+  std::string organisation_;
+  request::Texts texts_;
 };
 
 /// Who runs this program, for the records.

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/figures.h"
 #include "cli/command.h"
 #include "cli/input_files.h"
 #include "cli/messages.h"
@@ -71,7 +72,7 @@ class Ingestion {
   std::stop_source& stop() { return stop_; }
 
   Result<lake::IngestReport> Take(const std::string& name) {
-    const LakeSettings& settings = settings_.lake;
+    const lake::LakeSettings& settings = settings_.lake;
     std::unique_ptr<lake::NdjsonInput> input =
         name == kStandardInput ? lake::NdjsonFromStandardInput(stop_.get_token())
                                : TRY(lake::OpenNdjsonFile(name));

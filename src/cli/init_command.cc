@@ -21,7 +21,7 @@ Outcome Init(const Invocation& invocation) {
                 path.string() + ": is there already; move it away to start anew");
   }
   std::ofstream file(path, std::ios::binary);
-  file << StartingSettings();
+  file << StartingSettings(invocation.registry);
   file.close();
   if (!file) {
     const int why = errno;

@@ -27,7 +27,8 @@ Result<Settings> Invocation::Load() const {
   }
   const auto variables = ReadVariables(env_file, file.parent_path());
   if (!variables) return Refused(variables.error());
-  auto settings = exists ? LoadSettings(file, *variables) : ParseSettings("", file, *variables);
+  auto settings = exists ? LoadSettings(file, *variables, registry)
+                         : ParseSettings("", file, *variables, registry);
   if (!settings) return Refused(settings.error());
   return *std::move(settings);
 }
@@ -42,6 +43,16 @@ std::string Invocation::EnvFile() const {
 bool Invocation::HasFile() const {
   std::error_code error;
   return std::filesystem::exists(config, error);
+}
+
+std::string ExamplesOf(const recipe::Registry& registry, std::string_view command) {
+  std::string examples = "Examples:";
+  for (const auto& definition : registry) {
+    for (const std::string& example : definition->examples()) {
+      if (example.starts_with(command)) examples += "\n  spillway " + example;
+    }
+  }
+  return examples;
 }
 
 }  // namespace spillway::cli

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/figures.h"
 #include "cli/messages.h"
 #include "cli/progress_bar.h"
 #include "staging/outcome.h"

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/figures.h"
 #include "cli/command.h"
 #include "cli/export_flags.h"
 #include "cli/item_failures.h"
@@ -31,7 +32,7 @@ struct ListFlags {
 };
 
 Result<std::unique_ptr<Deployment>> OpenState(const Invocation& invocation, Log& log) {
-  return Deployment::OpenExisting(TRY(invocation.Load()), log);
+  return Deployment::OpenExisting(TRY(invocation.Load()), invocation.registry, log);
 }
 
 Log ErrorLog() { return Log(LogLevel::kError, LogFormat::kText, STDERR_FILENO); }

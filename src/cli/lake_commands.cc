@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/figures.h"
 #include "cli/command.h"
 #include "cli/messages.h"
 #include "cli/progress_bar.h"

@@ -76,7 +76,8 @@ Result<std::vector<Link>> LinksOf(Stores& stores, storage::S3Store& store,
 Outcome PrintLinks(const Invocation& invocation, const LinkFlags& flags) {
   const seconds lifetime = TRY(LifetimeOf(flags));
   Log log(LogLevel::kError, LogFormat::kText, STDERR_FILENO);
-  const auto deployment = TRY(Deployment::OpenExisting(TRY(invocation.Load()), log));
+  const auto deployment =
+      TRY(Deployment::OpenExisting(TRY(invocation.Load()), invocation.registry, log));
   const engine::Job job = TRY(deployment->store().Get(flags.job_id));
   if (job.state != engine::JobState::kSucceeded) {
     return Fail(ErrorCode::kConflict,

@@ -48,14 +48,4 @@ void PrintLine(std::string_view line, std::FILE* to) { Write(to, line); }
 
 void PrintJson(const nlohmann::ordered_json& json, std::FILE* to) { Write(to, ToText(json, 2)); }
 
-std::string Grouped(int64_t number) {
-  std::string digits = std::to_string(number);
-  const size_t first = digits.front() == '-' ? 1 : 0;
-  for (size_t at = digits.size(); at > first + 3;) {
-    at -= 3;
-    digits.insert(at, ",");
-  }
-  return digits;
-}
-
 }  // namespace spillway::cli

@@ -28,7 +28,4 @@ ExitCode PrintUsageProblem(const CLI::App& program, const CLI::Error& problem);
 void PrintLine(std::string_view line, std::FILE* to = stdout);
 void PrintJson(const nlohmann::ordered_json& json, std::FILE* to = stdout);
 
-/// 1234567 as "1,234,567".
-std::string Grouped(int64_t number);
-
 }  // namespace spillway::cli

@@ -4,10 +4,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdio>
 
 #include <fmt/format.h>
+
+#include "base/figures.h"
 
 namespace spillway::cli {
 namespace {
@@ -25,33 +26,7 @@ void WriteToTerminal(std::string_view text) {
   static_cast<void>(std::fflush(stderr));
 }
 
-std::string Scaled(double value, std::string_view unit_of_one,
-                   const std::array<std::string_view, 5>& units) {
-  size_t unit = 0;
-  while (value >= 999.5 && unit + 1 < units.size()) {
-    value /= 1000;
-    ++unit;
-  }
-  if (unit == 0) return fmt::format("{:.0f}{}", value, unit_of_one);
-  return value < 9.95 ? fmt::format("{:.1f} {}", value, units[unit])
-                      : fmt::format("{:.0f} {}", value, units[unit]);
-}
-
 }  // namespace
-
-std::string ShortCount(double count) { return Scaled(count, "", {"", "k", "M", "G", "T"}); }
-
-std::string ShortBytes(uint64_t bytes) {
-  return Scaled(static_cast<double>(bytes), " B", {"B", "kB", "MB", "GB", "TB"});
-}
-
-std::string ShortDuration(std::chrono::milliseconds duration) {
-  const int64_t seconds = duration.count() / 1000;
-  if (seconds < 10) return fmt::format("{:.1f} s", static_cast<double>(duration.count()) / 1000);
-  if (seconds < 60) return fmt::format("{} s", seconds);
-  if (seconds < 3600) return fmt::format("{} min {:02} s", seconds / 60, seconds % 60);
-  return fmt::format("{} h {:02} min", seconds / 3600, seconds / 60 % 60);
-}
 
 ProgressBar::ProgressBar(std::string title, std::string unit)
     : title_(std::move(title)),

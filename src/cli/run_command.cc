@@ -9,15 +9,15 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/figures.h"
 #include "cli/command.h"
 #include "cli/export_flags.h"
 #include "cli/item_failures.h"
 #include "cli/job_view.h"
 #include "cli/messages.h"
-#include "cli/open_data_rest.h"
 #include "cli/progress_bar.h"
 #include "deployment/deployment.h"
-#include "recipe/open_data/open_data.h"
+#include "settings/exports.h"
 
 namespace spillway::cli {
 namespace {
@@ -72,14 +72,13 @@ Result<engine::Job> Watch(Deployment& deployment, const Watched& watched,
 /// with it.
 void AwaitSnapshots(const Deployment& deployment, const std::atomic<bool>& interrupted,
                     bool quiet) {
-  if (!deployment.query_export().IsNeeded()) return;
+  if (!deployment.recipes().AreNeeded()) return;
   if (!quiet)
     PrintLine("the job is over; waits for other exports, which only this process can read", stderr);
-  while (!interrupted && deployment.query_export().IsNeeded())
-    std::this_thread::sleep_for(kLookMax);
+  while (!interrupted && deployment.recipes().AreNeeded()) std::this_thread::sleep_for(kLookMax);
 }
 
-ExitCode ExitCodeOf(const engine::Job& job, const OpenDataRest& rest) {
+ExitCode ExitCodeOf(const engine::Job& job, const recipe::Remainder& rest) {
   if (job.state == engine::JobState::kSucceeded) {
     if (job.counts.failed == 0) {
       return rest.failed + rest.waiting == 0 ? ExitCode::kSuccess : ExitCode::kRejected;
@@ -106,20 +105,27 @@ nlohmann::ordered_json Json(const store::Created& created) {
   return json;
 }
 
+/// "location-days" as a member of JSON: "location_days".
+std::string MemberName(std::string counted) {
+  std::ranges::replace(counted, '-', '_');
+  return counted;
+}
+
 Error Undone(std::string line) {
   return {.code = ErrorCode::kConflict, .message = std::move(line)};
 }
 
 Outcome Report(const Invocation& invocation, const RunFlags& flags, const store::Created& done,
-               const std::vector<engine::ErrorRecord>& failures, const OpenDataRest& rest) {
+               const std::vector<engine::ErrorRecord>& failures, const recipe::Remainder& rest) {
   const engine::Job& job = done.job;
   // Standard output may be the export itself: what is said of it goes beside.
   std::FILE* to = flags.request.to_standard_output() ? stderr : stdout;
   if (invocation.json) {
     nlohmann::ordered_json json = Json(done);
     if (!failures.empty()) json["failures"] = FailuresToJson(failures);
-    if (rest.failed > 0) json["location_days_failed"] = rest.failed;
-    if (rest.waiting > 0) json["location_days_waiting"] = rest.waiting;
+    const std::string counted = MemberName(CountedBy(job.plan));
+    if (rest.failed > 0) json[counted + "_failed"] = rest.failed;
+    if (rest.waiting > 0) json[counted + "_waiting"] = rest.waiting;
     PrintJson(json, to);
   } else if (job.state == engine::JobState::kFailed) {
     PrintError({.code = ErrorCode::kInternal, .message = WhyFailed(job)}, false);
@@ -134,8 +140,8 @@ Outcome Report(const Invocation& invocation, const RunFlags& flags, const store:
                  false);
       PrintFailures(failures, stderr);
     }
-    if (rest.failed > job.counts.failed) PrintError(Undone(rest.failed_line()), false);
-    PrintError(Undone(rest.waiting_line()), false);
+    if (rest.failed > job.counts.failed) PrintError(Undone(rest.failed_line), false);
+    PrintError(Undone(rest.waiting_line), false);
   }
   return ExitCodeOf(job, rest);
 }
@@ -149,13 +155,16 @@ Outcome Run(const Invocation& invocation, const RunFlags& flags) {
     return Fail(ErrorCode::kInvalidArgument,
                 "--detach leaves the work to workers; they cannot write to this standard output");
   }
-  const std::string_view recipe = TRY(flags.request.RecipeOf(settings));
+  const ConfiguredExport exported =
+      TRY(FindExport(settings, invocation.registry, flags.request.export_name()));
+  const recipe::Definition& definition = *exported.definition;
   recipe::Request request =
-      TRY(flags.request.ToRequest(settings, "-"));  // Before anything is made.
-  const auto deployment =
-      TRY(Deployment::Open(settings, log, streams ? Sharing::kPrivate : Sharing::kShared));
-  if (streams) request = TRY(flags.request.ToRequest(settings, deployment->StandardOutput()));
-  store::Created created = TRY(deployment->engine().Submit(recipe, request, flags.fresh));
+      TRY(flags.request.ToRequest(exported, "-"));  // Before anything is made.
+  const auto deployment = TRY(Deployment::Open(settings, invocation.registry, log,
+                                               streams ? Sharing::kPrivate : Sharing::kShared));
+  if (streams) request = TRY(flags.request.ToRequest(exported, deployment->StandardOutput()));
+  store::Created created =
+      TRY(deployment->engine().Submit(definition.name(), request, flags.fresh));
   if (flags.detach) {
     invocation.json ? PrintJson(Json(created)) : PrintLine(created.job.id);
     return ExitCode::kSuccess;
@@ -184,9 +193,9 @@ Outcome Run(const Invocation& invocation, const RunFlags& flags) {
   }
   const std::vector<engine::ErrorRecord> failures =
       TRY(FirstFailures(deployment->store(), created.job, kFailuresListed));
-  OpenDataRest rest;
-  if (recipe == recipe::OpenData::kName && created.job.state == engine::JobState::kSucceeded) {
-    const Result<OpenDataRest> looked = LookForRest(settings.open_data);
+  recipe::Remainder rest;
+  if (created.job.state == engine::JobState::kSucceeded) {
+    const Result<recipe::Remainder> looked = definition.LookForRest(exported.exported.settings);
     if (!looked.has_value()) PrintError(looked.error(), invocation.json);  // The job is done.
     rest = looked.value_or(rest);
   }
@@ -198,14 +207,10 @@ Outcome Run(const Invocation& invocation, const RunFlags& flags) {
 void AddRun(CLI::App& program, const Invocation& invocation, Action& action) {
   auto flags = std::make_shared<RunFlags>();
   CLI::App* command = program.add_subcommand("run", "export, and wait until it is done");
-  flags->request.AddTo(*command);
+  flags->request.AddTo(*command, invocation.registry);
   command->add_flag("--fresh", flags->fresh, "run anew, even if the same export is under way");
   command->add_flag("--detach", flags->detach, "leave the work to workers, print the job's id");
-  command->footer(R"(Examples:
-  spillway run messages -o acme --from 2025-01-01 --through 2025-01-31 -z Europe/Vienna
-  spillway run messages -o acme --from 2025-01-01 --to 2025-02-01 --compression zip
-  spillway run messages -o acme --from 2025-01-01 --to 2025-02-01 --output - | head
-  spillway run open-data --time-limit 14m)");
+  command->footer(ExamplesOf(invocation.registry, "run"));
   command->callback([flags, &invocation, &action] {
     action = [flags, &invocation] { return Run(invocation, *flags); };
   });

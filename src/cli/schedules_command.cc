@@ -6,8 +6,8 @@
 
 #include "cli/command.h"
 #include "cli/messages.h"
-#include "cli/schedules.h"
 #include "deployment/deployment.h"
+#include "deployment/schedules.h"
 
 namespace spillway::cli {
 namespace {
@@ -25,12 +25,12 @@ std::string LocalTime(const std::optional<Timestamp>& at, const TimeZone& zone) 
 Outcome List(const Invocation& invocation) {
   Log log(LogLevel::kError, LogFormat::kText, STDERR_FILENO);
   const Settings settings = TRY(invocation.Load());
-  const auto deployment = TRY(Deployment::OpenExisting(settings, log));
+  const auto deployment = TRY(Deployment::OpenExisting(settings, invocation.registry, log));
   std::map<std::string, store::ScheduleRecord> records;
   for (store::ScheduleRecord& record : TRY(deployment->store().Schedules())) {
     records.emplace(record.name, std::move(record));
   }
-  const std::vector<engine::Schedule> schedules = TRY(SchedulesOf(settings));
+  const std::vector<engine::Schedule> schedules = TRY(SchedulesOf(settings, invocation.registry));
   const Timestamp now = deployment->clock().Now();
   Json listed = Json::array();
   for (const engine::Schedule& schedule : schedules) {

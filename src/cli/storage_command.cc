@@ -11,6 +11,7 @@
 #include "config/scalar.h"
 #include "deployment/deployment.h"
 #include "maintenance/sweeper.h"
+#include "settings/exports.h"
 
 namespace spillway::cli {
 namespace {
@@ -41,26 +42,17 @@ Result<seconds> AgeOf(const SweepFlags& flags) {
   return std::chrono::floor<seconds>(*age);
 }
 
-/// The lake and every place that exports are written to.
-std::set<std::string> PlacesOf(const Settings& settings) {
-  std::set<std::string> places = {settings.lake.directory.string()};
-  for (const auto& [name, exported] : settings.exports)
-    places.insert(exported.destination.string());
-  if (settings.open_data.configured()) {
-    places.insert(settings.open_data.destination());
-    if (settings.open_data.manifests) places.insert(settings.open_data.manifests->string());
-  }
-  return places;
-}
-
 Outcome SweepStorage(const Invocation& invocation, const SweepFlags& flags) {
   const seconds age = TRY(AgeOf(flags));
   const Settings settings = TRY(invocation.Load());
   Log log(LogLevel::kError, settings.log.format, STDERR_FILENO);
-  const auto deployment = TRY(Deployment::OpenExisting(settings, log));
+  const auto deployment = TRY(Deployment::OpenExisting(settings, invocation.registry, log));
   const auto sweep = flags.dry_run ? storage::Sweep::kCount : storage::Sweep::kRemove;
   nlohmann::ordered_json all = nlohmann::ordered_json::array();
-  for (const std::string& place : PlacesOf(settings)) {
+  std::set<std::string> places = {settings.lake.directory.string()};
+  for (std::string& place : PlacesOf(settings, invocation.registry))
+    places.insert(std::move(place));
+  for (const std::string& place : places) {
     const auto store = TRY(deployment->stores().Open(place, Stores::Missing::kIsEmpty));
     const engine::Leftovers found =
         TRY(engine::SweepLeftovers(deployment->store(), *store, age, sweep));

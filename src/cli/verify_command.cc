@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/figures.h"
 #include "base/signing.h"
 #include "cli/command.h"
 #include "cli/job_view.h"
@@ -16,18 +17,11 @@
 #include "cli/progress_bar.h"
 #include "deployment/stores.h"
 #include "manifest/manifest.h"
-#include "recipe/open_data/open_data.h"
 #include "storage/local/local_store.h"
 #include "storage/s3_url.h"
 
 namespace spillway::cli {
 namespace {
-
-/// Of open data, whose later runs put the new files of a day in the places of its old ones.
-constexpr std::string_view kMayBeReplaced =
-    "a later run may have exported these days again, and then its manifest lists them; the export "
-    "log says which run that was: SELECT split_part(metadata->>'job', '/', 1) FROM "
-    "open_data_export_logs WHERE key = …";
 
 struct VerifyFlags {
   std::string place;
@@ -153,9 +147,9 @@ Outcome VerifyExport(const Invocation& invocation, const VerifyFlags& flags) {
     const bool files_differ = std::ranges::any_of(found.problems, [](const std::string& problem) {
       return !problem.starts_with(engine::Manifest::kName);
     });
-    if (files_differ && found.manifest.recipe == recipe::OpenData::kName) {
-      PrintLine(std::string(kMayBeReplaced));
-    }
+    const auto* definition = recipe::FindDefinition(invocation.registry, found.manifest.recipe);
+    if (files_differ && definition != nullptr && !definition->why_files_may_differ().empty())
+      PrintLine(definition->why_files_may_differ());
     if (good) {
       PrintLine(fmt::format("whole and unchanged: {} {} in {} file{}, {}; {}",
                             Grouped(counts.written), CountedBy(found.manifest.source),

@@ -4,8 +4,8 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/command.h"
-#include "cli/schedules.h"
 #include "deployment/deployment.h"
+#include "deployment/schedules.h"
 
 namespace spillway::cli {
 namespace {
@@ -29,13 +29,14 @@ Outcome Work(const Invocation& invocation, const WorkFlags& flags) {
   const Settings settings = TRY(invocation.Load());
   Log log(invocation.quiet ? LogLevel::kError : settings.log.level.value_or(LogLevel::kInfo),
           settings.log.format, STDERR_FILENO);
-  const auto deployment = TRY(Deployment::Open(settings, log, Sharing::kShared));
+  const auto deployment =
+      TRY(Deployment::Open(settings, invocation.registry, log, Sharing::kShared));
   std::stop_source stop;
   const auto listening = invocation.interrupt.Listen([&stop] { stop.request_stop(); });
   engine::Services timetable(deployment->clock(), log);
-  timetable.Add(std::make_unique<engine::Timetable>(deployment->engine(), deployment->store(),
-                                                    deployment->clock(), log,
-                                                    TRY(SchedulesOf(settings))));
+  timetable.Add(std::make_unique<engine::Timetable>(
+      deployment->engine(), deployment->store(), deployment->clock(), log,
+      TRY(SchedulesOf(settings, invocation.registry))));
   log.Info("worker started", {{"state", settings.state.Shown()},
                               {"schedules", flags.schedules ? settings.schedules.size() : 0}});
   {

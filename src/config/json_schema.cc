@@ -48,15 +48,22 @@ Json SectionSchema(const Outline& outline) {
   Json schema = {{"type", "object"}, {"additionalProperties", false}};
   Json properties = Json::object();
   Json required = Json::array();
-  for (const OutlineField& field : outline.fields) {
+  const auto add = [&](const OutlineField& field) {
     Json property = {{"description", field.help}};
     property.update(SchemaOf(field.outline));
-    if (field.required) {
-      required.push_back(field.name);
-    } else if (!field.secret && field.outline.kind != Outline::Kind::kSection) {
+    if (!field.required && !field.secret && field.outline.kind != Outline::Kind::kSection)
       property["default"] = ValueOf(field.outline);
-    }
     properties[field.name] = std::move(property);
+  };
+  for (const OutlineField& field : outline.fields) {
+    add(field);
+    if (field.required) required.push_back(field.name);
+  }
+  // Which of them go with which choice, `config check` tells.
+  for (const OutlineOption& option : outline.options) {
+    for (const OutlineField& field : option.fields) {
+      if (!properties.contains(field.name)) add(field);
+    }
   }
   schema["properties"] = std::move(properties);
   if (!required.empty()) schema["required"] = std::move(required);

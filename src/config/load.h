@@ -8,12 +8,11 @@
 
 namespace spillway::config {
 
-/// Reads a configuration: flags before the environment before the file before the defaults. Either
-/// everything in it is good, or all that is wrong comes back at once.
+/// Reads a configuration: flags before the environment before the file before the defaults. `value`
+/// holds the defaults. Either everything in it is good, or all that is wrong comes back at once.
 template <class T>
-std::expected<T, Problems> Load(const Section<T>& section, const Sources& sources) {
+std::expected<T, Problems> Load(const Section<T>& section, const Sources& sources, T value = {}) {
   Reader reader(sources);
-  T value{};
   const YamlNode* root = reader.ParseFile();
   if (reader.parsed()) section.Read(root, "", reader, value);
   Problems problems = reader.Finish();

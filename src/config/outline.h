@@ -8,6 +8,7 @@ namespace spillway::config {
 
 struct OutlineField;
 struct OutlineEntry;
+struct OutlineOption;
 
 /// A value and all that is known of its kind: what documents about the configuration are written
 /// from.
@@ -40,6 +41,9 @@ struct Outline {
   std::string
       shorthand;  ///< The field that a bare scalar in the section's place stands for; or empty.
 
+  std::string choice;  ///< The field that says which of the options' fields there are; or empty.
+  std::vector<OutlineOption> options;
+
   // Of lists and maps.
   std::vector<Outline> element;       ///< One: what each element is like, with its defaults.
   std::vector<Outline> items;         ///< The values of a list.
@@ -63,6 +67,12 @@ struct OutlineField {
 struct OutlineEntry {
   std::string key;
   Outline outline;
+};
+
+/// The fields that a section has where its choice is `name`, with their defaults.
+struct OutlineOption {
+  std::string name;
+  std::vector<OutlineField> fields;
 };
 
 /// The environment variable that overrides the field of that path: SPILLWAY_ENGINE_THREADS for

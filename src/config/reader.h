@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "config/env_file.h"
@@ -60,8 +61,15 @@ class Reader {
   void ReportValue(const YamlNode& node, const std::string& path, bool secret,
                    std::string_view expectation, const std::optional<std::string>& nearest = {});
   void Report(const Position& position, std::string message);
+  /// Reports that values, each good by itself, do not fit together.
+  void ReportMisfit(const Position& position, std::string message) {
+    Report(position, std::move(message));
+    ++misfits_;
+  }
 
   size_t problem_count() const { return problems_.size(); }
+  /// Of values that are no good by themselves.
+  size_t value_problem_count() const { return problems_.size() - misfits_; }
 
   /// Remembers where a field was given, for problems that show only later.
   void Given(const std::string& path, const Position& position);
@@ -94,6 +102,7 @@ class Reader {
   bool parsed_ = false;
   std::vector<std::unique_ptr<Document>> documents_;
   Problems problems_;
+  size_t misfits_ = 0;
   std::map<std::string, Position> given_;
   std::vector<std::string> known_paths_;
   std::vector<std::string> known_variables_;

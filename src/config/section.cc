@@ -33,6 +33,56 @@ void ReportUnknownField(const YamlNode::Entry& entry, const std::string& path,
                                       Alternatives(known)));
 }
 
+std::optional<std::vector<std::string>> ReadTexts(const YamlNode& node, const Outline& expected,
+                                                  const std::string& path, Reader& reader) {
+  const auto text = [&](const YamlNode& scalar, const std::string& at) {
+    return reader.Text(scalar, at, /*substitute=*/true, expected.expectation);
+  };
+  if (expected.IsScalar()) {
+    auto read = text(node, path);
+    if (!read) return std::nullopt;
+    if (expected.kind == Outline::Kind::kPath) *read = reader.Resolved(*read).string();
+    return std::vector{*std::move(read)};
+  }
+  const bool list = expected.kind == Outline::Kind::kList;
+  if (node.kind != (list ? YamlNode::Kind::kList : YamlNode::Kind::kMap)) {
+    reader.Report(node.position, path + " is not " + expected.expectation + "; write it as one");
+    return std::nullopt;
+  }
+  std::vector<std::string> texts;
+  const size_t problems = reader.problem_count();
+  for (size_t i = 0; i < node.items.size(); ++i) {
+    if (auto read = text(*node.items[i], fmt::format("{}[{}]", path, i)))
+      texts.push_back(*std::move(read));
+  }
+  for (const YamlNode::Entry& entry : node.entries) {
+    const std::string at = FieldPath(path, entry.key);
+    reader.Given(at, entry.key_position);
+    if (auto read = text(*entry.value, at)) texts.push_back(entry.key + "=" + *read);
+  }
+  if (reader.problem_count() != problems) return std::nullopt;
+  return texts;
+}
+
+Outline WithTexts(Outline outline, const std::vector<std::string>& texts) {
+  if (outline.IsScalar()) {
+    if (!texts.empty()) outline.value = texts.front();
+    return outline;
+  }
+  for (const std::string& text : texts) {
+    Outline item = outline.element.front();
+    if (outline.kind == Outline::Kind::kList) {
+      item.value = text;
+      outline.items.push_back(std::move(item));
+    } else {
+      const size_t equals = text.find('=');
+      item.value = text.substr(equals + 1);
+      outline.entries.push_back({text.substr(0, equals), std::move(item)});
+    }
+  }
+  return outline;
+}
+
 void Complaints::About(std::string_view field, std::string_view message,
                        std::initializer_list<std::string_view> related) {
   const std::string path = FieldPath(path_, field);
@@ -41,7 +91,7 @@ void Complaints::About(std::string_view field, std::string_view message,
     if (!reader_.IsGiven(place)) place = FieldPath(path_, other);
   }
   if (!reader_.IsGiven(place)) place = path;
-  reader_.Report(reader_.PositionOf(place), path + " " + std::string(message));
+  reader_.ReportMisfit(reader_.PositionOf(place), path + " " + std::string(message));
 }
 
 }  // namespace spillway::config

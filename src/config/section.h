@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <functional>
 #include <initializer_list>
@@ -11,7 +12,8 @@
 #include <utility>
 #include <vector>
 
-#include "config/shape.h"
+#include "config/any_section.h"
+#include "config/field.h"
 
 namespace spillway::config {
 
@@ -28,130 +30,6 @@ class Complaints {
  private:
   Reader& reader_;
   std::string path_;
-};
-
-/// The path of a field inside a section ("engine.threads").
-std::string FieldPath(const std::string& section, std::string_view field);
-
-/// Reports a key that is no field.
-void ReportUnknownField(const YamlNode::Entry& entry, const std::string& path,
-                        const std::vector<std::string>& known, Reader& reader);
-
-/// A field of T without its type.
-template <class T>
-class AnyField {
- public:
-  explicit AnyField(std::string name) { outline_.name = std::move(name); }
-  virtual ~AnyField() = default;
-
-  const std::string& name() const { return outline_.name; }
-  /// Everything but the value.
-  const OutlineField& outline() const { return outline_; }
-
-  virtual void Read(const YamlNode* node, const std::string& path, Reader& reader,
-                    T& into) const = 0;
-  virtual Outline Describe(const T& from) const = 0;
-  /// Whether it is required and `from` has nothing.
-  virtual bool IsMissing(const T& from) const = 0;
-
- protected:
-  OutlineField outline_;
-};
-
-/// The declaration of the field that a member V of T holds. The default is what a T holds when it
-/// is constructed.
-template <class T, class V, class Inner>
-class Field final : public AnyField<T> {
- public:
-  Field(std::string name, V T::* member, std::unique_ptr<Shape<V>> shape,
-        ScalarShape<Inner>* scalar)
-      : AnyField<T>(std::move(name)), member_(member), shape_(std::move(shape)), scalar_(scalar) {}
-
-  Field& Help(std::string help) {
-    this->outline_.help = std::move(help);
-    return *this;
-  }
-  /// There is no default: where it would be empty, it must be given.
-  Field& Required()
-    requires std::equality_comparable<V>
-  {
-    this->outline_.required = true;
-    return *this;
-  }
-  /// Its value is shown nowhere.
-  Field& Secret() {
-    this->outline_.secret = true;
-    shape_->Conceal();
-    return *this;
-  }
-  /// It stands live in the starting file.
-  Field& Essential() {
-    this->outline_.essential = true;
-    return *this;
-  }
-  /// An environment variable that gives it too, where the one named after its path does not.
-  Field& Variable(std::string name) {
-    this->outline_.variables.push_back(std::move(name));
-    return *this;
-  }
-  /// Both inclusive.
-  Field& Between(Inner least, Inner most)
-    requires ScalarValue<Inner>
-  {
-    scalar_->least = std::move(least);
-    scalar_->most = std::move(most);
-    return *this;
-  }
-  Field& AtLeast(Inner least)
-    requires ScalarValue<Inner>
-  {
-    scalar_->least = std::move(least);
-    return *this;
-  }
-  Field& OneOf(std::vector<std::pair<std::string, Inner>> choices)
-    requires ScalarValue<Inner>
-  {
-    scalar_->choices = std::move(choices);
-    return *this;
-  }
-  /// Other names of its choices, which only flags and environment variables may use.
-  Field& Aliases(std::vector<std::pair<std::string, Inner>> aliases)
-    requires ScalarValue<Inner>
-  {
-    scalar_->aliases = std::move(aliases);
-    return *this;
-  }
-  Field& Check(std::function<Complaint(const Inner&)> check)
-    requires ScalarValue<Inner>
-  {
-    scalar_->check = std::move(check);
-    return *this;
-  }
-
-  void Read(const YamlNode* node, const std::string& path, Reader& reader, T& into) const override {
-    const OverrideForm form = shape_->override_form();
-    if (form != OverrideForm::kNone) {
-      const YamlNode* override =
-          reader.FindOverride(path, this->outline_.variables, form == OverrideForm::kYaml);
-      if (override != nullptr) node = override;
-    }
-    if (node != nullptr) reader.Given(path, node->position);
-    shape_->Read(node, path, reader, into.*member_);
-  }
-
-  Outline Describe(const T& from) const override { return shape_->Describe(from.*member_); }
-
-  bool IsMissing(const T& from) const override {
-    if constexpr (std::equality_comparable<V>) {
-      return this->outline_.required && from.*member_ == V{};
-    }
-    return false;
-  }
-
- private:
-  V T::* member_;
-  std::unique_ptr<Shape<V>> shape_;
-  ScalarShape<Inner>* scalar_;
 };
 
 /// What a section's fields are, each declared once: from here come parser, checks, overrides, JSON
@@ -206,6 +84,44 @@ class Section final : public Shape<T> {
         std::move(name), member, std::make_unique<MapShape<V>>(Moved(std::move(element))));
   }
 
+  /// Adds the fields and rules of a section of a base class of T.
+  template <class Base>
+    requires std::derived_from<T, Base>
+  void Include(Section<Base> section) {
+    for (auto& field : section.TakeFields())
+      fields_.push_back(std::make_unique<InheritedField<T, Base>>(std::move(field)));
+    for (auto& rule : section.TakeRules()) rules_.push_back(std::move(rule));
+  }
+
+  /// A field that holds a section of a type that only its declarer knows.
+  void Field(std::string name, std::map<std::string, AnyValue> T::* member,
+             std::shared_ptr<const AnySection> section, std::string help) {
+    fields_.push_back(std::make_unique<NamedSectionField<T>>(std::move(name), member,
+                                                             std::move(section), std::move(help)));
+  }
+
+  /// A field that is kept as its texts; see TextsField.
+  void Texts(std::string name, std::map<std::string, std::vector<std::string>> T::* member,
+             Outline outline, std::string help) {
+    fields_.push_back(std::make_unique<TextsField<T>>(std::move(name), member, std::move(outline),
+                                                      std::move(help)));
+  }
+
+  using Options = std::vector<std::pair<std::string, std::shared_ptr<const AnySection>>>;
+
+  /// Fields that depend on a choice: the text `which`, a field that is declared before, names one
+  /// of `options`, whose fields then stand in this section beside its own, and are kept in
+  /// `chosen`.
+  void Choose(std::string field, std::string T::* which, AnyValue T::* chosen, Options options) {
+    choice_field_ = std::move(field);
+    which_ = which;
+    chosen_ = chosen;
+    options_ = std::move(options);
+  }
+
+  std::vector<std::unique_ptr<AnyField<T>>> TakeFields() { return std::move(fields_); }
+  std::vector<std::function<void(const T&, Complaints&)>> TakeRules() { return std::move(rules_); }
+
   /// Lets a bare scalar stand for a section that gives only this field.
   void Shorthand(std::string field) { shorthand_ = std::move(field); }
 
@@ -214,14 +130,28 @@ class Section final : public Shape<T> {
 
   void Read(const YamlNode* node, const std::string& path, Reader& reader,
             T& value) const override {
-    const size_t problems = reader.problem_count();
+    const size_t problems = reader.value_problem_count();
     const bool shorthand =
         node != nullptr && node->kind == YamlNode::Kind::kScalar && !shorthand_.empty();
-    if (node != nullptr && !shorthand) node = CheckedMap(*node, path, reader);
+    if (node != nullptr && !shorthand) node = OnlyMap(*node, path, reader);
+    if (shorthand) {
+      ReadFields(nullptr, node, path, reader, value);
+    } else {
+      ReadFields(node, nullptr, path, reader, value);
+      if (node != nullptr) ReportUnknown(*node, path, reader, value);
+    }
+    if (reader.value_problem_count() == problems) Check(path, reader, value);
+  }
+
+  /// The fields alone, without looking for others, or at the rules. A bare scalar is that of the
+  /// shorthand's field.
+  void ReadFields(const YamlNode* node, const YamlNode* scalar, const std::string& path,
+                  Reader& reader, T& value) const {
+    if (which_ != nullptr && (value.*which_).empty()) value.*which_ = options_.front().first;
     for (const auto& field : fields_) {
-      const YamlNode* given = node == nullptr ? nullptr
-                              : shorthand     ? (field->name() == shorthand_ ? node : nullptr)
-                                              : node->Find(field->name());
+      const YamlNode* given = node != nullptr               ? node->Find(field->name())
+                              : field->name() == shorthand_ ? scalar
+                                                            : nullptr;
       const std::string field_path = FieldPath(path, field->name());
       field->Read(given, field_path, reader, value);
       if (!reader.IsGiven(field_path) && field->IsMissing(value)) {
@@ -229,19 +159,44 @@ class Section final : public Shape<T> {
                       field_path + " is missing; add it: " + field->Describe(value).expectation);
       }
     }
-    if (reader.problem_count() != problems) return;
+    if (const AnySection* option = ChosenOf(value))
+      option->ReadFields(node, path, reader, value.*chosen_);
+  }
+
+  /// The rules, for values each of which is good by itself.
+  void Check(const std::string& path, Reader& reader, const T& value) const {
     Complaints complaints(reader, path);
     for (const auto& rule : rules_) rule(value, complaints);
+    if (const AnySection* option = ChosenOf(value)) option->Check(path, reader, value.*chosen_);
   }
 
   Outline Describe(const T& value) const override {
+    if (which_ != nullptr && (value.*which_).empty()) {
+      T chosen = value;
+      chosen.*which_ = options_.front().first;
+      return Describe(chosen);
+    }
     Outline outline{.kind = Outline::Kind::kSection, .expectation = Expectation()};
     outline.shorthand = shorthand_;
     for (const auto& field : fields_) {
       OutlineField& described = outline.fields.emplace_back(field->outline());
       described.outline = field->Describe(value);
     }
+    if (const AnySection* option = ChosenOf(value)) {
+      for (OutlineField& field : option->Describe(value.*chosen_).fields)
+        outline.fields.push_back(std::move(field));
+    }
+    outline.choice = choice_field_;
+    for (const auto& [name, option] : options_)
+      outline.options.push_back({name, option->Describe({}).fields});
     return outline;
+  }
+
+  std::vector<std::string> FieldNames() const {
+    std::vector<std::string> names;
+    names.reserve(fields_.size());
+    for (const auto& field : fields_) names.push_back(field->name());
+    return names;
   }
 
   OverrideForm override_form() const override { return OverrideForm::kNone; }
@@ -271,40 +226,89 @@ class Section final : public Shape<T> {
                          scalar);
   }
 
-  std::vector<std::string> FieldNames() const {
-    std::vector<std::string> names;
-    names.reserve(fields_.size());
-    for (const auto& field : fields_) names.push_back(field->name());
-    return names;
-  }
-
   std::string Expectation() const {
     const std::string section = "a section of " + Alternatives(FieldNames());
     return shorthand_.empty() ? section : "a " + shorthand_ + ", or " + section;
   }
 
-  /// The node where it is a map, with its unknown keys reported; null where it is none.
-  const YamlNode* CheckedMap(const YamlNode& node, const std::string& path, Reader& reader) const {
+  /// The node where it is a map; null where it is none, which is reported.
+  const YamlNode* OnlyMap(const YamlNode& node, const std::string& path, Reader& reader) const {
     if (node.kind == YamlNode::Kind::kNull) return nullptr;
-    if (node.kind != YamlNode::Kind::kMap) {
-      reader.Report(node.position,
-                    (path.empty() ? "the file" : path) +
-                        (node.kind == YamlNode::Kind::kList ? " is a list" : " is a single value") +
-                        "; use " + Expectation());
-      return nullptr;
+    if (node.kind == YamlNode::Kind::kMap) return &node;
+    reader.Report(node.position,
+                  (path.empty() ? "the file" : path) +
+                      (node.kind == YamlNode::Kind::kList ? " is a list" : " is a single value") +
+                      "; use " + Expectation());
+    return nullptr;
+  }
+
+  /// Reports the keys that are no field of the section as it is chosen.
+  void ReportUnknown(const YamlNode& node, const std::string& path, Reader& reader,
+                     const T& value) const {
+    std::vector<std::string> known = FieldNames();
+    if (const AnySection* option = ChosenOf(value)) {
+      for (std::string& name : option->FieldNames()) known.push_back(std::move(name));
     }
-    const std::vector<std::string> known = FieldNames();
     for (const YamlNode::Entry& entry : node.entries) {
-      if (std::ranges::find(known, entry.key) == known.end()) {
+      if (std::ranges::find(known, entry.key) != known.end()) continue;
+      const auto other = std::ranges::find_if(options_, [&](const auto& option) {
+        const std::vector<std::string> names = option.second->FieldNames();
+        return std::ranges::find(names, entry.key) != names.end();
+      });
+      if (other == options_.end()) {
         ReportUnknownField(entry, path, known, reader);
+      } else {
+        reader.Report(entry.key_position, FieldPath(path, entry.key) + " belongs to " +
+                                              choice_field_ + " " + other->first + "; set it");
       }
     }
-    return &node;
+  }
+
+  const AnySection* ChosenOf(const T& value) const {
+    if (which_ == nullptr) return nullptr;
+    for (const auto& [name, option] : options_) {
+      if (name == value.*which_) return option.get();
+    }
+    return nullptr;
   }
 
   std::vector<std::unique_ptr<AnyField<T>>> fields_;
   std::string shorthand_;
   std::vector<std::function<void(const T&, Complaints&)>> rules_;
+  std::string choice_field_;
+  std::string T::* which_ = nullptr;
+  AnyValue T::* chosen_ = nullptr;
+  Options options_;
+};
+
+/// An AnySection whose values are of type T.
+template <class T>
+class SectionOf final : public AnySection {
+ public:
+  explicit SectionOf(Section<T> section) : section_(std::move(section)) {}
+
+  std::vector<std::string> FieldNames() const override { return section_.FieldNames(); }
+  void Read(const YamlNode* node, const std::string& path, Reader& reader,
+            AnyValue& value) const override {
+    T read = value.As<T>();
+    section_.Read(node, path, reader, read);
+    value = AnyValue(std::move(read));
+  }
+  void ReadFields(const YamlNode* node, const std::string& path, Reader& reader,
+                  AnyValue& value) const override {
+    T read = value.As<T>();
+    section_.ReadFields(node, nullptr, path, reader, read);
+    value = AnyValue(std::move(read));
+  }
+  void Check(const std::string& path, Reader& reader, const AnyValue& value) const override {
+    section_.Check(path, reader, value.As<T>());
+  }
+  Outline Describe(const AnyValue& value) const override {
+    return section_.Describe(value.As<T>());
+  }
+
+ private:
+  const Section<T> section_;
 };
 
 }  // namespace spillway::config

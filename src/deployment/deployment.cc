@@ -9,9 +9,8 @@
 
 #include "base/random.h"
 #include "deployment/foreign_stream.h"
-#include "deployment/open_data_database.h"
-#include "deployment/recipe_without_database.h"
 #include "engine/discarder.h"
+#include "settings/exports.h"
 #include "storage/stream/stream_store.h"
 
 namespace spillway {
@@ -29,41 +28,29 @@ std::string NewOwner() {
   return owner + "-" + std::to_string(getpid()) + "-" + Random::FromEntropy().Hex(8);
 }
 
-engine::Options OptionsOf(const Settings& settings) {
+engine::Options OptionsOf(const Settings& settings, const recipe::Registry& registry) {
   engine::Options options{.lease = settings.engine.lease,
                           .heartbeat = settings.engine.heartbeat,
                           .backoff_base = settings.engine.backoff.base,
                           .backoff_max = settings.engine.backoff.max,
                           .attempts_max = settings.engine.attempts,
                           .pending_bytes_max = settings.engine.worker_memory.bytes};
-  options.parallel_max_of_group[std::string(kOpenData)] = 1;
-  const std::optional<std::chrono::milliseconds> manifests =
-      settings.open_data.manifest_retention.limit;
-  options.retention_of_export[std::string(kOpenData)] = {.published = manifests,
-                                                         .redrivable = manifests};
-  for (const auto& [name, settings_of_export] : settings.exports) {
-    options.parallel_max_of_group[name] = settings_of_export.parallel;
+  for (const auto& definition : registry) {
+    const auto standing = definition->standing();
+    if (!standing) continue;
+    const recipe::StandingPolicy policy =
+        definition->standing_policy(settings.standing.at(standing->section));
+    options.parallel_max_of_group[standing->name] = policy.parallel;
+    options.retention_of_export[standing->name] = {.published = policy.retention.limit,
+                                                   .redrivable = policy.retention.limit};
+  }
+  for (const auto& [name, exported] : settings.exports) {
+    options.parallel_max_of_group[name] = exported.parallel;
     engine::Retention& retention = options.retention_of_export[name];
-    retention.published = settings_of_export.retention.limit;
-    retention.redrivable =
-        std::min(settings_of_export.retention, settings_of_export.redrive_within).limit;
+    retention.published = exported.retention.limit;
+    retention.redrivable = std::min(exported.retention, exported.redrive_within).limit;
   }
   return options;
-}
-
-recipe::QueryExportOptions QueryOptionsOf(const ExportSettings& settings,
-                                          const DatabaseSettings& database) {
-  const bool chosen = settings.split_by == kSplitAuto || settings.split_by == kSplitNone;
-  return {.database = settings.database,
-          .address = database.url,
-          .statement_timeout = database.statement_timeout,
-          .table = settings.table,
-          .query = settings.query,
-          .split_by_place = settings.split_by == kSplitAuto && !settings.table.empty(),
-          .split_column = chosen ? "" : settings.split_by,
-          .key = settings.key,
-          .row_security = settings.row_security == RowSecurity::kAllow,
-          .output = OutputOptionsOf(settings)};
 }
 
 }  // namespace
@@ -73,25 +60,32 @@ int ThreadsOf(const Settings& settings) {
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
-Deployment::Deployment(const Settings& settings, Log& log, Stores::Missing missing)
+Deployment::Deployment(const Settings& settings, const recipe::Registry& registry, Log& log,
+                       Stores::Missing missing)
     : settings_(settings),
+      registry_(registry),
       missing_(missing),
       log_(log),
       stores_(settings.s3, clock_),
       owner_(NewOwner()),
-      options_(OptionsOf(settings)) {}
+      options_(OptionsOf(settings, registry)) {}
 
-Result<std::unique_ptr<Deployment>> Deployment::Open(const Settings& settings, Log& log,
+Result<std::unique_ptr<Deployment>> Deployment::Open(const Settings& settings,
+                                                     const recipe::Registry& registry, Log& log,
                                                      Sharing sharing) {
-  std::unique_ptr<Deployment> deployment(new Deployment(settings, log, Stores::Missing::kIsMade));
+  std::unique_ptr<Deployment> deployment(
+      new Deployment(settings, registry, log, Stores::Missing::kIsMade));
   TRY(deployment->OpenState(sharing));
   TRY(deployment->OpenSigningKey());
   TRY(deployment->AssembleEngine());
   return deployment;
 }
 
-Result<std::unique_ptr<Deployment>> Deployment::OpenExisting(const Settings& settings, Log& log) {
-  std::unique_ptr<Deployment> deployment(new Deployment(settings, log, Stores::Missing::kIsEmpty));
+Result<std::unique_ptr<Deployment>> Deployment::OpenExisting(const Settings& settings,
+                                                             const recipe::Registry& registry,
+                                                             Log& log) {
+  std::unique_ptr<Deployment> deployment(
+      new Deployment(settings, registry, log, Stores::Missing::kIsEmpty));
   TRY(deployment->OpenState(Sharing::kShared));
   TRY(deployment->AssembleEngine());
   return deployment;
@@ -127,7 +121,12 @@ Result<> Deployment::OpenState(Sharing sharing) {
   return {};
 }
 
-Result<LakePlace*> Deployment::Lake() {
+Result<recipe::Resources::Lake> Deployment::OpenLake() {
+  LakePlace* lake = TRY(ConfiguredLake());
+  return recipe::Resources::Lake{.store = &lake->store(), .log = &lake->log()};
+}
+
+Result<LakePlace*> Deployment::ConfiguredLake() {
   std::lock_guard lock(lake_mutex_);
   if (lake_ == nullptr) {
     lake_ = TRY(LakePlace::Open(settings_.lake, stores_, clock_, Stores::Missing::kFails));
@@ -178,44 +177,8 @@ Result<storage::ObjectStore*> Deployment::DestinationStore(std::string_view dest
 }
 
 Result<> Deployment::AssembleEngine() {
-  std::map<std::string, recipe::OutputOptions, std::less<>> defaults;
-  std::map<std::string, recipe::QueryExportOptions, std::less<>> queries;
-  for (const auto& [name, settings_of_export] : settings_.exports) {
-    if (settings_of_export.recipe == ExportRecipe::kQueryExport) {
-      queries.emplace(name, QueryOptionsOf(settings_of_export,
-                                           settings_.databases.at(settings_of_export.database)));
-    } else {
-      defaults.emplace(name, OutputOptionsOf(settings_of_export));
-    }
-  }
-  lake::LakeSchema lake_schema = TRY(SchemaOf(settings_.lake));
-  auto message_export = std::make_unique<recipe::MessageExport>(
-      [this]() -> Result<recipe::MessageExport::Lake> {
-        LakePlace* lake = TRY(Lake());
-        return recipe::MessageExport::Lake{.store = &lake->store(), .log = &lake->log()};
-      },
-      std::move(lake_schema), std::move(defaults),
-      [this](std::string_view destination) { return DestinationStore(destination); });
-  message_export_ = message_export.get();
-  recipes_.Add(std::move(message_export));
-  auto query_export = std::make_unique<recipe::QueryExport>(
-      std::move(queries),
-      [this](std::string_view destination) { return DestinationStore(destination); },
-      [this](std::string_view job_id) { return IsOver(job_id); });
-  query_export_ = query_export.get();
-  recipes_.Add(std::move(query_export));
-  recipe::OpenDataOptions open_data_options = OptionsOf(settings_.open_data);
-  open_data_options.log = &log_;
-  auto open_data = TRY(recipe::OpenData::Make(
-      std::move(open_data_options),
-      [this](std::string_view destination) { return DestinationStore(destination); }, clock_,
-      Random::FromEntropy()));
-  if (const Result<> configured = CheckConfigured(settings_.open_data); configured.has_value()) {
-    open_data_ = open_data.get();
-    recipes_.Add(std::move(open_data));
-  } else {
-    recipes_.Add(std::make_unique<RecipeWithoutDatabase>(std::move(open_data), configured.error()));
-  }
+  for (const auto& definition : registry_)
+    recipes_.Add(TRY(definition->Make(ExportsOf(settings_, *definition), *this)));
   engine_ =
       std::make_unique<engine::Engine>(*store_, *queue_, recipes_, options_, Random::FromEntropy());
   heartbeat_ = std::make_unique<engine::Heartbeat>(*store_, *queue_, clock_, options_);

@@ -22,10 +22,9 @@
 #include "maintenance/services.h"
 #include "queue/postgres/postgres_queue.h"
 #include "queue/sqlite/sqlite_queue.h"
-#include "recipe/message_export/message_export.h"
-#include "recipe/open_data/open_data.h"
-#include "recipe/query_export/query_export.h"
+#include "recipe/definition.h"
 #include "recipe/recipe.h"
+#include "recipe/resources.h"
 #include "settings/settings.h"
 #include "storage/object_store.h"
 #include "store/postgres/postgres_store.h"
@@ -45,31 +44,32 @@ int ThreadsOf(const Settings& settings);
 
 /// The configured parts, put together: the one place where implementations are chosen. Lives as
 /// long as the command.
-class Deployment {
+class Deployment final : private recipe::Resources {
  public:
   /// Makes the state and the signing key where they are not there yet; destinations, when something
   /// goes there.
-  static Result<std::unique_ptr<Deployment>> Open(const Settings& settings, Log& log,
+  static Result<std::unique_ptr<Deployment>> Open(const Settings& settings,
+                                                  const recipe::Registry& registry, Log& log,
                                                   Sharing sharing);
 
   /// For commands that look, or act on jobs that are there: makes nothing. What is not there
   /// yet is empty.
-  static Result<std::unique_ptr<Deployment>> OpenExisting(const Settings& settings, Log& log);
+  static Result<std::unique_ptr<Deployment>> OpenExisting(const Settings& settings,
+                                                          const recipe::Registry& registry,
+                                                          Log& log);
 
   store::JobStore& store() { return *store_; }
   store::Queue& queue() { return *queue_; }
   engine::Engine& engine() { return *engine_; }
-  const recipe::MessageExport& message_export() const { return *message_export_; }
-  const recipe::QueryExport& query_export() const { return *query_export_; }
-  /// The open data that is configured, or null.
-  const recipe::OpenData* open_data() const { return open_data_; }
+  const recipe::Registry& registry() const { return registry_; }
+  const recipe::Recipes& recipes() const { return recipes_; }
   /// Opened when it is first asked for; kNotFound while there is none. Thread-safe.
-  Result<LakePlace*> Lake();
+  Result<LakePlace*> ConfiguredLake();
   /// Whether there is a state already.
   bool has_state() const { return has_state_; }
-  Clock& clock() { return clock_; }
+  Clock& clock() override { return clock_; }
   Stores& stores() { return stores_; }
-  const Settings& settings() const { return settings_; }
+  const Settings& configuration() const { return settings_; }
 
   /// The destination of an export that goes to this process's standard output.
   std::string StandardOutput() const { return "-" + owner_; }
@@ -113,14 +113,26 @@ class Deployment {
   };
 
  private:
-  Deployment(const Settings& settings, Log& log, Stores::Missing missing);
+  Deployment(const Settings& settings, const recipe::Registry& registry, Log& log,
+             Stores::Missing missing);
+
+  // What recipes are lent.
+  recipe::SharedSettings settings() const override {
+    return {.lake = settings_.lake, .databases = settings_.databases};
+  }
+  Result<storage::ObjectStore*> Destination(std::string_view destination) override {
+    return DestinationStore(destination);
+  }
+  Result<recipe::Resources::Lake> OpenLake() override;
+  bool IsOver(std::string_view job_id) override;
+  Log& log() override { return log_; }
 
   Result<> OpenState(Sharing sharing);
   Result<> OpenSigningKey();
   Result<> AssembleEngine();
-  bool IsOver(std::string_view job_id);
 
   const Settings settings_;
+  const recipe::Registry& registry_;
   const Stores::Missing missing_;
   Log& log_;
   SystemClock clock_;
@@ -140,9 +152,6 @@ class Deployment {
   std::mutex destinations_mutex_;
   std::map<std::string, std::unique_ptr<storage::ObjectStore>, std::less<>> destinations_;
   recipe::Recipes recipes_;
-  const recipe::MessageExport* message_export_ = nullptr;
-  const recipe::QueryExport* query_export_ = nullptr;
-  const recipe::OpenData* open_data_ = nullptr;
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<engine::Heartbeat> heartbeat_;
   std::unique_ptr<engine::Stagings> stagings_;

@@ -6,21 +6,18 @@
 #include "base/error.h"
 #include "deployment/stores.h"
 #include "lake/lake.h"
+#include "lake/lake_settings.h"
 #include "lake/log/commit_log.h"
-#include "settings/settings.h"
 #include "storage/object_store.h"
 
 namespace spillway {
-
-/// What the configuration says of the lake's columns.
-Result<lake::LakeSchema> SchemaOf(const LakeSettings& settings);
 
 /// The configured lake.
 class LakePlace {
  public:
   /// `stores` and `clock` outlive it. Readers take Missing::kFails: kNotFound then says how a lake
   /// is made.
-  static Result<std::unique_ptr<LakePlace>> Open(const LakeSettings& settings, Stores& stores,
+  static Result<std::unique_ptr<LakePlace>> Open(const lake::LakeSettings& settings, Stores& stores,
                                                  Clock& clock, Stores::Missing missing);
 
   storage::ObjectStore& store() { return *store_; }

@@ -43,8 +43,14 @@ class LinesRecipe final : public recipe::Recipe {
   std::string_view name() const override { return "lines"; }
   Result<recipe::CanonicalRequest> Canonicalise(const recipe::Request& request) const override {
     return recipe::CanonicalRequest{
-        .tenant = request.tenant, .group = "group", .parameters = request.parameters};
+        .tenant = request.who.organisation, .group = "group", .parameters = request.parameters};
   }
+  Result<recipe::Survey> Look(const std::string& /*export_name*/,
+                              const recipe::CanonicalRequest& /*request*/,
+                              std::stop_token /*stop*/) const override {
+    return Fail(ErrorCode::kUnsupported, "nobody asks");
+  }
+
   Result<recipe::Destination> DestinationOf(const Job& job) const override {
     if (no_destination.has_value() &&
         (without_destination.empty() || without_destination.contains(job.id)))
@@ -122,9 +128,8 @@ class ActsTest : public testing::Test {
   std::string Submit(std::string parameters = "1") {
     const auto created = engine_.Submit("lines",
                                         {.export_name = "lines",
-                                         .tenant = "t",
-                                         .parameters = std::move(parameters),
-                                         .requested_by = "ada"},
+                                         .who = {.user = "ada", .organisation = "t"},
+                                         .parameters = std::move(parameters)},
                                         false);
     EXPECT_TRUE(created.has_value());
     return created->job.id;

@@ -44,8 +44,8 @@ TEST_F(ActsTest, ARequestIsNotAnsweredWithAnotherOnesJob) {
   other.task_id = TaskId("lines", "t", "2");
   other.tenant = "somebody else";
   ASSERT_TRUE(store_.Create(other, false).has_value());
-  const auto answered =
-      engine_.Submit("lines", {.export_name = "lines", .tenant = "t", .parameters = "2"}, false);
+  const auto answered = engine_.Submit(
+      "lines", {.export_name = "lines", .who = {.organisation = "t"}, .parameters = "2"}, false);
   ASSERT_FALSE(answered.has_value());
   EXPECT_EQ(answered.error().message,
             "another request has the same task id, " + other.task_id + "; nothing was run");

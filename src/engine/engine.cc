@@ -7,6 +7,8 @@
 namespace spillway::engine {
 
 Result<Job> Engine::JobOf(std::string_view recipe_name, const recipe::Request& request) {
+  if (const auto problem = request::CheckName(request.who.organisation))
+    return Fail(ErrorCode::kInvalidArgument, "the organisation " + *problem);
   const recipe::Recipe* recipe = TRY(recipes_.Find(recipe_name));
   recipe::CanonicalRequest canonical = TRY(Guarded([&] { return recipe->Canonicalise(request); }));
   Job job;
@@ -20,7 +22,7 @@ Result<Job> Engine::JobOf(std::string_view recipe_name, const recipe::Request& r
   job.tenant = std::move(canonical.tenant);
   job.group = std::move(canonical.group);
   job.parameters = std::move(canonical.parameters);
-  job.requested_by = request.requested_by;
+  job.requested_by = request.who.user;
   return job;
 }
 

@@ -50,7 +50,8 @@ TEST_F(NamesTest, O1EqualRequestsInTwoStatesAreJobsOfTwoNames) {
   store::MemoryDatabase other_database;
   store::MemoryStore other_store(other_database, clock_);
   Engine other(other_store, queue_, recipes_, options_, Random(2));
-  const recipe::Request request{.export_name = "lines", .tenant = "t", .parameters = "1"};
+  const recipe::Request request{
+      .export_name = "lines", .who = {.organisation = "t"}, .parameters = "1"};
   const Job one = engine_.Submit("lines", request, false)->job;
   const Job two = other.Submit("lines", request, false)->job;
   EXPECT_EQ(one.task_id, two.task_id);

@@ -39,9 +39,8 @@ class TimetableTest : public ActsTest {
             .request = [this](Timestamp tick) -> Result<recipe::Request> {
               if (refusal_) return std::unexpected(*refusal_);
               return recipe::Request{.export_name = "lines",
-                                     .tenant = "t",
-                                     .parameters = '"' + FormatTimestamp(tick).substr(5, 11) + '"',
-                                     .requested_by = "schedule nightly"};
+                                     .who = {.user = "schedule nightly", .organisation = "t"},
+                                     .parameters = '"' + FormatTimestamp(tick).substr(5, 11) + '"'};
             }};
   }
 
@@ -204,7 +203,8 @@ TEST_F(TimetableTest, WhatCannotBeFiredIsTriedMoreAndMoreRarely) {
 TEST_F(TimetableTest, AFiringIsARunOfItsOwnBesideTheOneThatStands) {
   Schedule schedule = Of("0 * * * *");
   schedule.request = [](Timestamp) -> Result<recipe::Request> {
-    return recipe::Request{.export_name = "lines", .tenant = "t", .parameters = "\"same\""};
+    return recipe::Request{
+        .export_name = "lines", .who = {.organisation = "t"}, .parameters = "\"same\""};
   };
   Timetable timetable = Start(schedule);
   ASSERT_TRUE(timetable.FireDue().has_value());

@@ -100,7 +100,7 @@ std::string GrantFor(const Refusal& refusal) {
   if (refusal.function == "check_enable_rls") {
     return fmt::format(
         "it would hide rows from {0}: read as a role that sees all (ALTER ROLE {0} BYPASSRLS, or "
-        "the owner without FORCE); a query export may take what the policy shows, with "
+        "the owner without FORCE); an export may take what the policy shows, with "
         "row_security: allow",
         QuotedName(refusal.user));
   }

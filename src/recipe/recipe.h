@@ -11,6 +11,8 @@
 
 #include "base/error.h"
 #include "job/job.h"
+#include "recipe/survey.h"
+#include "request/identity.h"
 #include "result/chunk_result.h"
 #include "storage/object_store.h"
 
@@ -23,19 +25,18 @@ class Staging;
 /// manifest are the engine's.
 namespace spillway::recipe {
 
-/// Somebody's wish for an export.
+/// What somebody asks of an export.
 struct Request {
   std::string export_name;
-  std::string tenant;
-  std::string parameters;  ///< JSON object as the user gave it.
-  std::string requested_by;
+  request::Identity who;
+  std::string parameters;  ///< JSON object; request::ParametersOf makes it of a form.
 };
 
-/// The same wish with every default filled in and every value in its one spelling.
+/// The same request with every default filled in and every value in its one spelling.
 struct CanonicalRequest {
   std::string tenant;
   std::string group;
-  std::string parameters;  ///< JSON with sorted keys: equal wishes are equal bytes.
+  std::string parameters;  ///< JSON with sorted keys: equal requests are equal bytes.
 };
 
 struct PlannedChunk {
@@ -82,10 +83,21 @@ class Recipe {
 
   virtual std::string_view name() const = 0;
 
-  /// kInvalidArgument with one clear line for a wish that cannot be meant.
+  /// kInvalidArgument with one clear line for a request that cannot be meant. An error names
+  /// nothing of other organisations, unless an operator asks.
   virtual Result<CanonicalRequest> Canonicalise(const Request& request) const = 0;
 
   virtual Result<Destination> DestinationOf(const engine::Job& job) const = 0;
+
+  /// What is counted, in the plural: "rows".
+  virtual std::string_view counts() const { return "rows"; }
+
+  /// What a request would read, without running it.
+  virtual Result<Survey> Look(const std::string& export_name, const CanonicalRequest& request,
+                              std::stop_token stop) const = 0;
+
+  /// Whether a job that is not over needs this process to stay.
+  virtual bool IsNeeded() const { return false; }
 
   /// Reads what there is and cuts it. Repeatable; the last plan that is recorded counts.
   virtual Result<Plan> MakePlan(const engine::Job& job, std::stop_token stop) const = 0;
@@ -110,6 +122,9 @@ class Recipes {
 
   /// kNotFound names what there is.
   Result<const Recipe*> Find(std::string_view name) const;
+
+  /// Whether one of them is needed (see Recipe::IsNeeded).
+  bool AreNeeded() const;
 
  private:
   std::vector<std::unique_ptr<Recipe>> recipes_;

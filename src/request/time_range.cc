@@ -9,10 +9,13 @@
 
 #include "base/time_zone.h"
 
-namespace spillway {
+namespace spillway::request {
 namespace {
 
 using std::chrono::microseconds;
+
+template <class T>
+using Read = std::expected<T, Problem>;
 
 constexpr std::string_view kForms =
     "use a day (2025-01-31), a time (2025-01-31T13:05), an instant (2025-01-31T13:05:00+01:00) or "
@@ -142,11 +145,14 @@ std::optional<std::chrono::minutes> ScanOffset(Scanner& scanner, bool& in_range)
   return std::chrono::minutes((sign == '-' ? -1 : 1) * (hours * 60 + minutes));
 }
 
-Result<Moment> ParseMoment(std::string_view flag, std::string_view text) {
+std::unexpected<Problem> Wrong(std::string_view field, std::string message) {
+  return std::unexpected(Problem{std::string(field), std::move(message)});
+}
+
+Read<Moment> ParseMoment(std::string_view field, std::string_view text) {
   const auto wrong = [&](std::string_view what, std::string_view remedy) {
-    return Fail(ErrorCode::kInvalidArgument, std::string(flag) + " \"" +
-                                                 std::string(text.substr(0, 60)) + "\" " +
-                                                 std::string(what) + "; " + std::string(remedy));
+    return Wrong(field, "\"" + std::string(text.substr(0, 60)) + "\" " + std::string(what) + "; " +
+                            std::string(remedy));
   };
   Scanner scanner(text);
   Moment moment;
@@ -193,24 +199,24 @@ struct LocalClock {
   date::local_days today() const { return date::floor<date::days>(zone.LocalTimeAt(now)); }
 };
 
-Result<Timestamp> ParseInstant(std::string_view flag, std::string_view text,
-                               const LocalClock& clock) {
+Read<Timestamp> ParseInstant(std::string_view field, std::string_view text,
+                             const LocalClock& clock) {
   if (text == "now") return clock.now;
   if (const auto period = PeriodOf(text, clock.today())) {
     return BeginningOf(period->begin, clock.zone);
   }
-  return InstantOf(TRY(ParseMoment(flag, text)), clock.zone);
+  return InstantOf(TRY(ParseMoment(field, text)), clock.zone);
 }
 
 /// The beginning of the day behind the last one.
-Result<Timestamp> EndOfDay(std::string_view text, const LocalClock& clock) {
+Read<Timestamp> EndOfDay(std::string_view text, const LocalClock& clock) {
   if (const auto period = PeriodOf(text, clock.today())) {
     return BeginningOf(period->end, clock.zone);
   }
-  Moment moment = TRY(ParseMoment("--through", text));
+  Moment moment = TRY(ParseMoment("through", text));
   if (moment.has_time) {
-    return Fail(ErrorCode::kInvalidArgument, "--through \"" + std::string(text.substr(0, 60)) +
-                                                 "\" has a time; use a day, or --to for a time");
+    return Wrong("through", "\"" + std::string(text.substr(0, 60)) +
+                                "\" has a time; use a day, or to for a time");
   }
   moment.day = date::year_month_day(date::sys_days(moment.day) + date::days(1));
   return InstantOf(moment, clock.zone);
@@ -218,44 +224,44 @@ Result<Timestamp> EndOfDay(std::string_view text, const LocalClock& clock) {
 
 /// Whether it is a day that the zone never had, as where it crossed the date line.
 bool IsSkipped(std::string_view text, const LocalClock& clock) {
-  const Result<Timestamp> begin = ParseInstant("--from", text, clock);
-  const Result<Timestamp> end = EndOfDay(text, clock);
+  const Read<Timestamp> begin = ParseInstant("from", text, clock);
+  const Read<Timestamp> end = EndOfDay(text, clock);
   return begin.has_value() && end.has_value() && *begin == *end;
 }
 
 }  // namespace
 
-Result<TimeRange> ParseTimeRange(const TimeRangeText& text) {
+std::expected<TimeRange, Problem> ParseTimeRange(const TimeRangeText& text) {
   const auto zone = FindTimeZone(text.time_zone);
-  if (!zone.has_value()) return std::unexpected(Error(zone.error()).Within("--time-zone"));
-  if (text.to.has_value() == text.through.has_value()) {
-    return Fail(ErrorCode::kInvalidArgument,
-                text.to
-                    ? "both --to and --through are given; use --to for the first instant that no "
-                      "longer belongs to the range, or --through for its last day"
-                    : "the range has no end; give --to (exclusive) or --through (a last day)");
+  if (!zone.has_value()) return Wrong("time_zone", "names an " + zone.error().message);
+  if (text.to.has_value() && text.through.has_value()) {
+    return Wrong("through",
+                 "stands beside to; use to for the first instant that no longer belongs to the "
+                 "range, or through for its last day");
+  }
+  if (!text.to.has_value() && !text.through.has_value()) {
+    return Wrong("to", "is missing; give to (exclusive), or through (a last day)");
   }
   TimeRange range;
   const LocalClock clock{.zone = *zone, .now = text.now};
-  range.begin = TRY(ParseInstant("--from", text.from, clock));
+  range.begin = TRY(ParseInstant("from", text.from, clock));
   range.end =
-      text.to ? TRY(ParseInstant("--to", *text.to, clock)) : TRY(EndOfDay(*text.through, clock));
+      text.to ? TRY(ParseInstant("to", *text.to, clock)) : TRY(EndOfDay(*text.through, clock));
   if (range.end > range.begin) return range;
   for (const std::string& day : {text.from, text.through.value_or(text.from)}) {
     if (!IsSkipped(day, clock)) continue;
-    return Fail(ErrorCode::kInvalidArgument, "the range is empty, for there was no " + day +
-                                                 " in " + text.time_zone +
-                                                 ", whose clocks went past it; use other days");
+    return Wrong("from", "leaves an empty range, for there was no " + day + " in " +
+                             text.time_zone + ", whose clocks went past it; use other days");
   }
-  const std::string end = text.to ? "--to " + *text.to : "--through " + *text.through;
+  const std::string_view end = text.to ? "to" : "through";
+  const std::string& end_text = text.to ? *text.to : *text.through;
   if (range.end < range.begin || text.through) {
-    return Fail(ErrorCode::kInvalidArgument,
-                end + " is before --from " + text.from + "; exchange them");
+    return Wrong(end, "\"" + end_text + "\" is before from \"" + text.from + "\"; exchange them");
   }
-  return Fail(
-      ErrorCode::kInvalidArgument,
-      end + " leaves nothing: it is exclusive and equals --from; use a later one, or --through " +
-          text.from.substr(0, 10) + " for the whole day");
+  return Wrong(end, "\"" + end_text +
+                        "\" leaves nothing: it is exclusive and equals from; use a later one, or "
+                        "through " +
+                        text.from.substr(0, 10) + " for the whole day");
 }
 
-}  // namespace spillway
+}  // namespace spillway::request

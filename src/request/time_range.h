@@ -1,12 +1,13 @@
 #pragma once
 
+#include <expected>
 #include <optional>
 #include <string>
 
 #include "base/clock.h"
-#include "base/error.h"
+#include "request/form.h"
 
-namespace spillway {
+namespace spillway::request {
 
 /// A range of time as a user says it. Each text is a day ("2025-01-31"), a wall clock time
 /// ("2025-01-31T13:05", seconds and fractions optional), both in the named zone, or an instant (RFC
@@ -23,10 +24,9 @@ struct TimeRangeText {
 
 /// The instants meant, rounded up to microseconds: no message lies in between. A wall clock time
 /// that a zone skips stands for the first instant behind the gap (so a day without midnight begins
-/// where it begins); one that comes twice for its first. kInvalidArgument, naming the flag (--from,
-/// --to, --through, --time-zone), for a text that is no time, a day that is none, an unknown zone
-/// (with the nearest known one), an end that is missing or given twice, and an end that is not
-/// behind the beginning.
-Result<TimeRange> ParseTimeRange(const TimeRangeText& text);
+/// where it begins); one that comes twice for its first. What is wrong is a text
+/// that is no time, a day that is none, an unknown zone (the problem has the nearest known one), an
+/// end that is missing or given twice, and an end that is not after the beginning.
+std::expected<TimeRange, Problem> ParseTimeRange(const TimeRangeText& text);
 
-}  // namespace spillway
+}  // namespace spillway::request

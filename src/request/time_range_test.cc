@@ -5,14 +5,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace spillway {
+namespace spillway::request {
 namespace {
 
 using testing::HasSubstr;
 
 std::string Range(const TimeRangeText& text) {
   const auto range = ParseTimeRange(text);
-  if (!range.has_value()) return range.error().message;
+  if (!range.has_value()) return range.error().field + " " + range.error().message;
   std::string begin = FormatTimestamp(range->begin);
   std::string end = FormatTimestamp(range->end);
   for (std::string* each : {&begin, &end}) {
@@ -86,9 +86,9 @@ TEST(TimeRange, TimesInAGapOrTwiceThere) {
 
 TEST(TimeRange, WhatIsNoTimeIsSaidSo) {
   EXPECT_EQ(Range({.from = "2025-02-30", .to = "2025-03-01"}),
-            "--from \"2025-02-30\" is no day of the calendar; that month ends on 2025-02-28");
+            "from \"2025-02-30\" is no day of the calendar; that month ends on 2025-02-28");
   EXPECT_EQ(Range({.from = "2025-02-01", .through = "2025-02-29"}),
-            "--through \"2025-02-29\" is no day of the calendar; that month ends on 2025-02-28");
+            "through \"2025-02-29\" is no day of the calendar; that month ends on 2025-02-28");
   EXPECT_THAT(Range({.from = "2025-13-01", .to = "2025-03-01"}),
               HasSubstr("is no day of the calendar; use a day"));
   EXPECT_THAT(Range({.from = "2025-02-01T24:00", .to = "2025-03-01"}),
@@ -108,34 +108,35 @@ TEST(TimeRange, WhatIsNoTimeIsSaidSo) {
 
 TEST(TimeRange, ADayThatItsZoneDidNotHaveIsNamed) {
   const std::string none =
-      "the range is empty, for there was no 2011-12-30 in Pacific/Apia, whose clocks went past it; "
+      "from leaves an empty range, for there was no 2011-12-30 in Pacific/Apia, whose clocks went "
+      "past it; "
       "use other days";
   EXPECT_EQ(Range({.from = "2011-12-30", .through = "2011-12-30", .time_zone = "Pacific/Apia"}),
             none);
   EXPECT_EQ(Range({.from = "2011-12-30", .to = "2011-12-31", .time_zone = "Pacific/Apia"}), none);
   EXPECT_EQ(Range({.from = "2011-12-31", .through = "2011-12-29", .time_zone = "Pacific/Apia"}),
-            "--through 2011-12-29 is before --from 2011-12-31; exchange them");
+            "through \"2011-12-29\" is before from \"2011-12-31\"; exchange them");
 }
 
 TEST(TimeRange, EndsMustFollow) {
   EXPECT_EQ(Range({.from = "2025-03-01", .to = "2025-02-01"}),
-            "--to 2025-02-01 is before --from 2025-03-01; exchange them");
+            "to \"2025-02-01\" is before from \"2025-03-01\"; exchange them");
   EXPECT_EQ(Range({.from = "2025-03-01", .through = "2025-02-27"}),
-            "--through 2025-02-27 is before --from 2025-03-01; exchange them");
+            "through \"2025-02-27\" is before from \"2025-03-01\"; exchange them");
   EXPECT_EQ(
       Range({.from = "2025-03-01", .to = "2025-03-01"}),
-      "--to 2025-03-01 leaves nothing: it is exclusive and equals --from; use a later one, or "
-      "--through 2025-03-01 for the whole day");
-  EXPECT_THAT(Range({.from = "2025-03-01"}), HasSubstr("the range has no end; give --to"));
+      "to \"2025-03-01\" leaves nothing: it is exclusive and equals from; use a later one, or "
+      "through 2025-03-01 for the whole day");
+  EXPECT_THAT(Range({.from = "2025-03-01"}), HasSubstr("to is missing; give to"));
   EXPECT_THAT(Range({.from = "2025-03-01", .to = "2025-03-02", .through = "2025-03-02"}),
-              HasSubstr("both --to and --through are given"));
+              HasSubstr("through stands beside to"));
   EXPECT_THAT(Range({.from = "2025-03-01", .through = "2025-03-02T10:00"}),
-              HasSubstr("has a time; use a day, or --to"));
+              HasSubstr("has a time; use a day, or to"));
 }
 
 TEST(TimeRange, UnknownZonesNameTheNearest) {
   EXPECT_EQ(Range({.from = "2025-03-01", .to = "2025-03-02", .time_zone = "Europe/Viena"}),
-            "--time-zone: unknown time zone \"Europe/Viena\"; did you mean Europe/Vienna?");
+            "time_zone names an unknown time zone \"Europe/Viena\"; did you mean Europe/Vienna?");
 }
 
 TEST(TimeRange, WordsAreRelativeToNow) {
@@ -164,8 +165,8 @@ TEST(TimeRange, WordsAreRelativeToNow) {
   EXPECT_THAT(Range({.from = "tomorrow", .to = "now", .now = now}), HasSubstr("is no time"));
   EXPECT_THAT(Range({.from = "today-d", .to = "now", .now = now}), HasSubstr("is no time"));
   EXPECT_THAT(Range({.from = "today-99999d", .to = "now", .now = now}), HasSubstr("is no time"));
-  EXPECT_THAT(range("yesterday", "now"), HasSubstr("--through \"now\" is no time"));
+  EXPECT_THAT(range("yesterday", "now"), HasSubstr("through \"now\" is no time"));
 }
 
 }  // namespace
-}  // namespace spillway
+}  // namespace spillway::request

@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "settings/setting_checks.h"
+#include "config/checks.h"
 #include "storage/s3_url.h"
 
 namespace spillway {
@@ -55,7 +55,7 @@ Section<S3Settings> DeclareS3() {
       .Variable("AWS_ENDPOINT_URL");
   section.Field("region", &S3Settings::region)
       .Help("The region of the buckets.")
-      .Check(CheckNotEmpty)
+      .Check(config::CheckNotEmpty)
       .Variable("AWS_REGION")
       .Variable("AWS_DEFAULT_REGION");
   section.Field("path_style", &S3Settings::path_style)
@@ -72,7 +72,7 @@ Section<S3Settings> DeclareS3() {
       .OneOf({{"bucket", Kind::kBucketDefault}, {"aes256", Kind::kS3}, {"kms", Kind::kKms}});
   section.Field("kms_key", &S3Settings::kms_key)
       .Help("The KMS key's id or ARN; unless set, the account's own key of S3.")
-      .Check(CheckNotEmpty);
+      .Check(config::CheckNotEmpty);
   section.Field("bucket_key", &S3Settings::bucket_key)
       .Help("Let S3 ask KMS once for many objects.");
   section.Field("tags", &S3Settings::tags)

@@ -1,13 +1,17 @@
 #include "settings/schedule_settings.h"
 
-#include "request/time_range.h"
+#include <algorithm>
+#include <cctype>
+#include <utility>
+
+#include "config/checks.h"
 #include "schedule/cron.h"
-#include "settings/setting_checks.h"
 
 namespace spillway {
 namespace {
 
 using config::Complaint;
+using Kind = config::Outline::Kind;
 using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::seconds;
@@ -18,12 +22,59 @@ Complaint CheckCron(const std::string& text) {
   return "does not read, at " + cron.error().message;
 }
 
+/// How a field is described and read that is kept as its texts.
+config::Outline OutlineOf(const request::Field& field) {
+  using FieldKind = request::Field::Kind;
+  config::Outline outline{
+      .kind = Kind::kText, .nullable = true, .expectation = request::ExpectationOf(field)};
+  switch (field.kind) {
+    case FieldKind::kCount:
+      outline.kind = Kind::kInteger;
+      outline.least = std::to_string(field.least);
+      break;
+    case FieldKind::kSize:
+      outline.kind = Kind::kSize;
+      break;
+    case FieldKind::kDuration:
+      outline.kind = Kind::kDuration;
+      break;
+    case FieldKind::kFlag:
+      outline.kind = Kind::kBoolean;
+      break;
+    case FieldKind::kChoice:
+      outline.kind = Kind::kChoice;
+      for (const auto& [name, value] : field.choices) outline.choices.push_back(name);
+      break;
+    case FieldKind::kList:
+    case FieldKind::kCounts:
+    case FieldKind::kColumns:
+      outline.kind = Kind::kList;
+      outline.element.push_back({.expectation = "a text"});
+      break;
+    case FieldKind::kValues:
+      outline.kind = Kind::kMap;
+      outline.element.push_back({.expectation = "a text"});
+      break;
+    case FieldKind::kPlace:
+      outline.kind = Kind::kPath;
+      break;
+    case FieldKind::kText:
+      break;
+  }
+  return outline;
+}
+
+std::string Sentence(std::string text) {
+  text.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(text.front())));
+  return text + ".";
+}
+
 }  // namespace
 
-config::Section<ScheduleSettings> DeclareSchedule() {
+config::Section<ScheduleSettings> DeclareSchedule(const recipe::Registry& registry) {
   config::Section<ScheduleSettings> section;
   section.Field("export", &ScheduleSettings::export_name)
-      .Help("What is run: the name of an export, or open-data.")
+      .Help("The name of the export that is run.")
       .Required();
   section.Field("cron", &ScheduleSettings::cron)
       .Help(
@@ -35,7 +86,7 @@ config::Section<ScheduleSettings> DeclareSchedule() {
       .Help(
           "The IANA time zone of the cron expression, and, where there is a range, of its days "
           "and of the times and file names written; the export's unless set.")
-      .Check(CheckTimeZone);
+      .Check(config::CheckTimeZone);
   section.Field("catch_up", &ScheduleSettings::catch_up)
       .Help("Which ticks are made up for that came while nothing ran.")
       .OneOf({{"none", CatchUpPolicy::kNone},
@@ -45,34 +96,14 @@ config::Section<ScheduleSettings> DeclareSchedule() {
       .Help("Older ticks are passed over.")
       .Between(minutes(1), hours(366 * 24));
   section.Field("organisation", &ScheduleSettings::organisation)
-      .Help("Whose messages are exported; of a query export, for whom it is.");
-  section.Field("from", &ScheduleSettings::from)
-      .Help(
-          "Where the range begins: today, yesterday, today-7d, this-week, last-week, this-month, "
-          "last-month, this-year, last-year, as of the tick; a day or an instant.");
-  section.Field("to", &ScheduleSettings::to)
-      .Help("Where the range ends, not included: the same, or now.");
-  section.Field("through", &ScheduleSettings::through)
-      .Help("In place of to: the day, week, month or year that is the last to be included.");
-  section.Field("parameters", &ScheduleSettings::parameters)
-      .Help("Of query_export: the values of the query's parameters. It has :tick by itself.");
-  section.Field("limit", &ScheduleSettings::limit)
-      .Help("Of open-data: location-days at most, 0 for whatever is pending; else its own limit.")
-      .AtLeast(0);
-  section.Field("time_limit", &ScheduleSettings::time_limit)
-      .Help(
-          "Of open-data: the run claims nothing more when this time nears its end, 0s for no "
-          "limit; else its own time_limit.")
-      .Between(seconds(0), hours(24 * 7));
+      .Help("The organisation that the export is of.");
+  const std::vector<std::string> own = section.FieldNames();
+  for (const recipe::FormField& each : recipe::FormFields(registry)) {
+    if (std::ranges::find(own, each.field.name) != own.end()) continue;
+    section.Texts(each.field.name, &ScheduleSettings::fields, OutlineOf(each.field),
+                  Sentence(each.help()));
+  }
   return section;
-}
-
-Result<TimeRange> RangeAt(const ScheduleSettings& schedule, std::string_view zone, Timestamp tick) {
-  return ParseTimeRange({.from = schedule.from,
-                         .to = schedule.to,
-                         .through = schedule.through,
-                         .time_zone = std::string(zone),
-                         .now = tick});
 }
 
 }  // namespace spillway

@@ -1,15 +1,13 @@
 #pragma once
 
 #include <chrono>
-#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
-#include <string_view>
+#include <vector>
 
-#include "base/clock.h"
-#include "base/error.h"
 #include "config/section.h"
+#include "recipe/definition.h"
 
 namespace spillway {
 
@@ -23,23 +21,12 @@ struct ScheduleSettings {
   CatchUpPolicy catch_up = CatchUpPolicy::kLast;
   std::chrono::milliseconds catch_up_within{86'400'000};
   std::string organisation;
-  std::string from;
-  std::optional<std::string> to;
-  std::optional<std::string> through;
-  std::map<std::string, std::string> parameters;
-  std::optional<int64_t> limit;
-  std::optional<std::chrono::milliseconds> time_limit;
+  std::map<std::string, std::vector<std::string>> fields;  ///< Of the export's form: its texts.
   bool operator==(const ScheduleSettings&) const = default;
 };
 
-/// The parameter that a scheduled query has without being given it: the tick, an instant.
-inline constexpr std::string_view kTickParameter = "tick";
-
 using SchedulesByName = std::map<std::string, ScheduleSettings>;
 
-config::Section<ScheduleSettings> DeclareSchedule();
-
-/// The range that is exported at a tick; days are those of `zone`.
-Result<TimeRange> RangeAt(const ScheduleSettings& schedule, std::string_view zone, Timestamp tick);
+config::Section<ScheduleSettings> DeclareSchedule(const recipe::Registry& registry);
 
 }  // namespace spillway

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "recipe/registry.h"
 #include "settings/settings_file.h"
 
 namespace spillway {
@@ -9,9 +10,14 @@ namespace {
 
 using testing::ElementsAre;
 
+const recipe::Registry& TheRegistry() {
+  static const recipe::Registry kRegistry = recipe::RecipesInProgram();
+  return kRegistry;
+}
+
 std::vector<std::string> ProblemsOf(const std::string& text,
                                     const config::Environment& environment = {}) {
-  const auto loaded = ParseSettings(text, "spillway.yaml", {environment, {}});
+  const auto loaded = ParseSettings(text, "spillway.yaml", {environment, {}}, TheRegistry());
   std::vector<std::string> lines;
   if (loaded.has_value()) return lines;
   for (const config::Problem& problem : loaded.error()) lines.push_back(config::ToString(problem));

@@ -108,24 +108,28 @@ std::expected<Variables, config::Problems> ReadVariables(const std::filesystem::
 
 std::expected<Settings, config::Problems> LoadSettings(const std::filesystem::path& file,
                                                        const Variables& variables,
+                                                       const recipe::Registry& registry,
                                                        std::vector<config::Override> overrides) {
   const auto text = ReadText(file, "there is no such file; `spillway init` writes one");
   if (!text) {
     return std::unexpected(config::Problems{{{.source = file.string()}, text.error()}});
   }
-  return ParseSettings(*text, file, variables, std::move(overrides));
+  return ParseSettings(*text, file, variables, registry, std::move(overrides));
 }
 
 std::expected<Settings, config::Problems> ParseSettings(const std::string& text,
                                                         const std::filesystem::path& file,
                                                         const Variables& variables,
+                                                        const recipe::Registry& registry,
                                                         std::vector<config::Override> overrides) {
-  auto settings = config::Load(DeclareSettings(), {.file = file.string(),
-                                                   .text = text,
-                                                   .directory = file.parent_path(),
-                                                   .environment = variables.environment,
-                                                   .file_variables = variables.of_file,
-                                                   .overrides = std::move(overrides)});
+  auto settings = config::Load(DeclareSettings(registry),
+                               {.file = file.string(),
+                                .text = text,
+                                .directory = file.parent_path(),
+                                .environment = variables.environment,
+                                .file_variables = variables.of_file,
+                                .overrides = std::move(overrides)},
+                               DefaultSettings(registry));
   if (!settings) return settings;
   settings->state.Resolve(file.parent_path());
   // Of a map that is not given, nothing was read, so its paths are still relative.
@@ -136,20 +140,23 @@ std::expected<Settings, config::Problems> ParseSettings(const std::string& text,
   return settings;
 }
 
-std::string SettingsSchema() {
-  return config::JsonSchema(DeclareSettings().Describe({}), "Spillway's configuration");
+std::string SettingsSchema(const recipe::Registry& registry) {
+  return config::JsonSchema(DeclareSettings(registry).Describe(DefaultSettings(registry)),
+                            "Spillway's configuration");
 }
 
-std::string StartingSettings() {
-  return config::StartingFile(DeclareSettings().Describe({}), std::string(kHeading));
+std::string StartingSettings(const recipe::Registry& registry) {
+  return config::StartingFile(DeclareSettings(registry).Describe(DefaultSettings(registry)),
+                              std::string(kHeading));
 }
 
-std::string EffectiveSettings(const Settings& settings) {
-  return config::EffectiveFile(DeclareSettings().Describe(settings));
+std::string EffectiveSettings(const Settings& settings, const recipe::Registry& registry) {
+  return config::EffectiveFile(DeclareSettings(registry).Describe(settings));
 }
 
-std::string SettingsDocumentation() {
-  return std::string(kIntroduction) + config::MarkdownTables(DeclareSettings().Describe({}));
+std::string SettingsDocumentation(const recipe::Registry& registry) {
+  return std::string(kIntroduction) +
+         config::MarkdownTables(DeclareSettings(registry).Describe(DefaultSettings(registry)));
 }
 
 }  // namespace spillway

@@ -32,24 +32,24 @@ std::expected<Variables, config::Problems> ReadVariables(const std::filesystem::
 /// relative to the file's directory. Everything that is wrong comes back at once, each problem one
 /// line of config::ToString.
 std::expected<Settings, config::Problems> LoadSettings(
-    const std::filesystem::path& file, const Variables& variables,
+    const std::filesystem::path& file, const Variables& variables, const recipe::Registry& registry,
     std::vector<config::Override> overrides = {});
 
 /// As LoadSettings, with the file's text at hand.
 std::expected<Settings, config::Problems> ParseSettings(
     const std::string& text, const std::filesystem::path& file, const Variables& variables,
-    std::vector<config::Override> overrides = {});
+    const recipe::Registry& registry, std::vector<config::Override> overrides = {});
 
 /// What `spillway config schema` prints: JSON Schema, draft 2020-12.
-std::string SettingsSchema();
+std::string SettingsSchema(const recipe::Registry& registry);
 
 /// What `spillway init` writes: every setting with its help; reads as the defaults.
-std::string StartingSettings();
+std::string StartingSettings(const recipe::Registry& registry);
 
 /// What `spillway config show` prints: the settings as YAML, without secrets.
-std::string EffectiveSettings(const Settings& settings);
+std::string EffectiveSettings(const Settings& settings, const recipe::Registry& registry);
 
 /// docs/configuration.md.
-std::string SettingsDocumentation();
+std::string SettingsDocumentation(const recipe::Registry& registry);
 
 }  // namespace spillway

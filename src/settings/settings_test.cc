@@ -17,6 +17,9 @@
 #include <nlohmann/json.hpp>
 
 #include "batch/column_type.h"
+#include "recipe/open_data/settings.h"
+#include "recipe/output/output_settings.h"
+#include "recipe/registry.h"
 #include "settings/settings_file.h"
 
 namespace spillway {
@@ -25,6 +28,12 @@ namespace {
 using config::Outline;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using OpenDataSettings = recipe::open_data::Settings;
+
+const recipe::Registry& TheRegistry() {
+  static const recipe::Registry kRegistry = recipe::RecipesInProgram();
+  return kRegistry;
+}
 
 std::vector<std::string> Lines(const std::expected<Settings, config::Problems>& loaded) {
   std::vector<std::string> lines;
@@ -35,25 +44,25 @@ std::vector<std::string> Lines(const std::expected<Settings, config::Problems>& 
 
 std::vector<std::string> ProblemsOf(const std::string& text,
                                     const config::Environment& environment = {}) {
-  return Lines(ParseSettings(text, "spillway.yaml", {environment, {}}));
+  return Lines(ParseSettings(text, "spillway.yaml", {environment, {}}, TheRegistry()));
 }
 
 Settings Loaded(const std::string& text, const config::Environment& environment = {}) {
-  const auto settings = ParseSettings(text, "spillway.yaml", {environment, {}});
+  const auto settings = ParseSettings(text, "spillway.yaml", {environment, {}}, TheRegistry());
   EXPECT_THAT(Lines(settings), ElementsAre());
-  return settings.value_or(Settings{});
+  return settings.value_or(DefaultSettings(TheRegistry()));
 }
 
-TEST(Settings, NothingGivenIsTheDefaults) { EXPECT_EQ(Loaded(""), Settings{}); }
+TEST(Settings, NothingGivenIsTheDefaults) { EXPECT_EQ(Loaded(""), DefaultSettings(TheRegistry())); }
 
 TEST(Settings, TheStartingFileReadsAsTheDefaults) {
-  const std::string text = StartingSettings();
-  EXPECT_EQ(Loaded(text), Settings{});
+  const std::string text = StartingSettings(TheRegistry());
+  EXPECT_EQ(Loaded(text), DefaultSettings(TheRegistry()));
   // Secrets name a variable, which need not be set.
   const std::string uncommented =
       std::regex_replace(text, std::regex("(^|\n)( *)#([a-z][^$\n]*\n)"), "$1$2$3");
   EXPECT_GT(text.size(), uncommented.size() + 10);
-  EXPECT_EQ(Loaded(uncommented), Settings{});
+  EXPECT_EQ(Loaded(uncommented), DefaultSettings(TheRegistry()));
 }
 
 TEST(Settings, WhatIsInForceReadsAsItself) {
@@ -67,8 +76,9 @@ exports:
   two: {limits: {bytes_per_file: 1 GiB}, csv: {byte_order_mark: false, line_end: lf}}
 engine: {backoff: {max: 1h30m}}
 )yaml");
-  EXPECT_EQ(Loaded(EffectiveSettings(settings)), settings);
-  EXPECT_EQ(Loaded(EffectiveSettings({})), Settings{});
+  EXPECT_EQ(Loaded(EffectiveSettings(settings, TheRegistry())), settings);
+  EXPECT_EQ(Loaded(EffectiveSettings(DefaultSettings(TheRegistry()), TheRegistry())),
+            DefaultSettings(TheRegistry()));
 }
 
 TEST(Settings, FiveMistakesAreFiveLines) {
@@ -136,11 +146,12 @@ TEST(Settings, ValuesMustFitTogether) {
                  "  - {name: organisation, type: bool}\n"),
       ElementsAre(HasSubstr("4:12: lake.columns[1].name is \"ts\" once more"),
                   HasSubstr("5:12: lake.columns[2].name is the organisation")));
-  EXPECT_THAT(ProblemsOf("exports: {x: {columns: [bdy, ts, {source: body, name: ts}]}}"),
-              ElementsAre("spillway.yaml:1:25: exports.x.columns[0] is \"bdy\", which is no column "
-                          "of the lake; did "
-                          "you mean body?",
-                          HasSubstr("1:34: exports.x.columns[2] has the name \"ts\" once more")));
+  EXPECT_THAT(
+      ProblemsOf("exports: {x: {columns: [bdy, ts, {source: body, name: ts}]}}"),
+      ElementsAre("spillway.yaml:1:25: exports.x.columns[0] is \"bdy\", which is no column "
+                  "of the lake; did "
+                  "you mean body?",
+                  HasSubstr("1:34: exports.x.columns[2] has the name \"ts\" a second time")));
   EXPECT_THAT(
       ProblemsOf("exports: {x: {compression: gzip, compression_level: 12}}"),
       ElementsAre(HasSubstr("1:53: exports.x.compression_level is 12, which only zstd has")));
@@ -188,100 +199,6 @@ TEST(Settings, N4WhatWouldDoNothingIsRefused) {
   EXPECT_THAT(problems("limits: {on_limit: fail, bytes_per_file: 1 MiB}"), ElementsAre());
 }
 
-TEST(Settings, SchedulesMustFitTheirExports) {
-  EXPECT_THAT(
-      ProblemsOf("schedules:\n"
-                 "  typo: {export: mesages, cron: '@daily'}\n"
-                 "  late: {export: messages, cron: '0 25 * * *'}\n"
-                 "  whose: {export: messages, cron: '@daily', from: yesterday, to: today}\n"
-                 "  when: {export: messages, cron: '@daily', organisation: a}\n"
-                 "  open: {export: messages, cron: '@daily', organisation: a, from: yesterday}\n"
-                 "  odd:\n"
-                 "    export: messages\n"
-                 "    cron: '@daily'\n"
-                 "    organisation: a\n"
-                 "    from: yesterdy\n"
-                 "    to: today\n"
-                 "    catch_up: some\n"),
-      ElementsAre(HasSubstr("spillway.yaml:3:34: schedules.late.cron does not read, at column 3: "
-                            "\"25\" is no hour; use 0 to 23"),
-                  HasSubstr("spillway.yaml:13:15: schedules.odd.catch_up")));
-  EXPECT_THAT(
-      ProblemsOf("schedules:\n"
-                 "  typo: {export: mesages, cron: '@daily'}\n"
-                 "  whose: {export: messages, cron: '@daily', from: yesterday, to: today}\n"
-                 "  when: {export: messages, cron: '@daily', organisation: a}\n"
-                 "  open: {export: messages, cron: '@daily', organisation: a, from: yesterday}\n"
-                 "  odd:\n"
-                 "    export: messages\n"
-                 "    cron: '@daily'\n"
-                 "    organisation: a\n"
-                 "    from: yesterdy\n"
-                 "    to: today\n"),
-      testing::UnorderedElementsAre(
-          HasSubstr("spillway.yaml:2:18: schedules.typo.export is \"mesages\", which is no export; "
-                    "did you mean messages?"),
-          HasSubstr("schedules.whose has no organisation; say whose messages are exported"),
-          HasSubstr("schedules.when has no range; give it one"),
-          HasSubstr("schedules.open has no usable range: the range has no end; give to"),
-          HasSubstr("spillway.yaml:10:11: schedules.odd.from \"yesterdy\" is no time; use a day")));
-}
-
-TEST(Settings, SchedulesHaveTheParametersOfTheirExport) {
-  constexpr std::string_view kExports =
-      "databases: {shop: {url: 'postgres://shop'}}\n"
-      "open_data: {database: {host: db}}\n"
-      "exports:\n"
-      "  messages: {}\n"
-      "  orders: {recipe: query_export, database: shop, table: orders}\n"
-      "  recent: {recipe: query_export, database: shop,\n"
-      "           query: 'SELECT :Customer, :since, :tick'}\n"
-      "schedules:\n";
-  const auto problems = [&](std::string_view schedules) {
-    return ProblemsOf(std::string(kExports) + std::string(schedules));
-  };
-  EXPECT_THAT(problems("  all: {export: recent, cron: '@daily', organisation: acme,\n"
-                       "        parameters: {Customer: 4711, since: '2025-01-01'}}\n"
-                       "  tick: {export: recent, cron: '@daily',\n"
-                       "         parameters: {Customer: 1, since: x, tick: now}}\n"
-                       "  table: {export: orders, cron: '@daily'}\n"
-                       "  open: {export: open-data, cron: '@daily', limit: 0, time_limit: 14m}\n"),
-              testing::IsEmpty());
-  EXPECT_THAT(
-      problems("  misspelt:\n"
-               "    export: recent\n"
-               "    cron: '@daily'\n"
-               "    parameters: {Custmer: 4711, since: x}\n"
-               "  table: {export: orders, cron: '@daily', parameters: {id: 1}}\n"
-               "  open: {export: open-data, cron: '@daily', organisation: a, parameters: {id: 1}}\n"
-               "  query: {export: orders, cron: '@daily', from: today, limit: 3}\n"
-               "  none: {export: messages, cron: '@daily', organisation: a, from: today, to: now,\n"
-               "         time_limit: 14m}\n"),
-      testing::UnorderedElementsAre(
-          HasSubstr("spillway.yaml:12:18: schedules.misspelt.parameters.Custmer is no parameter of "
-                    "the query of recent; did you mean Customer?"),
-          HasSubstr("schedules.misspelt.parameters gives no value to :Customer of the query of "
-                    "recent; add Customer: …"),
-          HasSubstr("schedules.table.parameters.id is no parameter of the query of orders; it has "
-                    "none, so remove it"),
-          HasSubstr("schedules.open.organisation is not for open data; remove it, or use limit or "
-                    "time_limit"),
-          HasSubstr("schedules.open.parameters is not for open data"),
-          HasSubstr("schedules.query.from is not for a query export; remove it, or use "
-                    "organisation or parameters"),
-          HasSubstr("schedules.query.limit is not for a query export"),
-          HasSubstr("schedules.none.time_limit is not for an export of messages; remove it, or use "
-                    "organisation, from, to or through")));
-  EXPECT_THAT(problems("  low: {export: open-data, cron: '@daily', limit: -1, time_limit: 8d}\n"),
-              ElementsAre(HasSubstr("schedules.low.limit is -1; use a whole number of at least 0"),
-                          HasSubstr("schedules.low.time_limit is \"8d\"; use a duration from 0s")));
-  EXPECT_THAT(ProblemsOf("databases: {shop: {url: 'postgres://shop'}}\n"
-                         "exports: {half: {recipe: query_export, database: shop, query: \"'\"}}\n"
-                         "schedules: {of: {export: half, cron: '@daily'}}\n"),
-              ElementsAre(HasSubstr("exports.half.query does not read: the query has a text "
-                                    "without an end")));
-}
-
 TEST(Settings, ALifetimeIsADurationOrForever) {
   const Settings settings =
       Loaded("exports: {a: {retention: 30d, redrive_within: forever}, b: {}}\n");
@@ -289,7 +206,7 @@ TEST(Settings, ALifetimeIsADurationOrForever) {
   EXPECT_EQ(settings.exports.at("a").redrive_within.limit, std::nullopt);
   EXPECT_EQ(settings.exports.at("b").retention.limit, std::nullopt);
   EXPECT_EQ(settings.exports.at("b").redrive_within.limit, std::chrono::hours(7 * 24));
-  EXPECT_EQ(Loaded(EffectiveSettings(settings)), settings);
+  EXPECT_EQ(Loaded(EffectiveSettings(settings, TheRegistry())), settings);
   EXPECT_THAT(ProblemsOf("exports: {a: {retention: 30 days}}\n"),
               ElementsAre(HasSubstr("use forever, or a duration of at least 1s")));
   EXPECT_THAT(ProblemsOf("exports: {a: {retention: 5ms}}\n"), testing::SizeIs(1));
@@ -298,13 +215,15 @@ TEST(Settings, ALifetimeIsADurationOrForever) {
 TEST(Settings, PathsAreRelativeToTheFile) {
   const auto settings = ParseSettings(
       "state: data/state.db\nlake: {directory: /lake}\nexports: {x: {destination: ../out}}",
-      "/etc/spillway/spillway.yaml", {{{"SPILLWAY_SIGNING_KEY", "keys/a.pem"}}, {}});
+      "/etc/spillway/spillway.yaml", {{{"SPILLWAY_SIGNING_KEY", "keys/a.pem"}}, {}}, TheRegistry());
   ASSERT_TRUE(settings.has_value());
   EXPECT_EQ(settings->state.file(), "/etc/spillway/data/state.db");
   EXPECT_EQ(settings->lake.directory, "/lake");
   EXPECT_EQ(settings->exports.at("x").destination, "/etc/out");
   EXPECT_EQ(settings->signing_key, "/etc/spillway/keys/a.pem");
-  EXPECT_EQ(ParseSettings("", "/etc/spillway.yaml", {})->exports.at("messages").destination,
+  EXPECT_EQ(ParseSettings("", "/etc/spillway.yaml", {}, TheRegistry())
+                ->exports.at("messages")
+                .destination,
             "/etc/exports");
 }
 
@@ -327,7 +246,11 @@ TEST(Settings, O20FormatsAreNamedOnce) {
   EXPECT_THAT(
       ProblemsOf("", {{"WRITE_FILE_FORMAT", "csv, csv.gz,csv"}}),
       ElementsAre("WRITE_FILE_FORMAT: open_data.format has csv twice; name each format once"));
-  EXPECT_EQ(Loaded("", {{"WRITE_FILE_FORMAT", "csv, csv.gz"}}).open_data.format, "csv, csv.gz");
+  EXPECT_EQ(Loaded("", {{"WRITE_FILE_FORMAT", "csv, csv.gz"}})
+                .standing.at("open_data")
+                .As<OpenDataSettings>()
+                .format,
+            "csv, csv.gz");
 }
 
 TEST(Settings, O17ABucketThatIsMissingOrNoneNamesItsVariable) {
@@ -337,15 +260,16 @@ TEST(Settings, O17ABucketThatIsMissingOrNoneNamesItsVariable) {
   EXPECT_THAT(ProblemsOf("", {{"WRITE_FILE_LOCATION", "s3"}, {"OPEN_DATA_BUCKET", "My Bucket"}}),
               ElementsAre(HasSubstr("OPEN_DATA_BUCKET: open_data.bucket ")));
   for (const char* bucket : {"openaq/v2", "s3://openaq/v2"}) {
-    EXPECT_EQ(Loaded("", {{"WRITE_FILE_LOCATION", "s3"}, {"OPEN_DATA_BUCKET", bucket}})
-                  .open_data.destination(),
+    const Settings settings =
+        Loaded("", {{"WRITE_FILE_LOCATION", "s3"}, {"OPEN_DATA_BUCKET", bucket}});
+    EXPECT_EQ(settings.standing.at("open_data").As<OpenDataSettings>().destination(),
               "s3://openaq/v2");
   }
 }
 
 TEST(Settings, O17AScheduleOfOpenDataWithoutADatabaseSaysWhatToSet) {
   EXPECT_THAT(ProblemsOf("schedules: {hourly: {export: open-data, cron: '0 * * * *'}}"),
-              ElementsAre(HasSubstr("schedules.hourly.export is open-data, but "
+              ElementsAre(HasSubstr("schedules.hourly.export does not run: "
                                     "open_data.database.host is not set, so there is no open data; "
                                     "set it, or the variable DATABASE_HOST")));
 }
@@ -362,11 +286,12 @@ TEST(Settings, O20AFileOfVariablesCountsAfterTheEnvironment) {
                                       ".env", problems)};
   const auto settings =
       ParseSettings("open_data: {database: {port: 1, read: {password: '${SECRET}'}}}",
-                    "spillway.yaml", variables);
+                    "spillway.yaml", variables, TheRegistry());
   ASSERT_THAT(Lines(settings), ElementsAre());
-  EXPECT_EQ(settings->open_data.database.host, "of the environment");
-  EXPECT_EQ(settings->open_data.database.port, 6543);
-  EXPECT_EQ(settings->open_data.database.read.password, "hunter2");
+  const auto& open_data = settings->standing.at("open_data").As<OpenDataSettings>();
+  EXPECT_EQ(open_data.database.host, "of the environment");
+  EXPECT_EQ(open_data.database.port, 6543);
+  EXPECT_EQ(open_data.database.read.password, "hunter2");
 }
 
 TEST(Settings, O20ProblemsOfAFileOfVariablesNameTheirLine) {
@@ -377,7 +302,7 @@ TEST(Settings, O20ProblemsOfAFileOfVariablesNameTheirLine) {
                                       "DATABASE_READ_PASSWORD=${X}\n",
                                       ".env", problems)};
   EXPECT_THAT(
-      Lines(ParseSettings("", "spillway.yaml", variables)),
+      Lines(ParseSettings("", "spillway.yaml", variables, TheRegistry())),
       ElementsAre(".env:2:1: open_data.database.port is \"none\"; use a whole number from 1 "
                   "to 65535",
                   ".env:3:1: SPILLWAY_ENGINE_THREAD is not a setting; did you mean "
@@ -390,14 +315,16 @@ TEST(Settings, FlagsBeforeEnvironmentBeforeFile) {
       {"SPILLWAY_ENGINE_THREADS", "5"},
       {"LOG_LEVEL", "WARNING"},
       {"SPILLWAY_EXPORTS_MESSAGES_COLUMNS", "[ts, {source: body, name: text}]"}};
-  const auto settings = ParseSettings("engine: {threads: 4, attempts: 7}", "spillway.yaml",
-                                      {environment, {}}, {{"--threads", "engine.threads", "6"}});
+  const auto settings =
+      ParseSettings("engine: {threads: 4, attempts: 7}", "spillway.yaml", {environment, {}},
+                    TheRegistry(), {{"--threads", "engine.threads", "6"}});
   ASSERT_TRUE(settings.has_value());
   EXPECT_EQ(settings->engine.threads, 6);
   EXPECT_EQ(settings->engine.attempts, 7);
   EXPECT_EQ(settings->log.level, LogLevel::kWarning);
-  EXPECT_THAT(settings->exports.at("messages").columns,
-              ElementsAre(ExportColumnSettings{"ts", {}}, ExportColumnSettings{"body", "text"}));
+  EXPECT_THAT(settings->exports.at("messages").own.As<recipe::OutputSettings>().columns,
+              ElementsAre(recipe::ExportColumnSettings{"ts", {}},
+                          recipe::ExportColumnSettings{"body", "text"}));
   EXPECT_EQ(Loaded("engine: {threads: 4}", environment).engine.threads, 5);
   EXPECT_THAT(
       ProblemsOf("", {{"SPILLWAY_ENGINE_THREAD", "5"}}),
@@ -407,9 +334,10 @@ TEST(Settings, FlagsBeforeEnvironmentBeforeFile) {
 
 TEST(Settings, FilesThatCannotBeReadSayWhy) {
   EXPECT_THAT(
-      Lines(LoadSettings("/nowhere/spillway.yaml", {})),
+      Lines(LoadSettings("/nowhere/spillway.yaml", {}, TheRegistry())),
       ElementsAre("/nowhere/spillway.yaml: there is no such file; `spillway init` writes one"));
-  EXPECT_THAT(Lines(LoadSettings("/", {})), ElementsAre(HasSubstr("/: is a directory")));
+  EXPECT_THAT(Lines(LoadSettings("/", {}, TheRegistry())),
+              ElementsAre(HasSubstr("/: is a directory")));
 }
 
 TEST(Settings, TheProfileDecidesWhatIsNotSet) {
@@ -419,22 +347,23 @@ exports:
   excel: {csv: {profile: excel}, time_zone: Asia/Tokyo, columns: [ts, {source: body, name: text}]}
   bare: {csv: {profile: excel, byte_order_mark: false}}
 )");
-  const auto plain = OutputOptionsOf(settings.exports.at("plain"));
+  const auto plain = OptionsOf(settings.exports.at("plain").own.As<recipe::OutputSettings>(), "");
   EXPECT_FALSE(plain.csv.byte_order_mark);
   EXPECT_FALSE(plain.csv.escape_formulas);
   EXPECT_TRUE(plain.columns.empty());
-  const auto excel = OutputOptionsOf(settings.exports.at("excel"));
+  const auto excel = OptionsOf(settings.exports.at("excel").own.As<recipe::OutputSettings>(), "");
   EXPECT_TRUE(excel.csv.byte_order_mark);
   EXPECT_TRUE(excel.csv.escape_formulas);
   EXPECT_EQ(excel.csv.time_zone, "Asia/Tokyo");
   ASSERT_EQ(excel.columns.size(), 2U);
   EXPECT_EQ(excel.columns[0].name, "ts");
   EXPECT_EQ(excel.columns[1].name, "text");
-  EXPECT_FALSE(OutputOptionsOf(settings.exports.at("bare")).csv.byte_order_mark);
+  EXPECT_FALSE(OptionsOf(settings.exports.at("bare").own.As<recipe::OutputSettings>(), "")
+                   .csv.byte_order_mark);
 }
 
 TEST(Settings, TypesOfColumnsAreTypes) {
-  for (const ColumnSettings& column : Settings{}.lake.columns) {
+  for (const lake::ColumnSettings& column : DefaultSettings(TheRegistry()).lake.columns) {
     EXPECT_TRUE(batch::ParseColumnType(column.type).has_value()) << column.type;
   }
 }
@@ -453,7 +382,7 @@ void Visit(const Outline& outline, const std::string& path,
 TEST(Settings, EveryFieldHasHelpAndAVariableOfItsOwn) {
   std::set<std::string> variables;
   size_t fields = 0;
-  Visit(DeclareSettings().Describe({}), "",
+  Visit(DeclareSettings(TheRegistry()).Describe(DefaultSettings(TheRegistry())), "",
         [&](const config::OutlineField& field, const std::string& path) {
           ++fields;
           EXPECT_TRUE(field.help.ends_with(".")) << path;
@@ -463,7 +392,7 @@ TEST(Settings, EveryFieldHasHelpAndAVariableOfItsOwn) {
 }
 
 TEST(Settings, TheSchemaSaysWhatTheFieldsSay) {
-  const auto schema = nlohmann::json::parse(SettingsSchema());
+  const auto schema = nlohmann::json::parse(SettingsSchema(TheRegistry()));
   EXPECT_EQ(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
   EXPECT_EQ(schema["additionalProperties"], false);
   const auto& engine = schema["properties"]["engine"]["properties"];
@@ -487,11 +416,11 @@ TEST(Settings, TheSchemaSaysWhatTheFieldsSay) {
 
 TEST(Settings, ThePageInDocsIsUpToDate) {
   if (std::getenv("WRITE_DOCUMENTATION") != nullptr) {
-    std::ofstream(CONFIGURATION_PAGE) << SettingsDocumentation();
+    std::ofstream(CONFIGURATION_PAGE) << SettingsDocumentation(TheRegistry());
   }
   std::ifstream page(CONFIGURATION_PAGE);
   const std::string text{std::istreambuf_iterator<char>(page), {}};
-  EXPECT_EQ(text, SettingsDocumentation())
+  EXPECT_EQ(text, SettingsDocumentation(TheRegistry()))
       << "docs/configuration.md is not what src/settings/settings.cc says; write it anew with "
          "WRITE_DOCUMENTATION=1 settings_test";
 }

@@ -123,7 +123,7 @@ class FormatsTest(unittest.TestCase):
         self.assertLess(sizes[1], sizes[0])
         for flags, said in ((("--compression-level", "3"), "nothing to compress"), (("--format", "json", "--null", "-"), "csv.null_marker"),
                             (("--format", "parquet", "--line-end", "lf"), "csv.line_end"), (("--on-limit", "fail"), "no limit to act at"),
-                            (("--limit", "3"), "--limit is for open-data"), (("--time-limit", "3m"), "--time-limit is for open-data"),
+                            (("--limit", "3"), "--limit is not for exports of queries"), (("--time-limit", "3m"), "--time-limit is not for exports of queries"),
                             (("--format", "parquet", "--compression", "zip", "--compression-level", "19"), "level 19")):
             self.assertIn(said, self.refusal("SELECT 1 AS a", *flags))
         # What an export is configured with may be without use in a run that asks for another format.

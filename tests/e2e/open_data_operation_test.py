@@ -69,8 +69,8 @@ class NotConfiguredTest(OperationTest):
     def test_flags_that_open_data_does_not_look_at_are_refused(self):
         for flag in (("-o", "acme"), ("--from", "2024-01-01"), ("--format", "csv"), ("-O", "elsewhere"), ("--param", "a=b")):
             refused = self.spillway("run", "open-data", *flag, code=2, DATABASE_HOST="127.0.0.1").stderr
-            self.assertIn("is not for open-data", refused)
-        self.assertIn("--limit is for open-data",
+            self.assertIn("is not for open data", refused)
+        self.assertIn("--limit is not for exports of messages",
                       self.spillway("run", "messages", "-o", "a", "--from", "2024-01-01", "--limit", "5", code=2).stderr)
         self.assertEqual(self.made(), [])
 

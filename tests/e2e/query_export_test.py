@@ -106,10 +106,10 @@ class QueryExportTest(unittest.TestCase):
             _, [file], _ = self.run_export(spillway, "one", "-p", f"name={value}", "--param", "n=41")
             self.assertEqual(next(csv.reader(io.StringIO(file.read_bytes().decode(), newline=""))), [value, "42"])
         self.assertEqual(self.server.sql("SELECT a FROM untouched"), [["1"]])
-        self.assertIn(":n has no value; give --param n=", self.failure(spillway, "one", "-p", "name=a"))
-        self.assertIn('did you mean "name"', self.failure(spillway, "one", "-p", "nmae=a", "-p", "n=1"))
+        self.assertIn("--param has no value for n; give it one", self.failure(spillway, "one", "-p", "name=a"))
+        self.assertIn('did you mean name?', self.failure(spillway, "one", "-p", "nmae=a", "-p", "n=1"))
         self.assertIn("invalid input syntax for type integer", self.failure(spillway, "one", "-p", "name=a", "-p", "n=1 OR true"))
-        self.assertIn("is not name=value", self.failure(spillway, "one", "-p", "name"))
+        self.assertIn("use name=value", self.failure(spillway, "one", "-p", "name"))
 
     def test_one_snapshot_while_others_write(self):
         self.server.sql("CREATE TABLE account AS SELECT i AS id, 100 AS balance, repeat('x', 800) AS pad FROM generate_series(1, 60000) AS i")

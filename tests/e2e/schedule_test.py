@@ -196,7 +196,7 @@ class RetentionTest(unittest.TestCase):
         for command in (("worker", "--schedules"), ("serve", "--no-http"), ("schedules",)):
             answer = spillway.call(*command)
             self.assertEqual(answer.code, 2, answer)
-            self.assertIn('spillway.yaml:3:21: schedules.nightly.export is "messages", which is no export', answer.err)
+            self.assertIn('spillway.yaml:3:21: schedules.nightly.export does not run: no export named "messages" is configured', answer.err)
         whole = Deployment("")
         self.addCleanup(whole.close)
         answer = whole.call("serve")

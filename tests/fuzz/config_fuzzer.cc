@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "recipe/registry.h"
 #include "request/time_range.h"
 #include "settings/settings.h"
 #include "settings/settings_file.h"
@@ -30,12 +31,17 @@ void CheckProblems(const config::Problems& problems, std::string_view hidden) {
   }
 }
 
+const recipe::Registry& TheRegistry() {
+  static const recipe::Registry kRegistry = recipe::RecipesInProgram();
+  return kRegistry;
+}
+
 void CheckFile(const std::string& text) {
   const config::Environment environment = {{"A", "hunter2 [not: to, be] seen"}};
-  const auto settings = ParseSettings(text, "spillway.yaml", {environment, {}});
+  const auto settings = ParseSettings(text, "spillway.yaml", {environment, {}}, TheRegistry());
   if (!settings) return CheckProblems(settings.error(), "hunter2");
-  const std::string effective = EffectiveSettings(*settings);
-  const auto again = ParseSettings(effective, "spillway.yaml", {});
+  const std::string effective = EffectiveSettings(*settings, TheRegistry());
+  const auto again = ParseSettings(effective, "spillway.yaml", {}, TheRegistry());
   Require(again.has_value() && *again == *settings, "not the same again", effective);
 }
 
@@ -50,9 +56,9 @@ void CheckVariable(const std::string& text) {
                                      "SPILLWAY_EXPORTS_MESSAGES_CSV_HEADER",
                                      "LOG_LEVEL"};
   const std::string variable = kVariables[text.size() % kVariables.size()];
-  const auto settings = ParseSettings("", "spillway.yaml", {{{variable, text}}, {}});
+  const auto settings = ParseSettings("", "spillway.yaml", {{{variable, text}}, {}}, TheRegistry());
   if (settings) {
-    EffectiveSettings(*settings);
+    EffectiveSettings(*settings, TheRegistry());
   } else {
     Require(!settings.error().empty(), "refused without a reason", variable);
   }
@@ -60,7 +66,7 @@ void CheckVariable(const std::string& text) {
 
 void CheckTimeRange(const std::string& text) {
   const size_t half = text.size() / 2;
-  const auto range = ParseTimeRange(
+  const auto range = request::ParseTimeRange(
       {.from = text.substr(0, half), .to = text.substr(half), .time_zone = "Europe/Vienna"});
   Require(!range.has_value() || range->begin < range->end, "an empty range", text);
 }

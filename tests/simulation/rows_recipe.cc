@@ -19,7 +19,7 @@ std::string KeyOf(int64_t chunk, int64_t row) {
 }  // namespace
 
 Result<recipe::CanonicalRequest> RowsRecipe::Canonicalise(const recipe::Request& request) const {
-  return recipe::CanonicalRequest{.tenant = request.tenant,
+  return recipe::CanonicalRequest{.tenant = request.who.organisation,
                                   .group = source_.Of(request.parameters).group,
                                   .parameters = request.parameters};
 }

@@ -21,6 +21,12 @@ class RowsRecipe final : public recipe::Recipe {
 
   std::string_view name() const override { return kName; }
   Result<recipe::CanonicalRequest> Canonicalise(const recipe::Request& request) const override;
+  Result<recipe::Survey> Look(const std::string& /*export_name*/,
+                              const recipe::CanonicalRequest& /*request*/,
+                              std::stop_token /*stop*/) const override {
+    return Fail(ErrorCode::kUnsupported, "nobody asks");
+  }
+
   Result<recipe::Destination> DestinationOf(const engine::Job& job) const override;
   Result<recipe::Plan> MakePlan(const engine::Job& job, std::stop_token stop) const override;
   Result<engine::ChunkResult> Process(const engine::Job& job, const engine::Chunk& chunk,

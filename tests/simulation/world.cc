@@ -286,17 +286,18 @@ class World {
     SourceTask& task = source_.Add(random_, kScheduled, "a", true);
     task.chunks.resize(std::min<size_t>(task.chunks.size(), 2));
     for (SourceChunk& chunk : task.chunks) chunk.pause_ms = 0;
-    schedules_.push_back({.name = "nightly",
-                          .recipe = std::string(RowsRecipe::kName),
-                          .cron = *schedule::Cron::Parse("50-59 23 * * *"),
-                          .zone = TimeZone(),
-                          .catch_up = engine::CatchUp::kAll,
-                          .request = [this](Timestamp) -> Result<recipe::Request> {
-                            return recipe::Request{.export_name = "rows",
-                                                   .tenant = source_.Of(kScheduled).tenant,
-                                                   .parameters = kScheduled,
-                                                   .requested_by = "schedule nightly"};
-                          }});
+    schedules_.push_back(
+        {.name = "nightly",
+         .recipe = std::string(RowsRecipe::kName),
+         .cron = *schedule::Cron::Parse("50-59 23 * * *"),
+         .zone = TimeZone(),
+         .catch_up = engine::CatchUp::kAll,
+         .request = [this](Timestamp) -> Result<recipe::Request> {
+           return recipe::Request{
+               .export_name = "rows",
+               .who = {.user = "schedule nightly", .organisation = source_.Of(kScheduled).tenant},
+               .parameters = kScheduled};
+         }});
   }
 
   bool ScheduleIsOver() {
@@ -322,9 +323,8 @@ class World {
   /// People press the button again until there is an answer.
   void Submit(engine::Engine& engine, const std::string& name, bool fresh) {
     const recipe::Request request{.export_name = "rows",
-                                  .tenant = source_.Of(name).tenant,
-                                  .parameters = name,
-                                  .requested_by = "ada"};
+                                  .who = {.user = "ada", .organisation = source_.Of(name).tenant},
+                                  .parameters = name};
     for (int attempt = 0; attempt < 100; ++attempt) {
       const auto created = engine.Submit(RowsRecipe::kName, request, fresh);
       if (created.has_value() || created.error().code != ErrorCode::kUnavailable) return;

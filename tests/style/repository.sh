@@ -23,7 +23,7 @@ forbid 'a package registry by host' \
   "$(search '(pypi\.org|pythonhosted|registry\.npmjs|crates\.io|proxy\.golang|repo1?\.maven|conda\.anaconda)' "${files[@]}")"
 forbid 'a path of one machine' "$(search '(^|[^[:alnum:]_.~-])/(root|work|home/[a-z]+)/' "${files[@]}")"
 forbid 'not a snake_case file name' \
-  "$(printf '%s\n' "${sources[@]}" | grep -vE '^([a-z0-9_]+/)*[a-z0-9_]+\.(h|cc)$' || true)"
+  "$(printf '%s\n' "${sources[@]}" | grep -vE '^(examples/[a-z0-9-]+/)?([a-z0-9_]+/)*[a-z0-9_]+\.(h|cc)$' || true)"
 forbid 'no #pragma once' "$(printf '%s\n' "${sources[@]}" | grep '\.h$' | xargs -r grep -L '^#pragma once$' || true)"
 forbid 'a relative include' "$(search '#include "\.' "${sources[@]}")"
 forbid 'a disabled test' "$(search '\bDISABLED_|GTEST_SKIP\(\)' "${sources[@]}")"

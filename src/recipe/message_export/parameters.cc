@@ -52,4 +52,20 @@ Result<MessageExportParameters> ParametersFromJson(std::string_view text,
   return parameters;
 }
 
+Result<MessageExportParameters> ParametersOfRequest(const Request& request,
+                                                    const OutputOptions& defaults) {
+  auto json = nlohmann::json::parse(request.parameters, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object())
+    return Fail(ErrorCode::kInvalidArgument, "parameters must be one JSON object");
+  if (json.contains("organisation")) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "organisation is no parameter: an export is of the organisation of who asks");
+  }
+  if (request.who.organisation.empty()) {
+    return Fail(ErrorCode::kInvalidArgument, "messages are exported of one organisation; name it");
+  }
+  json["organisation"] = request.who.organisation;
+  return ParametersFromJson(json.dump(), defaults);
+}
+
 }  // namespace spillway::recipe

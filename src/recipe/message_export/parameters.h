@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "lake/lake.h"
 #include "recipe/output/output_options.h"
+#include "recipe/recipe.h"
 
 namespace spillway::recipe {
 
@@ -23,5 +24,9 @@ std::string ToJson(const MessageExportParameters& parameters);
 /// half-open), and what ReadOutput reads. kInvalidArgument names an unknown or wrong field.
 Result<MessageExportParameters> ParametersFromJson(std::string_view json,
                                                    const OutputOptions& defaults);
+
+/// The same of a request, whose organisation is that of who asks.
+Result<MessageExportParameters> ParametersOfRequest(const Request& request,
+                                                    const OutputOptions& defaults);
 
 }  // namespace spillway::recipe

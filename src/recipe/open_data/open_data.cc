@@ -266,6 +266,20 @@ void OpenData::LeaveUnsure(AllUnsure unsure) const {
   std::ranges::move(unsure, std::back_inserter(unsure_));
 }
 
+Result<Survey> OpenData::Look(const std::string& export_name, const CanonicalRequest& request,
+                              std::stop_token stop) const {
+  const Plan plan =
+      TRY(MakePlan({.id = "plan", .parameters = request.parameters}, std::move(stop)));
+  const nlohmann::json source = nlohmann::json::parse(plan.source);
+  const auto chunks = static_cast<int64_t>(plan.chunks.size());
+  return Survey{
+      .of = fmt::format("{} from {}", export_name, source.at("database").get<std::string>()),
+      .planned = plan.planned,
+      .how = "pending now",
+      .chunks = chunks,
+      .json = nlohmann::json{{"location_days", plan.planned}, {"chunks", chunks}}.dump()};
+}
+
 Result<Plan> OpenData::MakePlan(const engine::Job& job, std::stop_token stop) const {
   Attempt attempt;
   return Patiently(attempt, stop,

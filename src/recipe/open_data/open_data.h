@@ -65,6 +65,9 @@ class OpenData final : public Recipe {
   /// Parameters: {"limit": 500, "time_limit_ms": 840000}, each optional.
   Result<CanonicalRequest> Canonicalise(const Request& request) const override;
   Result<Destination> DestinationOf(const engine::Job& job) const override;
+  std::string_view counts() const override { return "location-days"; }
+  Result<Survey> Look(const std::string& export_name, const CanonicalRequest& request,
+                      std::stop_token stop) const override;
   Result<Plan> MakePlan(const engine::Job& job, std::stop_token stop) const override;
   Result<engine::ChunkResult> Process(const engine::Job& job, const engine::Chunk& chunk,
                                       engine::Staging& staging,

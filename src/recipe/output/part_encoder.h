@@ -18,7 +18,7 @@
 
 namespace spillway::recipe {
 
-/// The format and envelope of a message export's files, made once a chunk.
+/// The format and envelope of files of rows, made once a chunk.
 struct FileKind {
   std::unique_ptr<format::Format> format;
   std::unique_ptr<envelope::Envelope> envelope;  ///< None: zip, whose members are made one by one.

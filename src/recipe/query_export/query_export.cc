@@ -7,6 +7,7 @@
 #include <arrow/api.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
 
 #include "recipe/output/assemble.h"
 #include "recipe/output/chunk_writer.h"
@@ -41,6 +42,34 @@ constexpr int64_t kKeySplitsMax = 16;
 
 Result<QueryExportParameters> ParametersOf(const engine::Job& job) {
   return QueryExportParametersFromJson(job.parameters, OutputOptions{});
+}
+
+/// Gives parameters that no request may give their values.
+Result<> Bind(const QueryExportOptions& options, const request::Identity& who,
+              QueryExportParameters& parameters) {
+  for (const auto& [name, value] : options.parameters) {
+    if (!parameters.values.emplace(name, value).second) {
+      return Fail(ErrorCode::kInvalidArgument,
+                  "parameters." + name + " has a fixed value in the configuration; leave it out");
+    }
+  }
+  if (options.query.empty()) return {};
+  const auto query = TRY(postgres_source::NamedQuery::Parse(options.query));
+  const std::string organisation(kOrganisationParameter);
+  if (std::ranges::find(query.names(), organisation) == query.names().end() ||
+      options.parameters.contains(organisation)) {
+    return {};
+  }
+  if (parameters.values.contains(organisation)) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "parameters.organisation is the organisation of who asks; leave it out");
+  }
+  if (who.organisation.empty()) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "the query asks for :organisation, so an organisation is required");
+  }
+  parameters.values.emplace(organisation, who.organisation);
+  return {};
 }
 
 Wanted WantedBy(const QueryExportOptions& options, const QueryExportParameters& parameters) {
@@ -155,16 +184,17 @@ Result<const QueryExportOptions*> QueryExport::Find(std::string_view export_name
 
 Result<CanonicalRequest> QueryExport::Canonicalise(const Request& request) const {
   const QueryExportOptions* options = TRY(Find(request.export_name));
-  const QueryExportParameters parameters =
+  QueryExportParameters parameters =
       TRY(QueryExportParametersFromJson(request.parameters, options->output));
   const OutputOptions& output = parameters.output;
+  TRY(Bind(*options, request.who, parameters));
   TRY(CheckOutput(output, request.parameters));
-  TRY(destinations_(output.destination));
+  TRY(resources_.Destination(output.destination));
   TRY(CheckParameters(WantedBy(*options, parameters)));
   // Nobody else can work on an export to a process's own output, so it waits for nobody either.
   const bool streams = output.destination.starts_with('-');
   return CanonicalRequest{
-      .tenant = request.tenant,
+      .tenant = request.who.organisation,
       .group = request.export_name + (streams ? " to " + output.destination : ""),
       .parameters = ToJson(parameters)};
 }
@@ -172,7 +202,7 @@ Result<CanonicalRequest> QueryExport::Canonicalise(const Request& request) const
 Result<Destination> QueryExport::DestinationOf(const engine::Job& job) const {
   const QueryExportParameters parameters = TRY(ParametersOf(job));
   const std::string& owner = job.tenant.empty() ? job.export_name : job.tenant;
-  storage::ObjectStore* store = TRY(destinations_(parameters.output.destination));
+  storage::ObjectStore* store = TRY(resources_.Destination(parameters.output.destination));
   return Destination{.store = store, .directory = storage::EscapeKeySegment(owner) + "/" + job.id};
 }
 
@@ -198,20 +228,20 @@ Result<QueryExport::Opened> QueryExport::OpenFor(const QueryExportOptions& optio
   return opened;
 }
 
-Result<QueryExport::Survey> QueryExport::Look(std::string_view export_name,
-                                              std::string_view canonical_parameters,
-                                              std::stop_token stop) const {
+Result<QueryExport::Found> QueryExport::FindWhatIsRead(std::string_view export_name,
+                                                       std::string_view canonical_parameters,
+                                                       std::stop_token stop) const {
   const QueryExportOptions* options = TRY(Find(export_name));
   const QueryExportParameters parameters =
       TRY(QueryExportParametersFromJson(canonical_parameters, OutputOptions{}));
   const OutputOptions& output = parameters.output;
-  Survey survey;
+  Found found;
   Opened opened = TRY(OpenFor(*options, parameters, stop));
-  survey.holder = std::move(opened.reader);
-  QueryReader& reader = *survey.holder;
+  found.holder = std::move(opened.reader);
+  QueryReader& reader = *found.holder;
   const Selection& selection = opened.selection;
   const Dependences& dependences = opened.dependences;
-  QuerySource& source = survey.source;
+  QuerySource& source = found.source;
   source = {.database = options->database,
             .server = reader.connection().server(),
             .from = selection.from,
@@ -235,9 +265,32 @@ Result<QueryExport::Survey> QueryExport::Look(std::string_view export_name,
     source.tables = TRY(LockedNamesakes(reader, dependences.tables, stop));
   if (splits.size() > 1)
     source.split_by = options->split_column.empty() ? "place" : options->split_column;
-  survey.chunks = ChunksOf(splits);
-  source.splits = static_cast<int64_t>(survey.chunks.size());
-  for (const QueryChunk& chunk : survey.chunks) source.rows += chunk.rows;
+  found.chunks = ChunksOf(splits);
+  source.splits = static_cast<int64_t>(found.chunks.size());
+  for (const QueryChunk& chunk : found.chunks) source.rows += chunk.rows;
+  return found;
+}
+
+Result<Survey> QueryExport::Look(const std::string& export_name, const CanonicalRequest& request,
+                                 std::stop_token stop) const {
+  const Found found = TRY(FindWhatIsRead(export_name, request.parameters, std::move(stop)));
+  const QuerySource& source = found.source;
+  auto json = nlohmann::ordered_json::parse(TRY(ToJson(source)));
+  json.erase("snapshot");  // It ends here.
+  Survey survey{.of = fmt::format("{} from {}", export_name, source.server),
+                .planned = source.rows,
+                .chunks = source.splits,
+                .json = json.dump()};
+  if (!source.one_session.empty())
+    survey.notes.push_back("one session reads all: " + source.one_session);
+  for (const std::string& table : source.policies)
+    survey.notes.push_back("row security chooses the rows of " + table);
+  for (const std::string& function : source.policies_unseen_in)
+    survey.notes.push_back("row security may hide rows from the function " + function);
+  for (const auto& column : source.columns) {
+    survey.columns.push_back(column.name + " " + column.type_name +
+                             (column.cast_to_text ? ", as text" : ""));
+  }
   return survey;
 }
 
@@ -268,20 +321,20 @@ Result<> QueryExport::Count(const QuerySource& source, QueryReader& holder,
 
 Result<Plan> QueryExport::MakePlan(const engine::Job& job, std::stop_token stop) const {
   const QueryExportParameters parameters = TRY(ParametersOf(job));
-  Survey survey = TRY(Look(job.export_name, job.parameters, std::move(stop)));
-  TRY(ApplyRowLimit(parameters.output.limits, survey.chunks));
-  TRY(LayOut(parameters.output, job.export_name, survey.chunks));
+  Found found = TRY(FindWhatIsRead(job.export_name, job.parameters, std::move(stop)));
+  TRY(ApplyRowLimit(parameters.output.limits, found.chunks));
+  TRY(LayOut(parameters.output, job.export_name, found.chunks));
   constexpr int64_t kBytesPerRow = 100;  // Roughly.
-  std::string described = TRY(ToJson(survey.source));
+  std::string described = TRY(ToJson(found.source));
   Plan plan{.source = std::move(described),
-            .planned = survey.source.rows,
-            .bytes = survey.source.rows * kBytesPerRow,
+            .planned = found.source.rows,
+            .bytes = found.source.rows * kBytesPerRow,
             .chunks = {}};
-  for (const QueryChunk& chunk : survey.chunks) {
+  for (const QueryChunk& chunk : found.chunks) {
     std::string spec = TRY(ToJson(chunk));
     plan.chunks.push_back({.spec = std::move(spec), .planned = chunk.rows + chunk.cut_off});
   }
-  snapshots_->Keep(job.id, survey.source.snapshot, std::move(survey.holder));
+  snapshots_->Keep(job.id, found.source.snapshot, std::move(found.holder));
   return plan;
 }
 

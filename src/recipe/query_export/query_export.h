@@ -1,7 +1,6 @@
 #pragma once
 
 #include <chrono>
-#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -12,11 +11,11 @@
 #include "recipe/query_export/parameters.h"
 #include "recipe/query_export/records.h"
 #include "recipe/recipe.h"
+#include "recipe/resources.h"
 #include "source/postgres/dependences.h"
 #include "source/postgres/query_reader.h"
 #include "source/postgres/snapshots.h"
 #include "source/postgres/split.h"
-#include "storage/object_store.h"
 
 namespace spillway::recipe {
 
@@ -27,13 +26,19 @@ struct QueryExportOptions {
   std::chrono::milliseconds statement_timeout{0};
   std::string table;  ///< This or `query`.
   std::string query;
-  bool split_by_place = false;  ///< Cut a table by where its rows lie on disk.
-  std::string split_column;     ///< Cut by ranges of this column instead; empty: not.
+  std::map<std::string, std::string> parameters;  ///< Values that no request can change.
+  bool split_by_place = false;                    ///< Cut a table by where its rows lie on disk.
+  std::string split_column;  ///< Cut by ranges of this column instead; empty: not.
   /// Columns that tell rows apart, by which such ranges are reconciled; empty: a table's own key.
   std::vector<std::string> key;
   bool row_security = false;  ///< Export what policies show, instead of refusing.
   OutputOptions output;
 };
+
+/// The parameter that is always the organisation of who asks.
+inline constexpr std::string_view kOrganisationParameter = "organisation";
+/// The parameter that a schedule gives its tick, an instant.
+inline constexpr std::string_view kTickParameter = "tick";
 
 /// Any SELECT, or a table, out of PostgreSQL into files. All of a job is read through one snapshot,
 /// which the process that planned it holds (see postgres_source::Snapshots): where that process
@@ -47,18 +52,20 @@ class QueryExport final : public Recipe {
  public:
   static constexpr std::string_view kName = "query_export";
 
-  using Destinations = std::function<Result<storage::ObjectStore*>(std::string_view destination)>;
-
-  /// `exports` are by name; `is_over` tells of a job whether it is final.
-  QueryExport(std::map<std::string, QueryExportOptions, std::less<>> exports,
-              Destinations destinations, postgres_source::Snapshots::IsOver is_over)
+  /// `exports` are by name; `resources` outlives the recipe.
+  QueryExport(std::map<std::string, QueryExportOptions, std::less<>> exports, Resources& resources)
       : exports_(std::move(exports)),
-        destinations_(std::move(destinations)),
-        snapshots_(std::make_unique<postgres_source::Snapshots>(std::move(is_over))) {}
+        resources_(resources),
+        snapshots_(std::make_unique<postgres_source::Snapshots>(
+            [&resources](std::string_view job_id) { return resources.IsOver(job_id); })) {}
 
   std::string_view name() const override { return kName; }
   Result<CanonicalRequest> Canonicalise(const Request& request) const override;
   Result<Destination> DestinationOf(const engine::Job& job) const override;
+  Result<Survey> Look(const std::string& export_name, const CanonicalRequest& request,
+                      std::stop_token stop) const override;
+  /// Whether a job that is not over needs this process, which holds its snapshot.
+  bool IsNeeded() const override { return snapshots_->AreNeeded(); }
   Result<Plan> MakePlan(const engine::Job& job, std::stop_token stop) const override;
   Result<engine::ChunkResult> Process(const engine::Job& job, const engine::Chunk& chunk,
                                       engine::Staging& staging,
@@ -66,23 +73,10 @@ class QueryExport final : public Recipe {
   Result<Assembly> Assemble(const engine::Job& job, std::vector<engine::Part> parts,
                             engine::Staging& staging) const override;
 
-  /// What an export with these canonical parameters would read (`spillway plan`). The snapshot
-  /// ends with `holder`.
-  struct Survey {
-    QuerySource source;
-    std::vector<QueryChunk> chunks;  ///< Without files.
-    std::unique_ptr<postgres_source::QueryReader> holder;
-  };
-  Result<Survey> Look(std::string_view export_name, std::string_view canonical_parameters,
-                      std::stop_token stop) const;
-
   /// Whether the export could be planned now (`spillway doctor`): connects, and lets the server
   /// prepare what it would read, with nulls as parameters; nothing is counted. Returns how many
   /// columns there are.
   Result<int64_t> Examine(std::string_view export_name, std::stop_token stop) const;
-
-  /// Whether a job that is not over needs this process, which holds its snapshot.
-  bool IsNeeded() const { return snapshots_->AreNeeded(); }
 
  private:
   /// A session that knows what it is to read.
@@ -93,6 +87,14 @@ class QueryExport final : public Recipe {
   };
   static Result<Opened> OpenFor(const QueryExportOptions& options,
                                 const QueryExportParameters& parameters, std::stop_token stop);
+  /// What is read, in chunks without files. The snapshot ends with `holder`.
+  struct Found {
+    QuerySource source;
+    std::vector<QueryChunk> chunks;
+    std::unique_ptr<postgres_source::QueryReader> holder;
+  };
+  Result<Found> FindWhatIsRead(std::string_view export_name, std::string_view canonical_parameters,
+                               std::stop_token stop) const;
   Result<const QueryExportOptions*> Find(std::string_view export_name) const;
   /// Counts the splits, unless they are: where one session has to read, by that one.
   Result<> Count(const QuerySource& source, postgres_source::QueryReader& holder,
@@ -101,7 +103,7 @@ class QueryExport final : public Recipe {
                  std::vector<postgres_source::Split>& splits, const std::stop_token& stop) const;
 
   const std::map<std::string, QueryExportOptions, std::less<>> exports_;
-  const Destinations destinations_;
+  Resources& resources_;
   const std::unique_ptr<postgres_source::Snapshots> snapshots_;
 };
 

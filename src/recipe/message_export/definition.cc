@@ -1,0 +1,78 @@
+#include "recipe/definition.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/nearest_name.h"
+#include "recipe/message_export/message_export.h"
+#include "recipe/output/output_settings.h"
+
+namespace spillway::recipe::message_export {
+namespace {
+
+class MessageExportDefinition final : public Definition {
+ public:
+  std::string_view name() const override { return MessageExport::kName; }
+  std::string_view summary() const override {
+    return "an organisation's messages of a range of time, out of the lake";
+  }
+
+  std::string_view default_export() const override { return "messages"; }
+
+  std::vector<std::string> examples() const override {
+    return {"plan messages -o acme --from 2025-01-01 --through 2025-01-31",
+            "run messages -o acme --from 2025-01-01 --through 2025-01-31 -z Europe/Vienna",
+            "run messages -o acme --from 2025-01-01 --to 2025-02-01 --compression zip",
+            "run messages -o acme --from 2025-01-01 --to 2025-02-01 --output - | head"};
+  }
+
+  std::shared_ptr<const config::AnySection> settings() const override {
+    return std::make_shared<config::SectionOf<OutputSettings>>(DeclareOutput());
+  }
+
+  void Check(const std::string& path, const config::AnyValue& settings,
+             const SharedSettings& shared, config::Complaints& complaints) const override {
+    std::vector<std::string> known;
+    for (const auto& column : shared.lake.columns) known.push_back(column.name);
+    const auto& columns = settings.As<OutputSettings>().columns;
+    for (size_t i = 0; i < columns.size(); ++i) {
+      const std::string& source = columns[i].source;
+      if (std::ranges::find(known, source) != known.end()) continue;
+      const auto nearest = NearestName(source, known);
+      complaints.About(
+          fmt::format("{}.columns[{}]", path, i),
+          fmt::format(
+              "is {}, which is no column of the lake; {}", config::Quoted(source),
+              nearest ? "did you mean " + *nearest + "?" : "use " + config::Alternatives(known)));
+    }
+  }
+
+  request::Form form(const config::AnyValue& settings) const override {
+    request::Form form{.of = "exports of messages",
+                       .organisation = request::Form::Organisation::kRequired,
+                       .range_zone = time_zone(settings),
+                       .fields = request::RangeFields()};
+    std::ranges::move(OutputFields(), std::back_inserter(form.fields));
+    return form;
+  }
+
+  std::string time_zone(const config::AnyValue& settings) const override {
+    return settings.As<OutputSettings>().time_zone;
+  }
+
+  Result<std::unique_ptr<Recipe>> Make(const std::vector<Export>& exports,
+                                       Resources& resources) const override {
+    std::map<std::string, OutputOptions, std::less<>> defaults;
+    for (const Export& each : exports)
+      defaults.emplace(each.name, OptionsOf(each.settings.As<OutputSettings>(), each.destination));
+    lake::LakeSchema schema = TRY(lake::SchemaOf(resources.settings().lake));
+    return std::make_unique<MessageExport>(std::move(defaults), std::move(schema), resources);
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<const Definition> Define() { return std::make_unique<MessageExportDefinition>(); }
+
+}  // namespace spillway::recipe::message_export

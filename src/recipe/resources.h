@@ -1,0 +1,44 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "lake/lake_settings.h"
+#include "lake/log/commit_log.h"
+#include "source/postgres/database_settings.h"
+#include "storage/object_store.h"
+
+namespace spillway::recipe {
+
+/// The parts of the configuration that recipes share.
+struct SharedSettings {
+  const lake::LakeSettings& lake;
+  const std::map<std::string, postgres_source::DatabaseSettings>& databases;
+};
+
+/// What a deployment lends to its recipes. It outlives them. Thread-safe.
+class Resources {
+ public:
+  struct Lake {
+    storage::ObjectStore* store = nullptr;
+    lake::CommitLog* log = nullptr;
+  };
+
+  virtual ~Resources() = default;
+
+  virtual SharedSettings settings() const = 0;
+  /// The store of a destination; it lives as long as the resources.
+  virtual Result<storage::ObjectStore*> Destination(std::string_view destination) = 0;
+  /// The lake, which is opened when it is first asked for. kNotFound while there is none.
+  virtual Result<Lake> OpenLake() = 0;
+  /// Whether a job is final, or no longer known.
+  virtual bool IsOver(std::string_view job_id) = 0;
+  virtual Clock& clock() = 0;
+  virtual Log& log() = 0;
+};
+
+}  // namespace spillway::recipe

@@ -1,0 +1,120 @@
+#include "settings/schedule_check.h"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "recipe/registry.h"
+#include "settings/settings_file.h"
+
+namespace spillway {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+std::vector<std::string> ProblemsOf(const std::string& text) {
+  const recipe::Registry registry = recipe::RecipesInProgram();
+  const auto loaded = ParseSettings(text, "spillway.yaml", {}, registry);
+  std::vector<std::string> lines;
+  if (loaded.has_value()) return lines;
+  for (const config::Problem& problem : loaded.error()) lines.push_back(config::ToString(problem));
+  return lines;
+}
+
+TEST(ScheduleCheck, SchedulesMustFitTheirExports) {
+  EXPECT_THAT(
+      ProblemsOf("schedules:\n"
+                 "  typo: {export: mesages, cron: '@daily'}\n"
+                 "  late: {export: messages, cron: '0 25 * * *'}\n"
+                 "  whose: {export: messages, cron: '@daily', from: yesterday, to: today}\n"
+                 "  when: {export: messages, cron: '@daily', organisation: a}\n"
+                 "  open: {export: messages, cron: '@daily', organisation: a, from: yesterday}\n"
+                 "  odd:\n"
+                 "    export: messages\n"
+                 "    cron: '@daily'\n"
+                 "    organisation: a\n"
+                 "    from: yesterdy\n"
+                 "    to: today\n"
+                 "    catch_up: some\n"),
+      ElementsAre(HasSubstr("spillway.yaml:3:34: schedules.late.cron does not read, at column 3: "
+                            "\"25\" is no hour; use 0 to 23"),
+                  HasSubstr("spillway.yaml:13:15: schedules.odd.catch_up")));
+  EXPECT_THAT(
+      ProblemsOf("schedules:\n"
+                 "  typo: {export: mesages, cron: '@daily'}\n"
+                 "  whose: {export: messages, cron: '@daily', from: yesterday, to: today}\n"
+                 "  when: {export: messages, cron: '@daily', organisation: a}\n"
+                 "  open: {export: messages, cron: '@daily', organisation: a, from: yesterday}\n"
+                 "  odd:\n"
+                 "    export: messages\n"
+                 "    cron: '@daily'\n"
+                 "    organisation: a\n"
+                 "    from: yesterdy\n"
+                 "    to: today\n"),
+      testing::UnorderedElementsAre(
+          HasSubstr("spillway.yaml:2:18: schedules.typo.export does not run: no export named "
+                    "\"mesages\" is configured; did you mean \"messages\"?"),
+          HasSubstr("schedules.whose has no organisation; say whose it is"),
+          HasSubstr("schedules.when.from is missing; give the first day, such as yesterday"),
+          HasSubstr("schedules.open.to is missing; give to (exclusive), or through"),
+          HasSubstr("spillway.yaml:10:11: schedules.odd.from \"yesterdy\" is no time; use a day")));
+}
+
+TEST(ScheduleCheck, SchedulesHaveTheParametersOfTheirExport) {
+  constexpr std::string_view kExports =
+      "databases: {shop: {url: 'postgres://shop'}}\n"
+      "open_data: {database: {host: db}}\n"
+      "exports:\n"
+      "  messages: {}\n"
+      "  orders: {recipe: query_export, database: shop, table: orders}\n"
+      "  recent: {recipe: query_export, database: shop,\n"
+      "           query: 'SELECT :Customer, :since, :tick'}\n"
+      "schedules:\n";
+  const auto problems = [&](std::string_view schedules) {
+    return ProblemsOf(std::string(kExports) + std::string(schedules));
+  };
+  EXPECT_THAT(problems("  all: {export: recent, cron: '@daily', organisation: acme,\n"
+                       "        parameters: {Customer: 4711, since: '2025-01-01'}}\n"
+                       "  tick: {export: recent, cron: '@daily',\n"
+                       "         parameters: {Customer: 1, since: x, tick: now}}\n"
+                       "  table: {export: orders, cron: '@daily'}\n"
+                       "  open: {export: open-data, cron: '@daily', limit: 0, time_limit: 14m}\n"),
+              testing::IsEmpty());
+  EXPECT_THAT(
+      problems("  misspelt:\n"
+               "    export: recent\n"
+               "    cron: '@daily'\n"
+               "    parameters: {Custmer: 4711, since: x}\n"
+               "  table: {export: orders, cron: '@daily', parameters: {id: 1}}\n"
+               "  open: {export: open-data, cron: '@daily', organisation: a, parameters: {id: 1}}\n"
+               "  query: {export: orders, cron: '@daily', from: today, limit: 3}\n"
+               "  none: {export: messages, cron: '@daily', organisation: a, from: today, to: now,\n"
+               "         time_limit: 14m}\n"),
+      testing::UnorderedElementsAre(
+          HasSubstr("spillway.yaml:12:18: schedules.misspelt.parameters.Custmer is no parameter of "
+                    "this export; did you mean Customer?"),
+          HasSubstr("schedules.misspelt.parameters has no value for Customer; give it one"),
+          HasSubstr("schedules.table.parameters.id is no parameter of this export; it has none, so "
+                    "leave it out"),
+          HasSubstr("schedules.open.organisation is not for open data; remove it"),
+          HasSubstr("schedules.open.parameters is not for open data"),
+          HasSubstr("schedules.query.from is not for exports of queries"),
+          HasSubstr("schedules.query.limit is not for exports of queries"),
+          HasSubstr("schedules.none.time_limit is not for exports of messages")));
+  EXPECT_THAT(
+      problems("  low: {export: open-data, cron: '@daily', limit: -1, time_limit: 8d}\n"),
+      ElementsAre(HasSubstr("schedules.low.limit is \"-1\"; use a whole number of at least 0"),
+                  HasSubstr("schedules.low.time_limit is \"8d\"; use a duration from 0s")));
+  EXPECT_THAT(ProblemsOf("databases: {shop: {url: 'postgres://shop'}}\n"
+                         "exports: {half: {recipe: query_export, database: shop, query: \"'\"}}\n"
+                         "schedules: {of: {export: half, cron: '@daily'}}\n"),
+              ElementsAre(HasSubstr("exports.half.query does not read: the query has a text "
+                                    "without an end")));
+}
+
+}  // namespace
+}  // namespace spillway

@@ -1,0 +1,23 @@
+#include "source/postgres/database_settings.h"
+
+namespace spillway::postgres_source {
+
+using config::Section;
+using std::chrono::hours;
+using std::chrono::milliseconds;
+
+Section<DatabaseSettings> DeclareDatabase() {
+  Section<DatabaseSettings> section;
+  section.Field("url", &DatabaseSettings::url)
+      .Help(
+          "Where it is: postgres://user@host:5432/database?sslmode=verify-full, as libpq takes it. "
+          "The password may stand in it as ${VARIABLE}, or in the file of PGPASSFILE.")
+      .Required()
+      .Secret();
+  section.Field("statement_timeout", &DatabaseSettings::statement_timeout)
+      .Help("A statement that takes longer is ended, and the job fails; 0s for no limit.")
+      .Between(milliseconds(0), hours(24 * 7));
+  return section;
+}
+
+}  // namespace spillway::postgres_source
