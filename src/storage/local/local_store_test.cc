@@ -387,7 +387,7 @@ TEST_F(LocalStoreTest, ACopyWithoutSpaceLeavesTheSources) {
 
 TEST_F(LocalStoreTest, AnUnwritableDirectoryIsNamed) {
   if (geteuid() == 0) {
-    // Root may write anywhere; a child that gave root away may not.
+    // Root may write anywhere; a child process that gave up root may not.
     fs::permissions(scratch_.path(),
                     fs::perms::owner_all | fs::perms::others_read | fs::perms::others_exec);
     const pid_t child = fork();
