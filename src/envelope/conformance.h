@@ -18,7 +18,7 @@ namespace spillway::envelope {
 struct EnvelopeCase {
   std::string name;
   std::function<Result<std::unique_ptr<Envelope>>()> make;
-  /// Unwraps the joined output of any number of runs, with a library nobody here wrote.
+  /// Unwraps the joined output of any number of runs, with somebody else's library.
   std::function<std::string(std::string_view)> unwrap;
 
   friend void PrintTo(const EnvelopeCase& item, std::ostream* out) { *out << item.name; }
