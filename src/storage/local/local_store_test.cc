@@ -155,7 +155,7 @@ TEST_F(LocalStoreTest, AWholeStageIsMovedNotCopied) {
   EXPECT_THAT(Tree(), ElementsAre("out", "out/a.csv"));
 }
 
-TEST_F(LocalStoreTest, AppendsOfAnySizeStandOneBehindTheOther) {
+TEST_F(LocalStoreTest, AppendsOfAnySizeFollowOneAnother) {
   Random random(42);
   auto stage = store_->CreateStage(kStageKey).value();
   std::string whole;

@@ -177,7 +177,7 @@ TEST_F(ClientTest, AClockThatStaysSkewedEnds) {
   EXPECT_THAT(server_->seen(), SizeIs(2));
 }
 
-TEST_F(ClientTest, ExpiredCredentialsAreFetchedAnewOnce) {
+TEST_F(ClientTest, ExpiredCredentialsAreFetchedAgainOnce) {
   Script([](int n, const SeenRequest&) { return n == 0 ? Refuse(400, "ExpiredToken") : Answer{}; });
   EXPECT_TRUE(client_->Put("k", kText, {}));
   requests_ = 0;
