@@ -104,7 +104,7 @@ TEST_P(EnvelopeConformance, SameBytesEveryTime) {
   EXPECT_EQ(Wrap(text, 50'000, true), Wrap(text, 50'000, true));
 }
 
-TEST_P(EnvelopeConformance, AppendsBehindWhatTheBufferHolds) {
+TEST_P(EnvelopeConformance, AppendsAfterWhatTheBufferHolds) {
   auto wrapper = *envelope_->NewWrapper();
   Buffer out;
   out.Append(std::string_view("before"));
