@@ -27,7 +27,7 @@ class CredentialsProvider {
  public:
   virtual ~CredentialsProvider() = default;
 
-  /// Nothing where this place is not set up; an error where it is, but gives none.
+  /// Nothing when this place is not configured; an error when it is but has no credentials.
   virtual Result<std::optional<Credentials>> Fetch(std::stop_token stop) = 0;
 
   /// For messages: "the environment".
@@ -58,11 +58,11 @@ class CredentialsChain final : public CredentialsProvider {
   const std::vector<std::unique_ptr<CredentialsProvider>> providers_;
 };
 
-/// Credentials kept until shortly before they expire. One thread fetches; the others use the old
-/// ones meanwhile, and only where those have ended they wait. Thread-safe.
+/// Keeps credentials until shortly before they expire. One thread fetches new ones; the others use
+/// the old ones meanwhile and wait only when those have expired. Thread-safe.
 class CredentialsCache {
  public:
-  /// How long before their end credentials are fetched anew; while that fails, the old ones are
+  /// How long before they expire credentials are fetched again. While that fails, the old ones are
   /// used to their end, and the provider is asked again after kAskAgain.
   static constexpr std::chrono::minutes kEarly{5};
   static constexpr std::chrono::seconds kAskAgain{30};
@@ -73,7 +73,7 @@ class CredentialsCache {
   /// kCancelled as soon as `stop` is requested.
   Result<Credentials> Get(std::stop_token stop);
 
-  /// Forgets credentials that the service refused as expired, if they are still these.
+  /// Forgets the credentials that the service refused as expired, unless others are here by now.
   void Refuse(const std::string& access_key_id);
 
  private:

@@ -28,7 +28,7 @@ Environment Has(Variables variables) {
   };
 }
 
-/// Answers by "METHOD url"; anything else is nobody there.
+/// Answers by "METHOD url"; at any other address nothing answers.
 class FakeTransport final : public http::HttpTransport {
  public:
   Result<http::Response> Send(const http::Request& request, const http::BodySink&,
@@ -47,7 +47,7 @@ class FakeTransport final : public http::HttpTransport {
 
   std::map<std::string, http::Response> answers;
   std::vector<std::string> seen;
-  bool all_direct = true;  // of what was not sent over TLS
+  bool all_direct = true;  // of requests that were not sent over TLS
 };
 
 void ExpectKeys(const Result<std::optional<Credentials>>& found, const std::string& id,
@@ -334,7 +334,7 @@ class Held final : public CredentialsProvider {
 
 class SlowCredentialsTest : public testing::Test {
  protected:
-  /// The first credentials are fetched, this time goes by, and a thread is fetching others.
+  /// Afterwards the first credentials are `age` old, and a thread is fetching new ones.
   void FetchAnew(std::chrono::minutes age) {
     EXPECT_EQ(cache_.Get({})->access_key_id, "1");
     clock_.Advance(age);

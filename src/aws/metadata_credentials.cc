@@ -13,7 +13,7 @@ constexpr std::string_view kEksHosts[] = {"http://169.254.170.2",  "http://169.2
 constexpr std::string_view kMetadataHost = "http://169.254.169.254";
 constexpr std::string_view kRolePath = "/latest/meta-data/iam/security-credentials/";
 constexpr std::chrono::seconds kTimeout{5};
-constexpr std::chrono::seconds kIsAnybodyThere{1};
+constexpr std::chrono::seconds kProbeTimeout{1};
 
 std::string Member(const nlohmann::json& document, const char* name) {
   const auto found = document.find(name);
@@ -91,7 +91,7 @@ Result<std::optional<Credentials>> InstanceCredentials::Fetch(std::stop_token st
       transport_.Send({.method = "PUT",
                        .url = host + "/latest/api/token",
                        .headers = {{"x-aws-ec2-metadata-token-ttl-seconds", "21600"}},
-                       .timeout = kIsAnybodyThere,
+                       .timeout = kProbeTimeout,
                        .direct = true},
                       nullptr, stop);
   if (!token.has_value()) {

@@ -9,7 +9,7 @@
 #include "aws/environment.h"
 #include "http/transport.h"
 
-/// The places AWS's own tools look for credentials, and the variables they go by:
+/// The places where AWS's own tools look for credentials, and the variables that they read:
 /// docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html.
 namespace spillway::aws {
 
@@ -42,7 +42,7 @@ class WebIdentityCredentials final : public CredentialsProvider {
 };
 
 /// The named profile (AWS_PROFILE, or `default`) of AWS_SHARED_CREDENTIALS_FILE and
-/// AWS_CONFIG_FILE, by default ~/.aws/credentials and ~/.aws/config, read anew each time. Profiles
+/// AWS_CONFIG_FILE, by default ~/.aws/credentials and ~/.aws/config, read again each time. Profiles
 /// that take on a role or start a program are kUnsupported.
 class ProfileCredentials final : public CredentialsProvider {
  public:
@@ -70,8 +70,8 @@ class ContainerCredentials final : public CredentialsProvider {
 };
 
 /// The instance's role, by metadata service version 2. AWS_EC2_METADATA_DISABLED turns it off,
-/// AWS_EC2_METADATA_SERVICE_ENDPOINT moves it. Nobody there means no instance, unless there was
-/// one.
+/// AWS_EC2_METADATA_SERVICE_ENDPOINT moves it. When the service does not answer, this machine is no
+/// instance, unless it answered before.
 class InstanceCredentials final : public CredentialsProvider {
  public:
   InstanceCredentials(Environment environment, http::HttpTransport& transport)

@@ -23,8 +23,8 @@ struct SigningScope {
 /// Names and values of a query, not encoded.
 using Query = std::vector<std::pair<std::string, std::string>>;
 
-/// What of a request is signed. All headers given here are, so exactly these are to be sent; `host`
-/// must be one of them.
+/// The signed parts of a request. All headers given here are signed and must be sent; `host` must
+/// be one of them.
 struct SignableRequest {
   std::string method;
   std::string path = "/";  ///< Not encoded.
@@ -47,8 +47,8 @@ std::vector<http::Header> SignatureHeaders(SignableRequest request, std::string_
                                            const Credentials& credentials,
                                            const SigningScope& scope, Timestamp now);
 
-/// The query of a link that anybody may follow until `lifetime` (at most 7 days) is over; its
-/// signature is the last of it.
+/// The query of a link that anybody may follow until `lifetime` (at most 7 days) is over. The
+/// signature comes last.
 std::string PresignedQuery(SignableRequest request, const Credentials& credentials,
                            const SigningScope& scope, Timestamp now, std::chrono::seconds lifetime);
 

@@ -48,7 +48,7 @@ Error Refusal(const http::Response& response) {
   document.load_buffer(response.body.data(), response.body.size());
   const pugi::xml_node error = document.child("ErrorResponse").child("Error");
   const std::string code = error.child_value("Code");
-  // The identity provider may be late.
+  // The identity provider may only be slow.
   const bool transient = response.status >= 500 || response.status == 429 ||
                          code == "IDPCommunicationError" || code == "Throttling";
   return {.code = transient ? ErrorCode::kUnavailable : ErrorCode::kPermissionDenied,

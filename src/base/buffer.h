@@ -11,7 +11,7 @@
 
 namespace spillway {
 
-/// Growing bytes for hot loops: growth does not initialise, and kSlack bytes behind the end may
+/// Growing bytes for hot loops: growth does not initialise, and kSlack bytes after the end may
 /// always be overwritten, so that kernels copy in whole vector registers. Not thread-safe.
 class Buffer {
  public:
@@ -28,7 +28,7 @@ class Buffer {
   std::string_view view() const { return {data_.get(), size_}; }
   std::span<const std::byte> bytes() const { return std::as_bytes(std::span(data_.get(), size_)); }
 
-  /// Room for `more` bytes (and the slack) behind the end; returns the end. Follow with Advance.
+  /// Room for `more` bytes (and the slack) after the end; returns the end. Follow with Advance.
   char* Reserve(size_t more) {
     if (size_ + more + kSlack > capacity_) Grow(size_ + more + kSlack);
     return data_.get() + size_;

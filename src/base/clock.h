@@ -9,14 +9,14 @@ namespace spillway {
 /// A moment as the records keep it: microseconds of UTC since 1970-01-01.
 using Timestamp = std::chrono::sys_time<std::chrono::microseconds>;
 
-/// A half-open run of instants.
+/// The instants from `begin` up to, and without, `end`.
 struct TimeRange {
   Timestamp begin;
   Timestamp end;
   bool operator==(const TimeRange&) const = default;
 };
 
-/// Where time comes from. Injected everywhere, so that simulation owns it. Thread-safe.
+/// The source of time. It is passed in everywhere, so that tests can control it. Thread-safe.
 class Clock {
  public:
   virtual ~Clock() = default;

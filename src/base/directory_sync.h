@@ -6,9 +6,9 @@
 
 namespace spillway {
 
-/// Brings the names in a directory to the disk: fsync(2), and its results. EINVAL is no failure: by
-/// it file systems say that there is nothing to ask of them for directories, as those of network
-/// shares and of shared folders of virtual machines do.
+/// Makes the names in a directory durable, and returns what fsync(2) returns. EINVAL is no failure:
+/// file systems of network shares and of shared folders of virtual machines return it because their
+/// directories need no sync.
 inline int SyncDirectory(int descriptor) {
   const int status = fsync(descriptor);
   return status != 0 && errno == EINVAL ? 0 : status;

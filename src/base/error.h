@@ -10,7 +10,7 @@
 
 namespace spillway {
 
-/// What kind of thing went wrong; decides the exit code and, later, the HTTP status.
+/// The kind of a failure. The exit code follows from it.
 enum class ErrorCode {
   kInvalidArgument,   ///< The request or the configuration is wrong; the same request fails again.
   kNotFound,          ///< A named thing (job, organisation, object) does not exist.
@@ -20,7 +20,7 @@ enum class ErrorCode {
   kOutOfSpace,        ///< Disk, quota or a configured limit is exhausted.
   kUnavailable,       ///< A dependency does not answer now; worth a retry.
   kCancelled,         ///< Somebody asked to stop.
-  kCorrupt,           ///< Stored data does not read as what it claims to be.
+  kCorrupt,           ///< The stored data is not what it should be.
   kUnsupported,       ///< The thing exists, but not in this form (newer schema, unknown codec).
   kInternal,          ///< A defect of Spillway itself.
 };
@@ -38,7 +38,7 @@ struct Error {
   std::string message;
   /// True where the same attempt may succeed later (E5).
   bool retryable = false;
-  /// True where nothing was begun, as only another process can do it: this was no attempt.
+  /// True when nothing was started, because only another process can do the work. It is no attempt.
   bool elsewhere = false;
   /// The earliest time for a retry that the other side asked for (`Retry-After`).
   std::optional<std::chrono::milliseconds> retry_after;
@@ -47,7 +47,7 @@ struct Error {
   Error Within(std::string_view prefix) &&;
 };
 
-/// A value or an Error. Never dropped silently.
+/// A value or an Error.
 template <class T = void>
 class [[nodiscard]] Result : public std::expected<T, Error> {
  public:

@@ -92,7 +92,7 @@ void Log::Write(LogLevel level, std::string_view message, Fields fields) {
   for (std::string_view rest = line; !rest.empty();) {
     const ssize_t written = write(sink_->descriptor, rest.data(), rest.size());
     if (written < 0 && errno == EINTR) continue;
-    // Where the log cannot be written there is nobody to tell.
+    // A failure to write the log cannot be reported anywhere.
     if (written <= 0) return;
     rest.remove_prefix(static_cast<size_t>(written));
   }

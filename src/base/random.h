@@ -6,8 +6,8 @@
 
 namespace spillway {
 
-/// Where chance comes from: backoff jitter, lease tokens, simulation. Not thread-safe: one a
-/// thread.
+/// Random numbers for backoff, simulation, and names of jobs and files. Not for secrets. Not
+/// thread-safe: each thread has its own.
 class Random {
  public:
   explicit Random(uint64_t seed) : engine_(seed) {}

@@ -143,7 +143,7 @@ Result<> SyncFolder(const std::filesystem::path& path, const std::string& what) 
   return {};
 }
 
-/// The file is there whole or not at all; kAlreadyExists when it is there already.
+/// Writes the whole file or nothing; kAlreadyExists when there is one.
 Result<> PublishFile(const std::filesystem::path& path, std::string_view text, mode_t mode) {
   const std::string what = "cannot write the key " + path.string();
   std::array<uint8_t, 8> tag;
@@ -199,7 +199,7 @@ Result<SigningKey> SigningKey::Generate(const std::filesystem::path& path) {
   PEM_write_bio_PrivateKey(bio.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr);
   TRY(PublishFile(path, ContentsOf(bio.get()), 0600));
   SigningKey made(seed);
-  // A public key that stands there is another's, perhaps one that recipients still verify with.
+  // An existing public key belongs to another private key; recipients may still verify with it.
   const Result<> beside = PublishFile(PublicPath(path), made.verifying_key().ToPem(), 0644);
   if (!beside && beside.error().code != ErrorCode::kAlreadyExists)
     return std::unexpected(beside.error());

@@ -35,8 +35,8 @@ class SigningKey {
   /// Makes a key and writes it to a new PEM file (PKCS #8) that only its owner may read, and the
   /// public key beside it. The file appears whole, or not at all; kAlreadyExists when there is one.
   static Result<SigningKey> Generate(const std::filesystem::path& path);
-  /// The key in the file; where there is none, a new one. Of several that make one at a time, all
-  /// get the same.
+  /// The key in the file, or a new one when there is no file. Processes that make one at the same
+  /// time all get the same key.
   static Result<SigningKey> LoadOrGenerate(const std::filesystem::path& path);
   /// Where the public key of a private key's file stands: signing.pub.pem beside signing.pem.
   static std::filesystem::path PublicPath(std::filesystem::path path);

@@ -68,7 +68,7 @@ Timestamp TimeZone::FirstInstantOf(LocalTime local) const {
 
 Result<TimeZone> FindTimeZone(std::string_view name) {
   if (name == "UTC") return TimeZone();
-  // What is no name must not reach the file system.
+  // Only a well-formed name may become part of a path.
   if (!IsName(name)) return std::unexpected(Unknown(name));
   const std::string path = std::string(kDatabase) + std::string(name);
   std::error_code error;

@@ -17,8 +17,8 @@ struct ZoneFile;
 
 /// A run of instants at which the clocks of a zone have the same offset.
 struct OffsetSpan {
-  /// What stands for "always was" and "always will be"; sums and differences with other instants do
-  /// not overflow.
+  /// The begin of a span that has always been, and the end of one that never ends. Adding other
+  /// instants to them, or subtracting them, does not overflow.
   static constexpr date::sys_seconds kBeginning{std::chrono::seconds(-(int64_t{1} << 60))};
   static constexpr date::sys_seconds kEnd{std::chrono::seconds(int64_t{1} << 60)};
 

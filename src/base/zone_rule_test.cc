@@ -14,7 +14,7 @@ date::sys_seconds At(int year, int month, int day, int hour = 0) {
 }
 
 OffsetSpan Span(const char* rule, date::sys_seconds at) {
-  static std::optional<ZoneRule> parsed;  // Which the abbreviation is of.
+  static std::optional<ZoneRule> parsed;  // The abbreviation points into it.
   parsed = ZoneRule::Parse(rule);
   return parsed ? parsed->SpanAt(at) : OffsetSpan{.abbreviation = "no rule"};
 }

@@ -72,7 +72,7 @@ const YamlNode* Reader::ParseFile() {
 
 const YamlNode* Reader::FindOverride(const std::string& path,
                                      std::span<const std::string> more_variables, bool structured) {
-  // Elements of a list have no names to be given by.
+  // Elements of lists cannot be given by variables: they have no names.
   if (path.contains('[')) return nullptr;
   known_paths_.push_back(path);
   std::vector<std::string> names = {VariableName(path)};
@@ -184,7 +184,7 @@ void Reader::ReportValue(const YamlNode& node, const std::string& path, bool sec
 void Reader::Report(const Position& position, std::string message) {
   if (problems_.size() > kProblemsMax) return;
   if (problems_.size() == kProblemsMax) {
-    message = "more problems follow; mend the ones above first";
+    message = "more problems follow; fix the ones above first";
     problems_.push_back({{.source = sources_.file}, std::move(message)});
     return;
   }

@@ -20,7 +20,7 @@ namespace spillway::config {
 /// Environment variables by name.
 using Environment = std::map<std::string, std::string, std::less<>>;
 
-/// A value that a command-line flag gives; takes precedence over the environment and the file.
+/// A value that a command-line flag gives. It overrides the environment and the file.
 struct Override {
   std::string source;  ///< As problems name it: "--threads".
   std::string path;    ///< "engine.threads".
@@ -73,15 +73,15 @@ class Reader {
 
   /// Remembers where a field was given, for problems that show only later.
   void Given(const std::string& path, const Position& position);
-  /// Where the field was given, or else what encloses it.
+  /// Where the field was given, or else the section or list that it is in.
   Position PositionOf(const std::string& path) const;
   bool IsGiven(const std::string& path) const { return given_.contains(path); }
 
-  /// From the directory of the file on; URLs stay as they are.
+  /// Resolves a path against the directory of the file; URLs stay as they are.
   std::filesystem::path Resolved(const std::filesystem::path& path) const;
 
-  /// Everything found, sorted; with the overrides that no field has asked for where the file
-  /// parsed.
+  /// All problems, sorted. If the file could be parsed, overrides of fields that do not exist are
+  /// among them.
   Problems Finish();
 
  private:

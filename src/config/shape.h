@@ -18,8 +18,8 @@
 
 namespace spillway::config {
 
-/// What a value is replaced by when a check refuses it: the rest of a sentence that starts with the
-/// field's path ("is …; use …"). Absent where the value is good.
+/// Why a check refuses a value: the rest of a sentence that starts with the field's path ("is …;
+/// use …"). Absent where the value is good.
 using Complaint = std::optional<std::string>;
 
 /// How an override may give a value.
@@ -85,7 +85,7 @@ class ScalarShape final : public Shape<V> {
   void ReadGiven(const YamlNode& node, const std::string& path, Reader& reader, V& value) const {
     const auto text = reader.Text(node, path, kSubstitutes, Expectation());
     if (!text) return;
-    // What came out of a variable may be a secret, whatever the field.
+    // A value that a variable gave may be a secret, whatever the field is.
     const bool concealed = concealed_ || *text != node.text;
     const std::optional<V> parsed = Parse(*text, node.style);
     if (!parsed || (least && *parsed < *least) || (most && *most < *parsed)) {
@@ -110,7 +110,7 @@ class ScalarShape final : public Shape<V> {
       if (name == text) return choice;
     }
     if (style != YamlNode::Style::kVerbatim) return std::nullopt;
-    // LOG_LEVEL=WARN is what environments hold.
+    // Environments often have capitals, as in LOG_LEVEL=WARN.
     for (const auto* names : {&choices, &aliases}) {
       for (const auto& [name, choice] : *names) {
         if (EqualButForCase(name, text)) return choice;
@@ -152,7 +152,7 @@ class ScalarShape final : public Shape<V> {
   bool concealed_ = false;
 };
 
-/// A value that may be absent: null in the file, nothing behind the = of a variable.
+/// A value that may be absent: null in the file, or a variable with an empty value.
 template <class V>
 class OptionalShape final : public Shape<std::optional<V>> {
  public:
@@ -189,7 +189,7 @@ class OptionalShape final : public Shape<std::optional<V>> {
   std::unique_ptr<Shape<V>> inner_;
 };
 
-/// A list. What is given takes the place of the default, whole.
+/// A list. A list that is given replaces the whole default.
 template <class V>
 class ListShape final : public Shape<std::vector<V>> {
  public:
@@ -236,9 +236,9 @@ class ListShape final : public Shape<std::vector<V>> {
   std::unique_ptr<Shape<V>> element_;
 };
 
-/// Named values. What is given takes the place of the default, whole. Names are made of lower-case
-/// letters, digits, - and _; those of single values, which stand in no variable's name, of capitals
-/// too.
+/// Named values. Values that are given replace the whole default. Names are made of lower-case
+/// letters, digits, - and _; names of single values, which are in no variable's name, may have
+/// capitals too.
 template <class V>
 class MapShape final : public Shape<std::map<std::string, V>> {
  public:

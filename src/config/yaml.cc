@@ -13,14 +13,16 @@
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
 
+#include "base/utf8.h"
+
 namespace spillway::config {
 namespace {
 
 constexpr size_t kTextBytesMax = 1 << 20;
 constexpr size_t kValuesMax = 100'000;
 constexpr size_t kProblemsMax = 100;
-/// yaml-cpp 0.7 takes a quote that a line break and the end of the file follow for closed. With a
-/// comment of ours behind the file it sees that the quote goes on.
+/// yaml-cpp 0.7 treats an open quote as closed when only a line break follows it before the end of
+/// the file. With this comment after the file it sees that the quote is open.
 constexpr std::string_view kEnd = "\n# end";
 
 /// Translates offsets and the parser's marks, which count bytes, into lines and columns of
@@ -61,7 +63,7 @@ class Lines {
 
   Position At(size_t line, size_t byte) {
     const std::string_view before = Line(line).substr(0, byte);
-    // Marks mostly follow each other: a line is counted once, however many values it has.
+    // Marks come mostly in order, so a line with many values is counted only once.
     if (line != counted_line_ || before.size() < counted_bytes_) {
       counted_line_ = line;
       counted_bytes_ = characters_ = 0;
@@ -81,37 +83,10 @@ class Lines {
   size_t characters_ = 0;
 };
 
-/// Bytes of the UTF-8 character that `text` starts with; 0 where it is none (RFC 3629).
-size_t CharacterBytes(std::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(0);
-  if (lead < 0x80) return 1;
-  const size_t bytes = lead >= 0xC2 && lead < 0xE0   ? 2
-                       : (lead & 0xF0U) == 0xE0      ? 3
-                       : lead >= 0xF0 && lead < 0xF5 ? 4
-                                                     : 0;
-  if (bytes == 0 || text.size() < bytes) return 0;
-  for (size_t i = 1; i < bytes; ++i) {
-    if ((byte(i) & 0xC0U) != 0x80U) return 0;
-  }
-  const bool overlong = (lead == 0xE0 && byte(1) < 0xA0) || (lead == 0xF0 && byte(1) < 0x90);
-  const bool no_character = (lead == 0xED && byte(1) >= 0xA0) || (lead == 0xF4 && byte(1) >= 0x90);
-  return overlong || no_character ? 0 : bytes;
-}
-
-bool IsUtf8(std::string_view text) {
-  while (!text.empty()) {
-    const size_t bytes = CharacterBytes(text);
-    if (bytes == 0) return false;
-    text.remove_prefix(bytes);
-  }
-  return true;
-}
-
 /// What the parser would silently misread: it takes U+0004 for the end of the file.
 std::optional<Problem> FindUnreadable(std::string_view text, Lines& lines) {
   for (size_t i = 0; i < text.size();) {
-    const size_t bytes = CharacterBytes(text.substr(i));
+    const size_t bytes = Utf8CharacterBytes(text.substr(i));
     if (bytes == 0) {
       return Problem{lines.AtOffset(i),
                      fmt::format("byte 0x{:02x} is not UTF-8; save the file in UTF-8",
@@ -139,7 +114,7 @@ class Builder final : public YAML::EventHandler {
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     YamlNode& node = Add(YamlNode::Kind::kNull, mark, anchor);
-    // The parser marks what follows the empty place.
+    // For an empty value the parser gives the position of what comes next.
     if (!open_.empty() && open_.back().key != nullptr) node.position = open_.back().key->position;
     complete_.insert(&node);
     Place(node);

@@ -14,7 +14,7 @@ namespace spillway::config {
 struct YamlNode {
   enum class Kind { kNull, kScalar, kList, kMap };
 
-  /// How a scalar was written, which decides what may be read out of it.
+  /// How a scalar was written, which decides what types it can be read as.
   enum class Style {
     kPlain,
     kQuoted,    ///< In quotes, as a block, or tagged !!str: a text, never a number.
@@ -53,9 +53,9 @@ class Document {
   const YamlNode* root_ = nullptr;
 };
 
-/// Parses one YAML 1.2 document of at most 1 MiB and 100,000 values. Adds to `problems` what makes
-/// it no document (then the root is null) and what it must not hold: duplicate keys, keys that are
-/// no names, foreign tags. Positions name `source`.
+/// Parses one YAML 1.2 document of at most 1 MiB and 100,000 values. Adds to `problems` why the
+/// text is no document (the root is null then), and what a document must not have: duplicate keys,
+/// keys that are no names, foreign tags. Positions name `source`.
 Document ParseYaml(std::string_view text, const std::string& source, Problems& problems);
 
 }  // namespace spillway::config

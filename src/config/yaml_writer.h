@@ -6,9 +6,9 @@
 
 namespace spillway::config {
 
-/// A starting file: every setting at its value with its help above. Essential ones stand live, the
-/// others commented out ("#threads: 0", no space after the #), so that reading the file as it is
-/// gives the same as uncommenting them all.
+/// A starting file: every setting at its value, with its help above it. Essential settings are set,
+/// the others commented out ("#threads: 0", no space after the #). Reading the file as it is gives
+/// the same as uncommenting them all.
 std::string StartingFile(const Outline& outline, const std::string& heading);
 
 /// The values without comments; those of secrets as "(secret)".

@@ -42,7 +42,7 @@ Result<Verdict> FailAct(Context& context, const HeldJob& held, Error error, Rand
     TRY(context.store.Update(held.lease(), update));
     return Verdict::Again(std::chrono::milliseconds{0});
   }
-  // What is decided is carried through, however long that takes.
+  // A decided outcome is retried without limit.
   const bool retry = ShouldRetry(error, current.attempts, context.options) ||
                      (error.retryable && current.phase == JobPhase::kCompleted);
   context.log.Warning("act failed", {{"job", current.id},
@@ -62,12 +62,12 @@ Result<Verdict> FailAct(Context& context, const HeldJob& held, Error error, Rand
   return Verdict::Done();
 }
 
-bool EndsItsWorkers(const Job& job, const Options& options) {
+bool WasBegunTooOften(const Job& job, const Options& options) {
   constexpr int64_t kBegunPerAttempt = 4;
   return job.attempts > options.attempts_max * kBegunPerAttempt;
 }
 
-Error SilenceOf(const Job& job) {
+Error LostWorkersError(const Job& job) {
   const std::string act = job.phase < JobPhase::kProcessing ? "planning" : "finishing";
   return {.code = ErrorCode::kUnavailable,
           .message = "the worker process ended or lost its lease " +

@@ -24,7 +24,7 @@ class SigningKey;
 
 namespace spillway::engine {
 
-/// Of several things of which one's error keeps no other from being done.
+/// Keeps the first error of several actions that are all done, whatever becomes of the others.
 class FirstError {
  public:
   template <class T>
@@ -37,7 +37,7 @@ class FirstError {
   Result<> first_;
 };
 
-/// All that an act works with. Everything outlives the worker.
+/// Everything that an act needs. It must outlive the worker.
 struct Context {
   store::JobStore& store;
   store::Queue& queue;
@@ -51,9 +51,9 @@ struct Context {
   Stagings& stagings;
 };
 
-/// What is to become of the message that asked for an act.
+/// What to do with the message that asked for an act.
 struct Verdict {
-  std::optional<std::chrono::milliseconds> again_in;  ///< None: it is done with.
+  std::optional<std::chrono::milliseconds> again_in;  ///< None: it is removed.
 
   static Verdict Done() { return {}; }
   static Verdict Again(std::chrono::milliseconds pause) { return {pause}; }
@@ -68,23 +68,23 @@ struct HeldJob {
   std::stop_token stop() const { return held->stop(); }
 };
 
-/// Takes the job's lease; none where the job is unknown, final or in another's hands. `busy` then
+/// Takes the job's lease; none when the job is unknown, final or leased by another. `busy` then
 /// tells whether to ask again.
 Result<std::optional<HeldJob>> HoldJob(Context& context, std::string_view job_id, bool* busy);
 
-/// Deals with an act's error: nothing where the lease was lost, the discarding where the job was
-/// cancelled meanwhile, another attempt later where that makes sense; otherwise the job fails with
-/// it.
+/// Deals with an act's error. Does nothing when the lease was lost, asks for the job to be
+/// discarded when it was cancelled meanwhile, and asks for another attempt later when that makes
+/// sense; otherwise the job fails with the error.
 Result<Verdict> FailAct(Context& context, const HeldJob& held, Error error, Random& random);
 
-/// Whether the act was begun so often without any end that its workers must have died of it.
-/// Shutdowns count too, hence more attempts than for errors.
-bool EndsItsWorkers(const Job& job, const Options& options);
+/// Whether the act was begun so often without success or error that it must be what ends its
+/// workers. Shutdowns count too, so more attempts are allowed than for errors.
+bool WasBegunTooOften(const Job& job, const Options& options);
 
 /// The error that such a job fails with.
-Error SilenceOf(const Job& job);
+Error LostWorkersError(const Job& job);
 
-/// After a job left processing: lets the next of its group in.
+/// Admits the next job of the group, after one has left processing.
 Result<> AdmitNext(Context& context, std::string_view group);
 
 }  // namespace spillway::engine

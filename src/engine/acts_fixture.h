@@ -22,15 +22,15 @@
 
 namespace spillway::engine {
 
-/// Writes `rows` lines a chunk into one file, and does what a test puts in its way.
+/// Writes `rows` lines a chunk into one file, and fails in the ways that a test asks for.
 class LinesRecipe final : public recipe::Recipe {
  public:
   explicit LinesRecipe(storage::ObjectStore& store) : store_(store) {}
 
   int chunks = 3;
   int64_t rows = 2;
-  int64_t planned_more = 0;        ///< By the plan than by its chunks.
-  bool drops_a_part = false;       ///< On assembling.
+  int64_t planned_more = 0;        ///< How many more rows the plan has than its chunks.
+  bool drops_a_part = false;       ///< When assembling.
   bool publishes_at_once = false;  ///< An item of one file a chunk, instead of parts.
   std::string source = "{}";
   std::vector<ErrorRecord> errors;  ///< Of the first chunk.

@@ -207,7 +207,7 @@ TEST_F(ActsTest, StagedBytesThatWereDeletedAreSaidToBeLost) {
   const Job job = *store_.Get(job_id);
   EXPECT_EQ(job.state, JobState::kFailed);
   EXPECT_EQ(job.failure->code, ErrorCode::kCorrupt);
-  EXPECT_THAT(job.failure->message, HasSubstr("run the export afresh"));
+  EXPECT_THAT(job.failure->message, HasSubstr("run the export again"));
 }
 
 TEST_F(ActsTest, AStopIsHeardBetweenAssemblingAndSecuring) {

@@ -41,7 +41,7 @@ bool IsToBeDiscarded(const Job& job) {
 }  // namespace
 
 Result<Verdict> DiscardJob(Context& context, std::string_view job_id, Random& random) {
-  // Looking whether workers have let go must not count as an attempt.
+  // Checking whether workers have stopped must not count as an attempt.
   const Result<Job> seen = context.store.Get(job_id);
   if (!seen.has_value() && seen.error().code != ErrorCode::kNotFound)
     return std::unexpected(seen.error());

@@ -8,9 +8,9 @@
 namespace spillway::engine {
 
 /// E6. Ends a job that is to be cancelled: waits until nobody works on it any more, removes
-/// everything that was staged for it, and records what was removed. What cannot be removed does not
-/// hold the job up: after the attempts that the error is worth, it is cancelled with `failure`, and
-/// its receipt names what remains.
+/// everything that was staged for it, and records what was removed. If something still cannot be
+/// removed after the usual attempts, the job is cancelled all the same, with `failure`, and its
+/// receipt names what remains.
 Result<Verdict> DiscardJob(Context& context, std::string_view job_id, Random& random);
 
 }  // namespace spillway::engine

@@ -8,8 +8,8 @@
 
 namespace spillway::engine {
 
-/// Sends the messages that a job in processing needs to get on from where its record stands, at
-/// most `hints_max`. Messages that are under way already are doubled, which harms nothing.
+/// Sends the messages that a job in processing needs to go on from its recorded state, at most
+/// `hints_max`. Messages that are under way already are sent twice, which does no harm.
 Result<> Dispatch(store::Queue& queue, const Job& job, int64_t hints_max);
 
 }  // namespace spillway::engine

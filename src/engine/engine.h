@@ -43,7 +43,7 @@ class Engine {
   const recipe::Recipes& recipes_;
   const Options& options_;
   std::mutex mutex_;
-  Random chance_;  ///< What new jobs are named by.
+  Random chance_;  ///< For the names of new jobs.
 };
 
 }  // namespace spillway::engine

@@ -11,7 +11,7 @@
 namespace spillway::engine {
 namespace {
 
-/// Where the job's own files are, and nobody else's.
+/// The job's destination; an error unless its directory belongs to the job alone.
 Result<recipe::Destination> OwnDestination(Context& context, const Job& job) {
   const recipe::Recipe* recipe = TRY(context.recipes.Find(job.recipe));
   recipe::Destination destination = TRY(recipe->DestinationOf(job));

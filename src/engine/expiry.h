@@ -20,9 +20,9 @@ struct Remains {
 Result<Remains> CountRemains(Context& context, const Job& job);
 
 /// E11. Removes the job's published files, whatever it has staged, and what crashed workers left
-/// unfinished of them, and records that; the job's record stays. The manifest goes first: where one
-/// stands, its files do. Safe to cut short anywhere, and repeated, by anybody. False: somebody else
-/// has it in hands, or it was redriven.
+/// unfinished of them, and records that; the job's record stays. The manifest is removed first, so
+/// that there is never a manifest without its files. May be interrupted anywhere, and repeated by
+/// any process. False: another process is doing it, or the job was redriven.
 Result<bool> Expire(Context& context, const Job& job, const Remains& remains);
 
 /// Removes what a worker that had lost its lease may have published of a job that has expired

@@ -25,8 +25,8 @@ namespace {
 constexpr size_t kPage = 500;
 constexpr size_t kDeadListed = 10;
 
-/// Everything the chunks came to.
-struct Harvest {
+/// The results of all chunks together.
+struct ChunkResults {
   Counts counts;
   std::vector<Part> parts;
   std::vector<PublishedFile> published;
@@ -34,29 +34,29 @@ struct Harvest {
   uint64_t source_bytes = 0;
 };
 
-Result<> GoesOn(const std::stop_token& stop) {
+Result<> CheckNotStopped(const std::stop_token& stop) {
   if (stop.stop_requested()) return Fail(ErrorCode::kCancelled, "stopped while finishing");
   return {};
 }
 
-Result<Harvest> Gather(Context& context, const HeldJob& held) {
-  Harvest harvest;
+Result<ChunkResults> Gather(Context& context, const HeldJob& held) {
+  ChunkResults results;
   int64_t after = -1;
   int64_t seen = 0;
   while (true) {
     const std::vector<Chunk> chunks =
         TRY(context.store.ListChunks(held.job.id, ChunkState::kSucceeded, after, kPage));
     if (chunks.empty()) break;
-    TRY(GoesOn(held.stop()));
+    TRY(CheckNotStopped(held.stop()));
     after = chunks.back().index;
     seen += static_cast<int64_t>(chunks.size());
     for (const Chunk& chunk : chunks) {
       ChunkResult result = TRY(ChunkResultFromJson(chunk.result));
-      harvest.counts += result.counts;
-      harvest.source_bytes += result.source_bytes;
-      std::ranges::move(result.parts, std::back_inserter(harvest.parts));
-      std::ranges::move(result.published, std::back_inserter(harvest.published));
-      std::ranges::move(result.errors, std::back_inserter(harvest.errors));
+      results.counts += result.counts;
+      results.source_bytes += result.source_bytes;
+      std::ranges::move(result.parts, std::back_inserter(results.parts));
+      std::ranges::move(result.published, std::back_inserter(results.published));
+      std::ranges::move(result.errors, std::back_inserter(results.errors));
     }
   }
   if (seen != held.job.chunks_total) {
@@ -64,10 +64,10 @@ Result<Harvest> Gather(Context& context, const HeldJob& held) {
                                           std::to_string(held.job.chunks_total) +
                                           " chunks have a result");
   }
-  return harvest;
+  return results;
 }
 
-/// Nothing is promised that the files do not hold.
+/// Checks that the files hold what the manifest will promise.
 Result<> CheckRows(const recipe::Assembly& assembly, const Counts& counts) {
   if (assembly.files.empty()) return {};
   int64_t rows = 0;
@@ -80,14 +80,14 @@ Result<> CheckRows(const recipe::Assembly& assembly, const Counts& counts) {
                                         " were written; nothing was published");
 }
 
-/// No attempt brings back staged bytes that somebody deleted.
+/// The permanent error for staged bytes that somebody deleted: no attempt brings them back.
 Error ForMissing(storage::ObjectStore& store, Error error, std::string_view file) {
   if (error.code != ErrorCode::kNotFound) return error;
-  // What is missing may be the whole place.
+  // If the whole place cannot be reached, that is the error.
   if (const auto listed = store.List("", "", 1); !listed.has_value()) return listed.error();
   return {.code = ErrorCode::kCorrupt,
           .message = "staged bytes of " + std::string(file) +
-                     " were deleted before they were published; run the export afresh"};
+                     " were deleted before they were published; run the export again"};
 }
 
 Result<> CheckDigest(storage::ObjectStore& store, const Part& part, const std::stop_token& stop) {
@@ -100,7 +100,7 @@ Result<> CheckDigest(storage::ObjectStore& store, const Part& part, const std::s
       break;
     }
     for (uint64_t done = 0; done < range.bytes;) {
-      TRY(GoesOn(stop));
+      TRY(CheckNotStopped(stop));
       const size_t wanted = std::min<uint64_t>(block.size(), range.bytes - done);
       const size_t got =
           TRY((*reader)->ReadAt(range.offset + done, std::span(block).first(wanted)));
@@ -112,15 +112,15 @@ Result<> CheckDigest(storage::ObjectStore& store, const Part& part, const std::s
   if (ToHex(hash.Finish()) != part.sha256) {
     return Fail(ErrorCode::kCorrupt,
                 "staged bytes of " + part.file +
-                    " did not outlive a restart of the machine; run the export afresh");
+                    " did not outlive a restart of the machine; run the export again");
   }
   return {};
 }
 
 /// Makes every staged byte durable; what was staged before the machine's last start is read back
 /// first.
-Result<> Secure(storage::ObjectStore& store, const std::vector<recipe::OutputFile>& files,
-                const std::stop_token& stop) {
+Result<> MakeDurable(storage::ObjectStore& store, const std::vector<recipe::OutputFile>& files,
+                     const std::stop_token& stop) {
   std::map<std::string, std::string_view> file_of_stage;
   for (const recipe::OutputFile& file : files) {
     for (const Part& part : file.parts) {
@@ -131,7 +131,7 @@ Result<> Secure(storage::ObjectStore& store, const std::vector<recipe::OutputFil
     }
   }
   for (const auto& [stage, file] : file_of_stage) {
-    TRY(GoesOn(stop));
+    TRY(CheckNotStopped(stop));
     const Result<> synced = store.Sync(stage);
     if (!synced.has_value()) return std::unexpected(ForMissing(store, synced.error(), file));
   }
@@ -222,14 +222,14 @@ Result<Job> Decide(Context& context, const HeldJob& held, const recipe::Recipe& 
   if (held.job.phase < JobPhase::kFinalizing) {
     TRY(context.store.Update(held.lease(), {.phase = JobPhase::kFinalizing}));
   }
-  Harvest harvest = TRY(Gather(context, held));
-  TRY(Reconcile(held.job, harvest.counts));
+  ChunkResults results = TRY(Gather(context, held));
+  TRY(Reconcile(held.job, results.counts));
 
   const Stagings::Use staging =
       context.stagings.Of(held.job, *destination.store, destination.directory);
   recipe::Assembly assembly =
-      TRY(Guarded([&] { return recipe.Assemble(held.job, std::move(harvest.parts), *staging); }));
-  Counts counts = harvest.counts;
+      TRY(Guarded([&] { return recipe.Assemble(held.job, std::move(results.parts), *staging); }));
+  Counts counts = results.counts;
   counts.written -= assembly.cut_off;
   counts.excluded += assembly.cut_off;
   counts.bytes = 0;
@@ -242,18 +242,18 @@ Result<Job> Decide(Context& context, const HeldJob& held, const recipe::Recipe& 
       std::ranges::copy(part.ranges, std::back_inserter(published.ranges));
     }
   }
-  for (const PublishedFile& file : harvest.published) {
+  for (const PublishedFile& file : results.published) {
     counts.bytes += static_cast<int64_t>(file.bytes);
   }
   TRY(Reconcile(held.job, counts));
   TRY(CheckRows(assembly, counts));
-  TRY(GoesOn(held.stop()));
-  TRY(Secure(*destination.store, assembly.files, held.stop()));
+  TRY(CheckNotStopped(held.stop()));
+  TRY(MakeDurable(*destination.store, assembly.files, held.stop()));
 
-  std::ranges::move(assembly.errors, std::back_inserter(harvest.errors));
+  std::ranges::move(assembly.errors, std::back_inserter(results.errors));
   outcome.manifest =
-      ToJson(Describe(context, held.job, counts, harvest.source_bytes, std::move(harvest.errors),
-                      assembly.files, std::move(harvest.published), destination));
+      ToJson(Describe(context, held.job, counts, results.source_bytes, std::move(results.errors),
+                      assembly.files, std::move(results.published), destination));
   if (context.signing_key != nullptr)
     outcome.signature = context.signing_key->Sign(outcome.manifest);
   const std::string outcome_key = fmt::format(
@@ -283,20 +283,20 @@ Result<bool> IsPublished(storage::ObjectStore& store, const OutcomeReference& re
               reference.manifest_key +
                   " is there already and says something else: another spillway with a copy of this "
                   "state has published the job, or the file was changed. Nothing was overwritten; "
-                  "run the export afresh with --fresh");
+                  "run the export again with --fresh");
 }
 
-/// Looked at once more before the manifest is put: somebody else may have carried the job through
-/// meanwhile, and its files may have expired, which a manifest that comes late would deny.
+/// Checked once more before the manifest is written: another worker may have published the job
+/// meanwhile, and its files may have expired, which a late manifest would deny.
 Result<> CheckStillHeld(Context& context, const HeldJob& held) {
-  TRY(GoesOn(held.stop()));
+  TRY(CheckNotStopped(held.stop()));
   const Job job = TRY(context.store.Get(held.job.id));
   if (job.lease_token == held.lease().token && !IsFinal(job.state)) return {};
   return Fail(ErrorCode::kConflict,
               "job " + job.id + ": its lease was lost while it was published");
 }
 
-/// The manifest is put where there is none, so that of two jobs that come here only one succeeds.
+/// The manifest is only written where there is none, so that of two jobs only one succeeds.
 Result<> PublishOutcome(Context& context, const HeldJob& held, storage::ObjectStore& store,
                         const std::string& directory, const Outcome& outcome,
                         const OutcomeReference& reference) {
@@ -304,7 +304,7 @@ Result<> PublishOutcome(Context& context, const HeldJob& held, storage::ObjectSt
     return Fail(ErrorCode::kConflict,
                 reference.key +
                     " is not what was decided: another spillway with a copy of this "
-                    "state works on the job; run the export afresh with --fresh");
+                    "state works on the job; run the export again with --fresh");
   }
   for (const OutcomeFile& file : outcome.files) {
     const auto composed = store.Compose(directory + "/" + file.name, file.ranges, held.stop());
@@ -328,8 +328,8 @@ Result<> PublishOutcome(Context& context, const HeldJob& held, storage::ObjectSt
   return {};
 }
 
-/// Carries a decided outcome through. Repeatable by anybody: every step finds its work done or does
-/// it.
+/// Publishes a decided outcome. Any worker may repeat it: every step does its work or finds it
+/// done.
 Result<> Publish(Context& context, const HeldJob& held, const recipe::Destination& destination) {
   storage::ObjectStore& store = *destination.store;
   const OutcomeReference reference = TRY(OutcomeReferenceFromJson(held.job.outcome));
@@ -341,7 +341,7 @@ Result<> Publish(Context& context, const HeldJob& held, const recipe::Destinatio
     } else if (document.error().code != ErrorCode::kNotFound ||
                !TRY(IsPublished(store, reference))) {
       return std::unexpected(ForMissing(store, document.error(), reference.key));
-    }  // Else whoever held the lease before has carried it through since the first look.
+    }  // Otherwise an earlier holder of the lease has published it since the first look.
   }
   Receipt removed;
   return RemoveStaged(store, held.job.id, removed);
@@ -408,8 +408,8 @@ Result<Verdict> FinishJob(Context& context, std::string_view job_id, Random& ran
     if (failed.has_value()) return failed;
     return FailAct(context, *held, std::move(failed).error(), random);
   }
-  if (job.phase == JobPhase::kFinalizing && EndsItsWorkers(job, context.options)) {
-    return FailAct(context, *held, SilenceOf(job), random);
+  if (job.phase == JobPhase::kFinalizing && WasBegunTooOften(job, context.options)) {
+    return FailAct(context, *held, LostWorkersError(job), random);
   }
 
   Result<Job> succeeded = DecideAndPublish(context, *held);

@@ -7,11 +7,11 @@
 
 namespace spillway::engine {
 
-/// Brings a job whose chunks are all settled to its end. Reconciles what was written with what the
-/// source counted; decides the outcome under the job's lease (phase kCompleted, the commit point);
-/// then publishes: files, the signature, the manifest last. What was decided is carried through by
-/// whoever comes, and doing it again changes nothing: nothing has a final name before the commit
-/// point, and a worker that lost its lease cannot pass it.
+/// Ends a job whose chunks are all settled. Reconciles what was written with what the source
+/// counted; decides the outcome under the job's lease (phase kCompleted, the commit point); then
+/// publishes: files, the signature, the manifest last. Any worker can complete a decided outcome,
+/// and repeating that changes nothing: nothing has a final name before the commit point, and a
+/// worker that lost its lease cannot pass it.
 Result<Verdict> FinishJob(Context& context, std::string_view job_id, Random& random);
 
 }  // namespace spillway::engine

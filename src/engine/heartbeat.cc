@@ -98,7 +98,9 @@ void Heartbeat::RenewLeases() {
   std::lock_guard lock(mutex_);
   size_t asked = 0;
   for (Held* held : held_) {
-    while (asked < numbers.size() && numbers[asked] < held->number_) ++asked;  // Let go meanwhile.
+    while (asked < numbers.size() && numbers[asked] < held->number_)
+      ++asked;  // Released
+                // meanwhile.
     if (asked == numbers.size()) return;
     if (numbers[asked] != held->number_) continue;
     if (renewed.has_value() && (*renewed)[asked]) {
@@ -118,7 +120,8 @@ void Heartbeat::ExtendMessages() {
     handles.assign(messages_.begin(), messages_.end());
   }
   if (handles.empty()) return;
-  // A message that shows up early costs somebody a look: its chunks and its job are leased.
+  // If this fails, a message may become visible early. That costs somebody a look, no more: its job
+  // and chunks are leased.
   if (queue_.Extend(handles, options_.lease).has_value()) extended_at_ = now;
 }
 

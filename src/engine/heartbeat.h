@@ -22,8 +22,8 @@ namespace spillway::engine {
 /// Why work under a lease was told to stop.
 enum class StopReason { kLeaseLost, kCancelRequested, kShutdown };
 
-/// Keeps the leases of one process alive while their holders work, and the messages hidden that
-/// brought the work; stops the holders when a lease is lost or the job is to be cancelled.
+/// Renews the leases of one process while their holders work, and keeps the messages hidden that
+/// asked for the work. Stops the holders when a lease is lost or the job is to be cancelled.
 /// Thread-safe.
 class Heartbeat {
  public:
@@ -71,9 +71,9 @@ class Heartbeat {
   /// Whether somebody in this process holds the job's own lease.
   bool Holds(std::string_view job_id) const;
 
-  /// Looks for cancellations; and renews the leases of which a third has passed, and as often the
-  /// messages' visibility. When the store cannot be reached past a lease's own end, the lease
-  /// counts as lost.
+  /// Looks for cancellations. Renews each lease, and the visibility of the messages, when a third
+  /// of its time has passed. A lease counts as lost if the store cannot be reached until its time
+  /// is over.
   void Beat();
 
   /// Beats every `heartbeat` until `stop`; then as StopAll.

@@ -72,7 +72,7 @@ TEST_F(NamesTest, O1AManifestThatIsThereAlreadyIsNotOverwrittenAndNoFileIs) {
   const Job job = *store_.Get(job_id);
   EXPECT_EQ(job.state, JobState::kFailed);
   EXPECT_EQ(job.failure->code, ErrorCode::kConflict);
-  EXPECT_THAT(job.failure->message, HasSubstr("Nothing was overwritten; run the export afresh"));
+  EXPECT_THAT(job.failure->message, HasSubstr("Nothing was overwritten; run the export again"));
   EXPECT_EQ(*storage::ReadWhole(objects_, ManifestKey(job_id)), "another's");
   EXPECT_EQ(*storage::ReadWhole(objects_, file), "another's");
 }

@@ -19,15 +19,15 @@ struct Retention {
 /// How the engine runs jobs.
 struct Options {
   std::chrono::milliseconds lease{
-      30'000};  ///< Work of a worker that falls silent is taken over after this.
+      30'000};  ///< After this, work of a worker that has stopped renewing is taken over.
   std::chrono::milliseconds heartbeat{200};  ///< How often cancellations are looked for.
   std::chrono::milliseconds backoff_base{1'000};
   std::chrono::milliseconds backoff_max{60'000};
   std::chrono::milliseconds idle_max{
       250};                  ///< The longest pause between two looks into an empty queue.
   int64_t attempts_max = 3;  ///< E5, for transient errors.
-  /// Messages of one job that are in the queue at a time: as many of its chunks can be worked on at
-  /// once, times the chunks that a worker takes together.
+  /// How many messages of one job are in the queue at a time. So many workers can work on the job
+  /// at once, each on a batch of its chunks.
   int64_t hints_max = 64;
   int64_t parallel_max = 3;  ///< E3, jobs of a group at a time.
   std::map<std::string, int64_t, std::less<>> parallel_max_of_group;

@@ -60,8 +60,8 @@ Result<Verdict> PlanJob(Context& context, std::string_view job_id, Random& rando
     TRY(Dispatch(context.queue, released, context.options.hints_max));
     return Verdict::Done();
   }
-  if (EndsItsWorkers(held->job, context.options))
-    return FailAct(context, *held, SilenceOf(held->job), random);
+  if (WasBegunTooOften(held->job, context.options))
+    return FailAct(context, *held, LostWorkersError(held->job), random);
   Result<Job> planned = Plan(context, *held);
   if (!planned.has_value()) return FailAct(context, *held, std::move(planned).error(), random);
   held->held.reset();

@@ -38,8 +38,8 @@ store::Settlement SettlementFor(const Context& context, const HeldChunk& held, c
 
 store::Settlement Process(Context& context, const HeldChunks& held, const HeldChunk& one,
                           Random& random) {
-  // An attempt that was never settled ended with its worker; a chunk that ends every worker is
-  // poison.
+  // An attempt that was never settled ended together with its worker. A chunk that ends every
+  // worker has to fail.
   if (one.chunk.attempts > context.options.attempts_max) {
     Error error{.code = ErrorCode::kUnavailable,
                 .message = "the worker process ended or lost its lease " +
@@ -58,9 +58,9 @@ store::Settlement Process(Context& context, const HeldChunks& held, const HeldCh
     return SettlementFor(context, one,
                          {.code = ErrorCode::kCorrupt,
                           .message = "the source counted " + std::to_string(one.chunk.planned) +
-                                     " rows; read were " + std::to_string(counts.written) +
-                                     " written, " + std::to_string(counts.excluded) +
-                                     " excluded, " + std::to_string(counts.failed) + " failed"},
+                                     " rows, but " + std::to_string(counts.written) +
+                                     " were written, " + std::to_string(counts.excluded) +
+                                     " excluded and " + std::to_string(counts.failed) + " failed"},
                          random);
   }
   return {.lease = one.held->lease(),

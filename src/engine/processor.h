@@ -26,7 +26,7 @@ struct HeldChunks {
   const recipe::Recipe* recipe = nullptr;
   std::optional<Error> obstacle;  ///< Why nothing of this job can be processed here.
   std::vector<HeldChunk> chunks;
-  /// Where there are none: when the first of those that wait may be had.
+  /// If there are none: when the first of those that wait can be claimed.
   std::optional<Timestamp> again_at;
   bool cancel_requested = false;
 };
@@ -37,11 +37,11 @@ struct HeldChunks {
 Result<HeldChunks> ClaimChunks(Context& context, std::string_view job_id, size_t limit,
                                const Result<>& reachable = {});
 
-/// What came of claimed chunks.
+/// The outcome of processing claimed chunks.
 struct Processed {
-  size_t begun = 0;  ///< Chunks; the others were given back.
+  size_t begun = 0;  ///< Chunks that were begun; the others were given back.
   bool cancel_requested = false;
-  int64_t open = 0;  ///< Of the job's chunks, afterwards; where none is, it can be finished.
+  int64_t open = 0;  ///< Open chunks of the job afterwards; if 0, it can be finished.
 };
 
 /// Processes the claimed chunks one after the other, begins none after `span`, gives back those not

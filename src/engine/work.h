@@ -16,8 +16,8 @@ namespace spillway::engine {
 /// What a queue message asks for.
 enum class Act {
   kPlan,
-  /// Some of the chunks that wait, and finishing once none is open. The message comes back as long
-  /// as any are.
+  /// Process some of the chunks that wait, or finish the job once none is open. The message comes
+  /// back as long as any are.
   kProcess,
   kFinish,
   kDiscard,

@@ -15,12 +15,12 @@ namespace spillway::engine {
 namespace {
 
 constexpr std::chrono::milliseconds kIdleMin{1};
-/// Jobs that a thread remembers something of.
+/// How many jobs a thread remembers something about.
 constexpr size_t kKnownJobsMax = 64;
-/// Of a job's open chunks, the part that one thread takes together at most: others have their share
-/// of the last ones, should they take longer than those before.
+/// A thread takes at most one in so many of a job's open chunks together, so that others get their
+/// share of the last ones, in case these take longer than those before.
 constexpr int64_t kPartOfOpen = 4;
-/// Between two requests to discard a job.
+/// The time between two requests to discard a job.
 constexpr std::chrono::seconds kDiscardsAsked{1};
 
 }  // namespace
@@ -32,9 +32,10 @@ void BatchSize::Learn(size_t chunks, std::chrono::microseconds elapsed) {
   size_ = std::clamp<size_t>(std::min(fitting, size_ * 2), 1, kMax);
 }
 
-/// The message goes on asking for chunks as long as any are open: those that others work on now may
-/// come back. Where none is, and nobody has tried to finish the job yet, this does: whoever settled
-/// the last one may have died. After a failed attempt there is a message that keeps its pause.
+/// For a message when there are no chunks to claim. While any are open the message comes again,
+/// since chunks that others work on may be given back. When none is open and nobody has tried to
+/// finish the job yet, this does: the worker that settled the last chunk may have died. After a
+/// failed attempt another message waits for the pause.
 Result<Verdict> Worker::WithoutChunks(std::string_view job_id, Random& random) {
   const Result<Job> job = context_.store.Get(job_id);
   if (!job.has_value() && job.error().code == ErrorCode::kNotFound) return Verdict::Done();
@@ -48,7 +49,7 @@ Result<Verdict> Worker::WithoutChunks(std::string_view job_id, Random& random) {
   return Finish(job_id, random);
 }
 
-/// The job's other hints may come at any time, so a pause before the next attempt is kept by a
+/// The job's other hints may come at any time, so the pause before the next attempt is kept by a
 /// message of its own.
 Result<Verdict> Worker::Finish(std::string_view job_id, Random& random) {
   const Verdict verdict = TRY(FinishJob(context_, job_id, random));
@@ -58,9 +59,8 @@ Result<Verdict> Worker::Finish(std::string_view job_id, Random& random) {
   return Verdict::Done();
 }
 
-/// Whoever meets a cancellation sees to it that the job is discarded, since the request for that
-/// may have gone to another queue than this process's own. Once a second is enough for all of a
-/// job's hints.
+/// A worker that notices a cancellation asks for the job to be discarded, since the first request
+/// may have gone to another queue. Once a second is enough for all of a job's hints.
 Result<> Worker::AskForDiscarding(std::string_view job_id) {
   const Timestamp now = context_.clock.Now();
   {

@@ -55,8 +55,8 @@ class Worker {
   /// Takes the next message, if any, and does what it asks for. False when there was none.
   Result<bool> Step(Random& random, KnownJobs& known);
 
-  /// Does what a message asks for: an act, or some of a job's chunks. What is to become of the
-  /// message then. After an error it is to come again when its visibility ends.
+  /// Does what a message asks for: an act, or some of a job's chunks. Returns what to do with the
+  /// message; after an error it comes again when its visibility ends.
   Result<Verdict> Handle(std::string_view body, Random& random, KnownJobs& known);
 
  private:

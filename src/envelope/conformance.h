@@ -18,7 +18,7 @@ namespace spillway::envelope {
 struct EnvelopeCase {
   std::string name;
   std::function<Result<std::unique_ptr<Envelope>>()> make;
-  /// Unwraps the joined output of any number of runs, with a library nobody here wrote.
+  /// Unwraps the joined output of any number of runs, with somebody else's library.
   std::function<std::string(std::string_view)> unwrap;
 
   friend void PrintTo(const EnvelopeCase& item, std::ostream* out) { *out << item.name; }
@@ -104,7 +104,7 @@ TEST_P(EnvelopeConformance, SameBytesEveryTime) {
   EXPECT_EQ(Wrap(text, 50'000, true), Wrap(text, 50'000, true));
 }
 
-TEST_P(EnvelopeConformance, AppendsBehindWhatTheBufferHolds) {
+TEST_P(EnvelopeConformance, AppendsAfterWhatTheBufferHolds) {
   auto wrapper = *envelope_->NewWrapper();
   Buffer out;
   out.Append(std::string_view("before"));

@@ -12,8 +12,8 @@
 
 namespace spillway::envelope {
 
-/// Wraps the bytes of one run into something that, joined in order with the wrapped runs beside it,
-/// is one valid whole: gzip members, zstd frames, zip members. One thread at a time.
+/// Wraps the bytes of one run so that the wrapped runs, joined in order, are one valid file: gzip
+/// members, zstd frames, zip members. One thread at a time.
 class Wrapper {
  public:
   virtual ~Wrapper() = default;

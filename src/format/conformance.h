@@ -205,7 +205,7 @@ TEST_P(FormatConformance, JoinedRunsReadAsOneFile) {
             Encode({table}, *table->schema()));
 }
 
-TEST_P(FormatConformance, AppendsBehindWhatTheBufferHolds) {
+TEST_P(FormatConformance, AppendsAfterWhatTheBufferHolds) {
   const auto table = SampleTable(2);
   auto encoder = *format_->NewEncoder(*table->schema(), {});
   Buffer out;

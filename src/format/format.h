@@ -12,7 +12,7 @@
 
 namespace spillway::format {
 
-/// Where in its file the encoded rows will stand. A file may be put together from several runs of
+/// Where in its file the encoded rows will be. A file may be put together from several runs of
 /// rows, each encoded by another worker; joined in order they must read as one file.
 struct Position {
   bool first = true;  ///< The run opens the file (header line, opening bracket).
@@ -24,10 +24,10 @@ struct Position {
 class Encoder {
  public:
   virtual ~Encoder() = default;
-  /// Batches have the schema the encoder was made for, except that a text column may come
+  /// Batches have the schema that the encoder was made for, except that a text column may come
   /// dictionary-encoded in one batch and plain in the next. kInvalidArgument names the column and
-  /// row of a value that the format cannot carry; the rows of that batch are then lost, and what
-  /// `out` holds of them is not to be used.
+  /// row of a value that the format cannot carry; the rows of that batch are then lost, and `out`
+  /// must not be used.
   virtual Result<> Append(const arrow::RecordBatch& batch, Buffer& out) = 0;
   /// Ends the run; afterwards the encoder is used for nothing else.
   virtual Result<> Finish(Buffer& out) = 0;
@@ -42,8 +42,8 @@ class Format {
   /// True where runs encoded apart and joined in order are one valid file. Where false (Parquet),
   /// every run is a file of its own.
   virtual bool joinable() const = 0;
-  /// `schema` has the columns as the reader will see them, named as they shall be. kUnsupported
-  /// names a column whose type the format cannot carry.
+  /// `schema` has the columns and names of the file. kUnsupported names a column whose type the
+  /// format cannot carry.
   virtual Result<std::unique_ptr<Encoder>> NewEncoder(const arrow::Schema& schema,
                                                       Position position) const = 0;
 };

@@ -17,7 +17,7 @@ using HeaderList = std::unique_ptr<curl_slist, FreeList>;
 
 constexpr int kPollMilliseconds = 1000;
 
-/// libcurl's process-wide set-up, before the first thread can need it twice.
+/// Sets libcurl up for the process, once, before any thread uses it.
 bool InitialiseCurl() {
   static const bool kInitialised = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
   return kInitialised;
@@ -31,7 +31,7 @@ std::string_view Trim(std::string_view text) {
   return text;
 }
 
-/// The origin of a URL: what an error may show, since a query may hold a signature.
+/// The origin of a URL. Errors show no more, since the query may contain a signature.
 std::string_view OriginOf(std::string_view url) {
   const size_t host = url.find("://");
   return url.substr(0, url.find_first_of("/?", host == std::string_view::npos ? 0 : host + 3));
@@ -164,7 +164,7 @@ void SetLimits(CURL* easy, const CurlOptions& options, const Request& request) {
 
 void SetConnection(CURL* easy, const CurlOptions& options, const Request& request) {
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-  // Who stops does not wait for an answer of DNS: the thread that asks ends by itself.
+  // A stop does not wait for an answer of DNS: libcurl's resolver thread ends by itself.
   curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
   if (request.direct) curl_easy_setopt(easy, CURLOPT_PROXY, "");
   curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
@@ -187,7 +187,7 @@ void SetCallbacks(CURL* easy, Exchange& exchange) {
 
 }  // namespace
 
-/// One request at a time, with the open connections it leaves.
+/// A libcurl handle and its open connections, used for one request at a time.
 class CurlTransport::Connection {
  public:
   Connection() : easy_(curl_easy_init()), multi_(curl_multi_init()) {}

@@ -11,7 +11,7 @@ enum class Slash { kEncode, kKeep };
 /// Everything but RFC 3986's unreserved characters becomes `%XX`, in upper case.
 std::string PercentEncode(std::string_view text, Slash slash = Slash::kEncode);
 
-/// Every `%XX` becomes its byte and `+` a space, as in form-encoded text; what is no escape stays.
+/// Every `%XX` becomes its byte and `+` a space, as in form-encoded text. All else stays as it is.
 std::string FormDecode(std::string_view text);
 
 }  // namespace spillway::http

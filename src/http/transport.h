@@ -24,25 +24,25 @@ struct Header {
   bool operator==(const Header&) const = default;
 };
 
-/// One request, sent once. The pieces of the body outlive the call.
+/// One request, sent once. The pieces of the body must outlive the call.
 struct Request {
   std::string method = "GET";
   /// Percent-encoded; sent as it stands, `.` and `..` included.
   std::string url;
   std::vector<Header> headers = {};
   std::vector<Bytes> body = {};
-  /// For the whole exchange; zero for none but the transport's own limits.
+  /// The limit for the whole exchange; zero: only the transport's own limits apply.
   std::chrono::milliseconds timeout{0};
-  /// How long it may go without a byte in either direction; zero for the transport's own limit.
+  /// The longest time without a byte in either direction; zero: the transport's own limit.
   std::chrono::seconds idle_timeout{0};
-  /// To the server itself, whatever proxy the environment names.
+  /// Goes to the server itself, even when the environment names a proxy.
   bool direct = false;
 };
 
 struct Response {
   int status = 0;
   std::vector<Header> headers = {};
-  /// What no BodySink took, up to HttpTransport::kMaxBodyBytes.
+  /// The body where no BodySink took it, at most HttpTransport::kMaxBodyBytes.
   std::string body = {};
 
   /// The first header of this name, whatever its case.

@@ -9,16 +9,16 @@
 #include "base/clock.h"
 #include "base/error.h"
 
-/// The records of the engine. They are what stores keep; nothing here acts.
+/// The records of the engine, as stores keep them.
 namespace spillway::engine {
 
 /// E1. pending → processing → succeeded | failed | cancelled; pending → cancelled; and, by redrive
 /// only, failed → pending. Nothing else: see state_machine.h.
 enum class JobState { kPending, kProcessing, kSucceeded, kFailed, kCancelled };
 
-/// How far a job is, for progress. A job moves forward only; redrive alone sets it back. At
-/// kCompleted the outcome is decided and recorded: publication can only be carried through, by
-/// anybody, any number of times; a cancellation comes too late.
+/// How far a job is. A job only moves forward, except that redrive sets it back. At kCompleted the
+/// outcome is decided and recorded: from then on any worker may publish it, any number of times,
+/// and it is too late to cancel the job.
 enum class JobPhase { kInitializing, kDiscovering, kProcessing, kFinalizing, kCompleted };
 
 enum class ChunkState { kPending, kLeased, kSucceeded, kDead };
@@ -60,24 +60,24 @@ struct Lease {
   static constexpr int64_t kJob = -1;
 };
 
-/// E11. What an expired job loses: the files it published, and whatever it still has staged. The
-/// record stays. Begun, it is only carried through, and the job cannot be redriven any more.
+/// E11. The removal of an expired job's published files and of whatever it still has staged. The
+/// record stays. Once begun, it can only be completed, and the job cannot be redriven any more.
 struct Expiry {
-  Timestamp begun_at;                 ///< By whoever took it over last.
-  int64_t objects = 0;                ///< To be removed, as counted before anything was.
+  Timestamp begun_at;                 ///< When a process last began it or took it over.
+  int64_t objects = 0;                ///< How many are to be removed, counted before any was.
   int64_t bytes = 0;                  ///< Of these objects.
   std::optional<Timestamp> ended_at;  ///< Set when everything is removed.
 };
 
 /// One run of an export.
 struct Job {
-  std::string id;       ///< `<16 digits of chance>-<run>`: no other job's, of any state (ADR 20).
+  std::string id;       ///< `<16 random digits>-<run>`, unique in all databases (ADR 20).
   std::string task_id;  ///< E2: from export, tenant and canonical parameters.
   int64_t run = 1;      ///< 1, 2, …: runs of the same task.
   std::string export_name;
   std::string recipe;
   std::string tenant;
-  std::string group;  ///< E3: the limit of parallel jobs, and turns of tenants, hold within it.
+  std::string group;  ///< E3: parallel jobs are limited, and tenants take turns, within a group.
   std::string parameters;  ///< Canonical JSON.
   std::string requested_by;
 
@@ -89,7 +89,7 @@ struct Job {
   std::optional<Timestamp> finished_at;  ///< Set exactly in final states.
   std::optional<Timestamp> cancel_requested_at;
 
-  int64_t bytes_planned = 0;  ///< Of the source, as the plan reckons them; 0 before it stands.
+  int64_t bytes_planned = 0;  ///< Of the source, as the plan estimates them; 0 without a plan.
   int64_t chunks_total = 0;
   int64_t chunks_succeeded = 0;
   int64_t chunks_dead = 0;

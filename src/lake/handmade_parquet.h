@@ -10,9 +10,10 @@ namespace spillway::lake {
 
 /// Which odd but valid forms a handmade file may have.
 struct OddForms {
-  bool runs_of_no_length = false;  ///< Which DuckDB reads, but Arrow does not.
-  bool empty_pages = false;        ///< Of data; the same.
-  bool bit_packed_levels = false;  ///< Where they are all alike.
+  bool runs_of_no_length = false;  ///< Runs of length 0. DuckDB reads them, Arrow does not.
+  bool empty_pages = false;        ///< Data pages without values. DuckDB reads them, Arrow does
+                                   ///< not.
+  bool bit_packed_levels = false;  ///< Only where all levels are equal.
 };
 
 /// One row group of (id: optional text, at: times in µs), with pages whose encodings, versions,

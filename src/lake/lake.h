@@ -14,10 +14,10 @@
 /// makes every change visible at once and whole.
 ///
 ///   org=<escaped organisation>/day=2025-01-31/<name>.parquet    rows sorted by time
-///   _log/<20-digit version>.json                                one commit a file,
-///   create-if-absent
+///   _log/<20-digit version>.json                                one commit a file, which is
+///                                                               created only if absent
 ///
-/// Readers take a snapshot (a version) and are disturbed by nothing that is committed later.
+/// Readers take a snapshot (a version). Later commits do not affect them.
 namespace spillway::lake {
 
 /// The columns of a lake's messages, and which of them say organisation and time.
@@ -34,7 +34,7 @@ inline constexpr Timestamp kTimeMax{std::chrono::microseconds(253'402'300'799'99
 /// What the log knows of a row group: enough to skip it without opening its file.
 struct RowGroup {
   int64_t rows = 0;
-  uint64_t bytes = 0;  ///< Compressed.
+  uint64_t bytes = 0;  ///< Compressed size.
   Timestamp min_time;
   Timestamp max_time;  ///< Inclusive.
 };

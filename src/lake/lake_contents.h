@@ -20,7 +20,7 @@ LakeSchema MessageSchema();
 std::vector<std::string> Contents(storage::ObjectStore& store, const CommitLog& log,
                                   const LakeSchema& schema, std::string_view organisation);
 
-/// Contents of all organisations, each row behind `organisation|`.
+/// The contents of all organisations, each row with `organisation|` before it.
 std::vector<std::string> Contents(storage::ObjectStore& store, const CommitLog& log,
                                   const LakeSchema& schema);
 

@@ -25,7 +25,7 @@ struct SampleRow {
   std::string id;
 };
 
-/// A lake in memory for tests: files are put in as they shall be, and what was put is known.
+/// A lake in memory for tests, which puts files exactly as they are given.
 class SampleLake {
  public:
   SampleLake();
@@ -52,7 +52,7 @@ class SampleLake {
   /// Projects the schema's own columns in their order.
   Projection Everything() const;
 
-  /// The ids that a scan of the unit hands out, in order; holds the other columns against them.
+  /// The ids that a scan of the unit hands out, in order. Also checks the other columns.
   /// `bytes_read` takes what Scan returned.
   Result<std::vector<std::string>> ScanIds(const ReadUnit& unit) { return ScanIds(unit, store_); }
   Result<std::vector<std::string>> ScanIds(const ReadUnit& unit, storage::ObjectStore& from,

@@ -21,21 +21,21 @@ struct Expirable {
   std::optional<Error> error;  ///< Why it cannot expire.
 };
 
-/// What becomes of a succeeded job whose expiry nobody has begun and whose manifest is not where it
-/// was published: as where the disk is not mounted, or somebody has removed the files.
+/// What to do with a succeeded job whose expiry has not begun and whose manifest is not where it
+/// was published: perhaps the disk is not mounted, or somebody has removed the files.
 enum class Missing {
   kKept,  ///< It cannot expire: what is recorded as expired, nobody looks at again.
   kExpires,
 };
 
 /// Goes over the jobs of one export and final state that are due to expire, in the order of their
-/// ends, page by page. What cannot expire is passed like everything else, and keeps no other.
+/// ends, page by page. A job that cannot expire does not stop the others.
 class ExpiryWalk {
  public:
   ExpiryWalk(std::string export_name, JobState state, std::chrono::microseconds kept,
              Missing missing = Missing::kKept);
 
-  /// The next jobs, at most `limit`; fewer after `stop`. After the last it begins anew.
+  /// The next jobs, at most `limit`; fewer after `stop`. After the last it begins again.
   Result<std::vector<Expirable>> Next(Context& context, size_t limit, std::stop_token stop = {});
 
   /// Whether the last page was the end.
@@ -54,8 +54,8 @@ std::vector<ExpiryWalk> ExpiryWalks(const Options& options, Missing missing = Mi
 /// Expires one; returns the error of one that cannot expire. As Expire of engine/expiry.h.
 Result<bool> Expire(Context& context, const Expirable& due);
 
-/// Expires the next page of each walk; one job's error is logged and keeps no other. After `stop`
-/// no further job is begun. Returns the number of jobs that expired.
+/// Expires the next page of each walk. The error of one job is logged and does not stop the others.
+/// After `stop` no further job is begun. Returns the number of jobs that expired.
 Result<int64_t> ExpireDue(Context& context, std::span<ExpiryWalk> walks, std::stop_token stop = {});
 
 }  // namespace spillway::engine

@@ -129,7 +129,7 @@ TEST_F(ExpirerTest, AFailedJobThatNobodyRedroveLosesWhatItStaged) {
   const auto redriven = engine_.Redrive(job_id, "ada");
   ASSERT_FALSE(redriven.has_value());
   EXPECT_EQ(redriven.error().message,
-            "job " + job_id + ": what it had staged has expired; run the export anew");
+            "job " + job_id + ": what it had staged has expired; run the export again");
 }
 
 TEST_F(ExpirerTest, ARedrivenJobDoesNotExpire) {

@@ -18,7 +18,7 @@ constexpr size_t kStalledMax = 100;
 Result<int64_t> Rescue(Context& context) {
   const Timestamp now = context.clock.Now();
   const Timestamp silent_since = now - context.options.lease;
-  // A job that was just requested is let in by its requester, whose queue may be its own.
+  // A job that was just requested is admitted by its requester, who may have a queue of its own.
   for (const std::string& group : TRY(context.store.WaitingGroups(silent_since))) {
     TRY(AdmitNext(context, group));
   }
@@ -31,8 +31,8 @@ Result<int64_t> Rescue(Context& context) {
     if (queue_is_empty) {
       TRY(Dispatch(context.queue, job, context.options.hints_max));
     } else {
-      // Its hints may only wait behind others'. Whoever is given this one sees whether they were
-      // lost.
+      // Perhaps its hints only wait behind others. The worker that gets this message checks whether
+      // they were lost.
       TRY(SendWork(context.queue, std::array{Work{.act = Act::kResume, .job_id = job.id}}));
     }
   }

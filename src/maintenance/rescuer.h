@@ -4,9 +4,8 @@
 
 namespace spillway::engine {
 
-/// E4. Gets everything going again that fell silent: lets waiting jobs in, and sends again what
-/// stalled jobs need. Run on a schedule by every worker; needs no operator. Returns the number of
-/// jobs dispatched.
+/// E4. Admits waiting jobs, and sends again the messages that stalled jobs need. Every worker runs
+/// it from time to time, so no operator is needed. Returns the number of jobs dispatched.
 Result<int64_t> Rescue(Context& context);
 
 }  // namespace spillway::engine

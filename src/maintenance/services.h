@@ -21,12 +21,12 @@ class Service {
   virtual std::string_view name() const = 0;
   virtual std::chrono::milliseconds period() const = 0;
 
-  /// Does what is due; what takes long begins nothing more after `stop`.
+  /// Does what is due. After `stop` it begins nothing more.
   virtual Result<> Run(std::stop_token stop) = 0;
 };
 
-/// Runs services, each in its own period. A service that fails or throws keeps no other from
-/// running, and runs again when it is next due. Used by one thread.
+/// Runs services, each in its own period. A service that fails or throws does not stop the others,
+/// and runs again when it is next due. Used by one thread.
 class Services {
  public:
   Services(Clock& clock, Log& log) : clock_(clock), log_(log) {}
@@ -39,7 +39,7 @@ class Services {
   /// Runs what is due; the first error.
   Result<> RunDue(std::stop_token stop = {});
 
-  /// Runs what is due, until `stop`. An error is logged when it is another than the time before.
+  /// Runs what is due, until `stop`. An error is logged unless it is the same as the last time.
   void Run(std::stop_token stop);
 
  private:

@@ -17,7 +17,7 @@ constexpr std::chrono::seconds kRetryMax{30};  ///< A tick that is late by a min
 struct Step {
   Timestamp until;
   bool fires = false;
-  bool passes_over = false;  ///< Ticks before `until`, or itself where it does not fire.
+  bool passes_over = false;  ///< Ticks before `until` do not fire, or `until` itself.
 };
 
 /// None: no tick has come since `settled`.

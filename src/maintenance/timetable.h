@@ -20,7 +20,7 @@
 
 namespace spillway::engine {
 
-/// What becomes of ticks that came while nobody looked.
+/// What to do with ticks that came while no process was running.
 enum class CatchUp {
   kNone,  ///< They are passed over. A tick is fired within a minute or not at all.
   kLast,  ///< The last one is fired, the others are passed over.
@@ -41,7 +41,7 @@ struct Schedule {
 
 /// E10. Fires schedules. Any number of processes may run one on the same state: a tick is fired in
 /// the step that settles it in the store, by one of them. A schedule that is new begins with the
-/// first tick behind the first look. Used by one thread.
+/// first tick after the first look. Used by one thread.
 class Timetable final : public Service {
  public:
   Timetable(Engine& engine, store::JobStore& store, Clock& clock, Log& log,
@@ -52,9 +52,9 @@ class Timetable final : public Service {
         log_(log),
         schedules_(std::move(schedules)) {}
 
-  /// Fires what is due; returns how many jobs this made. One schedule's error keeps no other from
-  /// being fired; its ticks stay due, and it is tried again after a second, then two, four and so
-  /// on up to half a minute. The first error, if any.
+  /// Fires what is due; returns how many jobs this made. The error of one schedule does not stop
+  /// the others; its ticks stay due, and it is tried again after a second, then two, four and so on
+  /// up to half a minute. Returns the first error, if any.
   Result<int64_t> FireDue();
 
   std::string_view name() const override { return "timetable"; }
@@ -72,7 +72,7 @@ class Timetable final : public Service {
   const std::vector<Schedule> schedules_;
   /// Up to where the store said each is settled, when last asked.
   std::map<std::string, Timestamp> settled_until_;
-  /// Of those that could not be fired: how often in a row, and when they are tried again.
+  /// Schedules that could not be fired: how often in a row, and when they are tried again.
   struct Retry {
     int failures = 0;
     Timestamp at;

@@ -143,7 +143,7 @@ TEST_F(TimetableTest, WhatIsTooOldIsNotCaughtUp) {
   EXPECT_EQ(*Start(daily).FireDue(), 0);
 }
 
-TEST_F(TimetableTest, ANewScheduleBeginsWithTheTickBehindTheFirstLook) {
+TEST_F(TimetableTest, ANewScheduleBeginsWithTheTickAfterTheFirstLook) {
   Timetable timetable = Start(Of("* * * * *", CatchUp::kAll));
   EXPECT_EQ(*timetable.FireDue(), 0);
   EXPECT_THAT(Fired(), IsEmpty());

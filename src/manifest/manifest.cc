@@ -44,7 +44,7 @@ Json ErrorsToJson(const std::vector<ErrorRecord>& errors) {
 
 std::unexpected<Error> Corrupt(const std::string& what) {
   return Fail(ErrorCode::kCorrupt,
-              "the manifest " + what + "; get it anew from where the export was delivered");
+              "the manifest " + what + "; get it again from where the export was delivered");
 }
 
 /// Counts are sums of other counts in the document: refuse what would overflow them.
@@ -236,7 +236,7 @@ Result<Manifest> ManifestFromJson(std::string_view json) {
     TRY(CheckSums(manifest));
     return manifest;
   } catch (const std::exception& broken) {
-    return Corrupt(std::string("does not read: ") + broken.what());
+    return Corrupt(std::string("cannot be read: ") + broken.what());
   }
 }
 

@@ -28,7 +28,7 @@ struct ManifestPart {
   std::string sha256;  ///< Hexadecimal.
 };
 
-/// A published file. Its parts cover it, one behind the other.
+/// A published file. Its parts cover it, one after the other.
 struct ManifestFile {
   std::string name;  ///< Relative to the manifest's directory, or above it: see levels_up.
   std::string item;  ///< Of the job's counts, where it counts items; else empty.

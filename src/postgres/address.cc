@@ -32,7 +32,8 @@ std::vector<std::string> SplitAtCommas(std::string_view list) {
   return parts;
 }
 
-/// Whether a URL's path goes on with what was meant to be the rest of a password, and its host.
+/// Whether a URL's path contains the end of a password and the host, because the password has a `/`
+/// that is not percent-encoded.
 bool HasHostInPath(std::string_view address) {
   for (const std::string_view scheme : {"postgres://", "postgresql://"}) {
     if (!address.starts_with(scheme)) continue;
@@ -44,7 +45,7 @@ bool HasHostInPath(std::string_view address) {
   return false;
 }
 
-/// "@…" alone is a socket without a file.
+/// A leading @ is allowed: it names an abstract Unix socket.
 bool IsHost(std::string_view name) { return name.find('@', 1) == std::string_view::npos; }
 
 bool IsPort(std::string_view port) {
@@ -54,10 +55,10 @@ bool IsPort(std::string_view port) {
 }  // namespace
 
 Result<Address> ParseAddress(const std::string& address) {
-  // libpq's own words on an address that does not parse quote parts of it: perhaps the password.
+  // libpq's own message is not used: it quotes parts of the address, perhaps the password.
   const std::unexpected<Error> unread =
       Fail(ErrorCode::kInvalidArgument,
-           "the PostgreSQL address does not read: write "
+           "the PostgreSQL address cannot be read: write "
            "postgres://user@host:port/database, with special characters percent-encoded");
   const std::unique_ptr<PQconninfoOption, Forget> parsed(PQconninfoParse(address.c_str(), nullptr));
   if (parsed == nullptr || HasHostInPath(address)) return unread;

@@ -8,9 +8,9 @@
 
 namespace spillway::postgres {
 
-/// What has to be known of an address before libpq gets it.
+/// The parts of an address that have to be known before libpq gets it.
 struct Address {
-  /// As written; what is empty is libpq's to choose.
+  /// As written; empty where libpq chooses.
   struct Host {
     std::string name;
     std::string ip;  ///< Its hostaddr.
@@ -21,9 +21,9 @@ struct Address {
   std::chrono::seconds connect_timeout{0};  ///< For each host; zero: the address does not say.
 };
 
-/// Reads what libpq takes: a URL, or keywords and values. kInvalidArgument for one that does not
-/// read, and for a URL that reads otherwise than meant because its password is not
-/// percent-encoded: libpq takes the password's rest for a host or a port, and prints it.
+/// Parses what libpq takes: a URL, or keywords and values. kInvalidArgument for an address that
+/// cannot be parsed, and for a URL whose password is not percent-encoded: libpq would take a part
+/// of the password for a host or a port, and print it.
 Result<Address> ParseAddress(const std::string& address);
 
 }  // namespace spillway::postgres

@@ -22,7 +22,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-/// How long what is cancelled or rolled back may take to end before its connection is given up.
+/// How long a cancelled or rolled back statement may take to end before its connection is closed.
 constexpr milliseconds kEndPatience{2'000};
 
 struct Clear {
@@ -44,7 +44,7 @@ bool IsSqlstate(std::string_view text) {
 }
 
 /// What follows the severity of a verbose message, "…: FATAL:  28P01: password …": the line from
-/// its SQLSTATE on. Empty when no server has spoken.
+/// its SQLSTATE on. Empty when the message is not a server's.
 std::string_view ServerLine(std::string_view text) {
   static constexpr std::string_view kSeverityEnd = ":  ";
   for (size_t at = text.rfind(kSeverityEnd); at != std::string_view::npos && at > 0;
@@ -66,7 +66,7 @@ bool IsCopy(const PGresult* result) {
   return status == PGRES_COPY_OUT || status == PGRES_COPY_IN || status == PGRES_COPY_BOTH;
 }
 
-/// False while more may come.
+/// Discards incoming COPY data. False while more may come.
 bool DropCopyData(PGconn* handle) {
   char* row = nullptr;
   int size = 0;
@@ -84,7 +84,7 @@ Result<std::unique_ptr<Connection>> Connection::Open(const std::string& address,
   const milliseconds patience = parsed.connect_timeout.count() > 0
                                     ? milliseconds(parsed.connect_timeout)
                                     : options.connect_timeout / hosts;
-  // libpq waits for a silent host without end, so it is asked again without that one.
+  // libpq would wait for a silent host without end, so we connect again without that host.
   std::vector<Address::Host> left = parsed.hosts;
   while (true) {
     auto connection = TRY(Start(address, left, options.application_name));
@@ -118,7 +118,7 @@ Result<std::unique_ptr<Connection>> Connection::Start(const std::string& address
   const std::string names = list(&Address::Host::name);
   const std::string ips = list(&Address::Host::ip);
   const std::string ports = list(&Address::Host::port);
-  // Later ones win, unless they are empty: the address overrules what stands before it.
+  // Later entries win unless they are empty, so the address overrides the entries before it.
   static constexpr std::array<const char*, 11> kKeywords = {"keepalives_idle",
                                                             "keepalives_interval",
                                                             "keepalives_count",
@@ -154,7 +154,7 @@ Connection::~Connection() {
 }
 
 Result<bool> Connection::Connect(milliseconds patience, const std::stop_token& stop) {
-  PQsetErrorVerbosity(handle_.get(), PQERRORS_VERBOSE);  // the SQLSTATE stands nowhere else
+  PQsetErrorVerbosity(handle_.get(), PQERRORS_VERBOSE);  // the only way to get the SQLSTATE here
   PQsetNoticeReceiver(
       handle_.get(),
       [](void* connection, const PGresult* said) {
@@ -212,7 +212,7 @@ Error Connection::ConnectFailure() const {
                                         "configuration, or set PGPASSWORD or PGPASSFILE",
                                         server, user())};
   }
-  // libpq's words on a value in the address; some it looks at when it has a server's socket.
+  // libpq found a wrong value in the address. It checks some of them only once it has a socket.
   const size_t wrong = text.starts_with("invalid ") ? 0 : text.find("invalid integer value ");
   if (wrong != std::string_view::npos) {
     return Error{.code = ErrorCode::kInvalidArgument,
@@ -235,7 +235,7 @@ Connection::Woken Connection::Wait(short events, milliseconds timeout,
     if (ready == 0) return Woken::kTimedOut;
     if (wanted[0].revents != 0) return Woken::kReady;
     eventfd_t drained = 0;
-    if (ready > 0) eventfd_read(wake_, &drained);  // perhaps of an earlier stop
+    if (ready > 0) eventfd_read(wake_, &drained);  // of an earlier stop, perhaps
   }
   return Woken::kStopped;
 }
@@ -364,7 +364,7 @@ bool Connection::Cancel(steady_clock::time_point deadline) {
 
 void Connection::Abandon() {
   const steady_clock::time_point deadline = steady_clock::now() + kEndPatience;
-  if (!Cancel(deadline)) handle_.reset();  // a cancellation that comes late could strike the next
+  if (!Cancel(deadline)) handle_.reset();  // a late cancellation could hit the next statement
   while (PQstatus(handle_.get()) == CONNECTION_OK) {
     if (PQisBusy(handle_.get()) == 0) {
       const std::unique_ptr<PGresult, Clear> result(PQgetResult(handle_.get()));
@@ -378,7 +378,7 @@ void Connection::Abandon() {
     if (Wait(POLLIN, Until(deadline), {}) != Woken::kReady) break;
     if (PQconsumeInput(handle_.get()) == 0) break;
   }
-  handle_.reset();  // it may still be sending: nothing can be asked of it any more
+  handle_.reset();  // it may still be sending, so nothing more can be sent over it
 }
 
 void Connection::Rollback() {
@@ -413,7 +413,7 @@ bool Connection::InTransaction() const {
 }
 
 Result<bool> Connection::IsDirect(std::stop_token stop) {
-  // What the other side called itself at the start is a pooler's invention.
+  // A pooler makes up the process id that it sends at the start.
   const Rows rows = TRY(Execute("SELECT pg_backend_pid()", {}, std::move(stop)));
   return rows.Integer(0, 0) == PQbackendPID(handle_.get());
 }

@@ -21,19 +21,19 @@
 namespace spillway::postgres {
 
 struct ConnectOptions {
-  /// As pg_stat_activity shows it; the address may say otherwise.
+  /// The name in pg_stat_activity, unless the address gives another.
   std::string application_name = "spillway";
-  /// For all hosts, each its share, unless the address has a connect_timeout, which is for each.
+  /// For all hosts, in equal shares, unless the address has a connect_timeout, which is for each.
   std::chrono::milliseconds connect_timeout{10'000};
-  /// How long a server may be silent within a statement before the connection counts as lost;
-  /// zero: as long as TCP's keepalives find it alive (40 s after its last sign otherwise).
+  /// How long a server may be silent within a statement before the connection counts as lost. Zero:
+  /// no limit while TCP's keepalives are answered (40 s after the last answer otherwise).
   std::chrono::milliseconds answer_timeout{0};
 };
 
 /// The form of the values that a statement returns.
 enum class Format { kText, kBinary };
 
-/// What a server says beside its answers: a NOTICE, or a LOG where client_min_messages asks for it.
+/// A message beside the answers: a NOTICE, or a LOG where client_min_messages asks for it.
 struct Notice {
   std::string message;
   std::string detail;
@@ -48,10 +48,10 @@ struct Notification {
 /// unnamed and keep nothing in the session, so it may go through PgBouncer in transaction mode.
 ///
 /// A stop ends whatever is under way within a tenth of a second: the statement is cancelled at the
-/// server, the call returns kCancelled, and the session can go on. A server that does not take the
-/// cancellation within two seconds is left, and the session not usable(). Errors: see failure.cc;
-/// kUnavailable (retryable) when the server cannot be reached or goes away, after which usable() is
-/// false. No error holds a password.
+/// server, the call returns kCancelled, and the session can go on. When the server does not take
+/// the cancellation within two seconds, the connection is closed and the session is no longer
+/// usable(). Errors: see failure.cc; kUnavailable (retryable) when the server cannot be reached or
+/// goes away, after which usable() is false. No error contains a password.
 class Connection {
  public:
   /// `address` is what libpq takes: "postgres://user@host:5432/database?sslmode=require" or
@@ -75,8 +75,8 @@ class Connection {
   /// Runs statements, separated by semicolons, as one transaction unless they say otherwise.
   Result<> ExecuteScript(const std::string& sql, std::stop_token stop = {});
 
-  /// Lets the server read a statement without running it, and returns what it said meanwhile. The
-  /// statement is the session's unnamed one, so nothing stays.
+  /// Has the server parse a statement without running it, and returns the notices that it sent. The
+  /// statement is the session's unnamed one, so nothing is kept.
   Result<std::vector<Notice>> Read(const std::string& sql, std::stop_token stop = {});
 
   /// Ends the transaction under way. A server that does not answer within two seconds counts as
@@ -106,17 +106,17 @@ class Connection {
   /// Whether a next statement may be tried: connected, and in no transaction.
   bool usable() const;
   bool InTransaction() const;
-  /// False where a pooler stands between, which may give every transaction another session: then
-  /// nothing can be LISTENed to.
+  /// False when a pooler is in between. It may give every transaction another session, so that
+  /// LISTEN does not work.
   Result<bool> IsDirect(std::stop_token stop = {});
 
   /// "PostgreSQL at host:port/database".
   const std::string& server() const { return server_; }
-  /// Whom the session runs as.
+  /// The role that the session runs as.
   std::string user() const;
   /// As a number: 150018 is 15.18.
   int server_version() const { return PQserverVersion(handle_.get()); }
-  /// Of the last refusal; empty when the last statement succeeded or the connection went.
+  /// Of the last error; empty when the last statement succeeded or the connection was lost.
   const std::string& sqlstate() const { return sqlstate_; }
 
   /// `name` as an identifier, `text` as a literal of SQL.
@@ -132,28 +132,28 @@ class Connection {
 
   Connection(PGconn* handle, int wake) : handle_(handle), wake_(wake) {}
 
-  /// Begins to connect: to those hosts, unless there are none.
+  /// Begins to connect to these hosts, or to those of the address when there are none.
   static Result<std::unique_ptr<Connection>> Start(const std::string& address,
                                                    std::span<const Address::Host> hosts,
                                                    const std::string& application_name);
-  /// False when the host whose turn it is was silent for so long.
+  /// False when the current host did not answer for `patience`.
   Result<bool> Connect(std::chrono::milliseconds patience, const std::stop_token& stop);
   std::string HostAndPort() const;
   Error ConnectFailure() const;
 
-  /// Waits for the socket; `timeout` below zero is for ever.
+  /// Waits for the socket. A negative `timeout` means for ever.
   Woken Wait(short events, std::chrono::milliseconds timeout, const std::stop_token& stop);
 
   Result<> AwaitReadiness(short events, const std::stop_token& stop);
-  /// Sends what libpq holds back and waits until it has something to say.
+  /// Sends what libpq has buffered and waits until there is input from the server.
   Result<> AwaitInput(const std::stop_token& stop);
-  /// Waits until nothing is held back.
+  /// Waits until everything that libpq has buffered is sent.
   Result<> Flush(const std::stop_token& stop);
   Result<> BeginCopy(const std::string& sql, ExecStatusType wanted, const std::stop_token& stop);
-  /// The results of the statement under way, to the last; the first error counts.
+  /// The results of the statement under way, to the last. The first error is returned.
   Result<std::optional<Rows>> Finished(const std::string& sql, const std::stop_token& stop);
-  /// Asks the server to end the statement under way; false when nobody took that by then. On a
-  /// thread of its own, as libpq would wait without end.
+  /// Asks the server to end the statement under way; false when the server has not taken the
+  /// request by the deadline. Runs on a thread of its own, as libpq could wait without end.
   bool Cancel(std::chrono::steady_clock::time_point deadline);
   /// After a stop or a caller's error: cancels at the server and reads what still comes.
   void Abandon();
@@ -168,7 +168,7 @@ class Connection {
   const int wake_;  // an eventfd: a stop ends the wait for the socket
   std::string server_ = "PostgreSQL";
   std::string sqlstate_;
-  std::vector<Notice>* notices_ = nullptr;  ///< Where they go; null: nowhere.
+  std::vector<Notice>* notices_ = nullptr;  ///< Receives notices; null: they are dropped.
   std::chrono::milliseconds answer_timeout_{-1};
 };
 

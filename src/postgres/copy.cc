@@ -7,7 +7,7 @@
 namespace spillway::postgres {
 namespace {
 
-/// What is handed to libpq, which would keep any amount, before it is waited for.
+/// How many bytes libpq is given before we wait until they are sent. It would buffer any amount.
 constexpr size_t kMaxPieceBytes = 1 << 18;
 
 struct Clear {

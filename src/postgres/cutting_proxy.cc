@@ -12,7 +12,7 @@
 namespace spillway::postgres {
 namespace {
 
-constexpr int kLookMilliseconds = 20;  // whether the proxy goes
+constexpr int kLookMilliseconds = 20;  // how often to check whether the proxy is to end
 
 sockaddr_in Loopback(int port) {
   sockaddr_in address{};

@@ -92,8 +92,8 @@ std::string QuotedName(std::string_view name) {
   return plain ? std::string(name) : fmt::format("\"{}\"", name);
 }
 
-/// PostgreSQL names the object in its message only, and not the privilege: that follows from the
-/// statement. A server that speaks another language than English leaves the general line.
+/// PostgreSQL names the object only in its message. The privilege is not named at all: it follows
+/// from the statement. When the message is not in English, the general advice is given.
 std::string GrantFor(const Refusal& refusal) {
   static constexpr std::string_view kDenied = "permission denied for ";
   static constexpr std::string_view kOwner = "must be owner of ";
@@ -122,7 +122,7 @@ std::string GrantFor(const Refusal& refusal) {
                      QuotedName(name), QuotedName(refusal.user));
 }
 
-/// What a replica does is a serialization failure by its SQLSTATE, and one by its message only.
+/// A conflict on a replica has the SQLSTATE of a serialization failure; only its message differs.
 constexpr std::string_view kReplay = "conflict with recovery";
 constexpr std::string_view kReplayAdvice =
     "a replica ends what keeps it from following its primary: set hot_standby_feedback = on there, "

@@ -14,7 +14,8 @@ struct Refusal {
   std::string_view server;    ///< "PostgreSQL at host:port/database".
   std::string_view user;
   std::string_view sql;       ///< Empty while connecting.
-  std::string_view function;  ///< Of the server's source, that refused; the same in all languages.
+  std::string_view function;  ///< The function in the server's source that raised the error; the
+                              ///< same in every language.
 };
 
 /// The Error for a refusal, by its SQLSTATE: one line that says what to do.

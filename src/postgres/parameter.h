@@ -11,8 +11,8 @@
 
 namespace spillway::postgres {
 
-/// A value for `$n` of a statement. Text goes without a type: the server takes it for what the
-/// place needs, so write `$1::bigint[]` where that is not plain. A copy of what it was made from.
+/// A value for `$n` of a statement. Text is sent without a type and the server infers one, so write
+/// `$1::bigint[]` where it cannot. Holds a copy of the value.
 class Parameter {
  public:
   // NOLINTBEGIN(google-explicit-constructor): statements are given plain values.
@@ -46,7 +46,7 @@ class Parameter {
   const char* data() const { return value_ ? value_->c_str() : nullptr; }
   int size() const { return value_ ? static_cast<int>(value_->size()) : 0; }
   bool binary() const { return binary_; }
-  /// Text ends at a NUL for libpq, and PostgreSQL takes none.
+  /// libpq cuts text at a NUL, and PostgreSQL does not take one.
   bool HasNul() const { return value_ && !binary_ && value_->find('\0') != std::string::npos; }
 
  private:

@@ -11,8 +11,8 @@
 
 namespace spillway::postgres {
 
-/// Keeps connections to one address open between uses. Grows with the number of uses at the same
-/// time. Thread-safe; outlives what it lends.
+/// Keeps connections to one address open between uses. There are as many as there were uses at the
+/// same time. Thread-safe; must outlive what it lends.
 class Pool {
  public:
   explicit Pool(std::string address, ConnectOptions options = {})

@@ -156,7 +156,7 @@ void TestServer::Start() {
     if (child_ < 0)
       child_ = Spawn({Programs() / "postgres", "-D", folder_ / "data"}, folder_ / "log");
     if (Connection::Open(SocketAddress()).has_value()) return;
-    // One that was killed leaves sessions, which see it only by and by, and keep the next away.
+    // The sessions of a killed server notice it only after a while. Until then no server can start.
     if (waitpid(child_, nullptr, WNOHANG) == child_) child_ = -1;
     if (std::chrono::steady_clock::now() > deadline)
       throw std::runtime_error("PostgreSQL does not start: " + TextOf(folder_ / "log"));

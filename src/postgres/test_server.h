@@ -9,13 +9,13 @@
 
 namespace spillway::postgres {
 
-/// A PostgreSQL server for tests: Debian's newest, on a free port of loopback and a Unix socket,
-/// over a scratch directory. As root it runs as the user postgres. It goes with the object, and
-/// with the thread that started it.
+/// A PostgreSQL server for tests: the newest that Debian has, on a free port of loopback and a Unix
+/// socket, over a scratch directory. As root it runs as the user postgres. It ends with the object,
+/// and with the thread that started it.
 class TestServer {
  public:
   struct Options {
-    /// For tests of what survives a crash of the machine; killed servers lose nothing without.
+    /// Only for tests of a crash of the machine: a killed server loses nothing without it.
     bool fsync = false;
     std::string encoding = "UTF8";
     /// Of pg_hba.conf: "trust" or "scram-sha-256". The superuser's password is kPassword.

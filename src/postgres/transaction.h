@@ -29,7 +29,7 @@ class Transaction {
  private:
   explicit Transaction(Connection& connection) : connection_(&connection) {}
 
-  Connection* connection_;  // null once over
+  Connection* connection_;  // null once it has ended
 };
 
 }  // namespace spillway::postgres

@@ -20,11 +20,11 @@
 
 namespace spillway::store {
 
-/// One line of messages, empty at first and gone with its last opener.
+/// A queue that is empty at first and removed with the last copy of `open`.
 struct QueueState {
-  /// Opens it anew, as another process would.
+  /// Opens it again, as another process would.
   std::function<std::shared_ptr<Queue>()> open;
-  /// Lets time pass: moves the clock, or waits where the time is not ours.
+  /// Lets time pass: moves the clock, or waits if it cannot be moved.
   std::function<void(std::chrono::seconds)> pass;
 };
 

@@ -13,15 +13,15 @@
 
 namespace spillway::store {
 
-/// A hint that there is work. It carries no truth: losing, doubling or delaying one changes nothing
-/// but time, because every act claims what it works on in the JobStore.
+/// A hint that there is work. Losing, repeating or delaying one only costs time, because every act
+/// claims what it works on in the JobStore.
 struct Message {
-  std::string group;  ///< First in, first out within a group, as far as none is given back.
+  std::string group;  ///< First in, first out within a group, unless a message is given back.
   std::string body;   ///< At most 1 KiB.
   std::chrono::milliseconds delay{0};
 };
 
-/// A message in somebody's hands until its visibility ends.
+/// A received message, until its visibility ends.
 struct Delivery {
   std::string handle;  ///< Valid for this delivery only.
   std::string body;
@@ -40,28 +40,28 @@ class Queue {
 
   virtual Result<> Send(std::span<const Message> messages) = 0;
 
-  /// Up to `limit` messages, which nobody else sees for `visibility`. Groups take turns: a group
-  /// that has been waiting gets one message for each that another gets, however many they have, and
-  /// a new group comes before the second message of any other. A queue that others run (SQS) does
-  /// so as far as it can. Empty when there is none.
+  /// Up to `limit` messages, which nobody else sees for `visibility`. Groups take turns: of groups
+  /// that wait, each gets one message for every message that another gets, however many they have,
+  /// and a new group comes before the second message of any other. A queue that others run (SQS)
+  /// does so as far as it can. Empty when there is no message.
   virtual Result<std::vector<Delivery>> Receive(size_t limit,
                                                 std::chrono::milliseconds visibility) = 0;
 
-  /// Keeps the deliveries hidden for `visibility` from now, while their work goes on. Handles that
-  /// are no longer valid are passed over, here and below.
+  /// Keeps the deliveries hidden for `visibility` from now, while their work goes on. Here and
+  /// below, handles that are no longer valid are ignored.
   virtual Result<> Extend(std::span<const std::string> handles,
                           std::chrono::milliseconds visibility) = 0;
 
-  /// Shows them again after `delay`, behind what their group has waiting then: as if they were sent
-  /// again.
+  /// Makes the messages visible again after `delay`, behind those that their group has waiting
+  /// then, as if they were sent again.
   virtual Result<> GiveBack(std::span<const std::string> handles,
                             std::chrono::milliseconds delay) = 0;
 
-  /// Done with them.
+  /// Removes messages that are done with.
   virtual Result<> Delete(std::span<const std::string> handles) = 0;
 
   /// Returns once there may be messages that the last Receive did not see, after `pause` at the
-  /// latest, or on a stop. A queue that nobody tells of messages lets the time pass.
+  /// latest, or on a stop. A queue that is not notified of messages waits for the whole pause.
   virtual void Wait(Clock& clock, std::chrono::milliseconds pause, std::stop_token stop) {
     clock.SleepFor(pause, std::move(stop));
   }

@@ -10,8 +10,8 @@
 
 namespace spillway::store::sql {
 
-/// What a handle says: `<message id>.<receive count>`, so that one of an earlier delivery fits
-/// nothing.
+/// What a handle says: `<message id>.<receive count>`, so that the handle of an earlier delivery
+/// matches nothing.
 struct Receipt {
   int64_t id = 0;
   int64_t receive_count = 0;

@@ -54,7 +54,7 @@ TEST_P(QueueTurns, GroupsOfOneCallTakeTurns) {
   EXPECT_EQ(Take(3), "b0 c0 a3 ") << "the call's own messages do not wait before it";
 }
 
-TEST_P(QueueTurns, AMessageThatIsGivenBackGoesBehindItsGroups) {
+TEST_P(QueueTurns, AMessageThatIsGivenBackGoesAfterThoseOfItsGroup) {
   SendMany("a", 3);
   SendMany("b", 3);
   const Delivery first = ReceiveOne();

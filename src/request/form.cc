@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/nearest_name.h"
+#include "base/utf8.h"
 #include "config/problem.h"
 #include "config/scalar.h"
 #include "config/shape.h"
@@ -31,15 +32,6 @@ Json::json_pointer PointerTo(std::string_view path) {
 
 std::string Expected(const Field& field, std::string_view text) {
   return fmt::format("is {}; use {}", config::Quoted(std::string(text)), ExpectationOf(field));
-}
-
-bool IsUtf8(const std::string& text) {
-  try {
-    static_cast<void>(Json(text).dump());
-    return true;
-  } catch (const Json::exception&) {
-    return false;
-  }
 }
 
 Read<Json> ReadCount(const Field& field, const std::string& text) {

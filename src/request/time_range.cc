@@ -89,7 +89,7 @@ class Scanner {
     if (!Accept(any_of)) failed_ = true;
   }
 
-  /// The digits behind a decimal point, as microseconds, rounded up: messages have whole ones, so
+  /// The digits after a decimal point, as microseconds, rounded up: messages have whole ones, so
   /// that no message lies between the instant and what it is rounded to.
   microseconds Fraction() {
     int64_t micros = 0;
@@ -208,7 +208,7 @@ Read<Timestamp> ParseInstant(std::string_view field, std::string_view text,
   return InstantOf(TRY(ParseMoment(field, text)), clock.zone);
 }
 
-/// The beginning of the day behind the last one.
+/// The beginning of the day after the last one.
 Read<Timestamp> EndOfDay(std::string_view text, const LocalClock& clock) {
   if (const auto period = PeriodOf(text, clock.today())) {
     return BeginningOf(period->end, clock.zone);

@@ -16,17 +16,17 @@ namespace spillway::request {
 /// beginning, in `through` for all of them; and now.
 struct TimeRangeText {
   std::string from;                    ///< The first instant; a day stands for its beginning.
-  std::optional<std::string> to;       ///< The first instant behind the range (half-open).
+  std::optional<std::string> to;       ///< The first instant after the range (half-open).
   std::optional<std::string> through;  ///< In its place, the last day that belongs to it.
   std::string time_zone = "UTC";       ///< IANA name.
   Timestamp now;                       ///< What words are relative to.
 };
 
 /// The instants meant, rounded up to microseconds: no message lies in between. A wall clock time
-/// that a zone skips stands for the first instant behind the gap (so a day without midnight begins
-/// where it begins); one that comes twice for its first. What is wrong is a text
-/// that is no time, a day that is none, an unknown zone (the problem has the nearest known one), an
-/// end that is missing or given twice, and an end that is not after the beginning.
+/// that a zone skips stands for the first instant after the gap (so a day without midnight begins
+/// where it begins); one that comes twice for its first. What is wrong is a text that is no time, a
+/// day that is none, an unknown zone (the problem has the nearest known one), an end that is missing
+/// or given twice, and an end that is not after the beginning.
 std::expected<TimeRange, Problem> ParseTimeRange(const TimeRangeText& text);
 
 }  // namespace spillway::request

@@ -45,7 +45,7 @@ Result<ChunkResult> ChunkResultFromJson(std::string_view json) {
     return nlohmann::json::parse(json).get<ChunkResult>();
   } catch (const nlohmann::json::exception& broken) {
     return Fail(ErrorCode::kCorrupt,
-                std::string("a chunk's recorded result does not read: ") + broken.what());
+                std::string("a chunk's recorded result cannot be read: ") + broken.what());
   }
 }
 

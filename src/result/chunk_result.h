@@ -9,7 +9,7 @@
 #include "job/job.h"
 #include "storage/object_store.h"
 
-/// What a chunk came to, as it is recorded.
+/// The result of a chunk, as it is recorded.
 namespace spillway::engine {
 
 /// Bytes that a chunk has staged for one output file.
@@ -30,9 +30,9 @@ struct ErrorRecord {
   std::string message;
 };
 
-/// A file that the chunk has put in its place itself, because each stands for its own: the job's
-/// end publishes nothing more than the manifest that lists it. Several files may belong to one of
-/// the items that the job counts.
+/// A file that the chunk itself has published, because it is complete without the other chunks'
+/// work: at the job's end only the manifest that lists it is published. Several files may belong to
+/// one of the items that the job counts.
 struct PublishedFile {
   std::string item;
   std::string key;  ///< In the destination's store; not relative to the job's directory.
@@ -41,14 +41,15 @@ struct PublishedFile {
   std::string sha256;  ///< Hexadecimal, over the whole file.
 };
 
-/// What a chunk came to: files in the making or in their place, actions counted, or both. Where
-/// files are published by chunks, all of the job's are, and it counts items instead of rows.
+/// The result of a chunk: parts of files, published files, counted actions, or several of these. If
+/// chunks publish files, all files of the job are published by chunks, and it counts items instead
+/// of rows.
 struct ChunkResult {
   Counts counts;
   std::vector<Part> parts;
   std::vector<PublishedFile> published;
   std::vector<ErrorRecord> errors;
-  uint64_t source_bytes = 0;  ///< Read of the source, as far as the recipe counts them.
+  uint64_t source_bytes = 0;  ///< Bytes read of the source, as far as the recipe counts them.
 };
 
 std::string ToJson(const ChunkResult& result);

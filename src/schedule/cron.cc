@@ -27,7 +27,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kNamed = 
     {"@annually", "0 0 1 1 *"},
 }};
 
-/// 29 February on a given day of the week: 28 years, 40 around a year like 2100.
+/// The longest wait is for 29 February on a given day of the week: 28 years, or 40 around 2100.
 constexpr date::years kHorizon{40};
 
 struct Word {
@@ -51,7 +51,7 @@ std::bitset<kSize> Narrowed(const FieldValues& values) {
   return std::bitset<kSize>(values.to_ullong());
 }
 
-/// The first set bit at or behind `from`; kSize where there is none.
+/// The first set bit at or after `from`; kSize where there is none.
 template <size_t kSize>
 size_t NextSet(const std::bitset<kSize>& bits, size_t from) {
   while (from < kSize && !bits[from]) ++from;
@@ -146,7 +146,7 @@ std::optional<Timestamp> Cron::Next(Timestamp after, const TimeZone& zone) const
   const date::sys_seconds from = date::floor<seconds>(after) + seconds(1);
   const date::sys_seconds horizon = from + std::chrono::duration_cast<seconds>(kHorizon);
   OffsetSpan span = zone.SpanAt(from);
-  // Wall clock times before it have come already, under an earlier offset.
+  // Wall clock times before this one have occurred already, under an earlier offset.
   date::local_seconds covered = date::local_seconds::min();
   if (from - span.begin < date::days(2)) {
     const seconds offset_before = zone.SpanAt(span.begin - seconds(1)).offset;

@@ -16,20 +16,20 @@ namespace spillway::schedule {
 
 /// When something is due, in the language of Vixie's cron (crontab(5) of cronie and Debian):
 /// minute, hour, day of the month, month, day of the week. Each is `*` or a list of numbers, names
-/// (jan, mon) and ranges, with steps (`*/15`, `9-17/2`); `@hourly @daily @weekly @monthly @yearly`
-/// stand for the obvious. Where neither day field begins with `*`, a day has to fit only one of
-/// them.
+/// (jan, mon) and ranges, with steps (`*/15`, `9-17/2`). `@hourly @daily @weekly @monthly @yearly`
+/// are accepted too. Where neither day field begins with `*`, a day has to fit only one of them.
 class Cron {
  public:
   /// kInvalidArgument: one line that says where (`column 3`) and what to write. Also for a date
   /// that never comes.
   static Result<Cron> Parse(std::string_view text);
 
-  /// The first tick behind `after`, by the wall clock of `zone`; none within 40 years. As the clock
-  /// changes:
-  ///  - what falls into a gap is due once, at the end of the gap; what comes twice, the first time;
-  ///  - a schedule whose minute or hour begins with `*` keeps its beat instead: it is due at every
-  ///    real minute whose wall clock time fits.
+  /// The first tick after `after`, by the wall clock of `zone`; nullopt if there is none within 40
+  /// years. When the clock changes:
+  /// - A time that is skipped is due once, at the end of the gap; a time that comes twice is due
+  ///   the first time.
+  /// - A schedule whose minute or hour begins with `*` is due at every real minute whose wall clock
+  ///   time fits.
   std::optional<Timestamp> Next(Timestamp after, const TimeZone& zone) const;
 
   /// "at 03:00 on Monday".

@@ -20,7 +20,7 @@ bool EqualsIgnoringCase(std::string_view text, std::string_view lower) {
   return std::ranges::equal(text, lower, [](char a, char b) { return (a | 0x20) == b; });
 }
 
-/// What has more digits than an int is its greatest value.
+/// A number that does not fit an int becomes the largest int.
 std::optional<int> ParseNumber(std::string_view text) {
   int value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);

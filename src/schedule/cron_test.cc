@@ -54,7 +54,7 @@ TEST(CronTest, FieldsAndNames) {
   EXPECT_EQ(Ticks(" 0\t3 * * * ", "UTC", "2026-01-30T03:00:00Z", 1), "01-31T03:00 ");
 }
 
-TEST(CronTest, ATickIsBehindWhatItIsAskedFor) {
+TEST(CronTest, ATickIsAfterTheTimeItIsAskedFor) {
   EXPECT_EQ(Ticks("* * * * *", "UTC", "2026-01-30T03:00:00Z", 1), "01-30T03:01 ");
   EXPECT_EQ(Ticks("* * * * *", "UTC", "2026-01-30T02:59:59.999999Z", 1), "01-30T03:00 ");
   EXPECT_EQ(Ticks("* * * * *", "UTC", "2026-01-30T03:00:00.000001Z", 1), "01-30T03:01 ");

@@ -57,7 +57,7 @@ auto NameIn(const std::array<std::string_view, kSize>& names) {
   return [&names](size_t value) { return std::string(names[value]); };
 }
 
-/// n where exactly the multiples of n are set, from 0 on; 0 where there is no such n.
+/// n, if exactly the multiples of n are set; otherwise 0.
 template <size_t kSize>
 size_t EvenStep(const std::bitset<kSize>& bits) {
   const std::vector<size_t> set = SetBits(bits);

@@ -43,7 +43,7 @@ def schedule(chance):
 
 
 def change_near(zone, at):
-    """The first change of the zone's offset within a year behind `at`, or `at`."""
+    """The first change of the zone's offset within a year after `at`, or `at`."""
     offset = at.astimezone(zone).utcoffset()
     for _ in range(366):
         after = at + timedelta(days=1)
@@ -79,7 +79,7 @@ def main():
         expected = [int(next(theirs).timestamp()) for _ in range(COUNT)]
         if expected[-1] < END and [int(tick) for tick in line.split()] != expected:
             differences += 1
-            print(f"{cron!r} in {name} behind {at.isoformat()}:")
+            print(f"{cron!r} in {name} after {at.isoformat()}:")
             for whose, ticks in (("ours", line.split()), ("theirs", expected)):
                 moments = [datetime.fromtimestamp(int(tick), zoneinfo.ZoneInfo(name)) for tick in ticks]
                 print(f"  {whose:7}", *(moment.isoformat() for moment in moments))

@@ -1,5 +1,5 @@
 // For cronsim_test.py. Reads lines of cron, zone, seconds since 1970 and a count, tab-separated;
-// answers each with the ticks behind that time, in seconds since 1970.
+// answers each with the ticks after that time, in seconds since 1970.
 #include <iostream>
 #include <sstream>
 #include <string>

@@ -25,7 +25,7 @@ Result<T> Parse(std::string_view json, std::string_view what) {
   try {
     return nlohmann::json::parse(json).get<T>();
   } catch (const nlohmann::json::exception& broken) {
-    return Fail(ErrorCode::kCorrupt, std::string(what) + " does not read: " + broken.what());
+    return Fail(ErrorCode::kCorrupt, std::string(what) + " cannot be read: " + broken.what());
   }
 }
 

@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "storage/object_store.h"
 
-/// What is recorded of a job's end, so that anybody can carry it through.
+/// What is recorded of a job's end, so that any worker can complete it.
 namespace spillway::engine {
 
 /// A file to publish: its name in the job's directory, and where its bytes are staged.

@@ -103,7 +103,8 @@ Result<> PartWriter::Flush(size_t kept, std::stop_token stop) {
   const size_t at_once = staging_.store_.appends_at_once();
   TRY(Land(at_once));
   storage::Stage* stage = TRY(staging_.StageOf(file_, order_));
-  // What comes first stays where it can be read, so that it can be joined with a short end before.
+  // The first bytes stay where they can be read: a short part before them may need them to be
+  // joined.
   const bool in_place = order_ == PartOrder::kInPlace;
   const bool first = staged_ == 0;
   const storage::Bytes front =
@@ -116,7 +117,7 @@ Result<> PartWriter::Flush(size_t kept, std::stop_token stop) {
   digested_ = pending_->size();
   if (at_once == 1) {
     TRY(Land(1));
-    if (kept == 0) std::swap(pending_, landed_);  // which the cache still has
+    if (kept == 0) std::swap(pending_, landed_);  // its memory is still in the cache
   }
   return {};
 }

@@ -24,14 +24,14 @@ namespace spillway::engine {
 
 class Staging;
 
-/// Where a part's bytes stand in their file.
+/// Where a part's bytes will be in their file.
 enum class PartOrder {
-  kInTurn,   ///< Behind those of earlier chunks.
-  kInPlace,  ///< So too, and the file will be published under this name in the job's directory.
+  kInTurn,   ///< After those of earlier chunks.
+  kInPlace,  ///< The same, and the file will be published under this name in the job's directory.
   kAlone,    ///< It has the file to itself.
 };
 
-/// Where a job's files are to stand.
+/// Where a job's files will be.
 struct JobOutput {
   std::string directory;
   int64_t chunks = 0;  ///< Of the whole job.
@@ -46,7 +46,7 @@ class PartWriter {
   /// Where the part's next bytes go: append, then Commit.
   Buffer& buffer() { return *pending_; }
 
-  /// Takes what was appended into account.
+  /// Digests what was appended, and stages it once there is enough.
   Result<> Commit(std::stop_token stop);
 
   /// Waits for the turn and stages the rest. `rows` are the rows the part holds.
@@ -78,8 +78,8 @@ class PartWriter {
   int64_t chunk_;
   PartOrder order_;
   std::unique_ptr<Buffer> pending_ = std::make_unique<Buffer>();
-  size_t digested_ = 0;  ///< Of pending_.
-  uint64_t staged_ = 0;  ///< Or on the way.
+  size_t digested_ = 0;  ///< Bytes of pending_.
+  uint64_t staged_ = 0;  ///< Bytes that are staged, or on their way.
   Sha256 hash_;
   std::vector<storage::ObjectRange> ranges_;
   std::deque<Flight> flights_;

@@ -57,7 +57,7 @@ class Stagings {
   /// Jobs whose stages are open although nobody works on them now.
   std::vector<std::string> Unused();
 
-  /// Where anything was staged so far.
+  /// The stores to which anything was staged so far.
   std::vector<storage::ObjectStore*> Stores();
 
  private:

@@ -235,7 +235,7 @@ TEST_P(ObjectStoreConformance, TakesUnusualKeys) {
 }
 
 TEST_P(ObjectStoreConformance, ListsInByteOrderOfKeys) {
-  // '-' and '.' sort before '/', '0' behind it: folders are not simply sorted by their names.
+  // '-' and '.' sort before '/', '0' after it: folders are not simply sorted by their names.
   const std::vector<std::string> keys = {"a-b/c", "a.b", "a/b", "a/b-c", "a/c/d", "a0", "é"};
   for (const std::string& key : keys | std::views::reverse) Put(*store_, key, "");
   EXPECT_EQ(Keys(*store_), keys);

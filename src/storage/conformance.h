@@ -13,8 +13,8 @@
 
 namespace spillway::storage {
 
-/// One place for objects, empty at first and gone with its last opener. Each call opens it anew, as
-/// another process would.
+/// Opens one place for objects, which is empty at first and removed with the last copy of the
+/// opener. Each call opens the place as another process would.
 using StoreOpener = std::function<std::unique_ptr<ObjectStore>()>;
 
 /// What the suite (conformance.cc, stage_conformance.cc) runs on. The test of an implementation

@@ -13,8 +13,8 @@
 
 namespace spillway::storage {
 
-/// Passes every call on: what tests stand before a store, and override where it shall be different.
-/// PutMany is made of Create, so that it meets what is overridden.
+/// Passes every call on to another store. Tests derive from it and override what shall be
+/// different. PutMany calls Create, so that an overridden Create is used.
 class ForwardingStore : public ObjectStore {
  public:
   /// `store` outlives it.

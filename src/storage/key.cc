@@ -54,7 +54,7 @@ Result<> ValidateKey(std::string_view key) {
   for (size_t begin = 0; begin <= key.size();) {
     const size_t end = std::min(key.find('/', begin), key.size());
     const std::string_view segment = key.substr(begin, end - begin);
-    if (segment.empty()) return Refuse(key, "has nothing before, between or behind slashes");
+    if (segment.empty()) return Refuse(key, "has nothing before, between or after slashes");
     if (segment == "." || segment == "..") return Refuse(key, "has a '.' or '..' between slashes");
     if (segment.size() > kMaxSegmentBytes) {
       return Refuse(key, fmt::format("has a part longer than {} bytes", kMaxSegmentBytes));

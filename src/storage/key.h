@@ -12,15 +12,15 @@ namespace spillway::storage {
 /// with it; a stage's key must start with it.
 inline constexpr std::string_view kPrivatePrefix = ".spillway/";
 
-/// Where stands what is of use only while it is being made.
+/// The prefix for files that are only needed while something is being written.
 inline constexpr std::string_view kTemporaryPrefix = ".spillway/tmp/";
 
 /// The longest key (S3's limit) and the longest part between two slashes (that of file systems).
 inline constexpr size_t kMaxKeyBytes = 1024;
 inline constexpr size_t kMaxSegmentBytes = 255;
 
-/// The longest answer of EscapeKeySegment: with `name=` before it or `.parquet` behind, it still is
-/// a segment.
+/// The longest result of EscapeKeySegment. With `name=` before it or `.parquet` after it, it still
+/// is a valid segment.
 inline constexpr size_t kMaxEscapedBytes = 200;
 
 /// kInvalidArgument, saying why, for a key that is empty or too long, starts or ends with `/`, or
@@ -37,8 +37,8 @@ bool IsKeySegment(std::string_view segment);
 /// escape of a shorter one holds `%5F` or `%2D`, so all stay apart, as far as SHA-256 does).
 std::string EscapeKeySegment(std::string_view name);
 
-/// The name behind an escaped segment. kInvalidArgument for what EscapeKeySegment never returns;
-/// kUnsupported for a shortened name, which stands only where its owner has recorded it.
+/// The name that an escaped segment stands for. kInvalidArgument for what EscapeKeySegment never
+/// returns; kUnsupported for a shortened name, which is known only where its owner has recorded it.
 Result<std::string> UnescapeKeySegment(std::string_view segment);
 
 }  // namespace spillway::storage

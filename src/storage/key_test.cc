@@ -26,10 +26,10 @@ TEST(ValidateKey, TakesWhatOneWouldCallAPath) {
 TEST(ValidateKey, SaysInOneLineWhyItRefuses) {
   const std::map<std::string, std::string> reasons = {
       {"", "'' is no object key: it is empty"},
-      {"/a", "nothing before, between or behind slashes"},
-      {"a/", "nothing before, between or behind slashes"},
-      {"a//b", "nothing before, between or behind slashes"},
-      {"/", "nothing before, between or behind slashes"},
+      {"/a", "nothing before, between or after slashes"},
+      {"a/", "nothing before, between or after slashes"},
+      {"a//b", "nothing before, between or after slashes"},
+      {"/", "nothing before, between or after slashes"},
       {".", "'.' or '..' between slashes"},
       {"../../etc/passwd",
        "'../../etc/passwd' is no object key: it has a '.' or '..' between slashes"},

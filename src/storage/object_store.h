@@ -45,7 +45,7 @@ struct NewObject {
 /// Whether Create may take the place of an object that is there.
 enum class Overwrite { kNever, kAllowed };
 
-/// What becomes of what a sweep finds.
+/// What a sweep does with what it finds.
 enum class Sweep {
   kCount,
   kRemoveOwn,  ///< Only what nobody but Spillway can have left.
@@ -72,34 +72,34 @@ class ObjectReader {
   virtual Result<size_t> ReadAt(uint64_t offset, std::span<std::byte> into) = 0;
 };
 
-/// Bytes on their way into a published object. A stage has one owner, its process; what other
-/// processes of the same job have written stands in their own stages, so a writer that lost its
-/// lease can spoil nobody's bytes. Survives the process: Compose and Remove find it by its key.
-/// Until it is closed it may take up to 4 KiB more than was appended. Thread-safe.
+/// Bytes on their way into a published object. A stage belongs to one process; other processes of
+/// the same job have stages of their own, so a writer that lost its lease cannot damage anybody's
+/// bytes. A stage survives its process: Compose and Remove find it by its key. Until it is closed
+/// it may take up to 4 KiB more than was appended. Thread-safe.
 class Stage {
  public:
   virtual ~Stage() = default;
-  /// Adds the pieces, one behind the other, and says where they are. All or nothing is seen by
-  /// Compose only through the ranges that were returned.
+  /// Adds the pieces, one after the other, and returns where they are. After a failure Compose sees
+  /// none of them, since it reads only ranges that were returned.
   virtual Result<ObjectRange> Append(std::span<const Bytes> pieces, std::stop_token stop) = 0;
 
-  /// Begins an Append, which stands behind those that were begun before. Where `chunk` says which
-  /// of the target's chunks the bytes belong to, the store may put them where they are to be read:
-  /// then nothing but a Compose of the target can use them. The bytes and the stage stay until the
-  /// future is ready; its destructor waits. Unless overridden, it is ready at once.
+  /// Begins an Append, whose bytes come after those of earlier calls. If `chunk` says which of the
+  /// target's chunks the bytes belong to, the store may put them where they will be read; then only
+  /// a Compose of the target can use them. The bytes and the stage must stay until the future is
+  /// ready; its destructor waits. The default implementation is ready at once.
   virtual std::future<Result<ObjectRange>> Begin(Bytes bytes, std::optional<int64_t> chunk,
                                                  std::stop_token stop);
 };
 
-/// The object that a stage's bytes are to become, with those of other stages.
+/// The object that a stage's bytes will become part of.
 struct StageTarget {
-  std::string key;     ///< As Compose will be given it.
-  int64_t chunks = 0;  ///< It has at most so many, in the order of their indices from 0.
+  std::string key;     ///< The key that Compose will be given.
+  int64_t chunks = 0;  ///< The most it can have. Indices start at 0 and give the order.
 };
 
-/// A place for objects: a directory, later a bucket. Keys are relative, `/`-separated, with no
-/// empty, `.` or `..` segment; anything else is kInvalidArgument. Calls that move many bytes, where
-/// that takes long, end with kCancelled within a second of `stop`. Thread-safe.
+/// A place for objects: a directory or a bucket. Keys are relative, `/`-separated, with no empty,
+/// `.` or `..` segment; anything else is kInvalidArgument. Calls that may take long end with
+/// kCancelled within a second of `stop`. Thread-safe.
 class ObjectStore {
  public:
   virtual ~ObjectStore() = default;
@@ -107,20 +107,20 @@ class ObjectStore {
   virtual Result<std::unique_ptr<ObjectWriter>> Create(std::string_view key,
                                                        Overwrite overwrite) = 0;
 
-  /// Puts small objects, each durable and visible at once and whole, in the place of what is there.
-  /// Answers in order: what happens to one is no matter to the others. Unless overridden, as many
-  /// at once as puts_at_once() says.
+  /// Puts small objects, replacing what is there; each is durable, and visible at once and whole.
+  /// Returns a result for each, in order: one that fails does not affect the others. The default
+  /// implementation puts as many at the same time as puts_at_once() says.
   virtual std::vector<Result<ObjectInfo>> PutMany(std::span<const NewObject> objects);
 
-  /// kNotFound when there is none. `stop` also ends what the reader reads.
+  /// kNotFound when there is none. `stop` also ends later reads of the reader.
   virtual Result<std::unique_ptr<ObjectReader>> Open(std::string_view key,
                                                      std::stop_token stop) = 0;
 
   virtual Result<std::optional<ObjectInfo>> Head(std::string_view key) = 0;
 
-  /// Objects whose key starts with `prefix` and sorts behind `start_after`, in byte order of their
-  /// keys: `limit`, or all of them where they are fewer. Staged and unfinished objects are seen
-  /// only below a prefix that names them.
+  /// The first `limit` objects whose key starts with `prefix` and sorts after `start_after`, in
+  /// byte order of their keys. Staged and unfinished objects are listed only if `prefix` starts
+  /// with kPrivatePrefix.
   virtual Result<std::vector<ObjectInfo>> List(std::string_view prefix,
                                                std::string_view start_after, size_t limit) = 0;
 
@@ -131,56 +131,56 @@ class ObjectStore {
   /// the key is taken.
   virtual Result<std::unique_ptr<Stage>> CreateStage(std::string_view key) = 0;
 
-  /// A stage, of whose bytes the store may put some where they are to be read (Stage::Begin).
-  /// Of the ranges of a chunk, those that were begun without it stand before those begun with it,
-  /// and are at least join_bytes_min() long. Unless overridden, CreateStage.
+  /// Opens a new stage. The store may put some of its bytes where they will be read (Stage::Begin).
+  /// A chunk's ranges that were begun without its number come before those begun with it, and are
+  /// at least join_bytes_min() long. The default implementation is CreateStage.
   virtual Result<std::unique_ptr<Stage>> CreateStageFor(const StageTarget& target,
                                                         std::string_view key) {
     static_cast<void>(target);
     return CreateStage(key);
   }
 
-  /// Makes what is staged under the key, by whichever process, survive a loss of power.
+  /// Makes what is staged under the key, by any process, survive a loss of power.
   virtual Result<> Sync(std::string_view key) = 0;
 
-  /// Names the span of time through which staged bytes that were not synced are kept: the machine's
-  /// boot id for a local directory, empty where every append is durable at once. Bytes of an
-  /// earlier epoch are to be read back and checked before anything is built on them.
+  /// Changes whenever staged bytes that were not synced may have been lost: the machine's boot id
+  /// for a local directory, empty where every append is durable at once. Bytes of an earlier epoch
+  /// must be read back and checked before they are used.
   virtual std::string epoch() const = 0;
 
-  /// Publishes `key`: the ranges one behind the other, durable, visible at once and whole. Sources
-  /// may be consumed. Where the store can join without moving bytes (one range that is a whole
-  /// stage, UploadPartCopy), it does. Repeatable: composing again what is already composed
+  /// Publishes the ranges, one after the other, as `key`: durable, and visible at once and whole.
+  /// The stages may be consumed. Where the store can join without moving bytes (one range that is a
+  /// whole stage, UploadPartCopy), it does. Repeatable: composing again what is already composed
   /// succeeds.
   virtual Result<ObjectInfo> Compose(std::string_view key, std::span<const ObjectRange> ranges,
                                      std::stop_token stop) = 0;
 
-  /// About how many bytes an Append or a ReadAt should have: fewer cost more than they need.
+  /// About how many bytes an Append or a ReadAt should have. Smaller ones cost more for each byte.
   virtual size_t transfer_bytes() const { return size_t{1} << 20; }
 
-  /// How many appends of one part are under way at the same time, where one is mostly waited for.
+  /// How many appends of one part to have under way at the same time, if each is mostly waiting.
   virtual size_t appends_at_once() const { return 1; }
 
-  /// How many small objects are put at the same time, where one alone is mostly waited for.
+  /// How many small objects to put at the same time, if each put is mostly waiting.
   virtual size_t puts_at_once() const { return 1; }
 
   /// Compose joins what was appended in runs of at least this many bytes without moving it; shorter
   /// runs it has to read back.
   virtual size_t join_bytes_min() const { return 0; }
 
-  /// kUnsupported where Overwrite::kNever would take the place of what is there: what needs one of
-  /// several racing writers to win asks before it writes. Cheap once it was answered.
+  /// kUnsupported when the store cannot honour Overwrite::kNever. Callers that need exactly one of
+  /// several racing writers to win must ask first. Later calls are cheap: the answer is kept.
   virtual Result<> ProveCreateOnce() { return {}; }
 
-  /// How much there is that calls of processes that died have left under no key (unfinished
-  /// uploads, temporary objects), at least this old: longer than any call lasts. Unless it is only
-  /// counted, it is removed.
+  /// Finds unfinished uploads and temporary objects that processes left when they died, at least
+  /// `age` old, which must be longer than any call lasts. Returns how many there are, and removes
+  /// them unless `sweep` says to count only.
   virtual Result<size_t> SweepAbandoned(std::chrono::seconds age, Sweep sweep) {
     static_cast<void>(age), static_cast<void>(sweep);
     return size_t{0};
   }
 
-  /// Removes what is unfinished below a prefix where nobody is to write any more, of any age.
+  /// Removes unfinished objects of any age below a prefix where nobody will write any more.
   virtual Result<> RemoveUnfinished(std::string_view prefix) {
     static_cast<void>(prefix);
     return {};

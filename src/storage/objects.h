@@ -12,7 +12,7 @@
 namespace spillway::storage {
 
 /// Calls `visit` with every object below the prefix, in byte order of their keys, until it returns
-/// an error. It may remove what it is called with.
+/// an error. `visit` may remove the object that it is given.
 Result<> ForEachObject(ObjectStore& store, std::string_view prefix,
                        const std::function<Result<>(const ObjectInfo&)>& visit);
 

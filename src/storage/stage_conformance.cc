@@ -192,7 +192,7 @@ TEST_P(ObjectStoreStageConformance, StagesAreTakenOnce) {
   EXPECT_NE(NewStage(), nullptr);
 }
 
-TEST_P(ObjectStoreStageConformance, AStageAnewUnderAnOldKeyIsItsOwn) {
+TEST_P(ObjectStoreStageConformance, ANewStageUnderAnOldKeyIsItsOwn) {
   auto old = NewStage();
   Append(*old, "old");
   ASSERT_TRUE(store_->Remove(kStageKey));

@@ -13,10 +13,10 @@
 
 namespace spillway::store {
 
-/// What came of asking for a job.
+/// The answer to a request for a job.
 struct Created {
   engine::Job job;
-  /// False: the task's latest run stands; this is it.
+  /// False: the task's latest run is still valid, and this is it.
   bool created = false;
 };
 
@@ -38,14 +38,14 @@ struct NewChunk {
   int64_t planned = 0;
 };
 
-/// What came of asking for chunks to work on.
+/// The answer to a claim of chunks.
 struct Claims {
   /// State kLeased, `attempts` and `lease_token` raised by one; in the order of their indices.
   std::vector<engine::Chunk> chunks;
   /// The job is to be cancelled: it gives out no chunks any more.
   bool cancel_requested = false;
-  /// Where there are no chunks to be had now: when the first pending one's pause ends. None where
-  /// all open chunks are in somebody's hands, or none is open.
+  /// If no chunk can be claimed now: when the pause of the first pending one ends. None when all
+  /// open chunks are leased, or none is open.
   std::optional<Timestamp> again_at;
 };
 
@@ -67,23 +67,23 @@ struct Settlement {
   Timestamp not_before;
 };
 
-/// What became of a settlement.
+/// The answer to a settlement.
 struct Settled {
   bool applied = false;  ///< False: the lease was lost, or the job is final; nothing changed.
-  /// Of the job, afterwards, in the order of the call. Exactly one settlement sees the last one go.
-  /// Only where applied.
+  /// If applied: how many chunks of the job were open after this settlement, in the order of the
+  /// call. Exactly one settlement of a job gets 0.
   int64_t chunks_open = 0;
 };
 
 /// A change of a job under its lease. Absent fields stay as they are. The store refuses kFinalizing
-/// with open chunks; kCompleted with counts that do not reconcile or behind a request to cancel;
-/// kSucceeded before kCompleted, kFailed without `failure` or behind a request to cancel,
+/// with open chunks; kCompleted with counts that do not reconcile or after a request to cancel;
+/// kSucceeded before kCompleted, kFailed without `failure` or after a request to cancel,
 /// kCancelled without one.
 struct JobUpdate {
   /// Recorded as a Transition with `actor` and `cause`; kCancelled with those of the request.
   /// kSucceeded clears `failure`; so does kCancelled, unless the update brings one.
   std::optional<engine::JobState> state;
-  std::optional<engine::JobPhase> phase;  ///< A change resets `attempts`, to that under way.
+  std::optional<engine::JobPhase> phase;  ///< A change sets `attempts` back to the current one.
   std::optional<int64_t> planned;         ///< Counts::planned alone.
   std::optional<int64_t> bytes_planned;   ///< Job::bytes_planned.
   std::optional<int64_t> chunks_total;
@@ -99,18 +99,18 @@ struct JobUpdate {
 /// E10. A step of a schedule along its ticks.
 struct Firing {
   std::string schedule;
-  /// Up to where the caller knows it settled; none: it has no record yet.
+  /// Up to where the schedule was settled when the caller looked; none: it had no record.
   std::optional<Timestamp> after;
   Timestamp until;  ///< Later than `after`: up to here it is settled from now on.
-  /// Put as a new run of its task, whose tick is `until`. None: no tick fires, those up to `until`
-  /// are passed over.
+  /// The job to create, as a new run of its task, for the tick at `until`. None: no tick fires, and
+  /// those up to `until` are passed over.
   std::optional<engine::Job> job;
 };
 
 /// What became of a firing.
 struct Fired {
   bool applied = false;            ///< False: somebody else settled the schedule; nothing changed.
-  std::optional<engine::Job> job;  ///< The run that was put.
+  std::optional<engine::Job> job;  ///< The run that was created.
 };
 
 /// What is kept of a schedule.
@@ -128,7 +128,7 @@ struct ExpiryFilter {
   Timestamp ended_before;                                 ///< Job::finished_at is earlier.
   Timestamp begun_before;  ///< Nobody has begun, or taken over, their expiry since.
 
-  /// Only those behind this job.
+  /// Only those after this job.
   struct After {
     Timestamp finished_at = Timestamp::min();
     std::string id;
@@ -149,8 +149,8 @@ class JobStore {
  public:
   virtual ~JobStore() = default;
 
-  /// E2. Puts a new run of `job.task_id` (run, state, times are filled in; `-<run>` joins the id),
-  /// unless its latest run stands and `fresh` is false: a run stands until it is over or to be
+  /// E2. Creates a new run of `job.task_id` (run, state and times are filled in, and `-<run>` is
+  /// appended to the id), unless `fresh` is false and the latest run is neither over nor to be
   /// cancelled. Durable on return. kInvalidArgument for a job without an id.
   virtual Result<Created> Create(const engine::Job& job, bool fresh) = 0;
 
@@ -160,11 +160,11 @@ class JobStore {
   virtual Result<JobPage> List(const JobFilter& filter, std::string_view cursor, size_t limit) = 0;
   virtual Result<std::vector<engine::Transition>> History(std::string_view job_id) = 0;
 
-  /// E3. Moves a pending job of the group to processing if fewer than `parallel_max` of the group
-  /// are; none otherwise. Of the tenants with jobs pending in the group the one comes first whose
-  /// jobs in processing, of the group, have the fewest bytes planned; then the one with the fewest
-  /// such jobs; of a tenant's jobs, and of tenants alike in both, the oldest. A redriven job keeps
-  /// its age.
+  /// E3. Moves a pending job of the group to processing, if fewer than `parallel_max` of the group
+  /// are; none otherwise. Takes the job of the tenant whose jobs in processing, in this group, have
+  /// the fewest bytes planned; of tenants with equally many, the one with the fewest such jobs; of
+  /// tenants alike in both, and of the tenant's own jobs, the oldest job. A redriven job keeps its
+  /// age.
   virtual Result<std::optional<engine::Job>> Admit(std::string_view group,
                                                    int64_t parallel_max) = 0;
 
@@ -177,15 +177,15 @@ class JobStore {
   /// state is durable on return.
   virtual Result<engine::Job> Update(const engine::Lease& lease, const JobUpdate& update) = 0;
 
-  /// E6. A pending job is cancelled at once; one in processing is marked, which stops further
-  /// claims and resets `attempts`, for those at discarding it. So is one that waits to be redriven:
-  /// it has staged bytes, which are discarded when it is let in. kConflict when it is final or its
-  /// outcome is decided (phase kCompleted).
+  /// E6. Cancels a pending job at once. Marks a job in processing: no more chunks can be claimed,
+  /// and `attempts` starts again, to count those at discarding it. A job that waits to be redriven
+  /// is marked, too: its staged bytes are discarded once it is admitted. kConflict when the job is
+  /// final or its outcome is decided (phase kCompleted).
   virtual Result<engine::Job> RequestCancel(std::string_view job_id, std::string_view actor,
                                             std::string_view cause) = 0;
 
-  /// Puts chunks (at most 90 a call) under the job's lease, before its phase is kProcessing. A
-  /// chunk that is there already is replaced: planning may be repeated, on a newer snapshot. Chunks
+  /// Adds chunks (at most 90 a call) under the job's lease, before its phase is kProcessing. A
+  /// chunk with the same index is replaced: planning may be repeated, on a newer snapshot. Chunks
   /// with an index at or above `chunks_total`, left by an earlier plan, do not exist for any other
   /// call.
   virtual Result<> AddChunks(const engine::Lease& lease, std::span<const NewChunk> chunks) = 0;
@@ -198,9 +198,9 @@ class JobStore {
                                      std::string_view owner,
                                      std::chrono::milliseconds duration) = 0;
 
-  /// Ends leased work, at most kSettlementsMax of one job; answers in order. What belongs to one
-  /// job is one durable transaction, or several where a store's are small. Work that
-  /// was done counts although the job was asked to stop; nothing is settled on a final job.
+  /// Ends leased work, at most kSettlementsMax of one job; answers in order. The settlements of
+  /// each job are one durable transaction, or several in a store whose transactions are small.
+  /// Finished work counts even if the job is to be cancelled; nothing is settled on a final job.
   virtual Result<std::vector<Settled>> Settle(std::span<const Settlement> settlements) = 0;
 
   /// Extends leases still held, of jobs in processing; answers in order. False: the lease was lost,
@@ -219,7 +219,7 @@ class JobStore {
 
   /// Redrive: a failed job goes back to pending; its failure is forgotten.
   /// kConflict unless failed. Its phase is
-  ///   kCompleted still, when it failed behind the commit point: only publication is left;
+  ///   kCompleted still, when it failed after the commit point: only publication is left;
   ///   kProcessing, when its plan stands: dead chunks (all of them) are pending with no attempts,
   ///     succeeded ones stay; none may be open, then finalizing is what is left;
   ///   kInitializing, when it has no chunks: planning starts over.
@@ -251,13 +251,13 @@ class JobStore {
   virtual Result<std::vector<engine::Job>> Expirable(const ExpiryFilter& filter, size_t limit) = 0;
 
   /// Begins the expiry of a final job, or takes it over; `objects` and `bytes` of the first
-  /// beginning stand. kConflict unless the job is as `seen` (state, finished_at, expiry), or when
-  /// its expiry has ended. Durable on return.
+  /// beginning are kept. kConflict unless the job is as `seen` (state, finished_at, expiry), or
+  /// when its expiry has ended. Durable on return.
   virtual Result<engine::Job> BeginExpiry(const engine::Job& seen, int64_t objects,
                                           int64_t bytes) = 0;
 
-  /// Everything that was to be removed is. Repeatable: the first end stands. kConflict unless
-  /// begun.
+  /// Records that everything is removed, and when. Repeatable: the first time is kept. kConflict
+  /// unless the expiry was begun.
   virtual Result<engine::Job> EndExpiry(std::string_view job_id) = 0;
 };
 

@@ -22,7 +22,7 @@ class BadInputTest(unittest.TestCase):
         self.spillway.close()
 
     def refuse(self, code, *words, command=None, env=None):
-        """Runs a command that must fail so, with one line that has the words, and export nothing."""
+        """Runs a command that must fail with this code, print one line that has the words, and export nothing."""
         answer = self.spillway.call(*command, env=env)
         self.assertEqual(answer.code, code, answer.err + answer.out)
         lines = answer.err.splitlines()

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What stands in the files, told by those who read them: PostgreSQL's COPY, pandas, pyarrow, DuckDB."""
+"""How values are written in files, as their readers see it: PostgreSQL's COPY, pandas, pyarrow, DuckDB."""
 import csv
 import io
 import json

@@ -132,7 +132,7 @@ class IngestTest(unittest.TestCase):
         self.assertEqual(self.spillway.call("ingest", "b.ndjson", "--rejects", "r").code, 9)
         last = (self.spillway.path / "r").read_text(encoding="utf-8").splitlines()[-1]
         self.assertEqual(json.loads(last)["input"], "b.ndjson")
-        # Nor is there a list to be had of what cannot be written: nothing is added.
+        # If the list of refused lines cannot be written, nothing is added.
         write_ndjson(self.spillway.path / "c.ndjson", make_messages(1, 10))
         with open(self.spillway.path / "c.ndjson", "a", encoding="utf-8") as lines:
             lines.write("no message\n")

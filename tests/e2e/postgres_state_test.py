@@ -142,7 +142,7 @@ class StateTest(OnPostgres):
 
 
 class FaultTest(OnPostgres):
-    """Four workers, each with a way of its own to the one server."""
+    """Four workers, each with a proxy of its own to the one server."""
 
     def start_worker(self, index):
         proxy = self.proxies[index]

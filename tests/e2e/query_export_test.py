@@ -229,7 +229,7 @@ class QueryExportTest(unittest.TestCase):
             second.send_signal(signal.SIGTERM)
             second.communicate(timeout=60)
         self.assertEqual(done["state"], "failed")
-        self.assertIn("run the export anew", json.dumps(done))
+        self.assertIn("run the export again", json.dumps(done))
 
     def test_a_run_outlives_what_it_planned_for_others(self):
         # Not evaluated when rows are counted, as it is STABLE.
@@ -428,7 +428,7 @@ class QueryExportTest(unittest.TestCase):
         self.server.restart()
         _, err = process.communicate(timeout=120)
         self.assertEqual(process.returncode, 4, err)
-        self.assertIn(b"run the export anew", err)
+        self.assertIn(b"run the export again", err)
         self.assertEqual([f for f in spillway.files("exports") if "manifest" in f], [])
         self.server.sql("SELECT 1")
 
@@ -448,7 +448,7 @@ class QueryExportTest(unittest.TestCase):
             _, err = process.communicate(timeout=120)
             self.assertEqual(process.returncode, 4, err)
             self.assertIn(words, err.decode())
-            self.assertIn("run the export anew", err.decode())
+            self.assertIn("run the export again", err.decode())
         self.run_export(spillway, "big", "--fresh")
 
     def test_interrupt_ends_the_servers_work(self):

@@ -42,7 +42,7 @@ class Toxiproxy:
         return json.loads(text) if text else None
 
     def proxy(self, port):
-        """A way of its own to that port of loopback."""
+        """A proxy of its own to that port of loopback."""
         self.proxies += 1
         made = self.call("POST", "/proxies", {"name": f"way-{self.proxies}", "listen": "127.0.0.1:0", "upstream": f"127.0.0.1:{port}"})
         return Way(self, made["name"], int(made["listen"].rsplit(":", 1)[1]))

@@ -11,8 +11,8 @@
 
 namespace spillway::simulation {
 
-/// A machine's disk, shared by its processes: published objects last, staged bytes last through a
-/// reboot as far as they were synced.
+/// A machine's disk, shared by its processes. Published objects survive a reboot; staged bytes do
+/// as far as they were synced.
 class Disk final : public storage::ObjectStore {
  public:
   struct Traits {

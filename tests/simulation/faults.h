@@ -13,7 +13,7 @@ struct Faults {
   double partition = 0;       ///< The process reaches nothing, for up to two leases.
   double lose_message = 0;    ///< A message that was sent never arrives.
   double double_message = 0;  ///< It arrives once more, later.
-  double delay_message = 0;   ///< It arrives late, behind others.
+  double delay_message = 0;   ///< It arrives late, after others.
   double lose_deletion = 0;   ///< A message that was deleted arrives again.
   double tear_append = 0;     ///< A part of the bytes is staged, and the call fails.
 

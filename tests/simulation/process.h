@@ -63,7 +63,7 @@ class SimulatedProcess {
   /// Dies. Does not return when called from one of its own fibers.
   void Crash(std::string_view where);
 
-  /// Looks for work, which are many, are told with an empty `what`: not at all.
+  /// An empty `what` is not told: it stands for a look for work, of which there are many.
   void Tell(std::string_view what, std::string_view about, std::string_view outcome);
 
  private:

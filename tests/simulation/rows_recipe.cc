@@ -109,7 +109,7 @@ Result<recipe::Assembly> RowsRecipe::Assemble(const engine::Job& job,
       assembly.cut_off += part.rows;
       assembly.errors.push_back({.key = std::to_string(part.rows) + " rows",
                                  .classification = "excluded",
-                                 .message = "behind the limit"});
+                                 .message = "after the limit"});
       continue;
     }
     assembly.files.back().parts.push_back(std::move(part));

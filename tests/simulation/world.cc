@@ -384,8 +384,8 @@ class World {
     }
   }
 
-  /// Late messages arrive, and the cleaner comes by: a server that has staged anything sees what
-  /// others left behind.
+  /// Late messages arrive, and the sweeper runs: a server that has staged anything sees what others
+  /// left.
   void Rest() {
     Ask([this](engine::Engine& engine) { Submit(engine, "0", true); });
     Advance(kRestMax, [this] { return AllFinal(); });

@@ -42,8 +42,8 @@ std::optional<uint8_t> UnmatchedBefore(std::string_view text) {
   return std::nullopt;
 }
 
-/// What ISA-L (2.30 to 2.32) makes of the same bytes depends on two things beside them, which are
-/// kept from it here:
+/// The output of ISA-L (2.30 to 2.32) depends on two things besides its input, which are kept
+/// constant here:
 /// - Where its input is cut. It gets blocks of one size, however they come.
 /// - Where its stream stands in memory: for the third byte of a stream without history, levels 1
 ///   and 2 hash a register that still holds the stream's address (write_first_byte in
@@ -93,7 +93,7 @@ class IsalDeflateStream final : public DeflateStream {
 
   Result<> DeflateBlock(std::span<const std::byte> block, Buffer& out) {
     if (!begun_ && stream_.level < 3) TRY(GiveHistory(block));
-    begun_ = true;  // Isal's own count of the input has 32 bits, and comes to zero again.
+    begun_ = true;  // Isal's own count of the input has 32 bits, and wraps around.
     stream_.next_in = MutableInput(block.data());
     stream_.avail_in = static_cast<uint32_t>(block.size());
     while (stream_.avail_in != 0) TRY(Deflate(out));

@@ -20,7 +20,7 @@ struct ZipEntry {
   uint64_t stored_bytes =
       0;  ///< Local header, data and descriptor: what the member takes in the archive.
   bool descriptor =
-      false;  ///< Sizes stand behind the data (bit 3), because it was drained before its end.
+      false;  ///< Sizes stand after the data (bit 3), because it was drained before its end.
 };
 
 /// Builds one member of a zip archive: local header and deflated data. A member that is never
@@ -32,7 +32,8 @@ class ZipMember {
   virtual Result<> Append(std::span<const std::byte> bytes) = 0;
   /// What has been built and not drained.
   virtual const Buffer& pending() const = 0;
-  /// Takes everything pending away (the caller has stored it); the header can no longer be mended.
+  /// Drops everything pending, which the caller has stored. The header cannot be corrected any
+  /// more.
   virtual void Drain() = 0;
   /// Ends the member; afterwards `pending` holds the rest.
   virtual Result<ZipEntry> Finish() = 0;
@@ -41,7 +42,7 @@ class ZipMember {
 /// Level 1 (fast) to 9 (small). `modified` is written in UTC, to two seconds, as zip does.
 Result<std::unique_ptr<ZipMember>> NewZipMember(std::string name, Timestamp modified, int level);
 
-/// The central directory for members that stand one behind the other from offset 0, in this order;
+/// The central directory for members that stand one after the other from offset 0, in this order;
 /// zip64 records where sizes, offsets or counts ask for them. Appended to `out`.
 Result<> AppendZipDirectory(std::span<const ZipEntry> entries, Timestamp modified, Buffer& out);
 

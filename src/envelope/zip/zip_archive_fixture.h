@@ -58,7 +58,7 @@ struct Built {
   ZipEntry entry;
 };
 
-/// A member appended in pieces, drained behind each when `drain` is set.
+/// A member appended in pieces, drained after each when `drain` is set.
 inline Built Build(const std::string& name, std::string_view text, int level, size_t piece,
                    bool drain) {
   auto member = *NewZipMember(name, kModified, level);

@@ -49,7 +49,7 @@ void AppendEntry(const ZipEntry& entry, uint64_t offset, uint32_t time, Buffer& 
 void AppendZip64End(uint64_t entries, uint64_t directory_bytes, uint64_t directory_offset,
                     Buffer& out) {
   AppendInteger(out, kZip64End);
-  AppendInteger<uint64_t>(out, 44);  // of this record, behind this field
+  AppendInteger<uint64_t>(out, 44);  // of this record, after this field
   AppendInteger(out, kMadeBy);
   AppendInteger(out, kZipVersionZip64);
   AppendInteger<uint32_t>(out, 0);  // this disk

@@ -13,7 +13,7 @@
 namespace spillway::envelope {
 namespace {
 
-// Zip has 16 bits for a name's length; extractors of any system have less.
+// Zip has 16 bits for a name's length; extractors on some systems allow less.
 constexpr size_t kNameBytesMax = 4096;
 
 class DeflatedZipMember final : public ZipMember {
@@ -43,7 +43,7 @@ class DeflatedZipMember final : public ZipMember {
     entry_.compressed_bytes = drained_bytes_ + pending_.size() - header_bytes_;
     const bool small = entry_.compressed_bytes < kZipIn64 && entry_.member_bytes < kZipIn64;
     if (drained_bytes_ == 0 && small) {
-      MendHeader();
+      CorrectHeader();
     } else {
       entry_.descriptor = true;
       AppendDescriptor(small);
@@ -53,8 +53,8 @@ class DeflatedZipMember final : public ZipMember {
   }
 
  private:
-  // As a member that is drained needs it: sizes behind the data. The header then has no zip64
-  // record, as in what Go and Java write: the directory has it, from which archives are read.
+  // As for a member that is drained: the sizes follow the data. There is no zip64 record, as in
+  // archives of Go and Java; readers take it from the directory.
   void AppendHeader(uint32_t time) {
     AppendInteger(pending_, kZipLocalHeader);
     AppendInteger(pending_, kZipVersionDeflate);
@@ -81,8 +81,8 @@ class DeflatedZipMember final : public ZipMember {
     }
   }
 
-  // Everything is known and still here.
-  void MendHeader() {
+  // Corrects the header: all sizes are known, and the header is still pending.
+  void CorrectHeader() {
     Mend<uint16_t>(6, kZipFlagUtf8);
     Mend(14, entry_.crc32);
     Mend(18, static_cast<uint32_t>(entry_.compressed_bytes));

@@ -29,7 +29,7 @@ inline constexpr uint16_t kZip64Extra = 1;
 inline constexpr uint32_t kZipIn64 = 0xffffffff;
 inline constexpr uint16_t kZipCountIn64 = 0xffff;
 
-/// Little-endian integers, one behind the other.
+/// Little-endian integers, one after the other.
 template <class Integer>
 void AppendInteger(Buffer& out, Integer value) {
   char bytes[sizeof(Integer)];
@@ -37,7 +37,7 @@ void AppendInteger(Buffer& out, Integer value) {
   out.Append(std::string_view(bytes, sizeof(Integer)));
 }
 
-/// Date (upper half) and time of MS-DOS, to two seconds. Times before 1980 and behind 2107 become
+/// Date (upper half) and time of MS-DOS, to two seconds. Times before 1980 and after 2107 become
 /// the nearest that zip knows.
 uint32_t ZipTime(Timestamp time);
 

@@ -44,7 +44,7 @@ class JsonFormat final : public Format {
   }
 
  private:
-  // `,"name":`; the first opens the object, in an array behind what divides it from the one before.
+  // `,"name":`. The first opens the object, in an array after the separator from the previous one.
   std::string PrefixFor(const std::string& name, const JsonDialect& dialect, bool first) const {
     std::string prefix = first ? (options_.lines ? "{" : ",\n{") : ",";
     std::string key(name.size() * JsonDialect::kGrowth + JsonDialect::kAround, '\0');

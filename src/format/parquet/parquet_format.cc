@@ -23,8 +23,8 @@
 namespace spillway::format {
 namespace {
 
-/// What a row group takes of Arrow's memory, about. Whoever writes one holds it whole, and mostly
-/// whoever reads it.
+/// About how much memory a row group takes in Arrow. Writers hold a whole one, and so do most
+/// readers.
 constexpr int64_t kBytesPerGroup = 128 << 20;
 
 /// Hands what Arrow writes to the buffer of the call under way.
@@ -37,7 +37,7 @@ class BufferStream final : public arrow::io::OutputStream {
     out_ = &out;
   }
 
-  /// What is written from now on goes nowhere.
+  /// Discards what is written from now on.
   void Abandon() { out_ = nullptr; }
 
   arrow::Status Write(const void* data, int64_t bytes) override {
@@ -130,8 +130,8 @@ class ParquetEncoder final : public Encoder {
         .Value(&writer_);
   }
 
-  // Begins another row group where the one under way would take too much with this batch. That one
-  // always has rows. By their number the writer itself begins others.
+  // Begins another row group if the current one, which always has rows, would become too large with
+  // this batch. The writer itself limits the number of rows.
   arrow::Status BoundGroup(const arrow::RecordBatch& batch) {
     ARROW_ASSIGN_OR_RAISE(const int64_t bytes, arrow::util::ReferencedBufferSize(batch));
     if (group_bytes_ > 0 && group_bytes_ + bytes > kBytesPerGroup) {

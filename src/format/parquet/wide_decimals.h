@@ -7,8 +7,8 @@
 
 namespace spillway::format {
 
-/// Whether few readers of Parquet take the type for what it is: decimals of more than 38 digits.
-/// polars and Spark refuse them, DuckDB reads them as doubles.
+/// Whether most readers of Parquet do not support the type: decimals of more than 38 digits. polars
+/// and Spark refuse them, DuckDB reads them as doubles.
 bool IsWideDecimal(const arrow::DataType& type);
 
 /// The values of such a decimal256 column with all their digits, as CSV has them.

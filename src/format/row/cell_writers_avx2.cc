@@ -41,5 +41,5 @@ class Wide {
 }  // namespace spillway::format::avx2
 
 #include "format/row/copy_overlapping.inc"
-// Behind the copying that it uses.
+// Included here, since it uses the copying above.
 #include "format/row/cell_writers.inc"

@@ -9,8 +9,8 @@
 namespace spillway::format::avx512 {
 namespace {
 
-/// Copies `bytes` bytes and tells whether a special one is among them. Reads nothing behind `in`;
-/// writes up to 64 bytes behind `out`.
+/// Copies `bytes` bytes and tells whether a special one is among them. Reads nothing beyond `in`;
+/// writes up to 64 bytes after `out`.
 template <bool kControls>
 [[gnu::always_inline]] SPILLWAY_TARGET inline bool CopyFindingSpecial(const SpecialBytes& specials,
                                                                       const char* in, size_t bytes,

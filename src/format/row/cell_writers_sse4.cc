@@ -9,5 +9,5 @@
 namespace spillway::format::sse4 {}
 
 #include "format/row/copy_overlapping.inc"
-// Behind the copying that it uses.
+// Included here, since it uses the copying above.
 #include "format/row/cell_writers.inc"

@@ -9,7 +9,7 @@
 
 namespace spillway::format {
 
-// Eight digits at a time in one 64-bit register. Writers may put 8 bytes behind what they return.
+// Eight digits at a time in one 64-bit register. Writers may put 8 bytes after what they return.
 
 inline constexpr uint64_t kEightZeros = 0x3030303030303030;
 /// The digits of a value below 10^8 as numbers 0 to 9, the first in the lowest byte.

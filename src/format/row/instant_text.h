@@ -12,7 +12,7 @@ namespace spillway::format {
 /// 0000 and after 9999, which it has not, in the expanded form of ISO 8601 (4.3.2 of part 1): with
 /// a sign and at least four digits, "+10000-01-01", "-0043-03-15" (44 BC). It keeps the text of the
 /// minute it wrote last, so that neighbouring instants cost a few instructions whatever their zone.
-/// Writers may put 24 bytes behind what they return. Not thread-safe.
+/// Writers may put 24 bytes after what they return. Not thread-safe.
 class InstantText {
  public:
   static constexpr int kBytesMax = 48;
@@ -29,7 +29,7 @@ class InstantText {
       if (!MoveTo(value)) return nullptr;
       units = static_cast<uint64_t>(value) - minute_begin_;
     }
-    // Everything is loaded before the first store: loads behind stores to unknown places wait.
+    // Everything is loaded before the first store: loads after stores to unknown places wait.
     uint64_t prefix[3], suffix;
     std::memcpy(prefix, prefix_, sizeof(prefix));
     std::memcpy(&suffix, suffix_, sizeof(suffix));
@@ -87,7 +87,7 @@ class InstantText {
   uint8_t prefix_bytes_ = 0;
   uint8_t suffix_bytes_ = 0;
   char prefix_[24] = {};  // "2025-01-31T23:59:", with a quote before it: 24 with nine digits
-  char suffix_[8] = {};   // "+02:00", with a quote behind it
+  char suffix_[8] = {};   // "+02:00", with a quote after it
 };
 
 }  // namespace spillway::format

@@ -136,7 +136,7 @@ Result<> RowEncoder<Dialect>::BindDictionary(ColumnBinder& binder,
     starts.push_back(static_cast<uint32_t>(text.size()));
   }
   text.Reserve(0);
-  // What is wrong with entries is wrong with the rows that use them.
+  // An entry that cannot be written is an error of the rows that use it.
   if (!refused.empty()) {
     const arrow::DictionaryArray array(data);
     for (int64_t row = 0; row < array.length(); ++row) {
@@ -162,10 +162,11 @@ template <class Dialect>
 Result<> RowEncoder<Dialect>::WriteBlock(int64_t begin, int64_t end, Buffer& out) {
   char* at = out.Reserve(BytesMax(begin, end));
   RowFailure failure;
-  char* behind = WriteRows<Dialect>(layout_.dialect, columns_, writers_, begin, end, at, &failure);
+  char* written_to =
+      WriteRows<Dialect>(layout_.dialect, columns_, writers_, begin, end, at, &failure);
   if (failure.row >= 0)
     return FailAt(failure.column, failure.row, WhyNoText(columns_[failure.column]));
-  out.Advance(static_cast<size_t>(behind - at));
+  out.Advance(static_cast<size_t>(written_to - at));
   return {};
 }
 

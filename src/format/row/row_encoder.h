@@ -17,7 +17,7 @@ template <class Dialect>
 struct RowLayout {
   Dialect dialect;
   std::string opening;  ///< Before all rows.
-  std::string closing;  ///< Behind all rows.
+  std::string closing;  ///< After all rows.
   size_t separator_bytes =
       0;  ///< Of each row's beginning, left out before the very first row of a file.
   bool needs_first_row = false;  ///< A run that opens but does not close the file must have rows.
@@ -25,8 +25,8 @@ struct RowLayout {
   InstructionSet instructions = BestInstructionSet();
 };
 
-/// Writes rows as text in one dialect. Time goes to the row loop; this class binds batches to it,
-/// block by block, so that the room reserved for the worst case stays small.
+/// Writes rows as text in one dialect. Most time is spent in the row loop; this class binds batches
+/// to it, block by block, so that the room reserved for the worst case stays small.
 template <class Dialect>
 class RowEncoder final : public Encoder {
  public:

@@ -11,7 +11,7 @@ namespace spillway::format {
 
 /// Writes the value of one row of a column; returns the end of what it wrote, nullptr for a value
 /// that the format cannot carry. The caller has made room for the worst case and Buffer::kSlack
-/// behind it.
+/// after it.
 template <class Dialect>
 using CellWriter = char* (*)(const Dialect& dialect, const Column& column, int64_t row, char* out);
 
@@ -21,8 +21,8 @@ struct RowFailure {
   uint32_t column = 0;
 };
 
-/// Writes rows [begin, end), each column by its writer; returns the end of what it wrote. What
-/// stands behind a failure is not to be used.
+/// Writes rows [begin, end), each column by its writer; returns the end of what it wrote. After a
+/// failure the written bytes must not be used.
 template <class Dialect>
 char* WriteRows(const Dialect& dialect, std::span<const Column> columns,
                 std::span<const CellWriter<Dialect>> writers, int64_t begin, int64_t end, char* out,

@@ -8,7 +8,7 @@
 namespace spillway::format {
 
 // Values whose text is too dear, or too rare, to be written inside the row loop. Each returns the
-// end of what it wrote and may put 16 bytes behind it.
+// end of what it wrote and may put 16 bytes after it.
 
 /// IEEE 754 binary16.
 struct HalfFloat {

@@ -38,7 +38,7 @@ bool Decodes(parquet::Type::type type, parquet::Encoding::type encoding) {
   return std::ranges::find(known, encoding) != known.end();
 }
 
-/// Indices of no width, and what may be read behind them.
+/// In place of indices of width 0, which have no bytes, and of what may be read after them.
 constexpr std::array<uint8_t, 16> kNoIndices = {};
 
 }  // namespace
@@ -84,7 +84,7 @@ void ColumnReader::Start(const ColumnChunk& chunk) {
   StartChunk();
 }
 
-/// Goes to the next data page and leaves it compressed; false behind the last.
+/// Goes to the next data page and leaves it compressed; false after the last.
 Result<bool> ColumnReader::OpenPage() {
   page_started_ = false;
   while (TRY(pages_.Next())) {
@@ -92,7 +92,7 @@ Result<bool> ColumnReader::OpenPage() {
       case PageHeader::Type::kDictionary:
         if (dictionary_page_) return Broken("has two dictionaries");
         dictionary_page_ = pages_.page();
-        // What a batch looks like depends on it.
+        // The type of a batch depends on it.
         if (chunk_.dictionary_only) TRY(OpenDictionary());
         continue;
       case PageHeader::Type::kIndex:
@@ -147,14 +147,14 @@ Result<std::span<const uint8_t>> ColumnReader::StartLevels(std::span<const uint8
   return body.subspan(sizeof(bytes) + bytes);
 }
 
-/// Decompresses the page at hand and tells its levels from its values.
+/// Decompresses the current page and separates its levels from its values.
 Result<> ColumnReader::StartPage() {
   auto body = TRY(pages_.Open(pages_.page(), page_bytes_));
   const PageHeader& header = pages_.page().header;
   page_started_ = true;
   page_has_nulls_ = false;
   if (header.type == PageHeader::Type::kDataV2) {
-    // Nothing repeats in a column that is not nested, but a writer may say so at length.
+    // A column that is not nested has no repetitions, but a writer may store levels for them.
     const size_t repetitions = header.repetition_level_bytes;
     const size_t definitions = header.definition_level_bytes;
     if (repetitions + definitions > body.size()) return Broken("has a page that is all levels");
@@ -230,7 +230,7 @@ bool ColumnReader::ForRuns(int64_t rows, Present present, Absent absent) {
 
 Result<> ColumnReader::Skip(int64_t rows) {
   while (rows > 0) {
-    if (page_left_ == 0 && !TRY(OpenPage())) return Broken("has less values than rows");
+    if (page_left_ == 0 && !TRY(OpenPage())) return Broken("has fewer values than rows");
     const int64_t take = std::min(rows, page_left_);
     if (take < page_left_ || page_started_) {
       if (!page_started_) TRY(StartPage());
@@ -255,7 +255,7 @@ Result<> ColumnReader::MarkNulls(int64_t row, int64_t nulls, int64_t rows) {
 }
 
 Result<int64_t> ColumnReader::RowBytes() {
-  if (page_left_ == 0 && !TRY(OpenPage())) return Broken("has less values than rows");
+  if (page_left_ == 0 && !TRY(OpenPage())) return Broken("has fewer values than rows");
   if (dictionary_page_) TRY(OpenDictionary());
   return std::max(chunk_.uncompressed_bytes / std::max<int64_t>(chunk_.values, 1),
                   LookedUpBytesMax());
@@ -263,11 +263,11 @@ Result<int64_t> ColumnReader::RowBytes() {
 
 Result<std::shared_ptr<arrow::Array>> ColumnReader::Read(int64_t rows) {
   validity_ = {};
-  // What the batch looks like depends on the dictionary, which stands before the first page.
-  if (page_left_ == 0 && !TRY(OpenPage())) return Broken("has less values than rows");
+  // The type of the batch depends on the dictionary, which comes before the first page.
+  if (page_left_ == 0 && !TRY(OpenPage())) return Broken("has fewer values than rows");
   TRY(StartBatch(rows));
   for (int64_t row = 0; row < rows;) {
-    if (page_left_ == 0 && !TRY(OpenPage())) return Broken("has less values than rows");
+    if (page_left_ == 0 && !TRY(OpenPage())) return Broken("has fewer values than rows");
     if (!page_started_) TRY(StartPage());
     const int64_t take = std::min(rows - row, page_left_);
     Result<> marked;

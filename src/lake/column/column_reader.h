@@ -35,7 +35,7 @@ class ColumnReader {
                                                     const std::shared_ptr<arrow::DataType>& type,
                                                     bool dictionaries, const ColumnMemory& memory);
 
-  /// Goes to the front of a chunk, which stays valid until the next Start.
+  /// Starts at the front of a chunk, which stays valid until the next Start.
   void Start(const ColumnChunk& chunk);
 
   /// Passes over rows; pages that hold no others are not decompressed.
@@ -61,15 +61,15 @@ class ColumnReader {
     int64_t nulls = 0;
   };
 
-  // What each kind of value does. Values are those that are not null. A false answer means that the
-  // page's bytes are broken.
+  // Implemented for each kind of values, which are those that are not null. False means that the
+  // bytes of the page are broken.
 
-  /// Forgets what an earlier chunk left.
+  /// Drops what was kept of the previous chunk.
   virtual void StartChunk() = 0;
   /// Takes a dictionary page of `values` values; there is one at most. The bytes stay until the
   /// next chunk.
   virtual bool StartDictionary(std::span<const uint8_t> bytes, int64_t values) = 0;
-  /// What a row takes at most that looks up its value in the dictionary.
+  /// The most bytes that a row takes whose value is in the dictionary.
   virtual int64_t LookedUpBytesMax() const { return 0; }
   /// Takes the values of a data page, which are PLAIN or in any encoding that Parquet's own
   /// decoders know.
@@ -108,8 +108,8 @@ class ColumnReader {
   Scratch dictionary_bytes_;
   Scratch page_bytes_;
   bool page_started_ = false;
-  int64_t page_left_ = 0;                            ///< Rows of the page at hand.
-  int64_t chunk_left_ = 0;                           ///< Rows of the chunk behind the page at hand.
+  int64_t page_left_ = 0;                            ///< Rows left of the current page.
+  int64_t chunk_left_ = 0;                           ///< Rows of the chunk after the current page.
   std::optional<PageReader::Page> dictionary_page_;  ///< Opened when a page first needs it.
   bool dictionary_open_ = false;
   bool page_has_nulls_ = false;

@@ -18,14 +18,13 @@ struct ZSTD_DCtx_s;
 
 namespace spillway::lake {
 
-/// Undoes the compression of pages. One for all columns that are read by a thread: its state is
-/// reused.
+/// Decompresses pages. A thread has one for all columns that it reads, because its state is reused.
 class Decompressor {
  public:
   Decompressor();
   ~Decompressor();
 
-  /// Whether Decompress can undo it, or nothing is to be undone.
+  /// Whether Decompress supports the compression, or there is none.
   static bool Knows(parquet::Compression::type compression);
 
   /// Fills `out` exactly; false where the bytes are broken or give another length.
@@ -44,7 +43,7 @@ struct ColumnChunk {
   std::span<const std::byte> bytes;
   parquet::Compression::type compression = parquet::Compression::UNCOMPRESSED;
   int64_t values = 0;              ///< With nulls.
-  int64_t uncompressed_bytes = 0;  ///< Of all pages: none may claim more.
+  int64_t uncompressed_bytes = 0;  ///< Of all pages. No page may claim more.
   bool dictionary_only = false;    ///< Every data page is dictionary-encoded.
 };
 
@@ -60,11 +59,11 @@ class PageReader {
     std::span<const std::byte> bytes;  ///< As stored.
   };
 
-  /// Goes to the next page; its bytes stay compressed. False behind the last.
+  /// Goes to the next page; its bytes stay compressed. False after the last.
   Result<bool> Next();
   const Page& page() const { return page_; }
 
-  /// A page of the chunk, checked and decompressed, with its levels; Scratch::kSlack bytes behind
+  /// A page of the chunk, checked and decompressed, with its levels; Scratch::kSlack bytes after
   /// it may be read. Lies in `scratch` or in the chunk.
   Result<std::span<const uint8_t>> Open(const Page& page, Scratch& scratch);
 

@@ -25,21 +25,21 @@ class RunDecoder {
     return decoder;
   }
 
-  /// Integers at hand that stand together: equal ones (`repeated`), or packed ones.
+  /// A run of integers: equal ones (`repeated`), or packed ones.
   struct Run {
     bool repeated = false;
     uint32_t value = 0;
     int64_t length = 0;
   };
 
-  /// The rest of the run at hand, or the next one; length 0 at the end and where the bytes are
+  /// The rest of the current run, or the next one; length 0 at the end and where the bytes are
   /// broken.
   Run Peek() {
     if (left_ == 0) FindRun();
     return {.repeated = repeated_, .value = value_, .length = left_};
   }
 
-  /// Passes over `count` integers of the run that Peek told of.
+  /// Passes over `count` integers of the run that Peek returned.
   void Pass(int64_t count) {
     left_ -= count;
     packed_at_ += count;

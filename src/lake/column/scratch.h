@@ -9,11 +9,11 @@
 
 namespace spillway::lake {
 
-/// Bytes of a pool for use within this thread: not initialised, kept until a longer run is asked
+/// Memory of a pool for use within this thread. It is not initialised, and kept until more is asked
 /// for.
 class Scratch {
  public:
-  /// Readable behind every run.
+  /// How many bytes may be read after every run.
   static constexpr int64_t kSlack = 64;
 
   explicit Scratch(arrow::MemoryPool& pool) : pool_(&pool) {}
@@ -21,7 +21,7 @@ class Scratch {
   Scratch& operator=(const Scratch&) = delete;
   ~Scratch() { Free(); }
 
-  /// A run of bytes in place of the one before.
+  /// Replaces the previous run of bytes.
   uint8_t* Take(int64_t bytes) {
     if (bytes + kSlack <= capacity_) return data_;
     const int64_t capacity = std::max(bytes + kSlack, capacity_ + capacity_ / 2);

@@ -14,20 +14,20 @@
 
 namespace spillway::lake {
 
-/// Text of a batch, growing. Not initialised.
+/// The text of a batch, which grows. Not initialised.
 class TextBuffer {
  public:
-  /// Bytes behind the end that may be overwritten.
+  /// Bytes after the end that may be overwritten.
   static constexpr int64_t kSlack = 64;
   /// Offsets into the text are 32 bits wide.
   static constexpr int64_t kBytesMax = INT32_MAX - kSlack;
 
-  /// Where the next value goes; a copy of it in locals makes fast loops.
+  /// Where the next value goes. A copy of it in locals makes loops fast.
   class Tail {
    public:
     int64_t left() const { return end_ - next_; }
     int32_t size() const { return static_cast<int32_t>(next_ - begin_); }
-    /// Adds a value that fits; kSlack bytes behind `from` must be readable.
+    /// Adds a value that fits; kSlack bytes after `from` must be readable.
     void Append(const uint8_t* from, int64_t bytes) {
       for (int64_t at = 0; at < bytes; at += 16) std::memcpy(next_ + at, from + at, 16);
       next_ += bytes;
@@ -55,7 +55,7 @@ class TextBuffer {
   Tail tail() const { return tail_; }
   void set_tail(const Tail& tail) { tail_ = tail; }
 
-  /// Makes room for `more` bytes behind the tail.
+  /// Makes room for `more` bytes after the tail.
   bool Grow(Tail& tail, int64_t more) {
     const int64_t size = tail.size();
     const int64_t capacity = std::max((tail.end_ - tail.begin_) * 2, size + more);

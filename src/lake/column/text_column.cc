@@ -48,7 +48,7 @@ class TextColumn final : public ColumnReader {
 
   int64_t LookedUpBytesMax() const override { return as_dictionary_ ? 0 : longest_entry_; }
 
-  /// Reads a value's length and goes behind it; -1 where the bytes end before the value does.
+  /// Reads a value's length and moves past it; -1 where the bytes end before the value does.
   static int64_t TakeLength(const uint8_t*& next, const uint8_t* end) {
     uint32_t length;
     if (end - next < static_cast<ptrdiff_t>(sizeof(length))) return -1;
@@ -111,7 +111,7 @@ class TextColumn final : public ColumnReader {
         return as_dictionary_ ? AppendIndices(values) : AppendByIndex(values);
       case Source::kDecoder:
         return Decode(values, [&](const parquet::ByteArray& value) {
-          // The decoder's bytes have no slack behind them.
+          // The decoder's bytes have no slack after them.
           return AppendOne(value);
         });
     }
@@ -153,7 +153,7 @@ class TextColumn final : public ColumnReader {
   }
 
   bool AppendPlain(int64_t values) {
-    // Locals: bytes written to text might else be these members, for all the compiler knows.
+    // Copies in locals: otherwise the compiler has to assume that writing text changes the members.
     const uint8_t* from = plain_;
     const uint8_t* const end = plain_end_;
     int32_t* next = next_;

@@ -25,7 +25,7 @@ namespace {
 
 constexpr int kAttempts = 5;
 constexpr std::string_view kSuffix = ".parquet";
-/// What Hive and all who write as it does name the partition of the rows without a value.
+/// The name that Hive and compatible writers give to the partition of rows without a value.
 constexpr std::string_view kHiveNull = "__HIVE_DEFAULT_PARTITION__";
 
 std::string Unescape(std::string_view text) {
@@ -104,7 +104,7 @@ Result<KnownKeys> ReadKnownKeys(const CommitLog& log) {
   return known;
 }
 
-/// What lies in the lake's directory of organisations.
+/// What was found in the lake's directories of organisations.
 struct Found {
   std::vector<storage::ObjectInfo> candidates;  ///< Parquet files, Spillway's own too.
   PassedOver hidden;
@@ -143,7 +143,7 @@ class Adoption {
            std::stop_token stop)
       : lake_(lake), schema_(schema), options_(options), stop_(std::move(stop)) {}
 
-  /// Reads those that were not read before. The error is that of the first, in their order.
+  /// Reads the candidates that were not read before. Returns the error of the first that fails.
   Result<> Read(const std::vector<const storage::ObjectInfo*>& candidates) {
     std::vector<const storage::ObjectInfo*> unread;
     for (const auto* candidate : candidates) {

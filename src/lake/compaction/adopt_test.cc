@@ -168,7 +168,7 @@ TEST_F(AdoptTest, VacuumWithoutALogRemovesNothing) {
   EXPECT_TRUE(store_.Head(own)->has_value());
 }
 
-TEST_F(AdoptTest, TimesAreReadBehindANestedColumn) {
+TEST_F(AdoptTest, TimesAreReadAfterANestedColumn) {
   const auto ints = Column(arrow::Int64Builder(), std::vector{7, 8});
   const auto nested =
       arrow::StructArray::Make({ints, ints}, std::vector<std::string>{"a", "b"}).ValueOrDie();

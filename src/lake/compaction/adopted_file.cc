@@ -51,7 +51,7 @@ class AdoptedFile {
     return RefuseAdoption(file_.key, reason);
   }
 
-  /// What the footer promises: a scan could read these columns.
+  /// Checks by the footer that a scan could read the lake's columns.
   Result<> ReadFooter(const std::stop_token& stop) {
     const auto object = TRY(store_.Open(file_.key, stop));
     const auto input = std::make_shared<ParquetInput>(*object);
@@ -74,8 +74,8 @@ class AdoptedFile {
     return {};
   }
 
-  /// By what is stored, whatever Arrow wrote beside it: strings are strings, large or in
-  /// dictionaries.
+  /// Compares the types that are stored, whatever schema Arrow has added to the file. Strings may
+  /// be large or in dictionaries.
   Result<> CheckColumns(const parquet::FileMetaData& metadata) const {
     std::shared_ptr<arrow::Schema> stored;
     const auto status = parquet::arrow::FromParquetSchema(
@@ -101,7 +101,7 @@ class AdoptedFile {
     return {};
   }
 
-  /// Whether what Scan will meet in the pages is known to it.
+  /// Checks that Scan can read the compression and the encodings of the pages.
   Result<> CheckChunks(const parquet::RowGroupMetaData& group) const {
     for (const std::string& name : schema_.columns->field_names()) {
       const auto chunk = group.ColumnChunk(group.schema()->ColumnIndex(name));

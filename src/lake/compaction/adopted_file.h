@@ -14,10 +14,10 @@ namespace spillway::lake {
 /// The error for a file that cannot be adopted: `<key> cannot be adopted: <reason>`.
 std::unexpected<Error> RefuseAdoption(std::string_view key, std::string_view reason);
 
-/// Reads the lake's columns of a Parquet file whole and says what the log is to know of it.
-/// kInvalidArgument where a scan could not read it, or where its rows are not the lake's: other
-/// columns, times that are null, unsorted, of several days, or not of `day` where that is a date,
-/// text that is not UTF-8. Errors of the store as they come.
+/// Reads the lake's columns of a Parquet file whole and returns what the log has to know of it.
+/// kInvalidArgument when a scan could not read it, or when its rows are not the lake's: other
+/// columns, times that are null, unsorted, of several days, or not of `day` if that is a date, text
+/// that is not UTF-8. Errors of the store are returned as they are.
 Result<DataFile> ReadForAdoption(storage::ObjectStore& store, const storage::ObjectInfo& object,
                                  const LakeSchema& schema, std::string organisation,
                                  const std::optional<std::string>& day, std::stop_token stop);

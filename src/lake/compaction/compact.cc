@@ -23,7 +23,7 @@ namespace {
 
 constexpr int kWriterDigits = 16;
 constexpr int kAttempts = 3;
-/// Rows of one read unit, and about as many at least between two commits.
+/// The rows of a read unit, and about the fewest rows between two commits.
 constexpr int64_t kUnitRows = 1 << 20;
 constexpr int64_t kCommitRows = 16 << 20;
 
@@ -49,7 +49,7 @@ Projection AllColumns(const LakeSchema& schema) {
   return projection;
 }
 
-/// Writes groups anew. Thread-safe.
+/// Rewrites groups. Thread-safe.
 class GroupWriter {
  public:
   GroupWriter(storage::ObjectStore& lake, const LakeSchema& schema, const CompactOptions& options,
@@ -129,7 +129,7 @@ class GroupWriter {
   std::atomic<int64_t> numbers_ = 0;
 };
 
-/// What one run has found out.
+/// One run of compaction.
 class Compaction {
  public:
   Compaction(storage::ObjectStore& lake, CommitLog& log, const LakeSchema& schema,

@@ -6,7 +6,7 @@
 namespace spillway::lake {
 namespace {
 
-/// Files that overlap in time, each some other of them.
+/// Files of which each overlaps in time with some other of them, or a single file.
 struct Cluster {
   std::vector<DataFile> files;
   int64_t rows = 0;

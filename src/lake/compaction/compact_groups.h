@@ -8,9 +8,9 @@
 
 namespace spillway::lake {
 
-/// The files of a snapshot that should become one run of sorted rows: of one day, and overlapping
-/// in time or small. `files` is in the order of a snapshot, and so is each group. Files that are
-/// well as they are stand in no group.
+/// The groups of files in a snapshot that should each become one run of sorted rows: files of one
+/// day that overlap in time or are small. `files` is in the order of a snapshot, and so is each
+/// group. Files that can stay as they are belong to no group.
 std::vector<std::vector<DataFile>> CompactGroups(std::span<const DataFile> files,
                                                  int64_t small_file_rows, int64_t file_rows);
 

@@ -30,14 +30,14 @@ size_t OverlappingFirst(std::span<const RowGroupPart> parts) {
   return parts.size();
 }
 
-/// Goes through the rows of overlapping parts in order of time, holding the times of those parts
-/// only that it stands in.
+/// Goes through the rows of overlapping parts in order of time. Keeps only the times of the parts
+/// that contain the current time in memory.
 class Sweep {
  public:
   Sweep(std::span<const RowGroupPart> parts, const ReadTimes& read_times)
       : unread_(parts), read_times_(read_times), at_(parts.front().min_time) {}
 
-  /// The next rows: as many as whole instants allow up to `rows`, and one instant's at least.
+  /// The next rows: at most `rows`, without dividing an instant, and at least those of one instant.
   Result<Segment> Next(int64_t rows) {
     while (!unread_.empty() && CountBefore(unread_.front().min_time) < rows) TRY(ReadNext());
     const int64_t first = FirstTime();

@@ -9,10 +9,9 @@
 
 namespace spillway::lake {
 
-/// Rows of one row group that stand in its file one behind the other. Times are microseconds of
-/// UTC.
+/// Consecutive rows of one row group. Times are microseconds of UTC.
 struct RowGroupPart {
-  int32_t file = 0;  ///< In the snapshot.
+  int32_t file = 0;  ///< Index in the snapshot.
   int32_t row_group = 0;
   int64_t rows = 0;  ///< Exactly; never 0.
   int64_t min_time = 0;
@@ -31,8 +30,8 @@ struct Segment {
 using ReadTimes = std::function<Result<std::vector<int64_t>>(const RowGroupPart&)>;
 
 /// Cuts parts, sorted by least time, file and row group, into segments that follow one another.
-/// Parts that overlap stand together in a segment; where such a segment would have more than
-/// `rows_max` rows it is cut at an instant, after reading the times of the parts around it.
+/// Parts that overlap are together in a segment. A segment that would have more than `rows_max`
+/// rows is cut at an instant, after reading the times of the parts around it.
 Result<std::vector<Segment>> CutOverlaps(std::span<const RowGroupPart> parts, int64_t rows_max,
                                          const ReadTimes& read_times);
 

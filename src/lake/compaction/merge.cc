@@ -15,24 +15,24 @@
 namespace spillway::lake {
 namespace {
 
-/// Runs of at least so many rows are handed out as they are; shorter ones are copied together.
+/// Runs of at least this many rows are handed out as they are; shorter ones are copied together.
 constexpr int64_t kLongRun = 1024;
 
 int64_t Microseconds(Timestamp time) { return time.time_since_epoch().count(); }
 
 }  // namespace
 
-/// A slice being read: the batch at hand and the place in it.
+/// A slice being read: its current batch and the place in it.
 struct Merge::Cursor {
   size_t slice = 0;
   std::unique_ptr<SliceReader> reader;
-  std::shared_ptr<arrow::RecordBatch> batch;  ///< Null behind the last row.
+  std::shared_ptr<arrow::RecordBatch> batch;  ///< Null after the last row.
   const int64_t* times = nullptr;
   int64_t row = 0;
   int64_t end = 0;
-  std::vector<const int32_t*> offsets;  ///< Of the batch's columns of text.
+  std::vector<const int32_t*> offsets;  ///< Of the batch's text columns.
 
-  /// What the text of rows takes that follow.
+  /// The bytes of text in the next `rows` rows.
   int64_t TextBytes(int64_t rows) const {
     int64_t bytes = 0;
     for (const int32_t* column : offsets) bytes += column[row + rows] - column[row];
@@ -44,7 +44,7 @@ struct Merge::Cursor {
   }
 };
 
-/// Rows of one batch that stand together in the order.
+/// Rows of one batch that follow each other in the order.
 struct Merge::Run {
   std::shared_ptr<arrow::RecordBatch> batch;
   int64_t begin = 0;
@@ -215,8 +215,8 @@ int64_t Merge::RunOf(const Cursor& cursor) const {
   return std::partition_point(begin + step / 2, std::min(begin + step, end), before) - begin;
 }
 
-/// The gathered runs as one batch. Each batch gives one stretch of rows; those are put behind one
-/// another and then taken in order.
+/// The gathered runs as one batch. The rows that each batch contributes are concatenated and then
+/// taken in order.
 Result<std::shared_ptr<arrow::RecordBatch>> Merge::Gather() {
   struct Source {
     const std::shared_ptr<arrow::RecordBatch>* batch;

@@ -18,7 +18,7 @@ namespace spillway::lake {
 class SliceReader;
 
 /// Hands out the rows of a unit's range, ordered by time (ties: by order of slices, then row),
-/// before `skip` and `rows` apply. Slices are opened when the order reaches them and closed behind
+/// before `skip` and `rows` apply. Slices are opened when the order reaches them and closed after
 /// their last row. Where a slice is alone in time, its batches are handed out as they were read.
 /// Used by one thread.
 class Merge {
@@ -29,11 +29,11 @@ class Merge {
         int time_index, arrow::MemoryPool& pool, std::stop_token stop);
   ~Merge();
 
-  /// The next rows, at most kBatchRows and about twice kBatchBytes; null behind the last. Errors as
+  /// The next rows, at most kBatchRows and about twice kBatchBytes; null after the last. Errors as
   /// Scan's.
   Result<std::shared_ptr<arrow::RecordBatch>> Next();
 
-  /// Asked of the store so far.
+  /// Bytes asked of the store so far.
   uint64_t bytes_read();
 
  private:
@@ -64,7 +64,8 @@ class Merge {
   int64_t gathered_bytes_ = 0;
   int64_t skip_;  ///< Rows yet to pass over.
   uint64_t bytes_of_closed_ = 0;
-  std::future<Result<std::unique_ptr<SliceReader>>> ahead_;  ///< Of the next slice, from far.
+  std::future<Result<std::unique_ptr<SliceReader>>> ahead_;  ///< Of the next slice, if the store is
+                                                             ///< far.
 };
 
 }  // namespace spillway::lake

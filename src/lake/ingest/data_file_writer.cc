@@ -70,7 +70,7 @@ class ObjectOutput final : public arrow::io::OutputStream {
   std::optional<Error> error_;
 };
 
-/// What Parquet throws, as a status.
+/// Turns what Parquet throws into a status.
 template <class Call>
 arrow::Status Guarded(Call call) {
   try {

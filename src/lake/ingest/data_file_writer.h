@@ -16,7 +16,7 @@ namespace spillway::lake {
 
 /// How a data file is laid out.
 struct DataFileOptions {
-  int64_t row_group_rows = 131072;  ///< Fewer where they are longer than 128 MiB.
+  int64_t row_group_rows = 131072;  ///< Fewer where they would take more than 128 MiB.
   int64_t page_rows = 16384;  ///< At most, so that the page index can skip inside a row group.
   int zstd_level = 1;
 };

@@ -5,7 +5,7 @@
 namespace spillway::lake {
 namespace {
 
-/// Each holds a file open.
+/// How many files may wait. Each is open.
 constexpr size_t kWaitingMax = 32;
 
 }  // namespace

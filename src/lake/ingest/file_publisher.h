@@ -15,17 +15,18 @@
 
 namespace spillway::lake {
 
-/// Publishes files that are written: to make an object durable is to wait for a disk, which these
-/// threads do while others work. Thread-safe.
+/// Publishes finished files on threads of its own, which wait for the disk while others work.
+/// Thread-safe.
 class FilePublisher {
  public:
   explicit FilePublisher(int threads);
   ~FilePublisher() { Abandon(); }
 
-  /// What was not published yet never is. Nothing is, once this has returned.
+  /// Files that are not published yet never will be. After this has returned, none is published.
   void Abandon();
 
-  /// Takes over a writer that was closed; waits while many wait. The failure of an earlier file.
+  /// Takes over a closed writer; waits while many are waiting. Returns the error of an earlier
+  /// file.
   Result<> Add(std::unique_ptr<DataFileWriter> writer);
 
   /// After the last Add: waits for all, and returns them.

@@ -26,13 +26,14 @@ namespace {
 constexpr size_t kBlockBytes = 1 << 20;
 /// Below this, an input's digest is computed before anything is parsed.
 constexpr uint64_t kDigestFirstBytes = 256 << 20;
-/// What a thread needs beside the waiting rows: a row group in Arrow, and its encoded pages.
+/// The memory that a thread needs in addition to the waiting rows: for a row group in Arrow and its
+/// encoded pages.
 constexpr uint64_t kThreadBytes = 64 << 20;
 constexpr size_t kBatchIdBytesMax = 1024;
-/// Rows are made into Arrow in parts of at most about so many bytes.
+/// Rows are converted to Arrow in parts of at most about this many bytes.
 constexpr size_t kPartBytes = 64 << 20;
 constexpr int kWriterDigits = 16;
-/// They wait for the disk and cost nothing.
+/// Threads that publish files. They mostly wait for the disk.
 constexpr int kPublishers = 8;
 
 std::string BatchIdOf(const std::string& digest) { return "sha256-" + digest; }
@@ -238,7 +239,7 @@ class Attempt {
   PartitionBuffers partitions_;
   std::vector<std::unique_ptr<BlockParser>> parsers_;
   FilePublisher publisher_{kPublishers};
-  std::mutex mutex_;  ///< Of the next three while threads run.
+  std::mutex mutex_;  ///< Guards the next three while threads run.
   LineCounts counts_;
   int64_t rows_written_ = 0;
   std::vector<std::string> keys_;
@@ -268,7 +269,7 @@ Result<IngestReport> Ingest(storage::ObjectStore& lake, CommitLog& log, const La
     attempt.RemoveFiles();
     return std::unexpected(std::move(ran).error());
   }
-  // Of an input that changed since it was looked at, the bytes that were parsed count.
+  // If the input has changed since its digest was computed, the bytes that were parsed count.
   if (options.batch_id.empty()) report.batch_id = BatchIdOf(text->Digest());
   report.input_bytes = text->input_bytes();
   attempt.Describe(report);

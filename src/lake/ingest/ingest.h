@@ -22,8 +22,8 @@ namespace spillway::lake {
 struct IngestOptions {
   /// Empty: the SHA-256 of the input's bytes, `sha256-<hex>`.
   std::string batch_id;
-  int threads = 2;  ///< That parse and write, beside the calling one, which reads.
-  /// Rows that wait for their file, and the files being written.
+  int threads = 2;  ///< Threads that parse and write. The calling thread reads.
+  /// The memory for rows that wait for their file and for files being written.
   uint64_t memory_bytes = 512 << 20;
   UnknownFields unknown_fields = UnknownFields::kReject;
   size_t line_bytes_max = 1 << 20;  ///< 1 to kLineBytesLimit.
@@ -34,8 +34,8 @@ struct IngestProgress {
   uint64_t input_bytes = 0;
   std::optional<uint64_t> input_bytes_total;
   int64_t lines = 0;
-  int64_t rows = 0;          ///< Parsed, of a few blocks ago.
-  int64_t rows_written = 0;  ///< To files.
+  int64_t rows = 0;          ///< Parsed rows, a few blocks late.
+  int64_t rows_written = 0;  ///< Rows in files.
 };
 
 /// lines = rows + rejected + empty_lines, always.
@@ -54,19 +54,18 @@ struct IngestReport {
   int64_t version = 0;  ///< 0 when nothing was committed: a duplicate, or no line was a row.
 };
 
-/// Adds the messages of `input` to the lake, one JSON object a line: all of those that are messages
-/// become visible in one commit, or none. The others go to `rejects`, which is finished before that
-/// commit. A batch id commits once: a
-/// second time, nothing is added. An input without any row commits nothing, so that it can be
-/// mended.
+/// Adds the messages of `input` to the lake, one JSON object a line. All lines that are messages
+/// become visible in one commit, or none do. The other lines go to `rejects`, which is finished
+/// before that commit. A batch id is committed once: a second time nothing is added. An input
+/// without any row commits nothing, so that it can be corrected and ingested again.
 ///
 /// A given batch id is looked up first, and so is the digest of an input that is small and can be
-/// read twice; of any other input the digest is known at its end only, and a repetition costs the
-/// reading.
+/// read twice. The digest of any other input is known only at its end, so that a repetition has to
+/// read all of it.
 ///
-/// `random` tells this attempt's files from every other's. `progress` is called from the calling
-/// thread. On an error the files of this attempt are removed, or left to CommitLog::Vacuum where
-/// the store did not say whether they were committed.
+/// `random` gives the files of this attempt names of their own. `progress` is called from the
+/// calling thread. On an error the files of this attempt are removed, or left to CommitLog::Vacuum
+/// when the store did not say whether they were committed.
 Result<IngestReport> Ingest(storage::ObjectStore& lake, CommitLog& log, const LakeSchema& schema,
                             NdjsonInput& input, RejectSink& rejects, const IngestOptions& options,
                             Random& random, std::stop_token stop,

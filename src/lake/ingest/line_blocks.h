@@ -37,7 +37,7 @@ struct LineBlock {
 /// being held. A UTF-8 byte order mark at the start is passed over. Used by one thread.
 class LineBlocks {
  public:
-  /// Behind a block's bytes, so many can be read.
+  /// How many bytes after a block can be read.
   static constexpr size_t kPadding = 64;
 
   /// `text` outlives the blocks. Of an overlong line, `overlong_bytes` are kept.
@@ -46,8 +46,8 @@ class LineBlocks {
   /// The next block; none at the end.
   Result<std::optional<LineBlock>> Next();
 
-  /// Gives a block's memory back to those that come: memory that was touched before is cheaper. May
-  /// be called by any thread.
+  /// Gives a block's memory back for later blocks, since memory that was used before is cheaper.
+  /// May be called by any thread.
   void Recycle(LineBlock block);
 
   /// Lines handed out so far.

@@ -13,7 +13,7 @@
 
 namespace spillway::lake {
 
-/// Bytes to ingest, as they lie: perhaps compressed. Used by one thread.
+/// Bytes to ingest, as they are stored: perhaps compressed. Used by one thread.
 class NdjsonInput {
  public:
   virtual ~NdjsonInput() = default;
@@ -31,29 +31,28 @@ class NdjsonInput {
   virtual Result<std::unique_ptr<NdjsonInput>> Reopen() const = 0;
 };
 
-/// A file, or whatever the path names. kNotFound, kPermissionDenied; kInvalidArgument for a
+/// Opens a file, or whatever the path names. kNotFound, kPermissionDenied; kInvalidArgument for a
 /// directory.
 Result<std::unique_ptr<NdjsonInput>> OpenNdjsonFile(const std::string& path);
 
-/// What the process is given on its standard input. A Read that waits ends with kCancelled within a
-/// tenth of a second after `stop`.
+/// The standard input of the process. A Read that waits ends with kCancelled within a tenth of a
+/// second after `stop`.
 std::unique_ptr<NdjsonInput> NdjsonFromStandardInput(std::stop_token stop);
 
 /// Bytes in memory. `bytes` outlives the input.
 std::unique_ptr<NdjsonInput> NdjsonFromMemory(std::string_view bytes, std::string name);
 
-/// The text of an input: gzip (RFC 1952, also several members one after the other) and Zstandard
-/// (RFC 8878, also several frames, skippable ones anywhere, windows up to 2 GiB) are told by their
-/// first bytes, whatever the name, and expanded; all else is text. Expanding takes little memory
-/// for gzip; for Zstandard it takes the window that the file asks for, 8 MiB as a rule and 2^N
-/// bytes after `zstd --long=N`. Zero bytes after and between members and frames are padding.
+/// The text of an input. gzip (RFC 1952, also several members one after the other) and Zstandard
+/// (RFC 8878, also several frames, skippable ones anywhere, windows up to 2 GiB) are recognised by
+/// their first bytes, not by the name, and expanded. Everything else is text. Expanding gzip takes
+/// little memory; Zstandard takes the window that the file asks for, usually 8 MiB, and 2^N bytes
+/// after `zstd --long=N`. Zero bytes after and between members and frames are padding.
 class NdjsonText {
  public:
   virtual ~NdjsonText() = default;
 
   /// Fills some of `into`; 0 only at the end. kCorrupt when compressed bytes are damaged, cut
-  /// short, or followed by what is none; or when they need a window or a dictionary that they do
-  /// not get.
+  /// short, or followed by other bytes, or when they need a larger window or a dictionary.
   virtual Result<size_t> Read(std::span<std::byte> into) = 0;
 
   /// What was read of the input so far.

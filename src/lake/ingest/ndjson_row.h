@@ -31,8 +31,8 @@ class RowLayout {
     uint32_t offset = 0;  ///< Of its slot: 16 bytes for a decimal, otherwise 8.
   };
 
-  /// kUnsupported names a column whose type NDJSON has no place in, kInvalidArgument a schema
-  /// without its time column.
+  /// kUnsupported names a column whose type NDJSON cannot fill, kInvalidArgument a schema without
+  /// its time column.
   static Result<RowLayout> Of(const LakeSchema& schema);
 
   const std::vector<Column>& columns() const { return columns_; }

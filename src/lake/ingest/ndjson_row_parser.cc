@@ -79,7 +79,7 @@ bool ReadsNull(ondemand::value& value) {
   return value.is_null().get(null) == simdjson::SUCCESS && null;
 }
 
-/// Walks a value that nobody asked for, so that a line is either JSON as a whole or refused.
+/// Checks a value that is not used, so that a line is refused unless all of it is JSON.
 Reason Pass(ondemand::value value, int depth) {
   if (depth > kDepthMax) {
     return std::unexpected(fmt::format("nested deeper than {} levels", kDepthMax));

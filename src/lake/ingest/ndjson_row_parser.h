@@ -15,14 +15,15 @@ namespace spillway::lake {
 /// What becomes of a field that is no column.
 enum class UnknownFields { kReject, kIgnore };
 
-/// Organisation names are at most so long.
+/// The longest name of an organisation.
 inline constexpr size_t kOrganisationBytesMax = 1024;
 
-/// Lines may be allowed at most so many bytes.
+/// The largest limit that may be set for the length of lines.
 inline constexpr size_t kLineBytesLimit = 256 << 20;
 
-/// Turns one line of NDJSON into one row. Strict: what is not UTF-8, not one JSON object, has a
-/// field twice or a value that the column cannot hold exactly is refused. Used by one thread.
+/// Turns one line of NDJSON into one row. Strict: a line is refused if it is not UTF-8 or not one
+/// JSON object, or has a field twice or a value that the column cannot hold exactly. Used by one
+/// thread.
 class NdjsonRowParser {
  public:
   /// A line has at most `line_bytes_max` bytes. `layout` outlives the parser.
@@ -30,11 +31,11 @@ class NdjsonRowParser {
                   UnknownFields unknown_fields, size_t line_bytes_max);
   ~NdjsonRowParser();
 
-  /// Behind the line, kPadding bytes must be readable.
+  /// How many bytes must be readable after the line.
   static constexpr size_t kPadding = 64;
 
   /// Appends the row to `rows` (its header's `line` is left 0) and returns its organisation, which
-  /// is valid until the next call; or the reason why it is none, with `rows` unchanged.
+  /// is valid until the next call; or returns why the line is refused, with `rows` unchanged.
   std::expected<std::string_view, std::string> Parse(std::string_view line, Buffer& rows);
 
   /// Fields passed over by UnknownFields::kIgnore.

@@ -34,7 +34,7 @@ class Intake {
   uint64_t bytes() const { return bytes_; }
   const std::string& name() const { return input_.name(); }
 
-  /// Reads on, behind what is pending.
+  /// Reads more bytes, after those that are pending.
   Result<> Fill() {
     std::memmove(buffer_.get(), buffer_.get() + begin_, end_ - begin_);
     end_ -= begin_;
@@ -44,7 +44,7 @@ class Intake {
     return {};
   }
 
-  /// Past the buffer, which must be empty.
+  /// Reads directly into `into`. The buffer must be empty.
   Result<size_t> ReadInto(std::span<std::byte> into) {
     const size_t read = TRY(input_.Read(into));
     if (with_digest_) digest_.Update(into.first(read));
@@ -121,8 +121,8 @@ class PlainText final : public TextBase {
 };
 
 /// Compressed text: frames (gzip calls them members), one after the other. Zero bytes between and
-/// after them are padding, of a tape or a device, as for gzip(1); what else stands there is an
-/// error, since it may be text that somebody means to be read.
+/// after them are padding from a tape or a device, as for gzip(1). Other bytes there are an error,
+/// since they may be text that was meant to be read.
 class CompressedText : public TextBase {
  public:
   CompressedText(std::unique_ptr<Intake> intake, std::string_view format)
@@ -223,8 +223,8 @@ struct FrameNeeds {
   uint64_t dictionary = 0;  ///< 0: none.
 };
 
-/// RFC 8878, section 3.1.1.1, of the front of a frame. Nothing of one that is skippable or cut
-/// short: of the latter the decoder says more.
+/// RFC 8878, section 3.1.1.1, of the front of a frame. All fields are zero for a frame that is
+/// skippable, or cut short, of which the decoder says more.
 FrameNeeds NeedsOf(std::span<const std::byte> bytes) {
   constexpr std::array<size_t, 4> kDictionaryBytes = {0, 1, 2, 4};
   constexpr std::array<size_t, 4> kContentBytes = {0, 2, 4, 8};
@@ -311,7 +311,7 @@ class ZstdText final : public CompressedText {
   uint64_t window_bytes_ = 0;
 };
 
-/// What is no text and no compressed text that can be read, and what to do with it.
+/// Files that can be neither read as text nor expanded, and what to do with them.
 struct Foreign {
   std::string_view magic;
   std::string_view what;

@@ -255,7 +255,7 @@ ValueOr<__int128> ParseDecimal(std::string_view token, int precision, int scale)
   const Scaled scaled = Scale(*parts, scale, sum);
   if (scaled == Scaled::kTooFine) {
     return std::unexpected(
-        fmt::format("{} has more than {} digits behind the point", Quoted(token), scale));
+        fmt::format("{} has more than {} digits after the point", Quoted(token), scale));
   }
   if (scaled == Scaled::kTooLarge || sum.digits() > precision) {
     return std::unexpected(

@@ -25,7 +25,7 @@ ValueOr<int64_t> ParseDate(std::string_view text);
 ValueOr<int64_t> ParseInt64(std::string_view token);
 
 /// `value * 10^scale` of a JSON number with no more than `precision` digits, of which `scale`
-/// behind the point.
+/// after the point.
 ValueOr<__int128> ParseDecimal(std::string_view token, int precision, int scale);
 
 /// The nearest double. A number without exponent beyond 2^53 must be one exactly.

@@ -130,10 +130,10 @@ TEST(NdjsonDecimal, IsExact) {
   EXPECT_EQ(value("1.23450000"), 12'345);
   EXPECT_EQ(value("0.0"), 0);
   EXPECT_EQ(value("0e99999"), 0);
-  EXPECT_THAT(ParseDecimal("1.23456", 10, 4).error(), HasSubstr("more than 4 digits behind"));
+  EXPECT_THAT(ParseDecimal("1.23456", 10, 4).error(), HasSubstr("more than 4 digits after"));
   EXPECT_THAT(ParseDecimal("1000000", 10, 4).error(), HasSubstr("does not fit decimal(10,4)"));
   EXPECT_THAT(ParseDecimal("1e30", 10, 4).error(), HasSubstr("does not fit decimal(10,4)"));
-  EXPECT_THAT(ParseDecimal("1e-99999", 10, 4).error(), HasSubstr("more than 4 digits behind"));
+  EXPECT_THAT(ParseDecimal("1e-99999", 10, 4).error(), HasSubstr("more than 4 digits after"));
 }
 
 TEST(NdjsonDecimal, HoldsThirtyEightDigits) {

@@ -27,7 +27,7 @@ arrow::Result<int64_t> ParquetInput::ReadAt(int64_t position, int64_t bytes, voi
 
 arrow::Result<std::shared_ptr<arrow::Buffer>> ParquetInput::ReadAt(int64_t position,
                                                                    int64_t bytes) {
-  // A file that lies about its lengths must not make us ask for the memory.
+  // A wrong length in the file must not make us allocate that much memory.
   const int64_t there = static_cast<int64_t>(reader_.size()) - position;
   bytes = std::clamp<int64_t>(bytes, 0, std::max<int64_t>(there, 0));
   ARROW_ASSIGN_OR_RAISE(auto buffer, arrow::AllocateResizableBuffer(bytes));

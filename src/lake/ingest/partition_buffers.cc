@@ -9,7 +9,7 @@ namespace {
 
 constexpr size_t kRunBytesMin = 4096;
 constexpr size_t kRunBytesMax = 1 << 20;
-/// A partition without rows in so many blocks counts as complete for now.
+/// A partition without rows in this many blocks counts as complete for now.
 constexpr int64_t kColdBlocks = 16;
 
 }  // namespace

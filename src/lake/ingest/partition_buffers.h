@@ -33,7 +33,7 @@ class PartitionRows {
 
  private:
   friend class PartitionBuffers;
-  /// What sorting looks at, apart from the rows: those lie far in memory by then.
+  /// The sort key of a row. It is kept apart from the rows, which have left the cache by then.
   struct Entry {
     int64_t time;
     uint64_t line;
@@ -66,7 +66,7 @@ class PartitionBuffers {
         : rows(std::move(organisation), day), number(number) {}
   };
 
-  /// The partition, the same one for ever.
+  /// The partition; always the same object.
   Partition& Find(std::string_view organisation, int32_t day);
 
   /// Copies rows of one block into the partition. `offsets` say where in `rows` they start.
@@ -82,7 +82,7 @@ class PartitionBuffers {
   /// Takes out what is left.
   std::vector<PartitionRows> TakeAll();
 
-  /// The memory of rows that were taken and are written.
+  /// Frees the memory of rows that were taken and are written.
   void Release(const PartitionRows& rows) { memory_bytes_ -= rows.memory_bytes_; }
 
  private:

@@ -19,16 +19,16 @@ class RejectSink {
   virtual ~RejectSink() = default;
 
   /// Lines of NDJSON, `{"input":"a.ndjson","line":17,"byte":4711,"reason":"…","text":"…"}`: the
-  /// input's name, line number from 1, where it starts in the (expanded) text, why it is none, and
-  /// its first kilobyte, in which what is not UTF-8 is shown as U+FFFD.
+  /// input's name, the line's number from 1, where it starts in the (expanded) text, why it was
+  /// refused, and its first kilobyte, in which what is not UTF-8 is shown as U+FFFD.
   virtual Result<> Write(std::string_view ndjson) = 0;
 
-  /// Makes what was written durable: before the batch is committed, after which nobody could refuse
-  /// its lines once more.
+  /// Makes what was written durable. It is called before the batch is committed: once it is, the
+  /// batch cannot be repeated to get these lines again.
   virtual Result<> Finish() = 0;
 };
 
-/// Of a refused line, so many bytes are kept.
+/// How many bytes of a refused line are kept.
 inline constexpr size_t kRejectedTextBytes = 1024;
 
 std::string FormatReject(std::string_view input, LinePlace place, std::string_view reason,

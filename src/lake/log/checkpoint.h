@@ -16,16 +16,14 @@
 
 /// What the log says up to a version, in objects that are small to read:
 ///
-///   _log/shard/<20-digit version>/<escaped organisation>.json   the organisation's files. Written
-///                                                               only where they changed since the
-///                                                               last checkpoint; else the older
-///                                                               shard is named again
-///   _log/batches/<escaped batch id>                             one marker for each batch folded
-///   in _log/checkpoint/<20-digit countdown>.json                   the root, written last:
-///   organisation
-///                                                               to shard. The countdown is
-///                                                               10^19 - version, so that a listing
-///                                                               of one object finds the newest
+///   _log/shard/<20-digit version>/<escaped organisation>.json
+///       The organisation's files. A shard is written only if they have changed since the last
+///       checkpoint; otherwise the root names the older shard again.
+///   _log/batches/<escaped batch id>
+///       A marker for each batch up to that version.
+///   _log/checkpoint/<20-digit countdown>.json
+///       The root, written last: the shard of each organisation. The countdown is 10^19 - version,
+///       so that a listing of one object finds the newest.
 namespace spillway::lake {
 
 inline constexpr std::string_view kCheckpointPrefix = "_log/checkpoint/";
@@ -46,12 +44,12 @@ Result<std::optional<Checkpoint>> ReadNewestCheckpoint(storage::ObjectStore& sto
 Result<std::vector<DataFile>> ReadShard(storage::ObjectStore& store, const Checkpoint& checkpoint,
                                         std::string_view organisation);
 
-/// Writes the checkpoint of `base` and the records behind it. Its content follows from those alone,
-/// so that several writers of the same one do no harm.
+/// Writes the checkpoint of `base` and the records after it. Its content depends on nothing else,
+/// so that several writers of the same checkpoint do no harm.
 Result<> WriteCheckpoint(storage::ObjectStore& store, const std::optional<Checkpoint>& base,
                          std::span<const CommitRecord> records);
 
-/// Whether a marker stands for the batch.
+/// Whether the batch has a marker.
 Result<bool> HasBatchMarker(storage::ObjectStore& store, std::string_view batch_id);
 
 /// The change that `commit` makes to the organisation's files, which stay unsorted.

@@ -16,7 +16,7 @@ namespace {
 
 constexpr size_t kCheckpointRecords = 64;
 constexpr uint64_t kCheckpointBytes = 1 << 20;
-/// A process that only reads looks for a newer checkpoint after so many records.
+/// A process that only reads looks for a newer checkpoint after this many records.
 constexpr size_t kTailRecordsMax = 2 * kCheckpointRecords;
 
 /// The record of a version, or none when that version is still free.
@@ -96,7 +96,7 @@ Result<Snapshot> CommitLog::ReadOnce(std::string_view organisation) const {
 Result<Snapshot> CommitLog::Read(std::string_view organisation) const {
   auto snapshot = ReadOnce(organisation);
   if (!snapshot && snapshot.error().code == ErrorCode::kNotFound) {
-    // The shard went with an old checkpoint: a newer one stands.
+    // The shard was removed with an old checkpoint; there is a newer one.
     Forget();
     snapshot = ReadOnce(organisation);
   }
@@ -193,8 +193,9 @@ Result<int64_t> CommitLog::Append(Commit commit, std::optional<int64_t> expected
   for (int64_t taken = 0;;) {
     const Tail tail = TRY(Current());
     if (tail.version() < taken) {
-      return FailTransient(ErrorCode::kUnavailable,
-                           CommitKey(taken) + ": the store says it is there, and has none");
+      return FailTransient(
+          ErrorCode::kUnavailable,
+          CommitKey(taken) + ": the store says that it exists, but does not have it");
     }
     if (TRY(Holds(tail, commit.batch_id))) {
       return Fail(ErrorCode::kAlreadyExists,
@@ -215,7 +216,7 @@ Result<int64_t> CommitLog::Append(Commit commit, std::optional<int64_t> expected
       continue;
     }
 
-    // The commit stands whatever becomes of the checkpoint: the next Append tries again.
+    // The commit is done, whether or not the checkpoint succeeds. The next Append tries again.
     const auto now = Current();
     if (now && (now->records.size() >= kCheckpointRecords || now->bytes >= kCheckpointBytes) &&
         WriteCheckpoint(store_, now->base, now->records)) {

@@ -20,18 +20,17 @@ namespace spillway::lake {
 
 /// The commit log (the idea is Delta Lake's). Thread-safe; any number of processes may commit.
 ///
-///   _log/<20-digit version>.json     one commit an object, create-if-absent, never removed: a
-///   version
-///                                    that was taken once stays taken
-///   _log/checkpoint/…                what the log says up to a version; see checkpoint.h
+///   _log/<20-digit version>.json    one commit an object, created only if absent and never
+///                                   removed, so that a version is taken once and for all
+///   _log/checkpoint/…               what the log says up to a version; see checkpoint.h
 ///
 /// What was read is kept between calls; a call reads only the records that came since.
 class CommitLog {
  public:
   CommitLog(storage::ObjectStore& store, Clock& clock) : store_(store), clock_(clock) {}
 
-  /// kNotFound names the organisation and a known one that may be meant. Log tail records are
-  /// replayed over the last checkpoint; only the organisation's shard of it is read.
+  /// kNotFound names the organisation and the known one that was most likely meant. The records
+  /// after the last checkpoint are replayed over it; only the organisation's shard of it is read.
   Result<Snapshot> Read(std::string_view organisation) const;
 
   /// Every organisation that has rows, sorted.
@@ -48,17 +47,17 @@ class CommitLog {
   /// Makes the commit visible; returns its version. Sets its `at`, which never goes back. Nothing
   /// has changed after kAlreadyExists (the batch id was committed before) and kConflict (a removed
   /// file is no longer in the lake, or the version is not `expected_version`). After any other
-  /// error the commit may or may not be visible: the store did not say; its objects must stay for
-  /// Vacuum. Writes a checkpoint every 64 versions, or when the records since the last one are
-  /// large.
+  /// error the commit may or may not be visible, since the store did not say; its objects must be
+  /// left to Vacuum. Writes a checkpoint every 64 versions, or when the records since the last one
+  /// are large.
   Result<int64_t> Append(Commit commit, std::optional<int64_t> expected_version = std::nullopt);
 
   /// Removes objects that no snapshot newer than `older_than` names: files taken out by compaction,
-  /// those that a crashed writer left, checkpoints that newer ones replaced. Returns their number
-  /// and bytes. A writer that has worked since before `older_than` would lose its files: leave it
-  /// the time of the longest ingest. Files that Spillway did not write are never touched: an
-  /// adopted one may hold columns that compaction did not copy. kNotFound when there are files that
-  /// could be removed, but no log that says which: then nothing is.
+  /// files that a crashed writer left, and replaced checkpoints. Returns their number and bytes.
+  /// `older_than` must leave time for the longest ingest: a writer that began before it would lose
+  /// its files. Files that Spillway did not write are never removed: an adopted one may have
+  /// columns that compaction did not copy. kNotFound, with nothing removed, when there are files
+  /// that could be removed but no log that says which.
   struct Vacuumed {
     int64_t objects = 0;
     uint64_t bytes = 0;

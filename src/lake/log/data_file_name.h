@@ -13,7 +13,7 @@ std::string PartitionPrefix(std::string_view organisation, int32_t day);
 std::string FormatDay(int32_t day);
 
 /// The name of the number-th file that one writer puts into the lake,
-/// `<label>-<writer>-<number>.parquet`. `writer` is 16 hexadecimal digits drawn anew for every
+/// `<label>-<writer>-<number>.parquet`. `writer` is 16 hexadecimal digits drawn for every
 /// attempt, so that two attempts at the same batch never touch each other's files; `label` is only
 /// for the reader's eye.
 std::string DataFileName(std::string_view label, std::string_view writer, int64_t number);

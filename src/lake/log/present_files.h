@@ -8,9 +8,9 @@
 
 namespace spillway::lake {
 
-/// Looks once more, right before a commit, whether what it adds is still there: to Vacuum, the
-/// files of a writer that works for long look like those of one that died. kConflict names the
-/// first that is gone.
+/// Checks right before a commit that the files which it adds are still there. Vacuum cannot tell
+/// the files of a writer that works for long from those of one that died. kConflict names the first
+/// file that is gone.
 Result<> CheckPresent(storage::ObjectStore& lake, std::span<const DataFile> files);
 
 }  // namespace spillway::lake

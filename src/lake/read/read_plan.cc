@@ -140,7 +140,7 @@ Result<std::vector<RowGroupPart>> PartsInRange(const Snapshot& snapshot, TimeRan
   return parts;
 }
 
-/// Puts segments together to units.
+/// Combines segments into units.
 class Packer {
  public:
   Packer(const Snapshot& snapshot, const CutOptions& options, std::vector<ReadUnit>& units)
@@ -195,14 +195,14 @@ class Packer {
   const Snapshot& snapshot_;
   const CutOptions& options_;
   std::vector<ReadUnit>& units_;
-  std::set<std::pair<int32_t, int32_t>> row_groups_;  ///< Of the unit at hand: file, row group.
+  std::set<std::pair<int32_t, int32_t>> row_groups_;  ///< Of the current unit: file, row group.
   TimeRange range_;
   int64_t skip_ = 0;
   int64_t rows_ = 0;
   int64_t file_rows_ = 0;  ///< Since the last exact multiple of rows_per_file.
 };
 
-/// What of the snapshot the parts touch, and what they leave aside.
+/// Counts what is read of the snapshot, and what is not.
 void CountWhatIsRead(const Snapshot& snapshot, const std::vector<RowGroupPart>& parts,
                      ReadPlan& plan) {
   std::vector<std::vector<bool>> read(snapshot.files.size());

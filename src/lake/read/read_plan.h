@@ -13,7 +13,7 @@
 
 namespace spillway::lake {
 
-/// Some row groups of one file, with what the log promised of it.
+/// Some row groups of one file, with what the log says of it.
 struct Slice {
   std::string key;
   uint64_t file_bytes = 0;
@@ -26,8 +26,8 @@ struct Slice {
 };
 
 /// A piece of an export that one worker reads: the rows of `range` in these slices, ordered by time
-/// (ties: by order of slices, then row). From that order `skip` rows are passed over and `rows`
-/// taken. Serialises to JSON and back for the chunk record.
+/// (ties: by order of slices, then row). Of these, the first `skip` rows are skipped and the next
+/// `rows` are taken. Serialises to JSON and back for the chunk record.
 struct ReadUnit {
   TimeRange range;
   std::vector<Slice> slices;  ///< More than one only where files overlap in time or are small.

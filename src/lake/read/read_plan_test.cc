@@ -16,7 +16,7 @@ namespace spillway::lake {
 namespace {
 
 constexpr int64_t kDay = 86'400'000'000;
-/// 2025-03-28: the days behind it hold a change to summer time in Europe.
+/// 2025-03-28: the days after it hold a change to summer time in Europe.
 constexpr int64_t kStart = 1'743'120'000'000'000;
 
 Timestamp Instant(int64_t microseconds) {

@@ -19,10 +19,10 @@
 namespace spillway::lake {
 namespace {
 
-/// Chunks are read together across gaps that take this part of the time that a transfer does.
+/// Chunks are read together with gaps between them of up to this part of a transfer.
 constexpr uint64_t kGapsPerTransfer = 8;
 
-/// Local stores' transfers are this long at most.
+/// The longest transfer of a local store.
 constexpr size_t kNearBytes = 1 << 20;
 
 int64_t Microseconds(Timestamp time) { return time.time_since_epoch().count(); }

@@ -22,20 +22,19 @@
 
 namespace spillway::lake {
 
-/// Batches hold at most this many rows, and of long ones so few that they take about this many
-/// bytes.
+/// A batch has at most kBatchRows rows, and fewer if they would take more than about kBatchBytes.
 inline constexpr int64_t kBatchRows = 16384;
 inline constexpr int64_t kBatchBytes = 32 << 20;
 
-/// What SliceReader says of a file, as one line with the file and what to do: kCorrupt for one that
-/// does not hold what the log says, kUnsupported for one in a form that cannot be read. Other
-/// errors stay as they are.
+/// Turns an error of SliceReader into one line that names the file and says what to do: kCorrupt
+/// when the file is not what the log says, kUnsupported when its form cannot be read. Other errors
+/// stay as they are.
 Error OfDataFile(std::string_view key, Error error);
 
-/// Whether it pays to read ahead on a thread of its own: over a network.
+/// Whether the store is reached over a network, so that reading ahead on another thread pays.
 bool IsFar(const storage::ObjectStore& store);
 
-/// Counts what is asked of an object. Thread-safe.
+/// Counts the bytes that are read of an object. Thread-safe.
 class CountedObject final : public storage::ObjectReader {
  public:
   explicit CountedObject(std::unique_ptr<storage::ObjectReader> object)
@@ -62,12 +61,12 @@ struct SliceColumns {
   bool dictionaries = false;
 };
 
-/// Reads the rows of a slice that lie in a range of time, batch by batch, and holds the file
-/// against what the slice promises. Pages without such rows are not decompressed. Where the store
-/// is far (see IsFar), the next row group is read while one is decoded. Used by one thread; memory
-/// is the compressed columns of a row group (of two, from far), its times, and a page a column.
-/// Errors are the store's, and kCorrupt and kUnsupported that tell what is wrong with the file, not
-/// which it is (see OfDataFile).
+/// Reads the rows of a slice that lie in a range of time, batch by batch, and checks the file
+/// against what the slice says. Pages without such rows are not decompressed. If the store is far
+/// (see IsFar), the next row group is read while one is decoded. Used by one thread; memory is the
+/// compressed columns of a row group (of two, if the store is far), its times, and a page a column.
+/// Errors are the store's, and kCorrupt and kUnsupported, which say what is wrong with the file but
+/// not which file it is (see OfDataFile).
 class SliceReader {
  public:
   static Result<std::unique_ptr<SliceReader>> Open(storage::ObjectStore& store, const Slice& slice,
@@ -78,13 +77,13 @@ class SliceReader {
   /// Passes over the next rows of the range without decoding more of them than their times.
   void Skip(int64_t rows) { skip_ += rows; }
 
-  /// The next rows, columns in the order asked for; null behind the last.
+  /// The next rows, columns in the order asked for; null after the last.
   Result<std::shared_ptr<arrow::RecordBatch>> Next();
 
   /// The times of the batch that Next returned last.
   const int64_t* times() const { return times_; }
 
-  /// Asked of the store so far, footer and gaps included.
+  /// Bytes asked of the store so far, footer and gaps included.
   uint64_t bytes_read() const;
 
  private:
@@ -106,13 +105,13 @@ class SliceReader {
 
   Result<> OpenFile();
   Result<> OpenColumns();
-  /// Goes to the next row group with rows in the range; false behind the last.
+  /// Goes to the next row group with rows in the range; false after the last.
   Result<bool> NextRowGroup();
   /// Says where a row group's columns are.
   Result<> Locate(int row_group, Loaded& into) const;
   /// Reads what was located.
   Result<> Load(Loaded& into);
-  /// Makes a row group the one at hand.
+  /// Makes a row group the current one.
   Result<> Take(int row_group);
   void ReadAhead(int row_group);
   Result<> ReadTimes(int64_t rows);
@@ -136,7 +135,7 @@ class SliceReader {
   int64_t last_time_ = INT64_MIN;
   std::shared_ptr<arrow::Array> group_times_;
   const int64_t* times_ = nullptr;
-  int64_t row_ = 0;  ///< In the row group at hand.
+  int64_t row_ = 0;  ///< In the current row group.
   int64_t end_ = 0;
   int64_t skip_ = 0;
   std::shared_ptr<arrow::Schema> batch_schema_;

@@ -10,7 +10,7 @@
 namespace spillway::store {
 namespace {
 
-/// Of a message that waits for its time.
+/// The turn of a message whose delay has not passed.
 constexpr int64_t kNoTurnYet = std::numeric_limits<int64_t>::max();
 
 std::string HandleOf(int64_t id, int64_t receive_count) {

@@ -19,10 +19,9 @@ using sql::Receipt;
 constexpr char kChannel[] = "spillway_messages";
 
 /// Hints need not survive a crash of the server.
-#define SPILLWAY_UNHURRIED \
-  "WITH unhurried AS (SELECT set_config('synchronous_commit', 'off', true)) "
+#define SPILLWAY_NO_SYNC "WITH no_sync AS (SELECT set_config('synchronous_commit', 'off', true)) "
 
-/// The turn of a message that waits for its time: it has none yet.
+/// The turn of a message whose delay has not passed: it has none yet.
 #define SPILLWAY_NO_TURN_YET "9223372036854775807"
 
 /// Gives messages that join at the time $1 (rows of `joining`, in the order of their `n`) their
@@ -41,14 +40,14 @@ constexpr char kChannel[] = "spillway_messages";
   "- 1 + row_number() OVER (PARTITION BY joining.message_group ORDER BY n) AS next_turn " \
   "FROM joining, first)"
 
-/// Tells those that wait of messages that can be received at the time $1.
+/// Notifies waiting receivers if messages can be received at the time $1.
 #define SPILLWAY_NOTIFY(changed)                            \
   "SELECT pg_notify('spillway_messages', '') WHERE EXISTS " \
   "(SELECT FROM " changed " WHERE visible_at <= $1::bigint)"
 
 /// Gives those messages their turns whose time has come, and takes the next of the others. A row
 /// with the id 0 says that some were given turns.
-constexpr char kReceive[] = SPILLWAY_UNHURRIED
+constexpr char kReceive[] = SPILLWAY_NO_SYNC
     ", joining AS (SELECT id, message_group, row_number() OVER (ORDER BY visible_at, id) AS n FROM "
     "(SELECT id, message_group, visible_at FROM spillway.messages "
     "WHERE turn = " SPILLWAY_NO_TURN_YET
@@ -56,7 +55,7 @@ constexpr char kReceive[] = SPILLWAY_UNHURRIED
     "FOR UPDATE SKIP LOCKED) due)" SPILLWAY_TURNS
     ", due_turns AS (UPDATE spillway.messages m SET turn = j.next_turn FROM joined j "
     "WHERE m.id = j.id RETURNING m.id), "
-    "next AS (SELECT id FROM spillway.messages, unhurried WHERE visible_at <= $1::bigint "
+    "next AS (SELECT id FROM spillway.messages, no_sync WHERE visible_at <= $1::bigint "
     "AND turn < " SPILLWAY_NO_TURN_YET
     " ORDER BY turn, id LIMIT $2::bigint "
     "FOR UPDATE OF messages SKIP LOCKED), "
@@ -99,13 +98,13 @@ Result<> PostgresQueue::Send(std::span<const Message> messages) {
   std::vector<int64_t> visible_at;
   for (const Message& message : messages) visible_at.push_back(Micros(now + message.delay));
   TRY(database_.Run(
-      SPILLWAY_UNHURRIED
+      SPILLWAY_NO_SYNC
       ", joining AS (SELECT * FROM unnest($2::bytea[], $3::bytea[], $4::bigint[]) "
       "WITH ORDINALITY AS m (message_group, body, visible_at, n))" SPILLWAY_TURNS
       ", sent AS (INSERT INTO spillway.messages (message_group, body, visible_at, turn) "
       "SELECT message_group, body, visible_at, CASE WHEN visible_at > $1::bigint "
       "THEN " SPILLWAY_NO_TURN_YET
-      " ELSE next_turn END FROM joined, unhurried ORDER BY n "
+      " ELSE next_turn END FROM joined, no_sync ORDER BY n "
       "RETURNING visible_at) " SPILLWAY_NOTIFY("sent"),
       std::vector<Parameter>{Micros(now), Bytes(messages, &Message::group),
                              Bytes(messages, &Message::body),
@@ -147,8 +146,8 @@ Result<> PostgresQueue::Extend(std::span<const std::string> handles,
   if (receipts.empty()) return {};
   std::vector<Parameter> parameters = Columns(receipts);
   parameters.emplace_back(Micros(clock_.Now() + visibility));
-  TRY(database_.Run(SPILLWAY_UNHURRIED
-                    "UPDATE spillway.messages m SET visible_at = $3::bigint FROM unhurried, "
+  TRY(database_.Run(SPILLWAY_NO_SYNC
+                    "UPDATE spillway.messages m SET visible_at = $3::bigint FROM no_sync, "
                     "unnest($1::bigint[], $2::bigint[]) AS h (id, receive_count) "
                     "WHERE m.id = h.id AND m.receive_count = h.receive_count",
                     parameters));
@@ -163,14 +162,14 @@ Result<> PostgresQueue::GiveBack(std::span<const std::string> handles,
   std::vector<Parameter> parameters = {Micros(now), Micros(now + delay)};
   std::ranges::move(Columns(receipts), std::back_inserter(parameters));
   TRY(database_.Run(
-      SPILLWAY_UNHURRIED
+      SPILLWAY_NO_SYNC
       ", joining AS (SELECT m.id, m.receive_count, m.message_group, h.n FROM spillway.messages m "
       "JOIN unnest($3::bigint[], $4::bigint[]) WITH ORDINALITY AS h (id, receive_count, n) "
       "ON m.id = h.id AND m.receive_count = h.receive_count)" SPILLWAY_TURNS
       ", returned AS (UPDATE spillway.messages m SET visible_at = $2::bigint, turn = "
       "CASE WHEN $2::bigint > $1::bigint THEN " SPILLWAY_NO_TURN_YET
       " ELSE j.next_turn END "
-      "FROM joined j, unhurried WHERE m.id = j.id AND m.receive_count = j.receive_count "
+      "FROM joined j, no_sync WHERE m.id = j.id AND m.receive_count = j.receive_count "
       "RETURNING m.visible_at) " SPILLWAY_NOTIFY("returned"),
       parameters));
   return {};
@@ -179,10 +178,9 @@ Result<> PostgresQueue::GiveBack(std::span<const std::string> handles,
 Result<> PostgresQueue::Delete(std::span<const std::string> handles) {
   const std::vector<Receipt> receipts = sql::ReadHandles(handles);
   if (receipts.empty()) return {};
-  TRY(database_.Run(SPILLWAY_UNHURRIED
-                    "DELETE FROM spillway.messages m USING unhurried, "
-                    "unnest($1::bigint[], $2::bigint[]) AS h (id, receive_count) "
-                    "WHERE m.id = h.id AND m.receive_count = h.receive_count",
+  TRY(database_.Run(SPILLWAY_NO_SYNC "DELETE FROM spillway.messages m USING no_sync, "
+                                     "unnest($1::bigint[], $2::bigint[]) AS h (id, receive_count) "
+                                     "WHERE m.id = h.id AND m.receive_count = h.receive_count",
                     Columns(receipts)));
   return {};
 }
@@ -212,10 +210,10 @@ void PostgresQueue::Listen(std::stop_token stop) {
     {
       std::lock_guard lock(mutex_);
       listening_ = false;
-      ++notifications_;  // whoever waits looks, and sleeps from now on
+      ++notifications_;  // a waiting thread looks now, and sleeps from now on
     }
     sent_.notify_all();
-    if (ended.has_value()) return;  // nobody can listen here
+    if (ended.has_value()) return;  // this server cannot notify us
     SystemClock().SleepFor(kRetry, stop);
   }
 }

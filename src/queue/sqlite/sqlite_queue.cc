@@ -8,7 +8,7 @@ using sql::Receipt;
 
 namespace {
 
-/// The turn of a message that waits for its time: it has none yet.
+/// The turn of a message whose delay has not passed: it has none yet.
 #define SPILLWAY_NO_TURN_YET "9223372036854775807"
 
 // Every turn is above 0. The condition says so for the planner, which then walks along their index.

@@ -7,7 +7,7 @@
 namespace spillway::store {
 namespace {
 
-/// A queue and what it stands on.
+/// A queue and what it needs.
 struct OpenQueue {
   OpenQueue(const std::filesystem::path& path, Clock& clock)
       : database(*Database::Open(path)), queue(*database, clock) {}

@@ -36,7 +36,7 @@ enum class Encoding : uint8_t {
 struct Column {
   std::string name;
   uint32_t type = 0;      ///< OID in pg_type.
-  int32_t modifier = -1;  ///< The type's own; -1: none.
+  int32_t modifier = -1;  ///< The type modifier; -1: none.
   std::string type_name;  ///< As format_type() spells it: "numeric(10,2)".
   bool is_enum = false;
   Encoding encoding = Encoding::kText;

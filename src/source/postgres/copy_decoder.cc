@@ -91,7 +91,7 @@ Result<size_t> CopyDecoder::Decode(std::string_view bytes) {
     header_read_ = true;
   }
   while (taken < bytes.size()) {
-    if (ended_) return Corrupt("there are bytes behind its end");
+    if (ended_) return Corrupt("there are bytes after its end");
     if (!begun_) {
       for (ColumnBuffer& buffer : buffers_) TRY(buffer.Begin(options_.rows_per_batch));
       begun_ = true;
@@ -131,7 +131,7 @@ Result<size_t> CopyDecoder::DecodeRow(std::string_view bytes) {
   if (fields < 0 || static_cast<size_t>(fields) != columns_.size())
     return Corrupt(fmt::format("{} fields for {} columns", fields, columns_.size()));
   bool ends_batch = false;
-  // A row that is cut off will be written anew.
+  // A row that is cut off will be written again.
   const auto cut_off = [&](int64_t more) {
     for (ColumnBuffer& buffer : buffers_) buffer.Rewind(row_);
     return CutOff(static_cast<size_t>(at - begin + more));

@@ -46,8 +46,8 @@ class CopyDecoder {
   int64_t rows() const { return rows_before_ + row_; }
 
  private:
-  /// Takes what is whole at the start of `bytes`; how much that was. Sets missing_ where the next
-  /// item is cut off.
+  /// Decodes the complete items at the start of `bytes` and returns their length. When an item is
+  /// cut off, needed_ says how long it is at least.
   Result<size_t> Decode(std::string_view bytes);
   Result<size_t> DecodeHeader(std::string_view bytes);
   Result<size_t> DecodeRow(std::string_view bytes);
@@ -64,11 +64,11 @@ class CopyDecoder {
   const Consume consume_;
   const std::shared_ptr<arrow::Schema> schema_;
   std::vector<ColumnBuffer> buffers_;
-  std::string pending_;  ///< An item's beginning.
-  size_t needed_ = 0;    ///< Bytes that the next item has at least.
+  std::string pending_;  ///< The beginning of an item that is not complete.
+  size_t needed_ = 0;    ///< The least length of the next item.
   bool header_read_ = false;
   bool ended_ = false;
-  bool begun_ = false;  ///< buffers_ are those of a batch.
+  bool begun_ = false;  ///< buffers_ hold rows of a batch.
   int64_t row_ = 0;     ///< Of the batch.
   int64_t rows_before_ = 0;
 };

@@ -100,7 +100,7 @@ TEST(CopyDecoder, RefusesWhatIsNoCopy) {
   EXPECT_EQ(ErrorOf(columns, CopyBytes().Row(1).Field(int32_t{1}).bytes()),
             "the server's COPY data is damaged at row 2: it stops before its end");
   EXPECT_EQ(ErrorOf(columns, CopyBytes().Trailer().Trailer().bytes()),
-            "the server's COPY data is damaged at row 1: there are bytes behind its end");
+            "the server's COPY data is damaged at row 1: there are bytes after its end");
   EXPECT_EQ(ErrorOf(columns, CopyBytes().Row(2).bytes()),
             "the server's COPY data is damaged at row 1: 2 fields for 1 columns");
   EXPECT_EQ(ErrorOf(columns, CopyBytes().Row(1).Number(int32_t{-2}).bytes()),

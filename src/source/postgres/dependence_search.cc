@@ -10,7 +10,7 @@
 namespace spillway::postgres_source {
 namespace {
 
-// parsenodes.h and primnodes.h.
+// Values of enumerations in parsenodes.h and primnodes.h.
 constexpr int64_t kRelation = 0, kSubquery = 1, kTableFunction = 4, kNamedTuplestore = 7;
 constexpr int64_t kArraySublink = 6;
 constexpr int64_t kSublinkParameter = 2;
@@ -105,7 +105,7 @@ void CollectOperators(const Node& condition, std::set<int64_t>& operators) {
 }
 
 /// Whether each row of a FROM clause has a row of that table. On the side of an outer join that is
-/// filled up with nulls it may have none, and what the table's columns hold then decides about it.
+/// filled up with nulls it may have none, and then the values in the table decide about that.
 bool HasRowsOf(const Node& from, int64_t table) {
   if (from.label == "RANGETBLREF") return from.Number("rtindex") == table;
   if (from.label == "FROMEXPR") {

@@ -10,7 +10,7 @@
 
 namespace spillway::postgres_source {
 
-/// Looks through the server's parse trees for what the rows of a SELECT depend on beside its
+/// Looks through the server's parse trees for what the rows of a SELECT depend on besides its
 /// snapshot, and collects the OIDs of what only the catalogs can tell about (see Dependences).
 class DependenceSearch {
  public:
@@ -19,10 +19,10 @@ class DependenceSearch {
     std::string session;  ///< The same.
     bool statement_time = false;
     std::set<int64_t> functions;
-    std::map<int64_t, int64_t> arguments;  ///< The fewest that a function is given.
-    std::set<int64_t> aggregates;          ///< Of which the order of rows may be seen.
+    std::map<int64_t, int64_t> arguments;  ///< The fewest arguments that each function is given.
+    std::set<int64_t> aggregates;          ///< Their results may depend on the order of rows.
     std::set<int64_t> operators;
-    std::set<int64_t> equalities;  ///< By which rows become one.
+    std::set<int64_t> equalities;  ///< Used to group rows or make them distinct.
     std::set<int64_t> inputs;      ///< Types that text is read as.
     std::set<int64_t> collations;
     std::set<int64_t> tables;

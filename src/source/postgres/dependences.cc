@@ -19,9 +19,10 @@ using postgres::Rows;
 
 constexpr int64_t kFirstOfUsers = 16'384;  ///< OIDs from here on are what users made.
 
-/// The functions that may not find the same at every run, and whether two sessions may differ where
-/// one does not: those that may call now() inside, read 'now', or know the session. Also whether
-/// policies may choose rows inside, and whether they do so even where row_security is off.
+/// The functions whose result may differ between two runs, and whether it may differ between two
+/// sessions even if it does not within one: functions that may call now() inside, read 'now', or
+/// depend on the session. Also whether policies may choose rows inside them, and whether they do so
+/// even where row_security is off.
 constexpr const char* kFunctions =
     "WITH called AS ("
     " SELECT unnest($1::oid[]) AS oid"
@@ -105,8 +106,9 @@ constexpr const char* kCollations =
     "SELECT c.oid::regcollation FROM pg_collation AS c WHERE c.oid = ANY($1::oid[])"
     " AND NOT c.collisdeterministic ORDER BY 1 LIMIT 1";
 
-/// The first relation that no snapshot holds: a sequence, which is one row that changes in place,
-/// or a foreign table, of what is read itself, of partitions and of tables that inherit.
+/// The first relation that no snapshot covers, among those that are read, their partitions and the
+/// tables that inherit from them: a sequence, which is one row that changes in place, or a foreign
+/// table.
 constexpr const char* kOutside =
     "WITH RECURSIVE tables(oid) AS (SELECT unnest($1::oid[]) UNION"
     " SELECT inhrelid FROM pg_inherits JOIN tables ON inhparent = oid)"
@@ -153,7 +155,7 @@ void AddNamed(const Node& written, std::set<int64_t>& tables) {
   for (const NodeField& field : written.fields) AddNamed(field.value, tables);
 }
 
-/// Of a server that does not say how it reads a query.
+/// The answer for a server that does not say how it reads a query.
 Result<Dependences> Unknown(QueryReader& reader) {
   const std::string reason = reader.connection().server() +
                              " does not say how it reads a query, as PostgreSQL does with "

@@ -17,8 +17,8 @@ namespace {
 
 using postgres::Rows;
 
-/// A second call of the same expression, as in ORDER BY now(), is in no tree until the first is
-/// gone.
+/// How often to look for times. A second call of the same expression, as in ORDER BY now(), appears
+/// in the tree only after the first one was replaced.
 constexpr int kRoundsMax = 10;
 
 /// Types that take any text for what it is: json, text, unknown, bpchar, varchar, name, jsonb.
@@ -184,7 +184,7 @@ Result<> AddTypes(const Node& node, bool has_places, std::string_view sql,
   return {};
 }
 
-/// What is to stand there instead.
+/// The text that replaces it.
 Result<std::string> Replacement(QueryReader& reader, const Use& use, const std::stop_token& stop) {
   const postgres::Connection& connection = reader.connection();
   const Rows named =

@@ -49,7 +49,7 @@ constexpr const char* kRenamedLabel =
     " LATERAL (SELECT e.xmax::text::int8 AS xmax) AS x"
     " WHERE CASE WHEN x.xmax <> 0 THEN txid_status(next"
     "  + (x.xmax - next % 4294967296 + 6442450944) % 4294967296 - 2147483648) = 'committed' END"
-    // Types that are gone are nobody's.
+    // Types that were dropped do not matter.
     " AND format_type(enumtypid, NULL) !~ '^[?]+$'";
 
 /// What changed; empty: nothing.
@@ -89,7 +89,7 @@ Result<> CheckReadAsPlanned(QueryReader& reader, const std::vector<int64_t>& tab
   const std::string change = TRY(FindChange(reader, tables, std::move(stop)));
   if (change.empty()) return {};
   return Fail(ErrorCode::kConflict,
-              fmt::format("{}: {}; run the export anew", reader.connection().server(), change));
+              fmt::format("{}: {}; run the export again", reader.connection().server(), change));
 }
 
 }  // namespace spillway::postgres_source

@@ -112,7 +112,7 @@ TEST_F(LockedTables, H4WhatIsReadIsWhatWasPlanned) {
     if (checked.has_value()) return std::string();
     EXPECT_EQ(checked.error().code, ErrorCode::kConflict);
     EXPECT_FALSE(checked.error().retryable);
-    EXPECT_THAT(checked.error().message, testing::HasSubstr("run the export anew"));
+    EXPECT_THAT(checked.error().message, testing::HasSubstr("run the export again"));
     return checked.error().message;
   };
   const std::vector<int64_t> in_live = tables(swapped), in_public = tables(shadowed);

@@ -9,13 +9,13 @@
 
 namespace spillway::postgres_source {
 
-/// One statement with parameters written `:name`. What stands in texts, quoted names, dollar quotes
-/// and comments is none, nor is what follows in `::type` and `:=`; in a slice of an array, `[1:n]`,
-/// n is one: write `[1 : n]`. Read with standard_conforming_strings, as QueryReader's sessions do.
+/// One statement with parameters written `:name`. There are none in texts, quoted names, dollar
+/// quotes and comments, nor in `::type` and `:=`. In a slice of an array, `[1:n]`, n is one: write
+/// `[1 : n]`. Read with standard_conforming_strings, as QueryReader's sessions do.
 class NamedQuery {
  public:
-  /// kInvalidArgument for what never ends, for `$1`, and for a second statement. A semicolon at the
-  /// end goes.
+  /// kInvalidArgument for a text, name or comment without an end, for `$1`, and for a second
+  /// statement. A semicolon at the end is removed.
   static Result<NamedQuery> Parse(std::string_view sql);
 
   /// Every parameter once, in order of appearance.

@@ -20,7 +20,7 @@ struct Node {
   std::vector<Node> items;        ///< Of a list.
   std::string word;               ///< Of a word; "<>" is nothing.
 
-  /// The field of that name; one that is nothing where there is none.
+  /// The field of that name, or a node that is nothing.
   const Node& Field(std::string_view name) const;
   bool Is(std::string_view name, std::string_view value) const { return Field(name).word == value; }
   /// Of a word that is a number; 0 for what is none.

@@ -59,21 +59,21 @@ bool MultiplyAdd(arrow::Decimal256& value, uint32_t factor, uint32_t summand) {
   return true;
 }
 
-// The digits as an integer with `scale` digits behind the point.
+// The digits as an integer with `scale` digits after the point.
 template <class Integer>
 Problem ReadDigits(std::string_view bytes, const Header& header, int32_t scale, Integer& value) {
   const char* digits = bytes.data() + kHeader;
-  // How many decimal digits of `scale` lie behind the group under way.
-  int32_t behind = header.weight * kDigitsPerGroup + scale;
-  for (int32_t i = 0; i < header.groups; ++i, behind -= kDigitsPerGroup) {
+  // How many digits of `scale` come after the current group.
+  int32_t scale_left = header.weight * kDigitsPerGroup + scale;
+  for (int32_t i = 0; i < header.groups; ++i, scale_left -= kDigitsPerGroup) {
     const auto digit = LoadBigEndian<uint16_t>(digits + static_cast<size_t>(i) * 2);
     if (digit >= kGroup) return Problem::kMalformed;
-    if (behind >= 0) {
+    if (scale_left >= 0) {
       if (!MultiplyAdd(value, kGroup, digit)) return Problem::kRange;
       continue;
     }
-    // The scale ends within this group, or before it: what lies behind must be nothing.
-    const int32_t kept = behind + kDigitsPerGroup;
+    // The scale ends within this group, or before it: the digits after it must be zero.
+    const int32_t kept = scale_left + kDigitsPerGroup;
     const uint32_t dropped =
         kept > 0 ? kPowers[static_cast<size_t>(kDigitsPerGroup - kept)] : kGroup;
     if (digit % dropped != 0) return Problem::kRange;
@@ -81,7 +81,7 @@ Problem ReadDigits(std::string_view bytes, const Header& header, int32_t scale, 
       return Problem::kRange;
   }
   // Groups that were left out, being zero.
-  for (int32_t missing = behind + kDigitsPerGroup; missing > 0 && value != Integer(0);
+  for (int32_t missing = scale_left + kDigitsPerGroup; missing > 0 && value != Integer(0);
        missing -= kDigitsPerGroup) {
     if (!MultiplyAdd(value, kPowers[static_cast<size_t>(std::min(missing, kDigitsPerGroup))], 0))
       return Problem::kRange;

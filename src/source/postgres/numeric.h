@@ -5,14 +5,14 @@
 
 namespace spillway::postgres_source {
 
-/// What keeps a value from being taken over.
+/// Why a value cannot be decoded.
 enum class Problem : uint8_t {
   kNone,
-  kLength,     ///< Other bytes than its type has.
+  kLength,     ///< The wrong number of bytes for its type.
   kMalformed,  ///< The right number of bytes, but no value.
   kNan,
   kInfinity,
-  kRange,  ///< A value, but none that the Arrow type holds.
+  kRange,  ///< A value that the Arrow type cannot hold.
 };
 
 /// Decodes numeric's binary form (numeric_send in PostgreSQL's numeric.c: base-10000 digits) into

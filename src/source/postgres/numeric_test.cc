@@ -13,7 +13,7 @@
 namespace spillway::postgres_source {
 namespace {
 
-// What numeric_send makes of decimal digits with `scale` of them behind the point.
+// What numeric_send makes of decimal digits with `scale` of them after the point.
 std::string Encode(std::string digits, size_t scale, bool negative) {
   while (scale % 4 != 0) digits += '0', ++scale;
   while (digits.size() % 4 != 0 || digits.size() < scale) digits.insert(0, 1, '0');

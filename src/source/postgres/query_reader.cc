@@ -20,13 +20,14 @@ constexpr uint32_t kFirstOfUsers = 16'384;  ///< OIDs from here on are types tha
 constexpr std::string_view kReadOnlyTransaction = "25006";
 constexpr std::string_view kLockNotAvailable = "55P03";
 constexpr std::string_view kNotSupported = "0A";
-/// A subquery's WITH may not write; said with no SQLSTATE of its own.
+/// In the message about a subquery whose WITH writes, which has no SQLSTATE of its own.
 constexpr std::string_view kWritingWith = "data-modifying statement";
-/// Classes of what is said of a statement itself: not supported, no such value, no right SQL.
+/// SQLSTATE classes of errors in a statement itself: not supported, bad value, bad SQL.
 constexpr std::array<std::string_view, 3> kNotAsWritten = {"0A", "22", "42"};
 
-/// For a lock that is not given, to readers of another's snapshot. That other has the same locks,
-/// so whoever is before them waits for it, as it waits for them: no server sees that deadlock.
+/// How long a reader of another's snapshot waits for a lock. The session that is in front of it in
+/// the queue may be waiting for the other reader, whose process waits for this one: a deadlock that
+/// the server cannot see.
 constexpr std::chrono::milliseconds kLockTimeout{2'000};
 
 /// A column as PostgreSQL's output of its type would spell it; money as the number that it is,
@@ -40,7 +41,7 @@ std::string AsText(const Column& column, const std::string& name) {
   return fmt::format("CASE WHEN num_nulls({0}) = 0 THEN format('%s', {0}) END", name);
 }
 
-/// The statement that COPY runs: with what has no encoding here as text.
+/// The statement that COPY runs, in which columns without an encoding here become text.
 std::string WithText(const std::string& select, const std::vector<Column>& columns) {
   bool any = false;
   std::string list;
@@ -58,16 +59,16 @@ std::string WithText(const std::string& select, const std::vector<Column>& colum
 }
 
 /// Why a snapshot is gone, and what to do. A replica ends the transactions that keep it from
-/// replaying what its primary has removed: doing the same again would end the same.
+/// replaying what its primary has removed, so a second try would fail in the same way.
 std::string GoneBecause(Connection& connection, std::stop_token stop) {
   connection.Rollback();
   const Result<Rows> asked = connection.Execute("SELECT pg_is_in_recovery()", {}, std::move(stop));
   if (!asked.has_value() || !asked->Boolean(0, 0)) {
-    return "because the process or the connection that held it ended; run the export anew";
+    return "because the process or the connection that held it ended; run the export again";
   }
   return "because the process or the connection that held it ended, as a replica ends those that "
          "keep it from following its primary; set hot_standby_feedback = on there, or raise "
-         "max_standby_streaming_delay, and run the export anew";
+         "max_standby_streaming_delay, and run the export again";
 }
 
 }  // namespace

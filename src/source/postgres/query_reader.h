@@ -26,7 +26,7 @@ struct ReadOptions {
   /// Reads what policies of row security let the role see. Without it, a statement that a policy
   /// would change is refused (kPermissionDenied), as by pg_dump.
   bool row_security = false;
-  /// Of a reader's settings(), so that texts and names mean the same in another session.
+  /// The settings() of another reader, so that texts and names mean the same in this session.
   std::map<std::string, std::string> settings;
 };
 
@@ -62,13 +62,13 @@ class QueryReader {
   /// The columns of a SELECT, without running it.
   Result<std::vector<Column>> Describe(const std::string& select, std::stop_token stop = {});
 
-  /// Reads a SELECT without running it. None where the server does not say how it reads it, or not
-  /// as PostgreSQL does. Needs no rights but those to read. The server's log gets
-  /// the same trees: LOG is above every usual log_min_messages.
+  /// Has the server parse a SELECT without running it. None when the server does not print its
+  /// parse trees, or prints trees that are not PostgreSQL's. Needs no rights but those to read. The
+  /// server's log gets the same trees: LOG is above every usual log_min_messages.
   Result<std::optional<ParseTrees>> Parse(const std::string& select, std::stop_token stop = {});
 
-  /// Whether the server takes a SELECT for a right one, without running it. Where it does not, the
-  /// transaction goes on.
+  /// Whether the server accepts a SELECT, without running it. If it does not, the transaction still
+  /// goes on.
   Result<bool> Accepts(const std::string& select, std::stop_token stop = {});
 
   /// Runs a SELECT whose columns are those, and hands its rows out in order as record batches, as
@@ -82,7 +82,7 @@ class QueryReader {
                                  std::initializer_list<postgres::Parameter> parameters = {},
                                  std::stop_token stop = {});
 
-  /// The settings that what a query finds may depend on and that other sessions may have otherwise
+  /// The settings that the result of a query may depend on and that may differ in other sessions
   /// (search_path, lc_monetary, …), through a pooler or after an ALTER ROLE.
   Result<std::map<std::string, std::string>> settings(std::stop_token stop = {});
 
@@ -91,7 +91,7 @@ class QueryReader {
 
   const postgres::Connection& connection() const { return *connection_; }
 
-  /// Whether the transaction goes on: nothing failed so far.
+  /// Whether the transaction can go on: nothing has failed so far.
   bool usable() const { return usable_; }
 
  private:

@@ -130,7 +130,7 @@ TEST_F(QueryReaderTest, SaysThatASnapshotIsGone) {
   const Error gone = ErrorOf("SELECT 1", options);
   EXPECT_EQ(gone.code, ErrorCode::kConflict);
   EXPECT_FALSE(gone.retryable);
-  EXPECT_NE(gone.message.find("run the export anew"), std::string::npos) << gone.message;
+  EXPECT_NE(gone.message.find("run the export again"), std::string::npos) << gone.message;
 }
 
 TEST_F(QueryReaderTest, F01ReadersHaveTheSettingsOfTheFirst) {

@@ -25,11 +25,11 @@ Result<std::vector<std::string>> KeyOf(QueryReader& reader, uint32_t table,
 Result<std::string> KeyHash(QueryReader& reader, const Selection& selection,
                             std::span<const std::string> key, std::stop_token stop = {});
 
-/// Of a KeyHash, as it arrives.
+/// The column of a KeyHash as it arrives.
 Column KeyHashColumn();
 
-/// The sum of key hashes, which their order does not change, and which shows a key that is missing
-/// as well as one that comes twice in place of another.
+/// The sum of key hashes. It does not depend on their order, and is different when a key is missing
+/// or when one comes twice in place of another.
 class KeySum {
  public:
   /// kCorrupt for what is no array of bigints without nulls.

@@ -41,7 +41,7 @@ Result<std::string> Bind(QueryReader& reader, const Wanted& wanted, std::stop_to
   const NamedQuery query = TRY(NamedQuery::Parse(wanted.query));
   TRY(CheckNames(wanted, query.names()));
   TRY(reader.Execute("PREPARE spillway_query AS " + query.WithPlaceholders(), {}, stop));
-  // Without a length: as "character", a value would be cut to one.
+  // Without a length: of type "character", a value would be cut to one character.
   const Rows types =
       TRY(reader.Execute("SELECT format_type(type, -1) FROM pg_prepared_statements,"
                          " unnest(parameter_types) WITH ORDINALITY AS u(type, position)"

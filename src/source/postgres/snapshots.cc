@@ -51,7 +51,7 @@ Result<std::shared_ptr<QueryReader>> Snapshots::BorrowHolder(std::string_view jo
                                                              const ReadOptions& reading,
                                                              std::stop_token stop) {
   if (auto held = TRY(FindHolder(job_id, reading.snapshot)); held != nullptr) return held;
-  // Once that session is gone, so is its snapshot, and nobody can read this any more.
+  // Once that session is gone, its snapshot is gone too, and nobody can read this any more.
   TRY(QueryReader::Open(reading, std::move(stop)));
   return std::unexpected(
       Error{.code = ErrorCode::kUnavailable,
@@ -63,14 +63,14 @@ Result<std::shared_ptr<QueryReader>> Snapshots::BorrowHolder(std::string_view jo
 Result<std::shared_ptr<QueryReader>> Snapshots::FindHolder(std::string_view job_id,
                                                            std::string_view snapshot) {
   const std::lock_guard lock(mutex_);
-  // A job may have been planned more than once; one of the plans is its.
+  // A job may have been planned more than once; look for the plan that it has.
   const auto found = std::ranges::find_if(
       held_, [&](const Held& held) { return held.job_id == job_id && held.snapshot == snapshot; });
   if (found == held_.end()) return nullptr;
   if (found->reader.use_count() > 1) {
     return FailTransient(ErrorCode::kUnavailable,
-                         "the only session that can read this export still does for an attempt "
-                         "before");
+                         "the only session that can read this export is still reading it for an "
+                         "earlier attempt");
   }
   if (!found->reader->usable()) {
     return Fail(

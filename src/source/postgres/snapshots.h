@@ -17,10 +17,10 @@
 
 namespace spillway::postgres_source {
 
-/// Keeps the snapshots that this process planned jobs with, each until its job is over: a snapshot
-/// ends with the session that exported it, and nothing brings it back. Also keeps sessions that
-/// read for the next chunk of the same job. Looks once a second for what is over; all of it ends
-/// with the process. Thread-safe.
+/// Keeps the snapshots that this process planned jobs with, each until its job is over. A snapshot
+/// ends with the session that exported it, and cannot be restored. Also keeps sessions open for the
+/// next chunk of the same job. Checks once a second which jobs are over. Everything ends with the
+/// process. Thread-safe.
 class Snapshots {
  public:
   using IsOver = std::function<bool(std::string_view job_id)>;
@@ -31,18 +31,18 @@ class Snapshots {
 
   void Keep(std::string job_id, std::string snapshot, std::unique_ptr<QueryReader> holder);
 
-  /// Whether a job that is not over needs a snapshot that is kept here.
+  /// Whether any job that is not over needs a snapshot that is kept here.
   bool AreNeeded();
 
-  /// The session that exported a job's snapshot, for what only that one can read; nobody else has
-  /// it as long as the pointer lives. `reading` is how another session would read its snapshot.
-  /// kUnavailable where another thread has it (retryable), or another process (elsewhere);
-  /// kConflict where it was lost. Errors also as QueryReader::Open's.
+  /// The session that exported a job's snapshot, for what only that session can read. Nobody else
+  /// has it while the pointer lives. `reading` is how another session would read the snapshot.
+  /// kUnavailable when another thread has it (retryable), or another process (elsewhere); kConflict
+  /// when it was lost. Errors also as QueryReader::Open's.
   Result<std::shared_ptr<QueryReader>> BorrowHolder(std::string_view job_id,
                                                     const ReadOptions& reading,
                                                     std::stop_token stop);
 
-  /// A reader that goes back when it is done with.
+  /// A reader that is given back at the end.
   class Borrowed {
    public:
     Borrowed(Snapshots& snapshots, std::string key, std::unique_ptr<QueryReader> reader)
@@ -75,7 +75,7 @@ class Snapshots {
     std::chrono::steady_clock::time_point since;
   };
 
-  /// Null where this process does not have it.
+  /// Null when this process does not have it.
   Result<std::shared_ptr<QueryReader>> FindHolder(std::string_view job_id,
                                                   std::string_view snapshot);
   void Return(std::string key, std::unique_ptr<QueryReader> reader);

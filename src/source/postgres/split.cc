@@ -67,8 +67,8 @@ Result<> CheckColumn(QueryReader& reader, const Selection& selection, const std:
                   reader.connection().user(), key, selection.from));
 }
 
-/// Refuses types that the server does not order, or of which it makes no arrays, as arrays are, and
-/// composite types, of which it makes columns.
+/// Refuses types that the server does not order or makes no arrays of, such as arrays, and
+/// composite types, which it turns into columns.
 Result<> CheckType(QueryReader& reader, const Selection& selection, const std::string& column,
                    const std::string& key, const std::stop_token& stop) {
   const std::vector<Column> described =
@@ -150,7 +150,7 @@ Result<std::vector<Split>> SplitByPlace(QueryReader& reader, const Selection& se
   const int64_t count = std::min(wanted, blocks);
   if (!places.Boolean(0, 2) || count < 2) return splits;
   splits.clear();
-  // Open at both ends, so that no row is outside, whatever the blocks were counted as.
+  // Open at both ends, so that no row is outside, however the blocks were counted.
   for (int64_t i = 0; i < count; ++i) {
     const std::string from = fmt::format("ctid >= '({},0)'::tid", blocks * i / count);
     const std::string to = fmt::format("ctid < '({},0)'::tid", blocks * (i + 1) / count);
@@ -224,7 +224,7 @@ Result<> CountRows(const Selection& selection, const BorrowReader& borrow, int p
     const auto reader = TRY(borrow());
     for (size_t i = next++; i < splits.size(); i = next++)
       TRY(CountRows(*reader, selection, splits[i], ended.get_token()));
-    // What functions read is locked no sooner.
+    // What functions read is locked only now.
     return CheckNoneRewritten(*reader, ended.get_token());
   };
   {

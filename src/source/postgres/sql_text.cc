@@ -13,7 +13,7 @@ std::unexpected<Error> Endless(std::string_view what) {
               "the query has " + std::string(what) + " without an end");
 }
 
-/// Behind the quote that closes the one at `at`; a doubled quote closes nothing.
+/// The place after the quote that closes the one at `at`; a doubled quote closes nothing.
 Result<size_t> QuoteEnd(std::string_view sql, size_t at, bool backslashes) {
   const char quote = sql[at];
   for (++at; at < sql.size(); ++at) {
@@ -27,7 +27,7 @@ Result<size_t> QuoteEnd(std::string_view sql, size_t at, bool backslashes) {
   return Endless(quote == '"' ? "a quoted name" : "a text");
 }
 
-/// Behind an E'…' text with its continuations, which stand on lines below and are read like it.
+/// The place after an E'…' text with its continuations, which are on the lines below.
 Result<size_t> EscapedTextEnd(std::string_view sql, size_t at) {
   while (true) {
     const size_t end = TRY(QuoteEnd(sql, at, true));
@@ -57,7 +57,7 @@ Result<size_t> CommentEnd(std::string_view sql, size_t at) {
   return Endless("a comment");
 }
 
-/// Behind `$tag$ … $tag$`; `at` itself where no dollar quote begins there.
+/// The place after `$tag$ … $tag$`; `at` itself when no dollar quote begins there.
 Result<size_t> DollarQuoteEnd(std::string_view sql, size_t at) {
   size_t tag_end = at + 1;
   while (tag_end < sql.size() && sql[tag_end] != '$' && IsNamePart(sql[tag_end])) ++tag_end;

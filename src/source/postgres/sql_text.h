@@ -24,8 +24,8 @@ Result<size_t> SkipToken(std::string_view sql, size_t at);
 /// The same place, or the first after it that is neither space nor comment.
 Result<size_t> SkipSpace(std::string_view sql, size_t at);
 
-/// The end of the text that begins at `at` and holds what it looks like: '…', $…$, or E'…' without
-/// backslashes, none of them continued by another. None for U&'…' and whatever else stands there.
+/// The end of the text that begins at `at` and means what it looks like: '…', $…$, or E'…' without
+/// backslashes, not continued by another text. None for U&'…' and everything else.
 Result<std::optional<size_t>> PlainTextEnd(std::string_view sql, size_t at);
 
 }  // namespace spillway::postgres_source

@@ -2,8 +2,8 @@
 
 #include <cstdint>
 
-/// What in a parse tree depends on when a transaction or a statement began. OIDs of pg_proc.dat,
-/// which never change.
+/// Functions and values that depend on when a transaction or a statement began, as they appear in a
+/// parse tree. OIDs of pg_proc.dat never change.
 namespace spillway::postgres_source {
 
 inline constexpr int64_t kNow = 1299;

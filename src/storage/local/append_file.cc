@@ -191,7 +191,7 @@ Result<> AppendFile::Sync() {
   do synced = fdatasync(file_.get());
   while (synced != 0 && errno == EINTR);
   if (synced == 0) return {};
-  lost_ = Refused(errno, "bring to the disk");
+  lost_ = Refused(errno, "sync");
   lost_->retryable = false;
   return std::unexpected(*lost_);
 }

@@ -12,26 +12,27 @@
 
 namespace spillway::storage {
 
-/// A file that grows at its end. The disk is set to work early, so that Sync has little left to
-/// wait for. Not thread-safe, but for StartWriteback.
+/// A file that grows at its end. Writing to the disk is started early, so that Sync has little left
+/// to wait for. Not thread-safe, except for StartWriteback.
 class AppendFile {
  public:
-  /// How bytes reach the disk. kDirect spares large appends the page cache (O_DIRECT), whose pages
-  /// cost more than the bytes' own way where memory is scarce or virtual; the file then ends in up
-  /// to kBlockBytes of padding until it is truncated. Falls back where the file system refuses.
+  /// How bytes reach the disk. With kDirect, large appends bypass the page cache (O_DIRECT), whose
+  /// pages cost more than the writing itself where memory is scarce or virtual. The file then ends
+  /// in up to kBlockBytes of padding until it is truncated. Falls back where the file system
+  /// refuses.
   enum class Path { kCached, kDirect };
 
   /// `file` is empty; `shown` names it in errors.
   AppendFile(FileDescriptor file, std::string shown, Path path = Path::kCached);
 
-  /// Adds the pieces and returns where they begin. After a failure the file counts as long as
-  /// before.
+  /// Adds the pieces and returns where they begin. After a failure the file's length counts as
+  /// unchanged.
   Result<uint64_t> Append(std::span<const Bytes> pieces);
 
   /// Adds bytes of another file, in the kernel where it can.
   Result<> AppendFrom(int source, uint64_t offset, uint64_t bytes);
 
-  /// Bytes that have become many enough to be set going; each is returned once.
+  /// A run of bytes that is long enough to start writing it to the disk. Each is returned once.
   struct Run {
     uint64_t offset = 0;
     uint64_t bytes = 0;
@@ -39,11 +40,11 @@ class AppendFile {
   std::optional<Run> TakeWritebackDue();
   void StartWriteback(Run run) const;
 
-  /// Cuts everything behind `bytes`.
+  /// Cuts everything after `bytes`.
   Result<> Truncate(uint64_t bytes);
 
-  /// Makes all bytes survive a loss of power. A failure is for good: the kernel may have dropped
-  /// them.
+  /// Makes all bytes survive a loss of power. A failure is permanent: the kernel may have dropped
+  /// the bytes.
   Result<> Sync();
 
   uint64_t size() const { return size_; }

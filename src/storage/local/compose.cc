@@ -17,7 +17,7 @@
 namespace spillway::storage {
 namespace {
 
-/// Ranges that lie one behind the other become one; empty ones vanish.
+/// Ranges that lie one after the other become one; empty ones vanish.
 std::vector<ObjectRange> Merge(std::span<const ObjectRange> ranges) {
   std::vector<ObjectRange> merged;
   for (const ObjectRange& range : ranges) {

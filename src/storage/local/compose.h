@@ -14,7 +14,7 @@ namespace spillway::storage {
 /// Bytes of all ranges together.
 uint64_t TotalBytes(std::span<const ObjectRange> ranges);
 
-/// The one range that the ranges make, when they lie one behind the other from the start of one
+/// The one range that the ranges make, when they lie one after the other from the start of one
 /// stage.
 std::optional<ObjectRange> WholeStage(std::span<const ObjectRange> ranges);
 

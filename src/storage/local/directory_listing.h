@@ -15,9 +15,8 @@ namespace spillway::storage {
 
 Timestamp ModifiedOf(const struct stat& status);
 
-/// Names of the regular files in a directory, and of its directories with `/` behind, in byte
-/// order; that is the order of the keys they stand in. Names that could not be part of a key are
-/// left out.
+/// The names of the regular files in a directory, and of its directories with a `/` at the end, in
+/// byte order; that is the order of their keys. Names that could not be part of a key are left out.
 DirectoryTree::Outcome<std::vector<std::string>> ReadEntries(int directory);
 
 /// ObjectStore::List over a tree, one directory in memory at a time and its parents.

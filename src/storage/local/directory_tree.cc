@@ -48,8 +48,9 @@ DirectoryTree::Outcome<FileDescriptor> OpenStep(int directory, const std::string
   return opened;
 }
 
-/// A directory that is there, by one call that follows no link and leaves by no way. Not open for
-/// whatever reason, old kernels among them: walking finds out which.
+/// Opens an existing directory by one call, which follows no link and cannot leave the tree. On any
+/// failure, also on kernels without that call, it returns a closed descriptor; the caller then
+/// walks the path, which finds the reason.
 FileDescriptor OpenAtOnce(int directory, std::string_view path) {
   open_how how{};
   how.flags = static_cast<uint64_t>(kDirectoryFlags);
@@ -59,7 +60,7 @@ FileDescriptor OpenAtOnce(int directory, std::string_view path) {
       static_cast<int>(syscall(SYS_openat2, directory, name.c_str(), &how, sizeof(how))));
 }
 
-/// Repeats `create` while what it stands on is pruned by somebody else.
+/// Repeats `create` while somebody else removes the empty directory that it creates something in.
 auto WhilePruned(Missing missing, auto create) {
   auto created = create();
   for (int i = 0;
@@ -84,7 +85,7 @@ Result<> CreateRoot(const std::filesystem::path& root) {
   }
   const FileDescriptor directory(open(above.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory.open() || SyncDirectory(directory.get()) != 0) {
-    return std::unexpected(PathError(errno, "bring to the disk", above.string()));
+    return std::unexpected(PathError(errno, "sync", above.string()));
   }
   return {};
 }

@@ -44,17 +44,17 @@ class DirectoryTree {
   /// The directory that holds `path`.
   Outcome<Place> Locate(std::string_view path, Missing missing) const;
 
-  /// Opens a file with open(2)'s flags; ENOENT for whatever is no regular file.
+  /// Opens a file with open(2)'s flags; ENOENT for anything that is not a regular file.
   Outcome<FileDescriptor> OpenFile(std::string_view path, int flags) const;
 
   /// Makes a file that was not there (EEXIST), with its directories.
   Outcome<FileDescriptor> CreateFile(std::string_view path, Missing missing) const;
 
-  /// What stands at `path`; ENOENT for nothing.
+  /// What is at `path`; ENOENT when there is nothing.
   Outcome<struct stat> Status(std::string_view path) const;
 
-  /// Removes the directories above `path` as far as they are empty, never the root. Others may be
-  /// creating there meanwhile: they find ENOENT and walk again.
+  /// Removes the directories above `path` that are empty, never the root. Others may be creating
+  /// files there meanwhile: they get ENOENT and walk the path again.
   void Prune(std::string_view path) const;
 
  private:

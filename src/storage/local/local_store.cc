@@ -125,7 +125,7 @@ Result<std::unique_ptr<ObjectWriter>> LocalStore::Create(std::string_view key,
   if (key.starts_with(kTemporaryPrefix)) {
     return Fail(
         ErrorCode::kInvalidArgument,
-        fmt::format("{} is where unfinished files stand: choose another name", tree_.Show(key)));
+        fmt::format("{} is reserved for unfinished files: choose another name", tree_.Show(key)));
   }
   if (overwrite == Overwrite::kNever && TRY(HeadFile(key)).has_value()) {
     return std::unexpected(PathError(EEXIST, "write", tree_.Show(key)));
@@ -214,7 +214,7 @@ Result<> LocalStore::Sync(std::string_view key) {
   if (!place || !file)
     return std::unexpected(PathError(file ? place.error() : file.error(), "open", shown));
   if (fdatasync(file->get()) == 0 && SyncDirectory(place->directory.get()) == 0) return {};
-  Error error = PathError(errno, "bring to the disk", shown);
+  Error error = PathError(errno, "sync", shown);
   error.retryable = false;
   std::lock_guard lock(mutex_);
   return std::unexpected(lost_.emplace(key, std::move(error)).first->second);

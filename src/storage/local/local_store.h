@@ -19,15 +19,15 @@ namespace spillway::storage {
 /// lost power. Several processes may use one directory. Symbolic links below it are never followed:
 /// kPermissionDenied.
 ///
-/// Stage keys must start with `.spillway/`. Compose of what is exactly the beginning of one stage
-/// moves that file (cut to length) without touching its bytes, and consumes it: what else the stage
-/// held is gone, and its Append fails from then on. A stage that another living process has open is
-/// copied, as anything else is. Composing again when the stage is gone succeeds if `key` has the
-/// bytes it should. A Sync that failed fails for good: the kernel may have dropped the bytes.
-/// Removing an object or a stage takes the directories with it that become empty.
+/// Stage keys must start with `.spillway/`. Compose of exactly the beginning of one stage moves
+/// that file (cut to length) without copying its bytes, and consumes it: what else the stage held
+/// is gone, and its Append fails from then on. A stage that another living process has open is
+/// copied, as is anything else. Composing again when the stage is gone succeeds if `key` has the
+/// bytes it should have. A Sync that failed always fails: the kernel may have dropped the bytes.
+/// Removing an object or a stage also removes the directories that become empty.
 ///
-/// Opening removes the unfinished files of processes that died. Outlives its writers, readers and
-/// stages.
+/// Opening removes the unfinished files of processes that died. Must outlive its writers, readers
+/// and stages.
 class LocalStore final : public ObjectStore {
  public:
   /// kNotFound when there is no such directory.
@@ -61,7 +61,8 @@ class LocalStore final : public ObjectStore {
   OpenStages open_stages_;
 
   std::mutex mutex_;
-  std::map<std::string, Error, std::less<>> lost_;  // what Sync failed on; guarded by mutex_
+  std::map<std::string, Error, std::less<>> lost_;  // where Sync has failed, and how; guarded by
+                                                    // mutex_
 };
 
 }  // namespace spillway::storage

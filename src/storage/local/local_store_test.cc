@@ -155,7 +155,7 @@ TEST_F(LocalStoreTest, AWholeStageIsMovedNotCopied) {
   EXPECT_THAT(Tree(), ElementsAre("out", "out/a.csv"));
 }
 
-TEST_F(LocalStoreTest, AppendsOfAnySizeStandOneBehindTheOther) {
+TEST_F(LocalStoreTest, AppendsOfAnySizeFollowOneAnother) {
   Random random(42);
   auto stage = store_->CreateStage(kStageKey).value();
   std::string whole;
@@ -387,7 +387,7 @@ TEST_F(LocalStoreTest, ACopyWithoutSpaceLeavesTheSources) {
 
 TEST_F(LocalStoreTest, AnUnwritableDirectoryIsNamed) {
   if (geteuid() == 0) {
-    // Root may write anywhere; a child that gave root away may not.
+    // Root may write anywhere; a child process that gave up root may not.
     fs::permissions(scratch_.path(),
                     fs::perms::owner_all | fs::perms::others_read | fs::perms::others_exec);
     const pid_t child = fork();

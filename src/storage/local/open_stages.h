@@ -13,7 +13,7 @@ namespace spillway::storage {
 
 class LocalStage;
 
-/// The file of a stage that accepts nothing more; nobody else uses the file as long as this lives.
+/// The file of a stage that takes no more bytes. Nobody else uses the file while this exists.
 struct SealedStage {
   std::unique_lock<std::mutex> lock;
   AppendFile& file;

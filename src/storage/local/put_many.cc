@@ -13,9 +13,9 @@
 namespace spillway::storage {
 namespace {
 
-/// Each file is open until it is in place.
+/// The number of files in a group. Each is open until it is in place.
 constexpr size_t kGroup = 256;
-/// Up to so many, flushing the whole file system pays not.
+/// For this many files or fewer, a sync of each is cheaper than one of the whole file system.
 constexpr size_t kFew = 4;
 
 Result<TemporaryFile> Write(const DirectoryTree& tree, const NewObject& object) {
@@ -25,7 +25,7 @@ Result<TemporaryFile> Write(const DirectoryTree& tree, const NewObject& object) 
   return file;
 }
 
-/// What no member can be certain of.
+/// Replaces every success by `error`.
 void FailAll(std::span<Result<ObjectInfo>> answers, const Error& error) {
   for (Result<ObjectInfo>& answer : answers) {
     if (answer.has_value()) answer = std::unexpected(error);
@@ -42,7 +42,7 @@ void PutGroup(const DirectoryTree& tree, std::span<const NewObject> objects,
   const bool at_once = objects.size() > kFew;
   std::optional<Error> lost;
   if (at_once && (!root || syncfs(root->get()) != 0)) {
-    lost = PathError(root ? errno : root.error(), "bring to the disk", tree.Show(""));
+    lost = PathError(root ? errno : root.error(), "sync", tree.Show(""));
   }
   const Durably durably = at_once ? Durably::kLater : Durably::kNow;
   const size_t first = answers.size();
@@ -57,8 +57,7 @@ void PutGroup(const DirectoryTree& tree, std::span<const NewObject> objects,
   }
   if (at_once) tree.Prune(kTemporaryPrefix);
   if (at_once && !lost.has_value() && syncfs(root->get()) != 0) {
-    FailAll(std::span(answers).subspan(first),
-            PathError(errno, "bring to the disk", tree.Show("")));
+    FailAll(std::span(answers).subspan(first), PathError(errno, "sync", tree.Show("")));
   }
 }
 

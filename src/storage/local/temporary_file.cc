@@ -19,8 +19,8 @@
 namespace spillway::storage {
 namespace {
 
-/// The process, a counter and chance: chance alone for processes of equal number in other
-/// containers.
+/// Made of the process id, a counter and random digits. The random digits distinguish processes
+/// with the same id in different containers.
 std::string UniqueName() {
   static std::atomic<uint64_t> counter = 0;
   thread_local Random random = Random::FromEntropy();
@@ -83,7 +83,7 @@ Result<ObjectInfo> TemporaryFile::Publish(std::string_view key, Overwrite overwr
   if (auto moved = Move(*tree_, path_, key, overwrite, durably); !moved) {
     return std::unexpected(PathError(moved.error(), "write", file_.shown()));
   }
-  if (durably == Durably::kLater) path_.clear();  // Nothing to look for at its end.
+  if (durably == Durably::kLater) path_.clear();  // the destructor has nothing to remove
   return ObjectInfo{std::string(key), file_.size(), ModifiedOf(status)};
 }
 

@@ -15,8 +15,9 @@ namespace spillway::storage {
 /// together.
 enum class Durably { kNow, kLater };
 
-/// A file on its way under its final name; without Publish it goes with its owner. It is locked
-/// (flock) while its owner lives, so that RemoveAbandonedFiles can tell what a killed process left.
+/// A file that will be published under its final name; without Publish the destructor removes it.
+/// It is locked (flock) while this object exists, so that RemoveAbandonedFiles can tell which files
+/// killed processes left.
 class TemporaryFile {
  public:
   static Result<TemporaryFile> Create(const DirectoryTree& tree, std::string_view final_key);
@@ -28,8 +29,8 @@ class TemporaryFile {
   /// Its errors name the final key.
   AppendFile& file() { return file_; }
 
-  /// Puts the bytes under `key`, atomically, and makes both durable, unless somebody has made the
-  /// bytes durable and sees to the name.
+  /// Puts the bytes under `key`, atomically, and makes bytes and name durable, unless the caller
+  /// has made the bytes durable and will do so for the name.
   Result<ObjectInfo> Publish(std::string_view key, Overwrite overwrite,
                              Durably durably = Durably::kNow);
 

@@ -196,7 +196,7 @@ Result<ObjectInfo> MemoryStore::Compose(std::string_view key, std::span<const Ob
     if (range.offset > bytes.size() || range.bytes > bytes.size() - range.offset) {
       return Fail(ErrorCode::kCorrupt, "the object " + range.key + " has " +
                                            std::to_string(bytes.size()) +
-                                           " bytes, less than were staged in it");
+                                           " bytes, fewer than were staged in it");
     }
     Append(composed->bytes, bytes.subspan(range.offset, range.bytes));
   }

@@ -15,10 +15,10 @@
 namespace spillway::storage::s3 {
 namespace {
 
-/// Of AWS.
+/// How much clock skew AWS tolerates.
 constexpr std::chrono::minutes kToleratedSkew{15};
 
-/// How often one call may have a clock or credentials put right.
+/// How often one call may correct the clock or the credentials.
 constexpr int kRecoveriesMax = 3;
 
 constexpr std::string_view kNoAnswer = "no answer";
@@ -49,8 +49,8 @@ bool HasChecksum(const Call& call) {
 
 bool IsMutation(const Call& call) { return call.method == "PUT" || call.method == "POST"; }
 
-/// What a policy has to allow: docs.aws.amazon.com/AmazonS3/latest/userguide/
-/// using-with-s3-policy-actions.html.
+/// The action that a policy has to allow for the call:
+/// docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html.
 std::string ActionOf(const Call& call) {
   const auto asks = [&](std::string_view name) {
     return std::ranges::any_of(call.query, [&](const auto& entry) { return entry.first == name; });
@@ -72,7 +72,7 @@ std::string ActionOf(const Call& call) {
   return bears("x-amz-tagging") ? "s3:PutObject and s3:PutObjectTagging" : "s3:PutObject";
 }
 
-/// The key, or what those begin with that are listed.
+/// The key, or the prefix of a listing.
 std::string KeyOf(const Call& call) {
   const auto prefix =
       std::ranges::find(call.query, "prefix", [](const auto& entry) { return entry.first; });
@@ -131,7 +131,7 @@ http::Request Caller::Sign(const Call& call, const aws::Credentials& credentials
   return request;
 }
 
-/// How far the clock was moved.
+/// Sets the clock to the server's time; returns how far it moved.
 std::chrono::microseconds Caller::AdoptTimeOf(const http::Response& response) {
   std::istringstream text{std::string(response.Find("date").value_or(""))};
   date::sys_seconds time;
@@ -161,7 +161,7 @@ Result<http::Response> Caller::SendOnce(const Call& call, const aws::Credentials
   }
   Failure failure = Classify(*response, Describe(call), ActionOf(call));
   failure_code = failure.code;
-  // The answer to a HEAD has no body to tell a skewed clock or expired credentials by.
+  // The answer to a HEAD has no body that could tell of a skewed clock or expired credentials.
   const bool silent = call.method == "HEAD" && (response->status == 400 || response->status == 403);
   if (silent || failure.code == "RequestTimeTooSkewed") {
     const bool moved = AdoptTimeOf(*response) > kToleratedSkew;
@@ -175,7 +175,7 @@ Result<http::Response> Caller::SendOnce(const Call& call, const aws::Credentials
   return std::unexpected(std::move(failure.error));
 }
 
-/// Whether what was in the way is gone, and another attempt worth it at once.
+/// Whether the cause of the failure was removed, so that another attempt makes sense at once.
 bool Caller::Recover(const std::string& failure_code, const aws::Credentials& credentials) {
   if (failure_code == "RequestTimeTooSkewed") return true;  // SendOnce has adopted the time
   if (failure_code != "ExpiredToken" && failure_code != "InvalidToken") return false;

@@ -28,7 +28,7 @@ struct Call {
   aws::Query query = {};
   std::vector<http::Header> headers = {};
   std::vector<http::Bytes> body = {};
-  /// For the body of a success; `restart` is called before each attempt.
+  /// Takes the body of a success; `restart` is called before each attempt.
   http::BodySink sink = nullptr;
   std::function<void()> restart = nullptr;
   /// The element that the body of a success is. S3 sends the status of Copy and Complete before it
@@ -45,12 +45,12 @@ struct CallRecord {
   bool unheard = false;           ///< An attempt had no answer: it may have been carried out.
 };
 
-/// Signs and sends calls, each attempt anew, until one succeeds, fails for good, or the time for
-/// retries is over. Recovers a clock that is wrong by the server's Date, and credentials that were
-/// refused as expired by fetching others. Thread-safe.
+/// Signs and sends calls, signing each attempt again, until one succeeds, fails permanently, or the
+/// time for retries is over. Corrects a wrong clock by the server's Date, and fetches other
+/// credentials when they are refused as expired. Thread-safe.
 class Caller {
  public:
-  /// All but the options outlive the caller. `stop` ends every call within a second.
+  /// All but the options must outlive the caller. `stop` ends every call within a second.
   Caller(ClientOptions options, http::HttpTransport& transport, aws::CredentialsCache& credentials,
          Clock& clock, uint64_t seed, std::stop_token stop);
 

@@ -61,7 +61,7 @@ Object ObjectOf(const std::string& key, const http::Response& response) {
 
 std::unexpected<Error> EndlessListing() {
   return Fail(ErrorCode::kCorrupt,
-              "the server cut a listing short and does not say, or heed, where to go on");
+              "the server truncated a listing and cannot continue where it ended");
 }
 
 std::string SourceHeader(const std::string& bucket, const std::string& key) {
@@ -110,7 +110,7 @@ Result<> Client::Get(const std::string& key, uint64_t offset, std::span<std::byt
   call.restart = [&] { done = 0; };
   call.sink = [&](Bytes bytes) -> Result<> {
     if (bytes.size() > into.size() - done)
-      return Fail(ErrorCode::kUnsupported, "the server does not keep to the range asked for");
+      return Fail(ErrorCode::kUnsupported, "the server did not return the requested range");
     std::memcpy(into.data() + done, bytes.data(), bytes.size());
     done += bytes.size();
     return {};
@@ -122,9 +122,9 @@ Result<> Client::Get(const std::string& key, uint64_t offset, std::span<std::byt
                           caller_.options().bucket, key, offset + done, offset + into.size()));
 }
 
-/// What a call has come to that found the key taken, or its upload gone: perhaps an earlier attempt
-/// was carried out unheard. Even a first one may have been sent twice, since libcurl repeats what a
-/// kept connection swallowed.
+/// Decides what it means that a call found the key taken or its upload gone: perhaps an earlier
+/// attempt succeeded, but its answer was lost. Even a first attempt may have been sent twice, since
+/// libcurl repeats a request that a kept connection has swallowed.
 Result<> Client::JudgeConflict(const std::string& key, const Metadata& mark, bool if_absent,
                                const CallRecord& record, Error error) {
   const bool gone = record.failure_code == kUploadGone;
@@ -202,7 +202,7 @@ Result<UploadedPart> Client::UploadPartCopy(const Upload& upload, int number,
             .query = {{"partNumber", std::to_string(number)}, {"uploadId", upload.id}},
             .headers = {{"x-amz-copy-source", SourceHeader(caller_.options().bucket, key)}},
             .idle_timeout = caller_.options().copy_timeout};
-  // A range of what has 5 MiB or less is refused by the letter of the API.
+  // The API allows no range for a source of 5 MiB or less.
   if (bytes != source.object_bytes) {
     call.headers.push_back(
         {"x-amz-copy-source-range", fmt::format("bytes={}-{}", offset, offset + bytes - 1)});

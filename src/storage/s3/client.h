@@ -32,16 +32,16 @@ struct Object {
   Metadata metadata = {};  ///< From Head only.
 };
 
-/// A part of a listing.
+/// One page of a listing.
 struct ListPage {
   std::vector<Object> objects;
-  bool truncated = false;  ///< There are more behind the last one.
+  bool truncated = false;  ///< There are more after the last one.
   std::string next_token = {};
 };
 
-/// How a new object is to be.
+/// Properties of a new object.
 struct Placement {
-  /// kAlreadyExists instead of taking the place of another object.
+  /// Fails with kAlreadyExists instead of replacing another object.
   bool if_absent = false;
   std::string content_type = "application/octet-stream";
   Metadata metadata = {};
@@ -54,7 +54,7 @@ struct UploadedPart {
   std::string crc32c = {};  ///< Base64; empty for copied parts.
 };
 
-/// A part as an upload has it.
+/// A part that an upload already has.
 struct StoredPart {
   int number = 0;
   uint64_t bytes = 0;
@@ -96,18 +96,20 @@ class Client {
   Result<> Get(const std::string& key, uint64_t offset, std::span<std::byte> into,
                const std::string& etag);
 
-  /// Sends a CRC-32C, which the server checks and keeps. An answer that was lost is found again by
-  /// a mark in the object's metadata. kAlreadyExists where if_absent, and another object is there.
+  /// Sends a CRC-32C, which the server checks and keeps. A mark in the object's metadata shows
+  /// whether an attempt succeeded whose answer was lost. kAlreadyExists with if_absent when another
+  /// object is there.
   Result<> Put(const std::string& key, const std::vector<Bytes>& pieces,
                const Placement& placement);
 
-  /// An upload that somebody aborted meanwhile is kUnavailable, to be begun anew.
+  /// kUnavailable when somebody aborted the upload meanwhile: begin it again.
   Result<Upload> CreateUpload(const std::string& key, const Placement& placement, bool checksums);
   Result<UploadedPart> UploadPart(const Upload& upload, int number,
                                   const std::vector<Bytes>& pieces);
   Result<UploadedPart> UploadPartCopy(const Upload& upload, int number, const Extent& source);
-  /// `mark` is metadata the upload was created with: where an earlier attempt succeeded unheard,
-  /// the object has it. After a failure, `record` tells whether the server may still be at it.
+  /// `mark` is metadata that the upload was created with. If an earlier attempt succeeded and its
+  /// answer was lost, the object has it. After a failure, `record` tells whether the server may
+  /// still be completing the upload.
   Result<> CompleteUpload(const Upload& upload, const std::vector<UploadedPart>& parts,
                           bool if_absent, const Metadata& mark, CallRecord* record = nullptr);
   Result<> AbortUpload(const Upload& upload);
@@ -123,8 +125,9 @@ class Client {
   Result<Tags> GetTags(const std::string& key);
   Result<> PutTags(const std::string& key, const Tags& tags);
 
-  /// Up to 1,000 objects in byte order of their keys. The server may list fewer than there are:
-  /// only what is not truncated is the end, and what is truncated has an object to go on behind.
+  /// Up to 1,000 objects in byte order of their keys. The server may list fewer than there are: the
+  /// listing has ended only when it is not truncated. A truncated page has at least one object,
+  /// after which the next page begins.
   Result<ListPage> List(const std::string& prefix, const std::string& start_after, size_t limit);
 
   Result<> Delete(const std::string& key);

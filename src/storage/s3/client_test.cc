@@ -24,7 +24,7 @@ TEST_F(ClientTest, OutlastsAStormOfRefusals) {
   EXPECT_THAT(server_->seen(), SizeIs(7));
   EXPECT_EQ(server_->seen()[6].target, "/bucket/a%20b/%2B%25%C3%BC");
   EXPECT_EQ(server_->seen()[6].body, "text");
-  // Signed anew, later.
+  // Signed again, later.
   EXPECT_NE(server_->seen()[0].Header("authorization"), server_->seen()[6].Header("authorization"));
 }
 
@@ -177,7 +177,7 @@ TEST_F(ClientTest, AClockThatStaysSkewedEnds) {
   EXPECT_THAT(server_->seen(), SizeIs(2));
 }
 
-TEST_F(ClientTest, ExpiredCredentialsAreFetchedAnewOnce) {
+TEST_F(ClientTest, ExpiredCredentialsAreFetchedAgainOnce) {
   Script([](int n, const SeenRequest&) { return n == 0 ? Refuse(400, "ExpiredToken") : Answer{}; });
   EXPECT_TRUE(client_->Put("k", kText, {}));
   requests_ = 0;

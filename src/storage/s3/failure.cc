@@ -96,14 +96,14 @@ Kind KindOf(std::string_view code, int status) {
   return found != kKinds.end() ? *found : KindOfStatus(status);
 }
 
-/// A refusal whose body says nothing: that of a HEAD, which has none.
+/// The code of a refusal without a body, such as that of a HEAD.
 constexpr std::string_view kSilent403 = "HTTP 403";
 
 std::string Allow(const std::string& action) {
   return "; allow " + action + " in the bucket's or the role's policy";
 }
 
-/// What to do about it, where that is not plain.
+/// Advice where the error itself does not tell what to do.
 std::string Advice(std::string_view code, const std::string& action, const pugi::xml_node& error,
                    const http::Response& response) {
   std::string region = error.child_value("Region");

@@ -123,7 +123,7 @@ Result<std::optional<Claim>> ReadClaim(Client& client, const std::string& name) 
   TRY(client.Get(name, 0, std::as_writable_bytes(std::span(text)), object->etag));
   const size_t line = text.find('\n');
   if (line == std::string::npos)
-    return Fail(ErrorCode::kCorrupt, name + " does not read as the claim of an upload");
+    return Fail(ErrorCode::kCorrupt, name + " is not a readable claim of an upload");
   return Claim{.upload = {.key = text.substr(line + 1), .id = text.substr(0, line)},
                .mark = mark->second};
 }
@@ -138,7 +138,7 @@ bool PartPlacer::IsClaim(std::string_view key) {
   return name.starts_with(kClaimName) && IsHex(name.substr(kClaimName.size()));
 }
 
-/// Not to be stopped: a claim that comes late would be nobody's to remove.
+/// Cannot be stopped: nobody would remove a claim that was still on its way.
 Result<PartPlacer::Owner> PartPlacer::Begin() {
   TRY(prove_());
   if (TRY(client_.Head(target_.claim_name)).has_value()) return Owner::kOther;
@@ -152,7 +152,7 @@ Result<PartPlacer::Owner> PartPlacer::Begin() {
 }
 
 Result<> PartPlacer::PutClaim() {
-  // Who may not list parts would find that out when all of them are sent.
+  // Without the right to list parts, we would find that out only after sending all of them.
   TRY(client_.ListParts(upload_));
   const std::string text = upload_.id + "\n" + target_.name;
   return client_.Put(target_.claim_name, {std::as_bytes(std::span(text))},
@@ -160,7 +160,7 @@ Result<> PartPlacer::PutClaim() {
 }
 
 Result<std::optional<int>> PartPlacer::Take(int64_t chunk) {
-  // The first is kept for what is copied before the chunk's own parts.
+  // The first number is kept for what is copied before the chunk's own parts.
   const int64_t numbers = kMaxParts / std::max<int64_t>(target_.chunks, 1);
   std::lock_guard lock(mutex_);
   if (chunk >= target_.chunks || taken_[chunk] + 1 >= numbers) return std::optional<int>();

@@ -14,12 +14,12 @@
 #include "storage/s3/client.h"
 #include "storage/s3/s3_store.h"
 
-/// Parts of a file to be, sent where they are to stand before the rest of it is there:
-/// docs/adr/0012.
+/// Sends parts of a future file directly to where they will be in it, before the rest of it is
+/// there: docs/adr/0012.
 ///
-/// The file's multipart upload is begun by the first process that has a part for it. A small object
-/// beside the stages, the claim, holds the upload's id; who puts it first has the upload and alone
-/// sends parts. Each chunk has numbers of its own for them, so that what stands in stages can be
+/// The first process that has a part begins the file's multipart upload. A small object beside the
+/// stages, the claim, holds the upload's id; the process that puts it first owns the upload and
+/// alone sends parts. Each chunk has part numbers of its own, so that what is in stages can be
 /// copied in between.
 namespace spillway::storage::s3 {
 
@@ -28,16 +28,16 @@ inline constexpr char kClaimMetadata[] = "spillway-upload";
 
 struct Claim {
   Upload upload;
-  std::string mark;  ///< What the file bears as kComposeMetadata.
+  std::string mark;  ///< The value of the file's kComposeMetadata.
 };
 
 /// Nothing where there is no claim of this name.
 Result<std::optional<Claim>> ReadClaim(Client& client, const std::string& name);
 
-/// What the bytes of a part are called: `<claim>!<mark>`, and its number times this.
+/// The bytes of a part are named `<claim>!<mark>`, from the part's number times this on.
 inline constexpr uint64_t kPartStride = uint64_t{1} << 33;
 
-/// The claim and the mark of such bytes.
+/// The claim and the mark in such a name.
 struct InPlace {
   std::string claim;
   std::string mark;
@@ -47,7 +47,7 @@ struct InPlace {
   std::string key() const { return claim + "!" + mark; }
 };
 
-/// A target's parts as one stage sends them. Thread-safe.
+/// Sends parts of a target for one stage. Thread-safe.
 class PartPlacer {
  public:
   struct Target {
@@ -95,7 +95,7 @@ class PartPlacer {
 /// documentation asks for). What comes later still is for the sweep.
 Result<> Abort(Client& client, const Claim& claim);
 
-/// Bytes of stages and the part in place that they stand before; without one at the end.
+/// Bytes of stages, and the part in place that follows them; there is none at the end.
 struct Stretch {
   std::vector<Extent> extents;
   std::optional<int> number;

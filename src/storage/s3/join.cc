@@ -33,7 +33,7 @@ Result<std::vector<UploadedPart>> SendParts(Client& client, const S3StoreOptions
   return flights.Finish();
 }
 
-/// `completing`: the server may be at it still, or be done with it.
+/// `completing` is set once the server may be completing the upload, or have completed it.
 Result<> JoinParts(Client& client, const S3StoreOptions& options, const Upload& upload,
                    std::span<const JoinPart> parts, const Placement& placement, bool& completing) {
   const std::vector<UploadedPart> sent = TRY(SendParts(client, options, upload, parts));
@@ -59,7 +59,7 @@ Result<> Write(Client& client, const S3StoreOptions& options, const std::string&
   const Upload upload = TRY(client.CreateUpload(name, placement, false));
   bool completing = false;
   const Result<> joined = JoinParts(client, options, upload, parts, placement, completing);
-  // An abort would undo what a slow server is about to finish: sweeps remove it if it never does.
+  // An abort could undo what a slow server is about to finish. A sweep removes it otherwise.
   if (!joined.has_value() && !completing)
     static_cast<void>(client.StoppedBy({}).AbortUpload(upload));
   return joined;

@@ -16,16 +16,16 @@ inline constexpr char kComposeMetadata[] = "spillway-compose";
 Result<UploadedPart> SendPart(Client& client, const Upload& upload, int number,
                               const JoinPart& part);
 
-/// Writes the extents one behind the other to `name`, placed so, visible at once and
-/// whole, in the place of what is there. One whole object is copied. `new_name` names the objects
-/// that joins of very many parts need on their way; they are removed.
+/// Writes the extents one after the other to `name`, with the properties `placement`; visible at
+/// once and whole, and replacing what is there. A single whole object is copied. Joins of very many
+/// parts need temporary objects, which `new_name` names; they are removed.
 Result<> Join(Client& client, const S3StoreOptions& options, const std::string& name,
               const std::vector<Extent>& extents, const Placement& placement,
               const std::function<std::string()>& new_name);
 
-/// Copies an object of any size: one that is longer than options.copy_bytes_max in parts. The copy
-/// is placed so, whatever its source is like, in the place of what is there. kNotFound when there
-/// is no source, kConflict when another took its place meanwhile.
+/// Copies an object of any size; one longer than options.copy_bytes_max is copied in parts. The
+/// copy has the properties `placement`, whatever its source has, and replaces what is there.
+/// kNotFound when there is no source, kConflict when it was replaced meanwhile.
 Result<> Copy(Client& client, const S3StoreOptions& options, const std::string& source,
               const std::string& name, Placement placement);
 

@@ -31,7 +31,7 @@ Answer Page(const std::string& entries, bool truncated, const std::string& token
                   "</ListBucketResult>"};
 }
 
-/// At most two keys behind `start-after`, however many were asked for.
+/// At most two keys after `start-after`, however many were asked for.
 Answer TwoOf(const std::vector<std::string>& keys, const SeenRequest& request) {
   const std::string after = Parameter(request, "start-after");
   std::string entries;
@@ -59,13 +59,13 @@ class ListingTest : public ClientTest {
   }
 };
 
-TEST_F(ListingTest, GoesOnBehindAPageThatWasCutShort) {
+TEST_F(ListingTest, GoesOnAfterAPageThatWasCutShort) {
   const std::vector<std::string> keys = {"a", "b", "c", "d", "e"};
   Script([&](int, const SeenRequest& request) { return TwoOf(keys, request); });
   EXPECT_EQ(Keys(), keys);
 }
 
-TEST_F(ListingTest, GoesOnBehindAnEmptyPageThatWasCutShort) {
+TEST_F(ListingTest, GoesOnAfterAnEmptyPageThatWasCutShort) {
   Script([](int, const SeenRequest& request) {
     return Parameter(request, "continuation-token") == "t%2B1" ? Page(Entry("a"), false)
                                                                : Page("", true, "t+1");
@@ -116,6 +116,15 @@ TEST_F(ListingTest, UploadsEndWhereTheServerDoesNotSayHowToGoOn) {
                           "</IsTruncated></ListMultipartUploadsResult>"};
   });
   EXPECT_EQ(client_->ListUploads("").error().code, ErrorCode::kCorrupt);
+}
+
+TEST_F(ListingTest, AKeyThatIsNotUtf8IsRefusedBeforeAnyRequest) {
+  Script([](int, const SeenRequest&) { return Answer{.status = 404}; });
+  for (const char* key : {"\xFF", "a/\xC3", "half a surrogate pair \xED\xA0\x80",
+                          "too long a form \xE0\x80\xAF", "too large a number \xF4\x90\x80\x80"}) {
+    EXPECT_EQ(Store()->Open(key, {}).error().code, ErrorCode::kInvalidArgument) << key;
+  }
+  EXPECT_EQ(requests_, 0);
 }
 
 }  // namespace

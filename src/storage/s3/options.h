@@ -6,7 +6,7 @@
 
 namespace spillway::storage::s3 {
 
-/// Of an object.
+/// The most tags that an object may have.
 inline constexpr size_t kMaxTags = 10;
 
 /// How the server encrypts what it keeps.
@@ -17,18 +17,18 @@ struct Encryption {
   bool bucket_key = false;
 };
 
-/// Where a bucket is and how it is spoken to.
+/// Where a bucket is and how to reach it.
 struct ClientOptions {
   std::string bucket;
   std::string region = "us-east-1";
   /// "https://host[:port]"; empty for AWS.
   std::string endpoint = {};
-  /// Bucket in the path, not in the host name. Always so for buckets with a dot, which no
-  /// certificate covers.
+  /// Put the bucket into the path, not into the host name. Always so for buckets with a dot, which
+  /// no certificate covers.
   bool path_style = false;
   Encryption encryption = {};
-  /// A call is tried again for so long, with pauses from `backoff` doubling up to `backoff_max`, of
-  /// which a random part is taken.
+  /// How long a call is retried. The pauses double from `backoff` up to `backoff_max`, and each is
+  /// a random part of that.
   std::chrono::milliseconds retry_for{60'000};
   /// How long the server may be silent while it copies a part or joins an upload: some write the
   /// whole object before they answer.

@@ -11,14 +11,14 @@
 
 namespace spillway::storage::s3 {
 
-/// Parts of one upload on their way, each on a thread of its own, no more at a time than a number
-/// and a sum of bytes allow (but always one). One thread at a time; the destructor waits.
+/// Sends parts of one upload, each on a thread of its own, within limits on their number and their
+/// bytes (but always at least one). Used by one thread; the destructor waits.
 class PartsInFlight {
  public:
   PartsInFlight(size_t parts_max, uint64_t bytes_max)
       : parts_max_(parts_max), bytes_max_(bytes_max) {}
 
-  /// Waits for room, then sends. The error of an earlier part ends it.
+  /// Waits for room, then sends. Returns the error of an earlier part instead, if there is one.
   Result<> Start(uint64_t bytes, std::function<Result<UploadedPart>()> send) {
     while (!flights_.empty() && (flights_.size() >= parts_max_ || bytes_ + bytes > bytes_max_)) {
       Land();
@@ -29,7 +29,7 @@ class PartsInFlight {
     return {};
   }
 
-  /// Waits for all; the parts in the order they were started.
+  /// Waits for all parts; returns them in the order in which they were started.
   Result<std::vector<UploadedPart>> Finish() {
     while (!flights_.empty()) Land();
     if (failure_.has_value()) return std::unexpected(*failure_);

@@ -168,7 +168,7 @@ TEST_F(ClientTest, AnUploadThatMayBeCompletingIsNotAborted) {
       if (request.target.ends_with("?uploads=")) return {.body = "<R><UploadId>u1</UploadId></R>"};
       if (request.method == "DELETE") return {.status = 204};
       if (request.method == "PUT") return CarriedOut(request);
-      // What comes behind the lost answer does not say what the server does.
+      // What comes after the lost answer does not say what the server does.
       return heard || requests_ % 2 == 0 ? Refuse(503, "SlowDown") : Answer{.cut_after = -3};
     });
     requests_ = 0;
@@ -298,7 +298,7 @@ TEST_F(ClientTest, WaitsForAServerThatCopiesAndForNoOther) {
   EXPECT_EQ(taking.seen[2].idle_timeout, std::chrono::seconds(0));
 }
 
-/// Has credentials at the second time of asking.
+/// Has no credentials until it is asked the second time.
 class LateCredentials final : public aws::CredentialsProvider {
  public:
   Result<std::optional<aws::Credentials>> Fetch(std::stop_token) override {

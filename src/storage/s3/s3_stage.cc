@@ -72,7 +72,7 @@ ObjectRange S3Stage::Reserve(uint64_t bytes) {
 
 Result<ObjectRange> S3Stage::Put(ObjectRange range, const std::vector<Bytes>& pieces,
                                  std::stop_token stop) {
-  // What fails leaves a hole that no range covers.
+  // A failed append leaves a gap in the offsets, which no range covers.
   if (range.bytes > 0)
     TRY(client_.StoppedBy(std::move(stop)).Put(AppendName(name_, id_, range.offset), pieces, {}));
   return range;
@@ -134,7 +134,7 @@ Result<std::vector<Extent>> Source::Cut(uint64_t offset, uint64_t bytes) const {
     const uint64_t inside = at == extents_.begin() ? 0 : offset - (--at)->first;
     if (at == extents_.end() || offset < at->first || inside >= at->second.range.bytes) {
       return Fail(ErrorCode::kCorrupt,
-                  fmt::format("{} holds {} bytes, but bytes from {} on were counted on", name_,
+                  fmt::format("{} holds {} bytes, but bytes from {} on were expected", name_,
                               bytes_, offset));
     }
     const Extent& extent = at->second;

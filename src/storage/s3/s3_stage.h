@@ -45,7 +45,7 @@ class S3Stage final : public Stage {
   uint64_t end_ = 0;  // guarded by mutex_
 };
 
-/// What the objects are called that hold a stage's bytes: `<stage>!<id>-<offset>`.
+/// The names of the objects that hold a stage's bytes: `<stage>!<id>-<offset>`.
 std::string AppendName(const std::string& stage, const std::string& id, uint64_t offset);
 
 /// The stage an append belongs to; nothing for what is no append.
@@ -55,7 +55,7 @@ std::optional<std::string_view> StageOfAppend(std::string_view name);
 Result<std::vector<Object>> ListAppends(Client& client, const std::string& stage,
                                         const std::string& id = "");
 
-/// What stands where in one object or stage of the bucket.
+/// Where the bytes of one object or stage are in the bucket.
 class Source {
  public:
   /// kNotFound when there is none.
@@ -64,7 +64,7 @@ class Source {
   uint64_t bytes() const { return bytes_; }
   Timestamp modified() const { return modified_; }
 
-  /// The pieces of objects that a run of bytes is; kCorrupt when it is not all there.
+  /// The pieces of objects that hold a run of bytes; kCorrupt when some of them are not there.
   Result<std::vector<Extent>> Cut(uint64_t offset, uint64_t bytes) const;
 
  private:

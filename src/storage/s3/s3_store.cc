@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/digest.h"
+#include "base/utf8.h"
 #include "storage/key.h"
 #include "storage/objects.h"
 #include "storage/s3/in_place.h"
@@ -19,29 +20,8 @@ namespace {
 constexpr size_t kPage = 1000;  // S3's largest
 constexpr size_t kIdDigits = 16;
 
-/// Behind every key that starts with kPrivatePrefix: U+10FFFF is the last character of UTF-8.
-const std::string kBehindPrivate = std::string(kPrivatePrefix) + "\xF4\x8F\xBF\xBF";
-
-/// The length of the character that starts the text, 0 where that is not UTF-8.
-size_t CharacterBytes(std::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  if (byte(0) < 0x80) return 1;
-  const size_t bytes = byte(0) >= 0xF0 ? 4 : byte(0) >= 0xE0 ? 3 : byte(0) >= 0xC2 ? 2 : 0;
-  if (bytes == 0 || byte(0) > 0xF4 || text.size() < bytes) return 0;
-  for (size_t i = 1; i < bytes; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  }
-  return bytes;
-}
-
-bool IsUtf8(std::string_view text) {
-  while (!text.empty()) {
-    const size_t bytes = CharacterBytes(text);
-    if (bytes == 0) return false;
-    text.remove_prefix(bytes);
-  }
-  return true;
-}
+/// After every key that starts with kPrivatePrefix: U+10FFFF is the last character of UTF-8.
+const std::string kAfterPrivate = std::string(kPrivatePrefix) + "\xF4\x8F\xBF\xBF";
 
 /// Reads an object, or a stage's appends, as it was when it was opened.
 class Reader final : public ObjectReader {
@@ -68,7 +48,7 @@ class Reader final : public ObjectReader {
   const s3::Source source_;
 };
 
-/// Adds what a page of the bucket shows, appends as the stage they belong to.
+/// Adds the objects on a page of the bucket; appends are shown as the stage that they belong to.
 void Fold(const std::vector<s3::Object>& page, size_t prefix_bytes, bool with_private,
           std::string_view start_after, std::vector<ObjectInfo>& infos) {
   for (const s3::Object& object : page) {
@@ -77,7 +57,7 @@ void Fold(const std::vector<s3::Object>& page, size_t prefix_bytes, bool with_pr
       if (!with_private) continue;
       key = s3::StageOfAppend(key).value_or(key);
     }
-    if (key <= start_after) continue;  // a stage, of which only appends lie behind start_after
+    if (key <= start_after) continue;  // a stage, of which only appends come after start_after
     if (!infos.empty() && infos.back().key == key) {
       infos.back().bytes += object.bytes;
     } else {
@@ -200,7 +180,7 @@ Result<std::vector<ObjectInfo>> S3Store::List(std::string_view prefix, std::stri
   std::vector<ObjectInfo> infos;
   std::string after(start_after);
   for (bool more = true; more && infos.size() < limit;) {
-    if (!all && after.starts_with(kPrivatePrefix)) after = kBehindPrivate;
+    if (!all && after.starts_with(kPrivatePrefix)) after = kAfterPrivate;
     const size_t asked = all ? kPage : std::min(kPage, limit - infos.size());
     const s3::ListPage page =
         TRY(client_.List(options_.prefix + std::string(prefix),
@@ -284,7 +264,7 @@ Result<> S3Store::RemoveUnfinished(std::string_view prefix) {
   return {};
 }
 
-/// Files in the making have theirs for as long as their jobs have something staged.
+/// The uploads of unfinished files. They are kept for as long as their jobs have anything staged.
 Result<std::vector<std::string>> S3Store::ClaimedUploads() {
   std::vector<std::string> ids;
   TRY(ForEachObject(*this, kPrivatePrefix, [&](const ObjectInfo& object) -> Result<> {
@@ -338,7 +318,7 @@ Result<ObjectInfo> S3Store::Compose(std::string_view key, std::span<const Object
   s3::Client client = client_.StoppedBy(std::move(stop));
   const std::optional<s3::InPlace> in_place = InPlaceOf(ranges);
   const std::string mark = in_place.has_value() ? in_place->mark : DigestOf(ranges);
-  // Whoever composed before may not have heard that it succeeded, or has removed the stages since.
+  // An earlier Compose may have succeeded without an answer, and its stages may be removed by now.
   if (auto there = TRY(FindComposed(client, key, mark, TotalBytes(ranges))))
     return *std::move(there);
   if (in_place.has_value()) return ComposeInPlace(client, key, ranges, *in_place);
@@ -393,7 +373,7 @@ Result<ObjectInfo> S3Store::ComposeInPlace(s3::Client& client, std::string_view 
       s3::Complete(client, options_, *claim, stretches, [this] { return NewTemporaryName(); });
   if (!completed.has_value() && completed.error().code != ErrorCode::kNotFound)
     return std::unexpected(completed.error());
-  // An upload that is gone may have been completed by a call that nobody heard of.
+  // An upload that is gone may have been completed by a call whose answer was lost.
   const auto composed = TRY(FindComposed(client, key, in_place.mark, TotalBytes(ranges)));
   if (composed.has_value()) return *composed;
   return Fail(ErrorCode::kNotFound, fmt::format("the upload of {} was aborted", key));

@@ -22,18 +22,18 @@ struct InPlace;
 struct S3StoreOptions {
   /// Before every key, "exports/2026"; empty for the whole bucket.
   std::string prefix = {};
-  /// The first thousand parts of an upload; each thousand after them are twice as large, so that
-  /// 10,000 parts hold S3's largest object.
+  /// The size of the first thousand parts of an upload. It doubles with every further thousand, so
+  /// that 10,000 parts hold S3's largest object.
   uint64_t part_bytes = uint64_t{8} << 20;
-  /// Of one object being written or joined, and appends of one part.
+  /// How many parts of one object, or appends of one part, are sent at the same time.
   size_t parts_in_flight = 4;
   uint64_t bytes_in_flight = uint64_t{64} << 20;
   /// Of objects outside kPrivatePrefix; at most s3::kMaxTags.
   s3::Tags tags = {};
-  /// Of what one request copies: more would only keep the others waiting. Lower in tests only,
-  /// but no less than two parts need.
+  /// The most bytes that one request copies: longer ones would only make the others wait. Smaller
+  /// in tests only, and never too small for two parts.
   uint64_t copy_bytes_max = uint64_t{1} << 30;
-  /// Of one join; above it, parts are joined in groups first. Lower in tests only.
+  /// The most parts of one join; more are first joined in groups. Smaller in tests only.
   size_t join_parts_max = s3::kMaxParts;
 };
 
@@ -54,7 +54,7 @@ struct S3StoreOptions {
 /// Thread-safe. Outlives its writers, readers and stages; the caller outlives it.
 class S3Store final : public ObjectStore {
  public:
-  /// Asks the server nothing yet.
+  /// Makes no request yet.
   static Result<std::unique_ptr<S3Store>> Open(s3::Caller& caller, S3StoreOptions options,
                                                Random random);
   /// Also checks that the bucket can be listed.
@@ -86,9 +86,9 @@ class S3Store final : public ObjectStore {
 
   Result<> ProveCreateOnce() override;
 
-  /// Aborts uploads of processes that died, and those whose beginning was never heard of; removes
-  /// what joins of very many parts left. In a whole bucket, uploads may be anybody's: kRemoveOwn
-  /// leaves them.
+  /// Aborts uploads of processes that died, also those whose creation had no answer; removes what
+  /// joins of very many parts left. In a whole bucket, uploads may be anybody's: kRemoveOwn leaves
+  /// them.
   Result<size_t> SweepAbandoned(std::chrono::seconds age, Sweep sweep) override;
 
   Result<> RemoveUnfinished(std::string_view prefix) override;

@@ -19,7 +19,7 @@ inline VersityGateway& Gateway() {
   return gateway;
 }
 
-/// All that a store stands on.
+/// Everything that a store needs.
 struct Footing {
   explicit Footing(s3::ClientOptions options,
                    const std::string& secret = VersityGateway::kSecretKey,
@@ -42,7 +42,7 @@ inline s3::ClientOptions At(const std::string& bucket) {
   return {.bucket = bucket, .endpoint = Gateway().url(), .path_style = true};
 }
 
-/// A store that keeps what it stands on.
+/// A store that owns what it needs.
 class OwningStore final : public ObjectStore {
  public:
   explicit OwningStore(const std::string& bucket, const S3StoreOptions& options)

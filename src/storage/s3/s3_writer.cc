@@ -16,7 +16,7 @@ uint64_t PartBytes(uint64_t first, int parts_sent) {
 
 Writer::~Writer() {
   static_cast<void>(parts_.Finish());
-  // What cannot be aborted now, the bucket's lifecycle rule for unfinished uploads removes.
+  // If this fails, the bucket's lifecycle rule for unfinished uploads removes the upload.
   if (upload_.has_value()) static_cast<void>(client_.AbortUpload(*upload_));
 }
 
@@ -28,7 +28,7 @@ Result<> Writer::Write(Bytes bytes) {
     pending_.Append(bytes.first(taken));
     bytes_ += taken;
     bytes = bytes.subspan(taken);
-    // The last part is kept, since what fits into one needs no upload.
+    // Keep the last part: what fits into one part needs no upload.
     if (pending_.size() == PartBytes() && !bytes.empty()) TRY(SendPart());
   }
   return {};
@@ -55,7 +55,7 @@ Result<> Writer::Upload() {
   const std::vector<UploadedPart> parts = TRY(parts_.Finish());
   CallRecord record;
   Result<> completed = client_.CompleteUpload(*upload_, parts, if_absent_, mark_, &record);
-  // An abort would undo what a slow server is about to finish: sweeps remove it if it never does.
+  // An abort could undo what a slow server is about to finish. A sweep removes it otherwise.
   if (completed.has_value() || record.unheard) upload_.reset();
   return completed;
 }

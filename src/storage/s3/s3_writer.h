@@ -11,14 +11,14 @@
 
 namespace spillway::storage::s3 {
 
-/// How large the next part is to be: each thousand are twice as large as those before, so that
-/// 10,000 that begin with 8 MiB hold S3's largest object.
+/// The size of the next part. It doubles with every thousand parts, so that 10,000 that begin with
+/// 8 MiB hold S3's largest object.
 uint64_t PartBytes(uint64_t first, int parts_sent);
 
 /// An object being written: one Put where a part holds all of it, else a multipart upload.
 class Writer final : public ObjectWriter {
  public:
-  /// `key` is what the store calls it, `name` what the bucket does; `mark` is unlike any other's.
+  /// `key` is its name in the store, `name` its name in the bucket; `mark` is unique.
   Writer(Client& client, const S3StoreOptions& options, std::string key, std::string name,
          Overwrite overwrite, std::string mark)
       : client_(client),

@@ -75,7 +75,7 @@ VersityGateway::VersityGateway(const std::vector<std::string>& options) : port_(
     if (option == "--cert") scheme_ = "https";
     arguments.push_back(option);
   }
-  // Beside the files: not every file system keeps extended attributes.
+  // Metadata goes into files of its own: not every file system has extended attributes.
   for (const std::string& argument :
        {std::string("posix"), std::string("--sidecar"), attributes, data})
     arguments.push_back(argument);

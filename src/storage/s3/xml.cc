@@ -10,7 +10,7 @@
 namespace spillway::storage::s3 {
 namespace {
 
-/// The element that holds all others; of this name, where one is given.
+/// The root element. It must have this name, if one is given.
 Result<pugi::xml_node> RootOf(pugi::xml_document& document, const std::string& body,
                               std::string_view name = {}) {
   const pugi::xml_parse_result parsed = document.load_buffer(body.data(), body.size());

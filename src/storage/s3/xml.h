@@ -7,7 +7,7 @@
 
 #include "storage/s3/client.h"
 
-/// The documents of S3's API. What does not read, or is another document, is kCorrupt.
+/// The documents of S3's API. kCorrupt for text that cannot be parsed or is another document.
 namespace spillway::storage::s3 {
 
 /// Of ListObjectsV2 with encoding-type=url.

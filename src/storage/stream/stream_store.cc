@@ -21,7 +21,7 @@ namespace {
 constexpr std::string_view kStream = "the output stream";
 constexpr int kStopPollMs = 100;
 
-/// A pipe's other users keep their way of blocking.
+/// Opens a pipe again, so that making it non-blocking does not affect its other users.
 FileDescriptor ReopenPipe(int descriptor) {
   struct stat status;
   if (fstat(descriptor, &status) != 0 || !S_ISFIFO(status.st_mode)) return {};
@@ -130,7 +130,7 @@ Result<> StreamStore::Sync(std::string_view key) {
   }
   // EINVAL and EROFS: pipes, terminals and devices have nothing to sync.
   if (fdatasync(descriptor()) == 0 || errno == EINVAL || errno == EROFS) return {};
-  return std::unexpected(PathError(errno, "bring to the disk", kStream));
+  return std::unexpected(PathError(errno, "sync", kStream));
 }
 
 Result<ObjectInfo> StreamStore::Compose(std::string_view key, std::span<const ObjectRange> ranges,
@@ -149,9 +149,9 @@ Result<ObjectInfo> StreamStore::Compose(std::string_view key, std::span<const Ob
   });
   if (!in_order || end != written_) {
     return Fail(ErrorCode::kConflict,
-                fmt::format("what was written to {} is not the file: a part was repeated or left "
-                            "its place, and cannot be "
-                            "taken back; run the export again, or write it to a directory",
+                fmt::format("what was written to {} is not the file: a part was written twice or "
+                            "out of order, which cannot be undone; run the export again, or write "
+                            "it to a directory",
                             kStream));
   }
   return ObjectInfo{std::string(key), written_, {}};

@@ -14,15 +14,15 @@ namespace spillway::storage {
 /// An open descriptor (standard output, a pipe, /dev/null) as the place of one file, whose stage is
 /// the stream itself: what is appended has left and cannot be taken back or read. Compose of that
 /// stage moves no bytes; it succeeds when the ranges are everything that was written, in that
-/// order, and is kConflict otherwise. Every other key (the manifest) is the rest's.
+/// order, and is kConflict otherwise. Every other key (the manifest) goes to the store `rest`.
 ///
 /// A second stage is kConflict. A reader that went away is kCancelled; for that the program must
 /// ignore SIGPIPE. After a failed Append the stream may end in the middle of a piece, so every
 /// later one fails alike. Thread-safe.
 class StreamStore final : public ObjectStore {
  public:
-  /// `descriptor` stays open and its caller's; `rest` outlives this. A pipe that takes nothing is
-  /// given up within a tenth of a second after `stop` was requested (kCancelled).
+  /// `descriptor` stays open and belongs to the caller; `rest` must outlive this. Writing to a pipe
+  /// that takes nothing ends within a tenth of a second after `stop` was requested (kCancelled).
   StreamStore(int descriptor, ObjectStore& rest, std::stop_token stop = {});
 
   Result<std::unique_ptr<ObjectWriter>> Create(std::string_view key, Overwrite overwrite) override;
@@ -47,7 +47,7 @@ class StreamStore final : public ObjectStore {
   Result<> AwaitReader();
 
   const int descriptor_;
-  FileDescriptor own_;  // the same pipe, opened anew so that only we do not block on it
+  FileDescriptor own_;  // the same pipe, opened again so that only we do not block on it
   ObjectStore& rest_;
   const std::stop_token stop_;
 

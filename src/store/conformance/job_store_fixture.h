@@ -19,8 +19,8 @@
 
 namespace spillway::store {
 
-/// One state of jobs, empty at first and gone with its last opener. Each call opens it anew, as
-/// another process would.
+/// Opens a database of jobs, which is empty at first and removed with the last copy of the opener.
+/// Each call opens it as another process would.
 using StoreOpener = std::function<std::shared_ptr<JobStore>(Clock& clock)>;
 
 /// What the suite runs on.

@@ -352,7 +352,7 @@ TEST_P(JobStoreConformance, AJobInProcessingIsMarkedAndThenDiscarded) {
   EXPECT_FALSE(SettleOne(Success(chunk)).applied);
 }
 
-TEST_P(JobStoreConformance, AChangeOfPhaseBeginsTheAttemptsOfTheActUnderWayAnew) {
+TEST_P(JobStoreConformance, AChangeOfPhaseResetsTheAttempts) {
   const Job job = Processing("task");
   Hold(job.id);
   const Lease lease = Hold(job.id);
@@ -482,7 +482,7 @@ TEST_P(JobStoreConformance, RedriveOfAFailedPlanningStartsOver) {
   EXPECT_TRUE(Must(store_->ListChunks(job.id, std::nullopt, -1, 10)).empty());
 }
 
-TEST_P(JobStoreConformance, RedriveBehindTheCommitPointOnlyPublishes) {
+TEST_P(JobStoreConformance, RedriveAfterTheCommitPointOnlyPublishes) {
   const Lease lease = Decided("task");
   Must(store_->Update(lease, ToFailed()));
   const Job redriven = Must(store_->Redrive(lease.job_id, "ada"));

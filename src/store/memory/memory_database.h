@@ -14,7 +14,7 @@
 
 namespace spillway::store {
 
-/// What stores and queues in memory hold. Outlives those on it, as a disk outlives the processes
+/// The contents of stores and queues in memory. Must outlive them, as a disk outlives the processes
 /// that write to it. Thread-safe.
 class MemoryDatabase {
  private:

@@ -55,7 +55,7 @@ Result<> MemoryStore::AddChunks(const Lease& lease, std::span<const NewChunk> ch
     return Fail(ErrorCode::kConflict, "job " + lease.job_id + ": its lease was lost");
   }
   if (entry.job.phase >= JobPhase::kProcessing) {
-    return Fail(ErrorCode::kConflict, "job " + lease.job_id + ": its plan stands already");
+    return Fail(ErrorCode::kConflict, "job " + lease.job_id + ": it is planned already");
   }
   for (const NewChunk& added : chunks) {
     Chunk& chunk = entry.chunks[added.index];

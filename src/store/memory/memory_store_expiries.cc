@@ -36,7 +36,7 @@ Result<Job> MemoryStore::BeginExpiry(const Job& seen, int64_t objects, int64_t b
       job.finished_at != seen.finished_at || begun_at(job) != begun_at(seen) ||
       (job.expiry && job.expiry->ended_at)) {
     return Fail(ErrorCode::kConflict,
-                "job " + job.id + ": is no longer as it was; it does not expire");
+                "job " + job.id + ": has changed meanwhile; it does not expire");
   }
   if (!job.expiry) job.expiry = {.objects = objects, .bytes = bytes};
   job.expiry->begun_at = clock_.Now();

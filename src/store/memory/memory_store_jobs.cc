@@ -15,10 +15,10 @@ using engine::Job;
 using engine::JobPhase;
 using engine::JobState;
 
-/// The actor of what no person asked for.
+/// The actor of steps that no person asked for.
 constexpr std::string_view kEngine = "spillway";
 
-constexpr std::string_view kExpired = "what it had staged has expired; run the export anew";
+constexpr std::string_view kExpired = "what it had staged has expired; run the export again";
 
 Result<> Require(bool holds, const Job& job, std::string_view refusal) {
   if (holds) return {};
@@ -54,7 +54,7 @@ Result<> RequireFinal(const Job& job, JobState to) {
   return {};
 }
 
-/// The plan is whole: what an earlier, longer one left behind goes away.
+/// Removes the chunks that an earlier, longer plan has left, once the plan is complete.
 Result<> CloseThePlan(std::map<int64_t, Chunk>& chunks, const Job& job) {
   const auto beyond = chunks.lower_bound(job.chunks_total);
   TRY(Require(std::distance(chunks.begin(), beyond) == job.chunks_total, job,
@@ -71,7 +71,7 @@ Result<std::tuple<Timestamp, std::string>> ReadCursor(std::string_view text) {
   const auto [dot, error] = std::from_chars(text.data(), end, created_at);
   if (error != std::errc() || dot == end || *dot != '.') {
     return Fail(ErrorCode::kInvalidArgument,
-                "the cursor is none that a page of jobs gave; start without one");
+                "the cursor does not come from a page of jobs; start without one");
   }
   return std::tuple(Timestamp(std::chrono::microseconds(created_at)), std::string(dot + 1, end));
 }
@@ -163,11 +163,11 @@ Result<Job> MemoryStore::Get(std::string_view job_id) {
 }
 
 Result<JobPage> MemoryStore::List(const JobFilter& filter, std::string_view cursor, size_t limit) {
-  const auto behind = TRY(ReadCursor(cursor));
+  const auto page_end = TRY(ReadCursor(cursor));
   std::lock_guard lock(database_.mutex_);
   std::vector<const Job*> matching;
   for (const Entry& entry : database_.jobs_) {
-    if (Matches(filter, entry.job) && std::tie(entry.job.created_at, entry.job.id) < behind) {
+    if (Matches(filter, entry.job) && std::tie(entry.job.created_at, entry.job.id) < page_end) {
       matching.push_back(&entry.job);
     }
   }
@@ -225,7 +225,7 @@ Result<Job> MemoryStore::AcquireJob(std::string_view job_id, std::string_view ow
   const Timestamp now = clock_.Now();
   TRY(Require(job.state == JobState::kProcessing, job, "is " + std::string(Name(job.state))));
   TRY(Require(job.lease_owner.empty() || job.lease_owner == owner || job.lease_expires_at <= now,
-              job, "is in the hands of " + job.lease_owner));
+              job, "is leased to " + job.lease_owner));
   job.lease_owner = owner;
   job.lease_expires_at = now + duration;
   ++job.lease_token;

@@ -93,12 +93,12 @@ class StatementCursor final : public sql::Cursor {
   std::optional<RowsCursor> cursor_;
 };
 
-/// Tries until it succeeds, cannot, or the patience is over. An attempt that says it is the last
-/// may have done what it was to do.
+/// Repeats `attempt` until it succeeds, fails for good, or the time is over. An attempt that sets
+/// its argument is not repeated: it may have taken effect.
 template <class Attempt>
 auto Patiently(const Attempt& attempt) -> std::invoke_result_t<Attempt, bool&> {
   const steady_clock::time_point deadline = steady_clock::now() + Database::kPatience;
-  milliseconds pause{0};  // connections that went with a restart are replaced at once
+  milliseconds pause{0};  // connections that a restart has closed are replaced at once
   while (true) {
     bool last = false;
     auto done = attempt(last);

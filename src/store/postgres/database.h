@@ -14,7 +14,7 @@
 
 namespace spillway::store::postgres_state {
 
-/// As this state keeps times.
+/// A time as this database stores it.
 inline int64_t Micros(Timestamp time) { return time.time_since_epoch().count(); }
 
 /// A transaction of the shared statements. Their `?` become PostgreSQL's `$1`.
@@ -35,7 +35,7 @@ class PostgresSession final : public sql::Session {
 /// Reads the rows of a statement that was run, in order.
 class RowsCursor final : public sql::Cursor {
  public:
-  /// Stands before the first row; or, at `row`, on one, and on its column `column`.
+  /// Begins before the first row, or on the given row and column.
   explicit RowsCursor(const postgres::Rows& rows, int row = -1, int column = 0)
       : rows_(rows), row_(row), column_(column) {}
 
@@ -66,10 +66,10 @@ class RowsCursor final : public sql::Cursor {
 };
 
 /// A PostgreSQL database with Spillway's schema, shared by any number of threads and processes,
-/// PgBouncer in transaction mode between or not. Calls wait up to kPatience for a server that is
-/// away (it restarts) and begin anew after deadlocks; then they are kUnavailable. A commit whose
-/// answer was lost is kUnavailable at once, and retryable by whoever looks first what became of it:
-/// it may be done or not. Thread-safe.
+/// with or without PgBouncer in transaction mode. Calls wait up to kPatience for a server that is
+/// away (it restarts), and are repeated after deadlocks; then they are kUnavailable. A commit whose
+/// answer was lost is kUnavailable at once: it may be done or not, and the caller has to look
+/// before it retries. Thread-safe.
 class Database {
  public:
   static constexpr std::chrono::milliseconds kPatience{10'000};
@@ -84,11 +84,11 @@ class Database {
 
   /// Runs `act` in a transaction that survives the loss of the server, perhaps more than once.
   Result<> Write(const Act& act);
-  /// Runs `act`, which only reads; one that a replica answers, too.
+  /// Runs `act`, which only reads. A replica can serve it, too.
   Result<> Read(const Act& act);
 
-  /// One statement, a transaction of its own. Repeated when the connection is lost: it must do no
-  /// harm twice.
+  /// Runs one statement as a transaction of its own. It is repeated when the connection is lost, so
+  /// running it twice must do no harm.
   Result<postgres::Rows> Run(const std::string& sql,
                              std::span<const postgres::Parameter> parameters,
                              postgres::Format format = postgres::Format::kText);

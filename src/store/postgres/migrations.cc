@@ -31,7 +31,7 @@ Result<Presence> Look(Connection& connection) {
 
 Result<> Apply(Connection& connection, size_t version) {
   if (version == 0) {
-    // Whoever may not create schemas may be given one.
+    // A role that may not create schemas may have been given this one.
     if (!TRY(Look(connection)).schema) TRY(connection.Execute("CREATE SCHEMA spillway"));
     TRY(connection.Execute("CREATE TABLE spillway.schema_version (version bigint NOT NULL)"));
     TRY(connection.Execute("INSERT INTO spillway.schema_version VALUES (0)"));

@@ -79,11 +79,11 @@ constexpr char kSettle[] =
 
 /// A crash of the server may undo a renewal: the next one follows soon.
 constexpr char kRenew[] =
-    "WITH unhurried AS (SELECT set_config('synchronous_commit', 'off', true)), "
+    "WITH no_sync AS (SELECT set_config('synchronous_commit', 'off', true)), "
     "wanted AS (SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[]) "
     "WITH ORDINALITY AS w (job_id, chunk_index, owner, token, n)), "
     "head AS MATERIALIZED (SELECT number, id, state, lease_owner, lease_token "
-    "FROM spillway.jobs, unhurried WHERE id = ANY ($1::text[]) ORDER BY number "
+    "FROM spillway.jobs, no_sync WHERE id = ANY ($1::text[]) ORDER BY number "
     "FOR NO KEY UPDATE OF jobs), "
     "of_chunks AS (UPDATE spillway.chunks c SET lease_expires_at = $5::bigint "
     "FROM wanted w JOIN head h ON h.id = w.job_id WHERE h.state = 'processing' "
@@ -214,7 +214,7 @@ Result<std::vector<Settled>> PostgresStore::Settle(std::span<const Settlement> s
     answer.applied = true;
     answer.chunks_open = rows.Integer(row, 1);
   }
-  // The statement tells how many are open at its end: backwards, to that after each.
+  // The statement returns how many are open at its end. Counting back gives the number after each.
   std::map<std::string_view, int64_t> closed_later;
   for (size_t i = settlements.size(); i-- > 0;) {
     if (!answers[i].applied) continue;

@@ -3,7 +3,8 @@
 #include <cstdint>
 
 #include <fmt/format.h>
-#include <simdjson.h>
+
+#include "base/utf8.h"
 
 namespace spillway::store::postgres_state {
 namespace {
@@ -12,23 +13,14 @@ constexpr char kEscape = '\1';
 
 int Digit(char c) { return c <= '9' ? c - '0' : c - 'a' + 10; }
 
-/// How many bytes the character at the front has; 0 where there is none.
-size_t CharacterSize(std::string_view text) {
-  for (size_t size = 1; size <= 4 && size <= text.size(); ++size) {
-    if (simdjson::validate_utf8(text.data(), size)) return size;
-  }
-  return 0;
-}
-
 }  // namespace
 
 std::string Storable(std::string_view text) {
-  if (text.find_first_of(std::string_view("\0\1", 2)) == std::string_view::npos &&
-      simdjson::validate_utf8(text.data(), text.size()))
+  if (text.find_first_of(std::string_view("\0\1", 2)) == std::string_view::npos && IsUtf8(text))
     return std::string(text);
   std::string stored;
   while (!text.empty()) {
-    const size_t size = CharacterSize(text);
+    const size_t size = Utf8CharacterBytes(text);
     if (size == 0 || text.front() == '\0' || text.front() == kEscape) {
       stored += fmt::format("{}{:02x}", kEscape, static_cast<uint8_t>(text.front()));
       text.remove_prefix(1);

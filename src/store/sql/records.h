@@ -8,7 +8,7 @@
 #include "job/job.h"
 #include "store/sql/session.h"
 
-/// How the engine's records lie in the tables.
+/// Reads and writes the engine's records in the tables.
 namespace spillway::store::sql {
 
 /// Begins a SELECT whose rows ReadJob reads; `jobs.number` comes last.
@@ -39,13 +39,13 @@ Result<engine::Chunk> ReadChunk(Cursor& row, std::string_view job_id);
 /// kNotFound, in one clear line, when there is none.
 Result<JobRow> FindJob(Session& session, std::string_view job_id);
 
-/// As FindJob, for a transaction that changes the job: nobody else does, to its end.
+/// As FindJob, but until the transaction ends nobody else can change the job.
 Result<JobRow> HoldJob(Session& session, std::string_view job_id);
 
-/// For a transaction that puts the next run: nobody else does, to its end.
+/// Until the transaction ends, nobody else can create the next run of the task.
 Result<std::optional<engine::Job>> LatestRun(Session& session, std::string_view task_id);
 
-/// Puts a pending job, the given run of its task.
+/// Creates a pending job, the given run of its task.
 Result<JobRow> PutRun(Session& session, const engine::Job& job, int64_t run, Timestamp now);
 
 /// Writes everything about a job that may change, except its documents and its expiry.

@@ -77,8 +77,8 @@ class Cursor {
 /// What two transactions must not do at the same time.
 enum class Turn {
   kJob,    ///< Change a job.
-  kTask,   ///< Put a run of a task.
-  kGroup,  ///< Put a job into a group, or let one in.
+  kTask,   ///< Create a run of a task.
+  kGroup,  ///< Add a job to a group, or admit one.
 };
 
 /// A connection to a database, in a transaction. Used by one thread at a time.

@@ -11,8 +11,8 @@
 namespace spillway::store::sql {
 
 /// What job stores over SQL databases share: everything about jobs, and the rules for their chunks.
-/// The tables are those of the databases' migrations. How chunks are claimed and settled is the
-/// database's own, since that is where the work is.
+/// The tables are those of the databases' migrations. Each database claims and settles chunks in
+/// its own way, since that is where most of the work is.
 class SqlStore : public JobStore {
  public:
   Result<Created> Create(const engine::Job& job, bool fresh) override;

@@ -70,8 +70,7 @@ Result<> SqlStore::AddChunks(const Lease& lease, std::span<const NewChunk> chunk
       return Fail(ErrorCode::kConflict, fmt::format("job {}: its lease was lost", lease.job_id));
     }
     if (head->phase >= JobPhase::kProcessing) {
-      return Fail(ErrorCode::kConflict,
-                  fmt::format("job {}: its plan stands already", lease.job_id));
+      return Fail(ErrorCode::kConflict, fmt::format("job {}: it is planned already", lease.job_id));
     }
     TRY(PutChunks(session, head->number, chunks));
     return Touch(session, head->number, clock_.Now());
@@ -84,8 +83,7 @@ Result<std::vector<Chunk>> SqlStore::ListChunks(std::string_view job_id,
   return Read([&](Session& session) -> Result<std::vector<Chunk>> {
     const std::optional<JobHead> head = TRY(FindHead(session, job_id));
     if (!head) return Fail(ErrorCode::kNotFound, fmt::format("no job {}", job_id));
-    // The filters are worded for the indices: only what has not succeeded stands in the partial
-    // one.
+    // The conditions match the indices: the partial one has only chunks that have not succeeded.
     const std::string_view sql = !state ? SPILLWAY_SELECT_CHUNK
                                      "WHERE job = ?1 AND chunk_index > ?2 AND chunk_index < ?5 AND "
                                      "?3 IS NULL ORDER BY chunk_index LIMIT ?4"

@@ -37,7 +37,7 @@ Result<Job> SqlStore::BeginExpiry(const Job& seen, int64_t objects, int64_t byte
               objects, bytes, clock_.Now(), row.number, engine::Name(seen.state), seen.finished_at,
               begun_at)
             .Run());
-    TRY(Require(begun > 0, row.job, "is no longer as it was; it does not expire"));
+    TRY(Require(begun > 0, row.job, "has changed meanwhile; it does not expire"));
     return TRY(FindJob(session, seen.id)).job;
   });
 }

@@ -55,7 +55,7 @@ Result<> SaveDocuments(Session& session, JobRow& row, const JobUpdate& update) {
   return {};
 }
 
-/// Who asked for the cancellation stands in the history, not who carried it out.
+/// The history names who asked for the cancellation, not who carried it out.
 Result<> MoveToCancelled(Session& session, JobRow& row, Timestamp now) {
   std::string actor;
   std::string cause;
@@ -80,7 +80,7 @@ Result<> ApplyState(Session& session, JobRow& row, JobState to, const JobUpdate&
   return Move(session, row, to, now, update.actor, update.cause);
 }
 
-/// The plan is whole: what an earlier, longer one left behind goes away.
+/// Removes the chunks that an earlier, longer plan has left, once the plan is complete.
 Result<> CloseThePlan(Session& session, const JobRow& row) {
   TRY(Query(session, "DELETE FROM chunks WHERE job = ? AND chunk_index >= ?", row.number,
             row.job.chunks_total)
@@ -105,7 +105,7 @@ Result<Job> SqlStore::AcquireJob(std::string_view job_id, std::string_view owner
     TRY(Require(job.state == JobState::kProcessing, job,
                 fmt::format("is {}", engine::Name(job.state))));
     TRY(Require(job.lease_owner.empty() || job.lease_owner == owner || job.lease_expires_at <= now,
-                job, fmt::format("is in the hands of {}", job.lease_owner)));
+                job, fmt::format("is leased to {}", job.lease_owner)));
     job.lease_owner = owner;
     job.lease_expires_at = now + duration;
     ++job.lease_token;
@@ -180,7 +180,7 @@ Result<Job> SqlStore::Redrive(std::string_view job_id, std::string_view actor) {
     Job& job = row.job;
     TRY(Require(job.state == JobState::kFailed, job,
                 fmt::format("is {}; only failed jobs can be redriven", engine::Name(job.state))));
-    TRY(Require(!job.expiry, job, "what it had staged has expired; run the export anew"));
+    TRY(Require(!job.expiry, job, "what it had staged has expired; run the export again"));
     TRY(Move(session, row, JobState::kPending, clock_.Now(), actor, "redrive"));
     job.started_at = job.finished_at = std::nullopt;
     job.failure.reset();

@@ -11,7 +11,7 @@ namespace {
 using engine::Job;
 using engine::JobState;
 
-/// The actor of what no person asked for.
+/// The actor of steps that no person asked for.
 constexpr std::string_view kEngine = "spillway";
 
 /// `<created_at>.<id>` of the last job of a page.
@@ -27,7 +27,7 @@ Result<PageCursor> ReadCursor(std::string_view text) {
   const auto [dot, error] = std::from_chars(text.data(), text.data() + text.size(), created_at);
   if (error != std::errc() || dot == text.data() + text.size() || *dot != '.') {
     return Fail(ErrorCode::kInvalidArgument,
-                "the cursor is none that a page of jobs gave; start without one");
+                "the cursor does not come from a page of jobs; start without one");
   }
   cursor.created_at = Timestamp(std::chrono::microseconds(created_at));
   cursor.id = std::string(dot + 1, text.data() + text.size());
@@ -77,7 +77,7 @@ Result<Job> SqlStore::Get(std::string_view job_id) {
 }
 
 Result<JobPage> SqlStore::List(const JobFilter& filter, std::string_view cursor, size_t limit) {
-  const PageCursor behind = TRY(ReadCursor(cursor));
+  const PageCursor page_end = TRY(ReadCursor(cursor));
   const auto state = filter.state ? std::optional(engine::Name(*filter.state)) : std::nullopt;
 #define SPILLWAY_LIST(filters)                                                                \
   SPILLWAY_SELECT_JOB "WHERE (created_at, id) < (?1, ?2) " filters                            \
@@ -91,8 +91,8 @@ Result<JobPage> SqlStore::List(const JobFilter& filter, std::string_view cursor,
 #undef SPILLWAY_LIST
   return Read([&](Session& session) -> Result<JobPage> {
     JobPage page;
-    Query rows(session, sql, behind.created_at, behind.id, filter.export_name, filter.tenant, state,
-               static_cast<int64_t>(limit) + 1);
+    Query rows(session, sql, page_end.created_at, page_end.id, filter.export_name, filter.tenant,
+               state, static_cast<int64_t>(limit) + 1);
     while (TRY(rows.Next())) {
       if (page.jobs.size() == limit) {
         if (limit == 0) break;

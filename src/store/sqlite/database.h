@@ -19,8 +19,8 @@ namespace spillway::store {
 
 using sql::Durability;
 
-/// One SQLite file (WAL), shared by any number of threads and processes. Writes that come together
-/// are committed together: whoever finds nobody committing runs all waiting ones in one
+/// One SQLite file (WAL), shared by any number of threads and processes. Concurrent writes are
+/// committed together: a thread that finds nobody committing runs all waiting writes in one
 /// transaction, each in its own savepoint, so that they share one fsync. Thread-safe.
 class Database {
  public:
@@ -86,7 +86,7 @@ class Database {
   const std::chrono::milliseconds busy_timeout_;
   const bool in_memory_;
 
-  std::mutex mutex_;  ///< Guards the line, and who may use the writer.
+  std::mutex mutex_;  ///< Guards the waiting writes, and the right to use the writer.
   std::deque<Waiting*> line_;
   bool committing_ = false;
   std::unique_ptr<Connection> writer_;

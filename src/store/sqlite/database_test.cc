@@ -204,7 +204,7 @@ TEST_F(DatabaseTest, AnErrorUndoesItsOwnChangesOnly) {
   std::latch first_runs(1);
   std::latch all_wait(kActs);
   std::vector<std::jthread> threads;
-  // While this one holds the writer, the others come together behind it.
+  // While this one holds the writer, the others come together after it.
   threads.emplace_back([&] {
     EXPECT_TRUE(database->Write(Durability::kProcess, [&](Connection& connection) {
       first_runs.count_down();

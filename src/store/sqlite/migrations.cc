@@ -17,7 +17,7 @@ Result<int64_t> ReadNumber(Connection& connection, std::string_view sql) {
   return query.Integer();
 }
 
-/// The schema's version; refuses what is not ours to touch.
+/// The schema's version. Refuses databases of other programs and newer schemas.
 Result<size_t> Version(Connection& connection, std::string_view path) {
   const int64_t version = TRY(ReadNumber(connection, "PRAGMA user_version"));
   const int64_t application = TRY(ReadNumber(connection, "PRAGMA application_id"));

@@ -92,7 +92,7 @@ class ProcessesTest : public testing::Test {
     return !claims.chunks.empty();
   }
 
-  /// Works until every chunk is settled; answers how often it saw the last one go.
+  /// Works until every chunk is settled; returns how often it settled the last open one.
   int Work(const std::string& owner) {
     State state(state_.path());
     int last = 0;

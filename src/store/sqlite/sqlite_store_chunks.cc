@@ -34,7 +34,7 @@ class JobHeads {
   std::map<std::string, std::optional<sql::JobHead>, std::less<>> heads_;
 };
 
-/// Worded for the index of the chunks that have not succeeded.
+/// The condition of the index over chunks that have not succeeded.
 #define SPILLWAY_WHERE_OPEN \
   "WHERE job = ?1 AND chunk_index > ?2 AND chunk_index < ?3 AND state <> 'succeeded' "
 

@@ -6,7 +6,7 @@
 namespace spillway::store {
 namespace {
 
-/// A store and what it stands on.
+/// A store and what it needs.
 struct OpenStore {
   OpenStore(std::shared_ptr<TemporaryState> state, Clock& clock)
       : folder(std::move(state)),

@@ -28,7 +28,7 @@ struct Table {
   std::string key;  // orders its rows
 };
 
-/// In the order of their references.
+/// Each after those that it refers to.
 const std::array<Table, 5> kTables = {{{"jobs", "number"},
                                        {"job_documents", "job"},
                                        {"transitions", "job, sequence"},
@@ -44,7 +44,7 @@ struct Column {
   bool is_text = false;
 };
 
-/// The target's: what the file's newest schema has too, by the same names.
+/// The target's columns, which the newest schema of the file has too, by the same names.
 Result<std::vector<Column>> ColumnsOf(Target& target, const std::string& table) {
   const auto rows = TRY(target.Execute(
       "SELECT column_name, data_type = 'text' FROM information_schema.columns "
@@ -134,8 +134,8 @@ Result<int64_t> Count(Connection& source, std::string_view sql, const Values&...
   return count.Integer();
 }
 
-/// A column that only the file has would be left behind. One that only the target has, no SELECT
-/// finds.
+/// A column that only the file has would not be copied. For one that only the target has, the
+/// SELECT fails.
 Result<> RequireSameColumns(Connection& source, const Table& table, size_t columns) {
   const int64_t there = TRY(Count(source, "SELECT count(*) FROM pragma_table_info(?)", table.name));
   if (there == static_cast<int64_t>(columns)) return {};
@@ -152,7 +152,7 @@ Result<> CopyTable(Source& source, Target& target, const Table& table,
   const std::string& selection = source.statements.emplace_back(
       fmt::format("SELECT {} FROM {} ORDER BY {}", names, table.name, table.key));
   Lines lines(*source.connection, selection, columns);
-  // What tables refuse of single steps was passed when the steps were taken.
+  // The triggers check single steps, and did so when the steps were taken.
   TRY(target.Execute(fmt::format("ALTER TABLE {} DISABLE TRIGGER USER", table.name)));
   const int64_t copied = TRY(target.CopyIn(
       fmt::format("COPY {} ({}) FROM STDIN", table.name, names), [&] { return lines.Next(); },
