@@ -197,19 +197,6 @@ TEST_F(ActsTest, PlanningAndFinishingHaveThreeAttemptsToo) {
   EXPECT_EQ(attempts, 3);
 }
 
-TEST_F(ActsTest, StagedBytesThatWereDeletedAreSaidToBeLost) {
-  const std::string job_id = Submit();
-  lines_->before_assembly = [&]() -> Result<> {
-    Receipt removed;
-    return RemoveStaged(objects_, job_id, removed);
-  };
-  WorkOff();
-  const Job job = *store_.Get(job_id);
-  EXPECT_EQ(job.state, JobState::kFailed);
-  EXPECT_EQ(job.failure->code, ErrorCode::kCorrupt);
-  EXPECT_THAT(job.failure->message, HasSubstr("run the export afresh"));
-}
-
 TEST_F(ActsTest, AStopIsHeardBetweenAssemblingAndSecuring) {
   const std::string job_id = Submit();
   lines_->before_assembly = [this] {
