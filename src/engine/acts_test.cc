@@ -401,7 +401,7 @@ TEST_F(ActsTest, LeftoversOfJobsThatAreOverAreRemovedAndThoseOfOthersAreNot) {
   for (const std::string& job_id : {over, std::string("of-another-store-1")}) {
     ASSERT_TRUE(objects_.CreateStage(Staging::PrefixOf(job_id) + "zombie-1-1").has_value());
   }
-  ASSERT_TRUE(RemoveLeftovers(context_).has_value());
+  ASSERT_TRUE(LeftoverRemoval(context_).Run().has_value());
   EXPECT_THAT(Staged(over), IsEmpty());
   EXPECT_EQ(Staged(failed).size(), 1U);
   EXPECT_EQ(Staged("of-another-store-1").size(), 1U);

@@ -16,7 +16,7 @@ namespace spillway::storage {
 enum class Durably { kNow, kLater };
 
 /// A file on its way under its final name; without Publish it goes with its owner. It is locked
-/// (flock) while its owner lives, so that RemoveAbandonedFiles can tell what a killed process left.
+/// (flock) while its owner lives, so that SweepAbandonedFiles can tell what a killed process left.
 class TemporaryFile {
  public:
   static Result<TemporaryFile> Create(const DirectoryTree& tree, std::string_view final_key);
@@ -46,7 +46,8 @@ class TemporaryFile {
 DirectoryTree::Outcome<void> Move(const DirectoryTree& tree, std::string_view from,
                                   std::string_view key, Overwrite overwrite, Durably durably);
 
-/// Removes temporary files whose owners died. What cannot be removed stays for the next time.
-void RemoveAbandonedFiles(const DirectoryTree& tree);
+/// Removes temporary files whose owners died, or only counts them; returns how many. What cannot
+/// be removed stays for the next time.
+size_t SweepAbandonedFiles(const DirectoryTree& tree, bool remove);
 
 }  // namespace spillway::storage
