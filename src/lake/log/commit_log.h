@@ -54,16 +54,17 @@ class CommitLog {
   Result<int64_t> Append(Commit commit, std::optional<int64_t> expected_version = std::nullopt);
 
   /// Removes objects that no snapshot newer than `older_than` names: files taken out by compaction,
-  /// those that a crashed writer left, checkpoints that newer ones replaced. Returns their number
-  /// and bytes. A writer that has worked since before `older_than` would lose its files: leave it
-  /// the time of the longest ingest. Files that Spillway did not write are never touched: an
-  /// adopted one may hold columns that compaction did not copy. kNotFound when there are files that
-  /// could be removed, but no log that says which: then nothing is.
+  /// those that a crashed writer left, checkpoints that newer ones replaced. Nor does it remove
+  /// what the snapshot of version `oldest_read`, or a later one, names. Returns their number and
+  /// bytes. A writer that has worked since before `older_than` would lose its files: leave it the
+  /// time of the longest ingest. Files that Spillway did not write are never touched: an adopted
+  /// one may hold columns that compaction did not copy. kNotFound when there are files that could
+  /// be removed, but no log that says which: then nothing is.
   struct Vacuumed {
     int64_t objects = 0;
     uint64_t bytes = 0;
   };
-  Result<Vacuumed> Vacuum(Timestamp older_than);
+  Result<Vacuumed> Vacuum(Timestamp older_than, std::optional<int64_t> oldest_read = std::nullopt);
 
  private:
   /// What is known of the log: a checkpoint, and every commit since.
