@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 
 #include "engine/acts_fixture.h"
-#include "storage/forwarding_store.h"
 
 namespace spillway::engine {
 namespace {
