@@ -1,3 +1,6 @@
+#include <unistd.h>
+
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <stop_token>
@@ -7,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/figures.h"
+#include "base/log.h"
 #include "cli/command.h"
 #include "cli/messages.h"
 #include "cli/progress_bar.h"
@@ -15,6 +19,7 @@
 #include "lake/compaction/adopt.h"
 #include "lake/compaction/compact.h"
 #include "lake/log/remove.h"
+#include "maintenance/lake_readers.h"
 
 namespace spillway::cli {
 namespace {
@@ -143,6 +148,18 @@ Result<std::optional<std::chrono::milliseconds>> VacuumAge(const CompactFlags& f
   return age;
 }
 
+/// Removes what is that old, but nothing that the jobs of this state may still read.
+Result<lake::CommitLog::Vacuumed> Vacuum(LakeWork& work, const recipe::Registry& registry,
+                                         std::chrono::milliseconds age,
+                                         engine::LakeReaders& readers) {
+  Log log(LogLevel::kError, LogFormat::kText, STDERR_FILENO);
+  const auto deployment = TRY(Deployment::OpenExisting(work.settings(), registry, log));
+  readers = TRY(engine::FindLakeReaders(deployment->store(), deployment->recipes()));
+  Timestamp older_than = work.clock().Now() - age;
+  older_than = std::min(older_than, readers.planning_since.value_or(older_than));
+  return work.lake().log().Vacuum(older_than, readers.oldest_version);
+}
+
 Outcome Compact(const Invocation& invocation, const CompactFlags& flags) {
   const std::optional<std::chrono::milliseconds> vacuum_age = TRY(VacuumAge(flags));
   const auto work = TRY(LakeWork::Open(invocation));
@@ -153,8 +170,9 @@ Outcome Compact(const Invocation& invocation, const CompactFlags& flags) {
   const lake::CompactReport report =
       TRY(lake::Compact(lake.store(), lake.log(), lake.schema(), options, random, work->stop()));
   lake::CommitLog::Vacuumed vacuumed;
+  engine::LakeReaders readers;
   if (vacuum_age) {
-    vacuumed = TRY(lake.log().Vacuum(work->clock().Now() - *vacuum_age));
+    vacuumed = TRY(Vacuum(*work, invocation.registry, *vacuum_age, readers));
   }
   if (invocation.json) {
     PrintJson({{"partitions", report.partitions},
@@ -165,7 +183,8 @@ Outcome Compact(const Invocation& invocation, const CompactFlags& flags) {
                {"bytes_after", report.bytes_after},
                {"conflicts", report.conflicts},
                {"vacuumed_objects", vacuumed.objects},
-               {"vacuumed_bytes", vacuumed.bytes}});
+               {"vacuumed_bytes", vacuumed.bytes},
+               {"jobs_that_may_read", readers.jobs}});
   } else if (!invocation.quiet) {
     PrintLine(fmt::format("{} partitions: {} files, {} became {} files, {}; {} rows, as before",
                           Grouped(report.partitions), Grouped(report.files_before),
@@ -174,6 +193,12 @@ Outcome Compact(const Invocation& invocation, const CompactFlags& flags) {
     if (vacuum_age) {
       PrintLine(fmt::format("removed {} unused objects, {}", Grouped(vacuumed.objects),
                             ShortBytes(vacuumed.bytes)));
+    }
+    if (readers.jobs > 0) {
+      PrintLine(
+          fmt::format("kept what {} exports that are under way, or failed and can be "
+                      "redriven, may still read",
+                      Grouped(readers.jobs)));
     }
   }
   return ExitCode::kSuccess;
@@ -237,7 +262,12 @@ void AddCompact(CLI::App& program, const Invocation& invocation, Action& action)
                       "then remove objects that nothing has named for so long (7d); 1h at least");
   command->add_flag("--no-other-writers", flags->no_other_writers,
                     "nobody else writes to the lake now: --vacuum may be shorter than 1h");
-  command->footer("Example:\n  spillway compact --vacuum 7d");
+  command->footer(
+      R"(--vacuum keeps what exports that are under way, or failed and can be redriven, may still read, as
+far as the configured state knows of them.
+
+Example:
+  spillway compact --vacuum 7d)");
   command->callback([flags, &invocation, &action] {
     action = [flags, &invocation] { return Compact(invocation, *flags); };
   });

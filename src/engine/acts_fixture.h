@@ -31,6 +31,7 @@ class LinesRecipe final : public recipe::Recipe {
   int64_t rows = 2;
   int64_t planned_more = 0;        ///< How many more rows the plan has than its chunks.
   bool drops_a_part = false;       ///< When assembling.
+  bool file_a_chunk = false;       ///< Each chunk has a file of its own, instead of one for all.
   bool publishes_at_once = false;  ///< An item of one file a chunk, instead of parts.
   std::string source = "{}";
   std::vector<ErrorRecord> errors;  ///< Of the first chunk.
@@ -67,7 +68,8 @@ class LinesRecipe final : public recipe::Recipe {
                               std::stop_token stop) const override {
     TRY(before_chunk(chunk));
     if (publishes_at_once) return PublishItem(chunk);
-    PartWriter part = staging.NewPart("lines.txt", chunk.index, PartOrder::kInTurn);
+    const std::string file = file_a_chunk ? std::to_string(chunk.index) + ".txt" : "lines.txt";
+    PartWriter part = staging.NewPart(file, chunk.index, PartOrder::kInTurn);
     for (int64_t row = 0; row < rows; ++row) {
       part.buffer().Append("chunk " + std::to_string(chunk.index) + "\n");
     }
@@ -82,6 +84,13 @@ class LinesRecipe final : public recipe::Recipe {
     if (drops_a_part) parts.pop_back();
     recipe::Assembly assembly;
     if (publishes_at_once) return assembly;
+    if (file_a_chunk) {
+      for (Part& part : parts) {
+        std::string name = part.file;
+        assembly.files.push_back({.name = std::move(name), .parts = {std::move(part)}});
+      }
+      return assembly;
+    }
     assembly.files.push_back({.name = "lines.txt", .parts = std::move(parts)});
     return assembly;
   }

@@ -197,19 +197,6 @@ TEST_F(ActsTest, PlanningAndFinishingHaveThreeAttemptsToo) {
   EXPECT_EQ(attempts, 3);
 }
 
-TEST_F(ActsTest, StagedBytesThatWereDeletedAreSaidToBeLost) {
-  const std::string job_id = Submit();
-  lines_->before_assembly = [&]() -> Result<> {
-    Receipt removed;
-    return RemoveStaged(objects_, job_id, removed);
-  };
-  WorkOff();
-  const Job job = *store_.Get(job_id);
-  EXPECT_EQ(job.state, JobState::kFailed);
-  EXPECT_EQ(job.failure->code, ErrorCode::kCorrupt);
-  EXPECT_THAT(job.failure->message, HasSubstr("run the export again"));
-}
-
 TEST_F(ActsTest, AStopIsHeardBetweenAssemblingAndSecuring) {
   const std::string job_id = Submit();
   lines_->before_assembly = [this] {
@@ -414,7 +401,7 @@ TEST_F(ActsTest, LeftoversOfJobsThatAreOverAreRemovedAndThoseOfOthersAreNot) {
   for (const std::string& job_id : {over, std::string("of-another-store-1")}) {
     ASSERT_TRUE(objects_.CreateStage(Staging::PrefixOf(job_id) + "zombie-1-1").has_value());
   }
-  ASSERT_TRUE(RemoveLeftovers(context_).has_value());
+  ASSERT_TRUE(LeftoverRemoval(context_).Run().has_value());
   EXPECT_THAT(Staged(over), IsEmpty());
   EXPECT_EQ(Staged(failed).size(), 1U);
   EXPECT_EQ(Staged("of-another-store-1").size(), 1U);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
 #include <vector>
 
 #include <fmt/format.h>
@@ -13,6 +12,7 @@
 #include "engine/dispatch.h"
 #include "engine/expiry.h"
 #include "engine/guarded.h"
+#include "engine/staged_bytes.h"
 #include "engine/work.h"
 #include "manifest/manifest.h"
 #include "recipe/recipients.h"
@@ -24,6 +24,8 @@ namespace {
 
 constexpr size_t kPage = 500;
 constexpr size_t kDeadListed = 10;
+
+constexpr std::string_view kRunAgain = "run the export again";
 
 /// The results of all chunks together.
 struct ChunkResults {
@@ -78,64 +80,6 @@ Result<> CheckRows(const recipe::Assembly& assembly, const Counts& counts) {
   return Fail(ErrorCode::kInternal, "the assembled files hold " + std::to_string(rows) +
                                         " rows, but " + std::to_string(counts.written) +
                                         " were written; nothing was published");
-}
-
-/// The permanent error for staged bytes that somebody deleted: no attempt brings them back.
-Error ForMissing(storage::ObjectStore& store, Error error, std::string_view file) {
-  if (error.code != ErrorCode::kNotFound) return error;
-  // If the whole place cannot be reached, that is the error.
-  if (const auto listed = store.List("", "", 1); !listed.has_value()) return listed.error();
-  return {.code = ErrorCode::kCorrupt,
-          .message = "staged bytes of " + std::string(file) +
-                     " were deleted before they were published; run the export again"};
-}
-
-Result<> CheckDigest(storage::ObjectStore& store, const Part& part, const std::stop_token& stop) {
-  Sha256 hash;
-  std::vector<std::byte> block(store.transfer_bytes());
-  for (const storage::ObjectRange& range : part.ranges) {
-    const Result<std::unique_ptr<storage::ObjectReader>> reader = store.Open(range.key, stop);
-    if (!reader.has_value()) {
-      if (reader.error().code != ErrorCode::kNotFound) return std::unexpected(reader.error());
-      break;
-    }
-    for (uint64_t done = 0; done < range.bytes;) {
-      TRY(CheckNotStopped(stop));
-      const size_t wanted = std::min<uint64_t>(block.size(), range.bytes - done);
-      const size_t got =
-          TRY((*reader)->ReadAt(range.offset + done, std::span(block).first(wanted)));
-      if (got == 0) break;
-      hash.Update(std::span(block).first(got));
-      done += got;
-    }
-  }
-  if (ToHex(hash.Finish()) != part.sha256) {
-    return Fail(ErrorCode::kCorrupt,
-                "staged bytes of " + part.file +
-                    " did not outlive a restart of the machine; run the export again");
-  }
-  return {};
-}
-
-/// Makes every staged byte durable; what was staged before the machine's last start is read back
-/// first.
-Result<> MakeDurable(storage::ObjectStore& store, const std::vector<recipe::OutputFile>& files,
-                     const std::stop_token& stop) {
-  std::map<std::string, std::string_view> file_of_stage;
-  for (const recipe::OutputFile& file : files) {
-    for (const Part& part : file.parts) {
-      if (part.epoch != store.epoch()) TRY(CheckDigest(store, part, stop));
-      for (const storage::ObjectRange& range : part.ranges) {
-        file_of_stage.emplace(range.key, file.name);
-      }
-    }
-  }
-  for (const auto& [stage, file] : file_of_stage) {
-    TRY(CheckNotStopped(stop));
-    const Result<> synced = store.Sync(stage);
-    if (!synced.has_value()) return std::unexpected(ForMissing(store, synced.error(), file));
-  }
-  return {};
 }
 
 Result<> Reconcile(const Job& job, const Counts& counts) {
@@ -217,7 +161,7 @@ Manifest Describe(Context& context, const Job& job, const Counts& counts, uint64
 }
 
 /// Everything up to the commit point. The returned job is past it.
-Result<Job> Decide(Context& context, const HeldJob& held, const recipe::Recipe& recipe,
+Result<Job> Decide(Context& context, HeldJob& held, const recipe::Recipe& recipe,
                    const recipe::Destination& destination) {
   if (held.job.phase < JobPhase::kFinalizing) {
     TRY(context.store.Update(held.lease(), {.phase = JobPhase::kFinalizing}));
@@ -248,7 +192,12 @@ Result<Job> Decide(Context& context, const HeldJob& held, const recipe::Recipe& 
   TRY(Reconcile(held.job, counts));
   TRY(CheckRows(assembly, counts));
   TRY(CheckNotStopped(held.stop()));
-  TRY(MakeDurable(*destination.store, assembly.files, held.stop()));
+  const Result<> durable = MakeDurable(*destination.store, assembly.files, held.stop());
+  if (!durable.has_value()) {
+    if (durable.error().code == ErrorCode::kCorrupt)
+      TRY(MarkLostChunks(context, held, *destination.store));
+    return std::unexpected(durable.error());
+  }
 
   std::ranges::move(assembly.errors, std::back_inserter(results.errors));
   outcome.manifest =
@@ -309,7 +258,7 @@ Result<> PublishOutcome(Context& context, const HeldJob& held, storage::ObjectSt
   for (const OutcomeFile& file : outcome.files) {
     const auto composed = store.Compose(directory + "/" + file.name, file.ranges, held.stop());
     if (!composed.has_value()) {
-      return std::unexpected(ForMissing(store, composed.error(), file.name));
+      return std::unexpected(ForMissing(store, composed.error(), file.name, kRunAgain));
     }
   }
   if (!outcome.signature.empty()) {
@@ -340,14 +289,14 @@ Result<> Publish(Context& context, const HeldJob& held, const recipe::Destinatio
       TRY(PublishOutcome(context, held, store, destination.directory, outcome, reference));
     } else if (document.error().code != ErrorCode::kNotFound ||
                !TRY(IsPublished(store, reference))) {
-      return std::unexpected(ForMissing(store, document.error(), reference.key));
+      return std::unexpected(ForMissing(store, document.error(), reference.key, kRunAgain));
     }  // Otherwise an earlier holder of the lease has published it since the first look.
   }
   Receipt removed;
   return RemoveStaged(store, held.job.id, removed);
 }
 
-Result<Verdict> FailWithDead(Context& context, const HeldJob& held) {
+Result<Verdict> RecordDead(Context& context, const HeldJob& held) {
   std::string message = std::to_string(held.job.chunks_dead) + " of " +
                         std::to_string(held.job.chunks_total) + " chunks failed";
   ErrorCode code = ErrorCode::kUnavailable;
@@ -364,6 +313,12 @@ Result<Verdict> FailWithDead(Context& context, const HeldJob& held) {
   context.stagings.Drop(held.job.id);
   TRY(AdmitNext(context, held.job.group));
   return Verdict::Done();
+}
+
+Result<Verdict> FailWithDead(Context& context, const HeldJob& held, Random& random) {
+  Result<Verdict> failed = RecordDead(context, held);
+  if (failed.has_value()) return failed;
+  return FailAct(context, held, std::move(failed).error(), random);
 }
 
 bool IsToBeFinished(const Job& job) {
@@ -403,16 +358,13 @@ Result<Verdict> FinishJob(Context& context, std::string_view job_id, Random& ran
     }
     return Verdict::Done();
   }
-  if (!decided && job.chunks_dead > 0) {
-    Result<Verdict> failed = FailWithDead(context, *held);
-    if (failed.has_value()) return failed;
-    return FailAct(context, *held, std::move(failed).error(), random);
-  }
+  if (!decided && job.chunks_dead > 0) return FailWithDead(context, *held, random);
   if (job.phase == JobPhase::kFinalizing && WasBegunTooOften(job, context.options)) {
     return FailAct(context, *held, LostWorkersError(job), random);
   }
 
   Result<Job> succeeded = DecideAndPublish(context, *held);
+  if (!succeeded.has_value() && job.chunks_dead > 0) return FailWithDead(context, *held, random);
   if (!succeeded.has_value()) TRY(RemoveIfExpired(context, job_id));
   if (!succeeded.has_value()) return FailAct(context, *held, std::move(succeeded).error(), random);
   context.log.Info("job succeeded", {{"job", succeeded->id},

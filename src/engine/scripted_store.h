@@ -100,6 +100,10 @@ class ScriptedStore final : public store::JobStore {
     if (away_) return Away();
     return store_.Settle(settlements);
   }
+  Result<Job> MarkLost(const Lease& lease, std::span<const store::LostChunk> lost) override {
+    if (away_) return Away();
+    return store_.MarkLost(lease, lost);
+  }
   Result<std::vector<Chunk>> ListChunks(std::string_view job_id, std::optional<ChunkState> state,
                                         int64_t after, size_t limit) override {
     if (away_) return Away();

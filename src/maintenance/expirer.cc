@@ -71,8 +71,9 @@ Result<bool> Expire(Context& context, const Expirable& due) {
   return Expire(context, due.job, due.remains);
 }
 
-Result<int64_t> ExpireDue(Context& context, std::span<ExpiryWalk> walks, std::stop_token stop) {
-  int64_t jobs = 0;
+Result<std::vector<std::string>> ExpireDue(Context& context, std::span<ExpiryWalk> walks,
+                                           std::stop_token stop) {
+  std::vector<std::string> jobs;
   FirstError failed;
   for (ExpiryWalk& walk : walks) {
     const Result<std::vector<Expirable>> page = walk.Next(context, kJobsASweep, stop);
@@ -85,12 +86,29 @@ Result<int64_t> ExpireDue(Context& context, std::span<ExpiryWalk> walks, std::st
         context.log.Error("job cannot expire",
                           {{"job", due.job.id}, {"error", expired.error().message}});
       } else if (*expired) {
-        ++jobs;
+        jobs.push_back(due.job.id);
       }
     }
   }
   TRY(failed.result());
   return jobs;
+}
+
+void SecondLook::Add(std::span<const std::string> job_ids) {
+  const Timestamp due_at = context_.clock.Now() + context_.options.lease;
+  for (const std::string& job_id : job_ids)
+    expired_.push_back({.job_id = job_id, .due_at = due_at});
+}
+
+Result<> SecondLook::Run(std::stop_token stop) {
+  FirstError failed;
+  std::erase_if(expired_, [&](const Expired& expired) {
+    if (stop.stop_requested() || context_.clock.Now() < expired.due_at) return false;
+    const Result<> removed = RemoveIfExpired(context_, expired.job_id);
+    failed.Add(removed);
+    return removed.has_value();
+  });
+  return failed.result();
 }
 
 }  // namespace spillway::engine

@@ -55,7 +55,31 @@ std::vector<ExpiryWalk> ExpiryWalks(const Options& options, Missing missing = Mi
 Result<bool> Expire(Context& context, const Expirable& due);
 
 /// Expires the next page of each walk. The error of one job is logged and does not stop the others.
-/// After `stop` no further job is begun. Returns the number of jobs that expired.
-Result<int64_t> ExpireDue(Context& context, std::span<ExpiryWalk> walks, std::stop_token stop = {});
+/// After `stop` no further job is begun. Returns the jobs that expired.
+Result<std::vector<std::string>> ExpireDue(Context& context, std::span<ExpiryWalk> walks,
+                                           std::stop_token stop = {});
+
+/// Looks once more at jobs that expired, a lease later: a worker that had lost its lease may have
+/// published files of them meanwhile, and died before it removed them. Used by one thread.
+class SecondLook {
+ public:
+  explicit SecondLook(Context& context) : context_(context) {}
+
+  /// Jobs that have expired now.
+  void Add(std::span<const std::string> job_ids);
+
+  /// Looks at those whose time has come. Where a place cannot be looked at, the job stays for the
+  /// next time; the first such error is returned.
+  Result<> Run(std::stop_token stop);
+
+ private:
+  struct Expired {
+    std::string job_id;
+    Timestamp due_at;
+  };
+
+  Context& context_;
+  std::vector<Expired> expired_;
+};
 
 }  // namespace spillway::engine

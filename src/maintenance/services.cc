@@ -52,32 +52,39 @@ class Rescuer final : public Service {
 
 class Sweeper final : public Service {
  public:
-  explicit Sweeper(Context& context) : context_(context) {}
+  explicit Sweeper(Context& context) : context_(context), removal_(context) {}
 
   std::string_view name() const override { return "sweeper"; }
   std::chrono::milliseconds period() const override { return context_.options.lease / 3 * kRarely; }
 
-  Result<> Run(std::stop_token) override { return RemoveLeftovers(context_); }
+  Result<> Run(std::stop_token) override { return removal_.Run(); }
 
  private:
   Context& context_;
+  LeftoverRemoval removal_;
 };
 
 class Expirer final : public Service {
  public:
-  explicit Expirer(Context& context) : context_(context), walks_(ExpiryWalks(context.options)) {}
+  explicit Expirer(Context& context)
+      : context_(context), walks_(ExpiryWalks(context.options)), second_look_(context) {}
 
   std::string_view name() const override { return "expirer"; }
   std::chrono::milliseconds period() const override { return context_.options.lease / 3 * kRarely; }
 
   Result<> Run(std::stop_token stop) override {
-    TRY(ExpireDue(context_, walks_, std::move(stop)));
-    return {};
+    FirstError failed;
+    failed.Add(second_look_.Run(stop));
+    const auto expired = ExpireDue(context_, walks_, stop);
+    failed.Add(expired);
+    if (expired.has_value()) second_look_.Add(*expired);
+    return failed.result();
   }
 
  private:
   Context& context_;
   std::vector<ExpiryWalk> walks_;
+  SecondLook second_look_;
 };
 
 }  // namespace

@@ -1,14 +1,19 @@
 #include "maintenance/sweeper.h"
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/log.h"
+#include "engine/guarded.h"
 #include "staging/outcome.h"
 #include "storage/objects.h"
 
 namespace spillway::engine {
 namespace {
+
+/// What was left by processes that died lies where jobs of late went.
+constexpr size_t kJobsSeen = 200;
 
 Result<int64_t> CountStaged(storage::ObjectStore& store, std::string_view job_id) {
   int64_t objects = 0;
@@ -44,12 +49,33 @@ Result<Leftovers> SweepLeftovers(store::JobStore& jobs, storage::ObjectStore& st
   return found;
 }
 
-Result<> RemoveLeftovers(Context& context) {
+/// A place that cannot be opened may take long to say so, so each job's is asked for once.
+Result<> LeftoverRemoval::FindPlaces() {
+  for (storage::ObjectStore* store : context_.stagings.Stores()) places_.insert(store);
+  const store::JobPage newest = TRY(context_.store.List({}, "", kJobsSeen));
   FirstError failed;
+  std::set<std::string> seen;
+  for (const Job& job : newest.jobs) {
+    seen.insert(job.id);
+    if (seen_.contains(job.id) || !job.started_at.has_value()) continue;
+    const auto destination = Guarded([&]() -> Result<recipe::Destination> {
+      const recipe::Recipe* recipe = TRY(context_.recipes.Find(job.recipe));
+      return recipe->DestinationOf(job);
+    });
+    failed.Add(destination);
+    if (destination.has_value()) places_.insert(destination->store);
+  }
+  seen_ = std::move(seen);
+  return failed.result();
+}
+
+Result<> LeftoverRemoval::Run() {
+  FirstError failed;
+  failed.Add(FindPlaces());
   Leftovers all;
-  for (storage::ObjectStore* store : context.stagings.Stores()) {
+  for (storage::ObjectStore* store : places_) {
     const Result<Leftovers> swept =
-        SweepLeftovers(context.store, *store, kAbandonedAge, storage::Sweep::kRemoveOwn);
+        SweepLeftovers(context_.store, *store, kAbandonedAge, storage::Sweep::kRemoveOwn);
     failed.Add(swept);
     if (!swept.has_value()) continue;
     all.jobs += swept->jobs;
@@ -57,9 +83,9 @@ Result<> RemoveLeftovers(Context& context) {
     all.abandoned += swept->abandoned;
   }
   if (all.jobs > 0 || all.abandoned > 0) {
-    context.log.Info("leftovers removed", {{"jobs", all.jobs},
-                                           {"staged_objects", all.objects},
-                                           {"abandoned_uploads_and_objects", all.abandoned}});
+    context_.log.Info("leftovers removed", {{"jobs", all.jobs},
+                                            {"staged_objects", all.objects},
+                                            {"abandoned_uploads_and_objects", all.abandoned}});
   }
   return failed.result();
 }

@@ -2,6 +2,8 @@
 
 #include <chrono>
 #include <cstdint>
+#include <set>
+#include <string>
 
 #include "engine/act.h"
 
@@ -23,8 +25,22 @@ inline constexpr std::chrono::hours kAbandonedAge{24};
 Result<Leftovers> SweepLeftovers(store::JobStore& jobs, storage::ObjectStore& store,
                                  std::chrono::seconds abandoned_age, storage::Sweep sweep);
 
-/// Removes the leftovers wherever this process has staged anything. An error of one store does not
-/// stop the others; the first error is returned.
-Result<> RemoveLeftovers(Context& context);
+/// Removes leftovers wherever this process has staged anything, and where the state's newest jobs
+/// have their files, since other processes may have left something there. Used by one thread at a
+/// time.
+class LeftoverRemoval {
+ public:
+  explicit LeftoverRemoval(Context& context) : context_(context) {}
+
+  /// An error of one place does not stop the others; the first error is returned.
+  Result<> Run();
+
+ private:
+  Result<> FindPlaces();
+
+  Context& context_;
+  std::set<std::string> seen_;  ///< Jobs whose places were looked up, each once.
+  std::set<storage::ObjectStore*> places_;
+};
 
 }  // namespace spillway::engine

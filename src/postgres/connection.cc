@@ -354,12 +354,17 @@ bool Connection::Cancel(steady_clock::time_point deadline) {
   if (cancel == nullptr) return false;
   std::promise<void> sent;
   const std::future<void> done = sent.get_future();
-  std::thread([cancel, sent = std::move(sent)]() mutable {
+  std::thread sender([cancel, sent = std::move(sent)]() mutable {
     std::array<char, 256> ignored;
     PQcancel(cancel.get(), ignored.data(), ignored.size());
     sent.set_value();
-  }).detach();
-  return done.wait_until(deadline) == std::future_status::ready;
+  });
+  if (done.wait_until(deadline) == std::future_status::ready) {
+    sender.join();
+    return true;
+  }
+  sender.detach();  // nothing ends its wait for a server that is silent; it has all it needs
+  return false;
 }
 
 void Connection::Abandon() {

@@ -7,6 +7,8 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
+#include <iterator>
 #include <thread>
 #include <vector>
 
@@ -138,6 +140,22 @@ TEST_F(ConnectionTest, AStopCancelsTheStatementAtTheServer) {
                                      "AND query LIKE 'SELECT pg_sleep%'"))
                 .Integer(0, 0),
             0);
+}
+
+/// C18: a thread that goes on may outlive main.
+TEST_F(ConnectionTest, ACancellationLeavesNoThread) {
+  const auto threads = [] {
+    return std::distance(std::filesystem::directory_iterator("/proc/self/task"),
+                         std::filesystem::directory_iterator());
+  };
+  const auto connection = Open();
+  std::stop_source stop;
+  stop.request_stop();
+  const auto before = threads();
+  for (int i = 0; i < 50; ++i) {
+    ASSERT_FALSE(connection->Execute("SELECT pg_sleep(600)", {}, stop.get_token()).has_value());
+    ASSERT_EQ(threads(), before) << i;
+  }
 }
 
 TEST_F(ConnectionTest, AServerThatDoesNotTakeACancellationIsLeft) {

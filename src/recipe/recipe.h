@@ -92,6 +92,10 @@ class Recipe {
   /// What is counted, in the plural: "rows".
   virtual std::string_view counts() const { return "rows"; }
 
+  /// Whether its jobs read the lake: then the member lake_version of a plan's source is the version
+  /// that they read, and a vacuum keeps the files of that version.
+  virtual bool reads_lake() const { return false; }
+
   /// What a request would read, without running it.
   virtual Result<Survey> Look(const std::string& export_name, const CanonicalRequest& request,
                               std::stop_token stop) const = 0;

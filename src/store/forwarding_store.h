@@ -53,6 +53,10 @@ class ForwardingStore : public JobStore {
   Result<std::vector<Settled>> Settle(std::span<const Settlement> settlements) override {
     return store_.Settle(settlements);
   }
+  Result<engine::Job> MarkLost(const engine::Lease& lease,
+                               std::span<const LostChunk> lost) override {
+    return store_.MarkLost(lease, lost);
+  }
   Result<std::vector<bool>> Renew(std::span<const engine::Lease> leases,
                                   std::chrono::milliseconds duration) override {
     return store_.Renew(leases, duration);

@@ -69,10 +69,19 @@ struct Settlement {
 
 /// The answer to a settlement.
 struct Settled {
-  bool applied = false;  ///< False: the lease was lost, or the job is final; nothing changed.
+  /// False: the lease was lost, or the job is final; nothing changed. True again, without any
+  /// change, for a repeated kSucceeded or kDead: its lease ended the chunk in that way before.
+  bool applied = false;
   /// If applied: how many chunks of the job were open after this settlement, in the order of the
-  /// call. Exactly one settlement of a job gets 0.
+  /// call. Exactly one settlement of a job gets 0, apart from repetitions of what was settled before.
   int64_t chunks_open = 0;
+};
+
+/// A succeeded chunk whose result cannot be used any more.
+struct LostChunk {
+  int64_t index = 0;
+  engine::Counts counts;  ///< Those that its success added to the job's sums.
+  Error cause;
 };
 
 /// A change of a job under its lease. Absent fields stay as they are. The store refuses kFinalizing
@@ -193,15 +202,24 @@ class JobStore {
   /// Claims the first chunks of the job, at most `limit` (up to kSettlementsMax), with an index
   /// above `after` that are pending with their pause over, or whose lease has expired. Claims made
   /// at the same time never share a chunk. Nothing for an unknown job, for one that is not in
-  /// processing, not planned yet, or to be cancelled. kInvalidArgument without an owner.
+  /// processing, not planned yet, or to be cancelled. kInvalidArgument without an owner. After
+  /// kUnavailable chunks may be leased all the same; they are claimed again when these leases end.
   virtual Result<Claims> ClaimChunks(std::string_view job_id, int64_t after, size_t limit,
                                      std::string_view owner,
                                      std::chrono::milliseconds duration) = 0;
 
-  /// Ends leased work, at most kSettlementsMax of one job; answers in order. The settlements of
-  /// each job are one durable transaction, or several in a store whose transactions are small.
-  /// Finished work counts even if the job is to be cancelled; nothing is settled on a final job.
+  /// Ends leased work, at most kSettlementsMax of one job; answers in order. May be repeated where
+  /// an answer was lost. The settlements of each job are one durable transaction, or several in a
+  /// store whose transactions are small. Finished work counts even if the job is to be cancelled;
+  /// nothing is settled on a final job.
   virtual Result<std::vector<Settled>> Settle(std::span<const Settlement> settlements) = 0;
+
+  /// Makes succeeded chunks (at most 90 a call) dead, under the job's lease and before its commit
+  /// point, so that a redrive repeats them: their results go, and their counts leave the job's
+  /// sums. One that has not succeeded, as when this was done before, stays as it is. Durable on
+  /// return. kConflict when the lease was lost or the outcome is decided.
+  virtual Result<engine::Job> MarkLost(const engine::Lease& lease,
+                                       std::span<const LostChunk> lost) = 0;
 
   /// Extends leases still held, of jobs in processing; answers in order. False: the lease was lost,
   /// so its holder stops working and writes nothing more.

@@ -214,6 +214,28 @@ class IngestTest(unittest.TestCase):
         self.spillway.good("compact", "--vacuum", "0s", "--no-other-writers")
         self.assertEqual(self.rows(), 100)
 
+    def test_vacuum_keeps_what_a_failed_export_may_still_read(self):
+        for seed in range(4):
+            self.spillway.ingest(make_messages(seed, 50, days=1), f"{seed}.ndjson")
+        path = next((self.spillway.path / "lake").rglob("*.parquet"))
+        kept = self.spillway.path / "kept.parquet"
+        shutil.move(path, kept)
+        answer = self.spillway.call("run", "messages", "-o", "acme", "--from", "2025-01-01", "--to", "2025-02-01")
+        self.assertIn("compact --vacuum", answer.err)
+        self.assertIn("--fresh", answer.err)
+        job = self.spillway.json("jobs", "list", "--state", "failed")["jobs"][0]["id"]
+        shutil.move(kept, path)
+        vacuum = ("compact", "--vacuum", "0s", "--no-other-writers")
+        self.assertIn("kept what 1 exports", self.spillway.good(*vacuum).out)
+        self.assertEqual(self.spillway.json(*vacuum)["jobs_that_may_read"], 1)
+        self.spillway.good("jobs", "redrive", job)
+        self.spillway.good("worker", "--until-idle")
+        job = self.spillway.json("jobs", "show", job)
+        self.assertEqual((job["state"], job["counts"]["written"]), ("succeeded", 200))
+        report = self.spillway.json(*vacuum)
+        self.assertEqual((report["vacuumed_objects"], report["jobs_that_may_read"]), (4, 0))
+        self.assertEqual(self.rows(), 200)
+
     def test_a_log_that_was_lost_is_noticed(self):
         self.spillway.ingest(make_messages(1, 100, days=1))
         shutil.rmtree(self.spillway.path / "lake" / "_log")

@@ -106,6 +106,14 @@ Result<> FaultyStore::AddChunks(const Lease& lease, std::span<const store::NewCh
   });
 }
 
+Result<Job> FaultyStore::MarkLost(const Lease& lease, std::span<const store::LostChunk> lost) {
+  return process_.Call("mark lost", lease.job_id, [&] {
+    auto job = store_.MarkLost(lease, lost);
+    if (job.has_value()) invariants_.JobChanged(lease.job_id);
+    return job;
+  });
+}
+
 Result<store::Claims> FaultyStore::ClaimChunks(std::string_view job_id, int64_t after, size_t limit,
                                                std::string_view owner, milliseconds duration) {
   return process_.Call("claim", job_id, [&] {

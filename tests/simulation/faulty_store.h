@@ -23,6 +23,8 @@ class FaultyStore final : public store::JobStore {
   Result<engine::Job> Update(const engine::Lease& lease, const store::JobUpdate& update) override;
   Result<engine::Job> RequestCancel(std::string_view job_id, std::string_view actor,
                                     std::string_view cause) override;
+  Result<engine::Job> MarkLost(const engine::Lease& lease,
+                               std::span<const store::LostChunk> lost) override;
   Result<> AddChunks(const engine::Lease& lease, std::span<const store::NewChunk> chunks) override;
   Result<store::Claims> ClaimChunks(std::string_view job_id, int64_t after, size_t limit,
                                     std::string_view owner,

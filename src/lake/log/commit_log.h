@@ -53,16 +53,17 @@ class CommitLog {
   Result<int64_t> Append(Commit commit, std::optional<int64_t> expected_version = std::nullopt);
 
   /// Removes objects that no snapshot newer than `older_than` names: files taken out by compaction,
-  /// files that a crashed writer left, and replaced checkpoints. Returns their number and bytes.
-  /// `older_than` must leave time for the longest ingest: a writer that began before it would lose
-  /// its files. Files that Spillway did not write are never removed: an adopted one may have
-  /// columns that compaction did not copy. kNotFound, with nothing removed, when there are files
+  /// files that a crashed writer left, and replaced checkpoints. What the snapshot of version
+  /// `oldest_read`, or a later one, names is not removed either. Returns the number and bytes of what
+  /// is removed. `older_than` must leave time for the longest ingest: a writer that began before it
+  /// would lose its files. Files that Spillway did not write are never removed: an adopted one may
+  /// have columns that compaction did not copy. kNotFound, with nothing removed, when there are files
   /// that could be removed but no log that says which.
   struct Vacuumed {
     int64_t objects = 0;
     uint64_t bytes = 0;
   };
-  Result<Vacuumed> Vacuum(Timestamp older_than);
+  Result<Vacuumed> Vacuum(Timestamp older_than, std::optional<int64_t> oldest_read = std::nullopt);
 
  private:
   /// What is known of the log: a checkpoint, and every commit since.

@@ -334,6 +334,22 @@ TEST_F(CommitLogTest, VacuumRemovesWhatNoSnapshotSinceThenNames) {
   EXPECT_TRUE(Has("org=acme/day=1970-01-01/part-0.parquet"));  // not ours
 }
 
+/// C10: a job that is under way, or can be redriven, reads the snapshot that it was planned on.
+TEST_F(CommitLogTest, VacuumKeepsWhatASnapshotThatIsReadNames) {
+  for (int i = 0; i < 3; ++i) Put(OwnKey(i));
+  ASSERT_TRUE(log_.Append({.added = {File(OwnKey(0)), File(OwnKey(1))}}));
+  ASSERT_TRUE(log_.Append({.added = {}, .removed = {File(OwnKey(0))}}));
+  ASSERT_TRUE(log_.Append({.added = {File(OwnKey(2))}, .removed = {File(OwnKey(1))}}));
+  clock_.Advance(hours(2));
+
+  EXPECT_EQ(log_.Vacuum(clock_.Now(), 2)->objects, 1);
+  EXPECT_FALSE(Has(OwnKey(0)));  // taken out by version 2
+  EXPECT_TRUE(Has(OwnKey(1)));   // named by version 2
+  EXPECT_TRUE(Has(OwnKey(2)));
+  EXPECT_EQ(log_.Vacuum(clock_.Now(), 3)->objects, 1);
+  EXPECT_FALSE(Has(OwnKey(1)));
+}
+
 TEST_F(CommitLogTest, VacuumKeepsTheHistoryReadable) {
   for (int i = 0; i < 150; ++i) {
     Put(OwnKey(i));

@@ -1,4 +1,5 @@
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <set>
 #include <string>
@@ -16,18 +17,18 @@ namespace {
 
 /// Which objects the history of the lake speaks of.
 struct Named {
-  std::set<std::string> kept;     ///< In a snapshot newer than `older_than`.
-  std::set<std::string> leaving;  ///< Only in older ones, and written by Spillway.
+  std::set<std::string> kept;     ///< In a snapshot newer than `older_than`, or that is read.
+  std::set<std::string> leaving;  ///< Only in others, and written by Spillway.
 };
 
-Result<Named> NamedObjects(const CommitLog& log, Timestamp older_than) {
+Result<Named> NamedObjects(const CommitLog& log, Timestamp older_than, int64_t oldest_read) {
   Named named;
-  TRY(log.History([&](int64_t, const Commit& commit) -> Result<> {
+  TRY(log.History([&](int64_t version, const Commit& commit) -> Result<> {
     for (const DataFile& file : commit.added) {
       named.kept.insert(file.key);
       named.leaving.erase(file.key);
     }
-    if (commit.at >= older_than) return {};
+    if (commit.at >= older_than || version > oldest_read) return {};
     for (const DataFile& file : commit.removed) {
       named.kept.erase(file.key);
       if (IsDataFileName(file.key)) named.leaving.insert(file.key);
@@ -39,7 +40,8 @@ Result<Named> NamedObjects(const CommitLog& log, Timestamp older_than) {
 
 }  // namespace
 
-Result<CommitLog::Vacuumed> CommitLog::Vacuum(Timestamp older_than) {
+Result<CommitLog::Vacuumed> CommitLog::Vacuum(Timestamp older_than,
+                                              std::optional<int64_t> oldest_read) {
   Vacuumed vacuumed;
   const auto remove = [&](const std::string& key) -> Result<> {
     const uint64_t bytes = TRY(store_.Remove(key));
@@ -55,7 +57,8 @@ Result<CommitLog::Vacuumed> CommitLog::Vacuum(Timestamp older_than) {
     if (object.modified < older_than && IsDataFileName(object.key)) unclaimed.insert(object.key);
     return {};
   }));
-  const Named named = TRY(NamedObjects(*this, older_than));
+  const Named named = TRY(
+      NamedObjects(*this, older_than, oldest_read.value_or(std::numeric_limits<int64_t>::max())));
   if (named.kept.empty() && named.leaving.empty() && !unclaimed.empty()) {
     return Fail(ErrorCode::kNotFound,
                 fmt::format("the lake's log is empty, so nothing says what of {} files is needed: "

@@ -92,7 +92,11 @@ Result<std::unique_ptr<SliceReader>> SliceReader::Open(storage::ObjectStore& sto
     if (opened.error().code != ErrorCode::kNotFound) {
       return std::unexpected(std::move(opened).error());
     }
-    return Corrupt("is gone, though the log names it");
+    if (!IsDataFileName(slice.key)) return Corrupt("is gone, though the log names it");
+    return Corrupt(
+        "is gone: `spillway compact --vacuum` removed it after the export was planned (then run "
+        "the "
+        "export again with --fresh), or it was lost");
   }
   const uint64_t bytes = (*opened)->size();
   if (bytes != slice.file_bytes) {

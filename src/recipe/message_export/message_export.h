@@ -27,6 +27,7 @@ class MessageExport final : public Recipe {
       : defaults_(std::move(defaults)), schema_(std::move(schema)), resources_(resources) {}
 
   std::string_view name() const override { return kName; }
+  bool reads_lake() const override { return true; }
   Result<CanonicalRequest> Canonicalise(const Request& request) const override;
   Result<Destination> DestinationOf(const engine::Job& job) const override;
   Result<Survey> Look(const std::string& export_name, const CanonicalRequest& request,

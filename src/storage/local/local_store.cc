@@ -116,7 +116,7 @@ Result<std::unique_ptr<LocalStore>> LocalStore::Over(Result<DirectoryTree> opene
 
 LocalStore::LocalStore(DirectoryTree tree, std::string epoch)
     : tree_(std::move(tree)), epoch_(std::move(epoch)) {
-  RemoveAbandonedFiles(tree_);
+  SweepAbandonedFiles(tree_, /*remove=*/true);
 }
 
 Result<std::unique_ptr<ObjectWriter>> LocalStore::Create(std::string_view key,
@@ -234,6 +234,10 @@ Result<ObjectInfo> LocalStore::Compose(std::string_view key, std::span<const Obj
     if (composed_before && composed_before->bytes == TotalBytes(ranges)) return *composed_before;
   }
   return std::unexpected(copied.error());
+}
+
+Result<size_t> LocalStore::SweepAbandoned(std::chrono::seconds, Sweep sweep) {
+  return SweepAbandonedFiles(tree_, sweep != Sweep::kCount);
 }
 
 Result<ObjectInfo> LocalStore::HeadPublished(std::string_view key) {

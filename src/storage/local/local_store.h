@@ -48,6 +48,8 @@ class LocalStore final : public ObjectStore {
   std::string epoch() const override { return epoch_; }
   Result<ObjectInfo> Compose(std::string_view key, std::span<const ObjectRange> ranges,
                              std::stop_token) override;
+  /// The unfinished files of processes that died, of any age: a lock tells that their owners live.
+  Result<size_t> SweepAbandoned(std::chrono::seconds age, Sweep sweep) override;
 
  private:
   static Result<std::unique_ptr<LocalStore>> Over(Result<DirectoryTree> opened);

@@ -142,6 +142,22 @@ TEST_F(LocalStoreTest, OpeningRemovesWhatKilledProcessesLeft) {
   EXPECT_THAT(Tree(), ElementsAre("b"));
 }
 
+TEST_F(LocalStoreTest, ASweepRemovesWhatKilledProcessesLeftSinceItWasOpened) {
+  const pid_t child = fork();
+  if (child == 0) {
+    auto writer = store_->Create("a", Overwrite::kAllowed);
+    raise(SIGKILL);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  auto mine = store_->Create("b", Overwrite::kAllowed).value();
+  EXPECT_EQ(store_->SweepAbandoned(std::chrono::hours(24), Sweep::kCount).value(), 1U);
+  EXPECT_EQ(Tree().size(), 4U) << "it was only counted";
+  EXPECT_EQ(store_->SweepAbandoned(std::chrono::hours(24), Sweep::kRemoveOwn).value(), 1U);
+  EXPECT_EQ(Tree().size(), 3U) << "the living one's stays";
+  ASSERT_TRUE(mine->Finish());
+}
+
 TEST_F(LocalStoreTest, AWholeStageIsMovedNotCopied) {
   auto stage = store_->CreateStage(kStageKey).value();
   const auto one = Append(*stage, "one").value();

@@ -28,7 +28,7 @@ std::string UniqueName() {
                      random.Hex(16));
 }
 
-/// False when RemoveAbandonedFiles was quicker.
+/// False when SweepAbandonedFiles was quicker.
 bool Lock(int file) {
   if (flock(file, LOCK_EX | LOCK_NB) != 0) return errno != EWOULDBLOCK;
   struct stat status;
@@ -108,17 +108,19 @@ DirectoryTree::Outcome<void> Move(const DirectoryTree& tree, std::string_view fr
   }
 }
 
-void RemoveAbandonedFiles(const DirectoryTree& tree) {
+size_t SweepAbandonedFiles(const DirectoryTree& tree, bool remove) {
   auto directory = tree.OpenDirectory(".spillway/tmp", Missing::kFail);
-  if (!directory) return;
+  if (!directory) return 0;
   auto entries = ReadEntries(directory->get());
-  if (!entries) return;
+  if (!entries) return 0;
+  size_t abandoned = 0;
   for (const std::string& name : *entries) {
     FileDescriptor file(openat(directory->get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
-    if (file.open() && flock(file.get(), LOCK_EX | LOCK_NB) == 0)
-      unlinkat(directory->get(), name.c_str(), 0);
+    if (!file.open() || flock(file.get(), LOCK_EX | LOCK_NB) != 0) continue;
+    if (!remove || unlinkat(directory->get(), name.c_str(), 0) == 0) ++abandoned;
   }
-  tree.Prune(kTemporaryPrefix);
+  if (remove) tree.Prune(kTemporaryPrefix);
+  return abandoned;
 }
 
 }  // namespace spillway::storage

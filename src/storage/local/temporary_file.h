@@ -16,7 +16,7 @@ namespace spillway::storage {
 enum class Durably { kNow, kLater };
 
 /// A file that will be published under its final name; without Publish the destructor removes it.
-/// It is locked (flock) while this object exists, so that RemoveAbandonedFiles can tell which files
+/// It is locked (flock) while this object exists, so that SweepAbandonedFiles can tell which files
 /// killed processes left.
 class TemporaryFile {
  public:
@@ -47,7 +47,8 @@ class TemporaryFile {
 DirectoryTree::Outcome<void> Move(const DirectoryTree& tree, std::string_view from,
                                   std::string_view key, Overwrite overwrite, Durably durably);
 
-/// Removes temporary files whose owners died. What cannot be removed stays for the next time.
-void RemoveAbandonedFiles(const DirectoryTree& tree);
+/// Removes temporary files whose owners died, or only counts them; returns how many. What cannot
+/// be removed stays for the next time.
+size_t SweepAbandonedFiles(const DirectoryTree& tree, bool remove);
 
 }  // namespace spillway::storage

@@ -100,6 +100,26 @@ TEST_F(ListingTest, AStageHasAllItsAppends) {
   EXPECT_EQ((*reader)->size(), 12u);
 }
 
+/// C15: the figures of an expiry are counted from pages of stages.
+TEST_F(ListingTest, ALimitDoesNotCutThroughAStage) {
+  const std::string id(16, 'f');
+  std::vector<std::string> keys;
+  for (const std::string stage : {".spillway/jobs/j/a", ".spillway/jobs/j/b"}) {
+    for (const uint64_t offset : {0U, 4U, 8U}) keys.push_back(AppendName(stage, id, offset));
+  }
+  Script([&](int, const SeenRequest& request) { return TwoOf(keys, request); });
+  const auto first = Store()->List(".spillway/jobs/", "", 1);
+  ASSERT_TRUE(first.has_value()) << first.error().message;
+  ASSERT_EQ(first->size(), 1U);
+  EXPECT_EQ(first->front().key, ".spillway/jobs/j/a");
+  EXPECT_EQ(first->front().bytes, 12U);
+  const auto second = Store()->List(".spillway/jobs/", first->front().key, 1);
+  ASSERT_TRUE(second.has_value()) << second.error().message;
+  ASSERT_EQ(second->size(), 1U);
+  EXPECT_EQ(second->front().key, ".spillway/jobs/j/b");
+  EXPECT_EQ(second->front().bytes, 12U);
+}
+
 TEST_F(ListingTest, AnAnswerOfAnotherShapeIsNotNothing) {
   Script([](int, const SeenRequest&) { return Answer{.body = "<html><body>Hello</body></html>"}; });
   EXPECT_EQ(Store()->List("", "", 100).error().code, ErrorCode::kCorrupt);

@@ -179,7 +179,9 @@ Result<std::vector<ObjectInfo>> S3Store::List(std::string_view prefix, std::stri
   const bool all = prefix.starts_with(kPrivatePrefix);
   std::vector<ObjectInfo> infos;
   std::string after(start_after);
-  for (bool more = true; more && infos.size() < limit;) {
+  // A stage may have more appends on the next page: it is whole when something follows it.
+  const size_t enough = all && limit > 0 ? limit + 1 : limit;
+  for (bool more = true; more && infos.size() < enough;) {
     if (!all && after.starts_with(kPrivatePrefix)) after = kAfterPrivate;
     const size_t asked = all ? kPage : std::min(kPage, limit - infos.size());
     const s3::ListPage page =

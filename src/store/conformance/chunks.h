@@ -140,10 +140,10 @@ TEST_P(JobStoreConformance, SuccessIsCountedOnce) {
   ASSERT_EQ(settled.size(), 3U);
   EXPECT_TRUE(settled[0].applied);
   EXPECT_EQ(settled[0].chunks_open, 2);
-  EXPECT_FALSE(settled[1].applied);
+  EXPECT_TRUE(settled[1].applied) << "as it was already";
+  EXPECT_EQ(settled[1].chunks_open, 2);
   EXPECT_TRUE(settled[2].applied);
   EXPECT_EQ(settled[2].chunks_open, 1);
-  EXPECT_FALSE(SettleOne(success).applied);
 
   const Job summed = Must(Another()->Get(job.id));
   EXPECT_EQ(
@@ -157,6 +157,37 @@ TEST_P(JobStoreConformance, SuccessIsCountedOnce) {
   EXPECT_EQ(stored.result, kOddText);
   EXPECT_EQ(stored.lease_owner, "");
   EXPECT_FALSE(GivesOut(job.id, 0));
+}
+
+TEST_P(JobStoreConformance, ARepeatedSettlementIsToldWhatBecameOfTheFirst) {
+  const Job job = Planned("task", 3);
+  const Chunk lost = Claimed(job.id, 1, "first");
+  clock_.Advance(kLease);
+  const Settlement success = Success(Claimed(job.id, 0));
+  const Settlement dead = Failure(Claimed(job.id, 1), Settlement::Kind::kDead);
+  SettleOne(success);
+  SettleOne(dead);
+  SettleOne(Success(Claimed(job.id, 2)));
+
+  const Job before = Must(store_->Get(job.id));
+  clock_.Advance(seconds(1));
+  const Settlement otherwise = Failure(ChunkAt(job.id, 0).value(), Settlement::Kind::kDead);
+  const std::vector<Settled> settled = Must(
+      Another()->Settle(std::vector<Settlement>{success, dead, Success(lost), otherwise, dead}));
+  ASSERT_EQ(settled.size(), 5U);
+  for (const size_t repeated : {0, 1, 4}) {
+    EXPECT_TRUE(settled[repeated].applied) << repeated;
+    EXPECT_EQ(settled[repeated].chunks_open, 0) << repeated;
+  }
+  EXPECT_FALSE(settled[2].applied) << "of an older lease";
+  EXPECT_FALSE(settled[3].applied) << "the lease ended the chunk in another way";
+  const Job after = Must(store_->Get(job.id));
+  EXPECT_EQ(after.counts, before.counts);
+  EXPECT_EQ(after.chunks_succeeded, 2);
+  EXPECT_EQ(after.chunks_dead, 1);
+
+  Must(store_->Update(Hold(job.id), ToFailed()));
+  EXPECT_FALSE(SettleOne(success).applied) << "nothing is settled on a final job";
 }
 
 TEST_P(JobStoreConformance, ARetryWaitsForItsBackoff) {
@@ -202,6 +233,57 @@ TEST_P(JobStoreConformance, ADeadChunkIsClosedWithItsCause) {
   EXPECT_EQ(Must(store_->Get(job.id)).counts.written, 0);
   clock_.Advance(kLease * 2);
   EXPECT_FALSE(GivesOut(job.id, 0));
+}
+
+TEST_P(JobStoreConformance, ALostChunkIsDeadAndRedriveRepeatsIt) {
+  const Job job = Planned("task", 3);
+  Settlement lost = Success(Claimed(job.id, 1));
+  lost.counts = {.planned = 10, .written = 5, .excluded = 3, .failed = 2, .bytes = 900};
+  for (const Settlement& settlement :
+       {lost, Success(Claimed(job.id, 0)), Success(Claimed(job.id, 2))}) {
+    SettleOne(settlement);
+  }
+  const Lease lease = Hold(job.id, "finisher");
+  Must(store_->Update(lease, {.phase = JobPhase::kFinalizing}));
+  const std::vector<LostChunk> gone = {
+      {.index = 1,
+       .counts = lost.counts,
+       .cause = {.code = ErrorCode::kCorrupt, .message = "the machine was restarted"}}};
+  Lease stale = lease;
+  --stale.token;
+  EXPECT_EQ(CodeOf(store_->MarkLost(stale, gone)), "conflict");
+  EXPECT_EQ(CodeOf(store_->MarkLost(lease, std::vector<LostChunk>(91))), "invalid_argument");
+  EXPECT_EQ(Must(store_->Get(job.id)).chunks_succeeded, 3);
+
+  clock_.Advance(seconds(1));
+  for (int time = 0; time < 2; ++time) {
+    const Job marked = Must(store_->MarkLost(lease, gone));
+    EXPECT_EQ(marked.chunks_succeeded, 2);
+    EXPECT_EQ(marked.chunks_dead, 1);
+    EXPECT_EQ(marked.counts, (engine::Counts{.planned = 30, .written = 20, .bytes = 2000}));
+    EXPECT_EQ(marked.updated_at, clock_.Now());
+  }
+  const Chunk dead = ChunkAt(job.id, 1).value();
+  EXPECT_EQ(dead.state, ChunkState::kDead);
+  EXPECT_EQ(dead.result, "");
+  EXPECT_EQ(dead.failure->message, "the machine was restarted");
+  EXPECT_FALSE(SettleOne(lost).applied) << "it did not stay";
+
+  Must(store_->Update(lease, ToFailed()));
+  EXPECT_EQ(CodeOf(store_->MarkLost(lease, gone)), "conflict");
+  EXPECT_EQ(Must(store_->Redrive(job.id, "ada")).phase, JobPhase::kProcessing);
+  Must(store_->Admit(job.group, 1));
+  const std::vector<Chunk> again = ClaimSome(*store_, job.id, 10);
+  ASSERT_EQ(again.size(), 1U);
+  EXPECT_EQ(again.front().index, 1);
+  EXPECT_EQ(again.front().attempts, 1);
+  EXPECT_EQ(SettleOne(Success(again.front())).chunks_open, 0);
+  EXPECT_EQ(Must(store_->Get(job.id)).counts.written, 30);
+}
+
+TEST_P(JobStoreConformance, NothingIsLostOnceTheOutcomeIsDecided) {
+  const Lease lease = Decided("task");
+  EXPECT_EQ(CodeOf(store_->MarkLost(lease, std::vector<LostChunk>{{.index = 0}})), "conflict");
 }
 
 TEST_P(JobStoreConformance, AReleasedAttemptDoesNotCount) {

@@ -35,6 +35,8 @@ class MemoryStore final : public JobStore {
   Result<Claims> ClaimChunks(std::string_view job_id, int64_t after, size_t limit,
                              std::string_view owner, std::chrono::milliseconds duration) override;
   Result<std::vector<Settled>> Settle(std::span<const Settlement> settlements) override;
+  Result<engine::Job> MarkLost(const engine::Lease& lease,
+                               std::span<const LostChunk> lost) override;
   Result<std::vector<bool>> Renew(std::span<const engine::Lease> leases,
                                   std::chrono::milliseconds duration) override;
   Result<std::vector<bool>> CancelRequested(std::span<const std::string> job_ids) override;

@@ -24,6 +24,14 @@ bool Holds(const Chunk& chunk, const Lease& lease) {
          chunk.lease_token == lease.token;
 }
 
+/// Whether the settlement repeats one that closed the chunk: tokens are given once.
+bool ClosedBefore(const Chunk& chunk, const Settlement& settlement) {
+  return chunk.lease_token == settlement.lease.token &&
+         ((chunk.state == ChunkState::kSucceeded &&
+           settlement.kind == Settlement::Kind::kSucceeded) ||
+          (chunk.state == ChunkState::kDead && settlement.kind == Settlement::Kind::kDead));
+}
+
 Result<> CheckSettlements(std::span<const Settlement> settlements) {
   std::map<std::string_view, size_t> of_job;
   for (const Settlement& settlement : settlements) {
@@ -107,8 +115,10 @@ Settled MemoryStore::SettleChunk(const Settlement& settlement) {
   if (!entry || (*entry)->job.state != JobState::kProcessing) return {};
   Job& job = (*entry)->job;
   const auto found = (*entry)->chunks.find(settlement.lease.chunk);
-  if (found == (*entry)->chunks.end() || !Holds(found->second, settlement.lease)) return {};
+  if (found == (*entry)->chunks.end()) return {};
   Chunk& chunk = found->second;
+  if (ClosedBefore(chunk, settlement)) return {.applied = true, .chunks_open = job.chunks_open()};
+  if (!Holds(chunk, settlement.lease)) return {};
   chunk.lease_owner.clear();
   chunk.lease_expires_at = Timestamp();
   switch (settlement.kind) {
@@ -148,6 +158,39 @@ Result<std::vector<Settled>> MemoryStore::Settle(std::span<const Settlement> set
   std::vector<Settled> answers;
   for (const Settlement& settlement : settlements) answers.push_back(SettleChunk(settlement));
   return answers;
+}
+
+Result<Job> MemoryStore::MarkLost(const Lease& lease, std::span<const LostChunk> lost) {
+  if (lost.size() > kCallMax) {
+    return Fail(ErrorCode::kInvalidArgument, std::to_string(lost.size()) +
+                                                 " lost chunks in one call; at most " +
+                                                 std::to_string(kCallMax) + " are allowed");
+  }
+  std::lock_guard lock(database_.mutex_);
+  Entry& entry = *TRY(Find(lease.job_id));
+  Job& job = entry.job;
+  if (job.state != JobState::kProcessing || !Holds(job, lease)) {
+    return Fail(ErrorCode::kConflict, "job " + lease.job_id + ": its lease was lost");
+  }
+  if (job.phase >= JobPhase::kCompleted) {
+    return Fail(ErrorCode::kConflict, "job " + lease.job_id + ": its outcome is decided");
+  }
+  for (const LostChunk& one : lost) {
+    const auto found = entry.chunks.find(one.index);
+    if (found == entry.chunks.end() || found->second.state != ChunkState::kSucceeded) continue;
+    Chunk& chunk = found->second;
+    chunk.state = ChunkState::kDead;
+    chunk.result.clear();
+    chunk.failure = one.cause;
+    --job.chunks_succeeded;
+    ++job.chunks_dead;
+    job.counts.written -= one.counts.written;
+    job.counts.excluded -= one.counts.excluded;
+    job.counts.failed -= one.counts.failed;
+    job.counts.bytes -= one.counts.bytes;
+  }
+  job.updated_at = clock_.Now();
+  return job;
 }
 
 Result<std::vector<bool>> MemoryStore::Renew(std::span<const Lease> leases,

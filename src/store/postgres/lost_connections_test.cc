@@ -102,10 +102,18 @@ class Life {
   }
 
   void ProcessChunks() {
-    const Claims claims =
-        Certain([&] { return state_.store.ClaimChunks(id_, -1, 1, "worker", kLease); });
-    EXPECT_FALSE(claims.cancel_requested);
-    for (const Chunk& chunk : claims.chunks) ProcessChunk(chunk);
+    const Result<Claims> claims = state_.store.ClaimChunks(id_, -1, 1, "worker", kLease);
+    if (!claims.has_value()) {
+      RequireWorthARetry(claims.error());
+      ++claims_unknown_;
+      return;
+    }
+    EXPECT_FALSE(claims->cancel_requested);
+    const auto leased = Certain(
+        [&] { return state_.store.ListChunks(id_, engine::ChunkState::kLeased, -1, kChunks); });
+    EXPECT_LE(leased.size(), claims->chunks.size() + claims_unknown_)
+        << "a chunk is leased to nobody";
+    for (const Chunk& chunk : claims->chunks) ProcessChunk(chunk);
   }
 
   void ProcessChunk(const Chunk& chunk) {
@@ -115,13 +123,13 @@ class Life {
     Attempt([&] { return state_.store.Renew(std::array{lease}, kLease); });
     const std::array ids = {id_};
     EXPECT_FALSE(Certain([&] { return state_.store.CancelRequested(ids); }).at(0));
-    Attempt([&] {
-      return state_.store.Settle(
-          std::vector<Settlement>{{.lease = lease,
-                                   .kind = Settlement::Kind::kSucceeded,
-                                   .result = "{}",
-                                   .counts = {.planned = 5, .written = 5, .bytes = 50}}});
-    });
+    const std::vector<Settlement> done = {{.lease = lease,
+                                           .kind = Settlement::Kind::kSucceeded,
+                                           .result = "{}",
+                                           .counts = {.planned = 5, .written = 5, .bytes = 50}}};
+    const Settled settled = Certain([&] { return state_.store.Settle(done); }).at(0);
+    EXPECT_TRUE(settled.applied);
+    EXPECT_EQ(settled.chunks_open, --open_);
   }
 
   void Finish() {
@@ -136,6 +144,8 @@ class Life {
   OpenState& state_;
   ManualClock& clock_;
   std::string id_;
+  int64_t open_ = kChunks;
+  size_t claims_unknown_ = 0;
   std::set<std::pair<int64_t, int64_t>> tokens_;
 };
 

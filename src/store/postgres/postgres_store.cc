@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -77,6 +77,16 @@ constexpr char kSettle[] =
     "RETURNING j.number, j.chunks_total - j.chunks_succeeded - j.chunks_dead AS open) "
     "SELECT s.n, m.open FROM settled s JOIN summed m ON m.number = s.job";
 
+/// Settlements that repeat one that closed its chunk. A statement of its own, since it must see
+/// what another has committed while kSettle waited for the job's row.
+constexpr char kClosedBefore[] =
+    "SELECT w.n, j.chunks_total - j.chunks_succeeded - j.chunks_dead "
+    "FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::text[]) "
+    "AS w (n, job_id, chunk_index, token, state) "
+    "JOIN spillway.jobs j ON j.id = w.job_id AND j.state = 'processing' "
+    "JOIN spillway.chunks c ON c.job = j.number AND c.chunk_index = w.chunk_index "
+    "AND c.lease_token = w.token AND c.state = w.state";
+
 /// A crash of the server may undo a renewal: the next one follows soon.
 constexpr char kRenew[] =
     "WITH no_sync AS (SELECT set_config('synchronous_commit', 'off', true)), "
@@ -108,6 +118,11 @@ std::vector<bool> Booleans(const postgres::Rows& rows) {
   for (int row = 0; row < rows.size(); ++row) answers.push_back(rows.Boolean(row, 0));
   return answers;
 }
+
+/// A chunk's lease, as one call's settlements name it.
+using LeaseName = std::tuple<std::string_view, int64_t, int64_t>;
+
+LeaseName NameOf(const Lease& lease) { return {lease.job_id, lease.chunk, lease.token}; }
 
 /// The arrays of kSettle.
 class SettlementColumns {
@@ -151,6 +166,36 @@ class SettlementColumns {
   Texts jobs_, owners_, results_, codes_, messages_;
 };
 
+/// Answers the settlements that were not applied, where they repeat one that was.
+Result<> FindClosedBefore(Database& database, std::span<const Settlement> settlements,
+                          std::span<Settled> answers) {
+  Integers n;
+  Texts jobs;
+  Integers chunks;
+  Integers tokens;
+  Texts states;
+  for (size_t i = 0; i < settlements.size(); ++i) {
+    const Settlement& settlement = settlements[i];
+    const std::optional<engine::ChunkState> closed = sql::ClosingState(settlement.kind);
+    if (answers[i].applied || !closed) continue;
+    n.push_back(static_cast<int64_t>(i));
+    jobs.push_back(Storable(settlement.lease.job_id));
+    chunks.push_back(settlement.lease.chunk);
+    tokens.push_back(settlement.lease.token);
+    states.emplace_back(engine::Name(*closed));
+  }
+  if (n.empty()) return {};
+  const postgres::Rows rows =
+      TRY(database.Run(kClosedBefore, std::vector<Parameter>{Array(n), Array(jobs), Array(chunks),
+                                                             Array(tokens), Array(states)}));
+  for (int row = 0; row < rows.size(); ++row) {
+    Settled& answer = answers[static_cast<size_t>(rows.Integer(row, 0))];
+    answer.applied = true;
+    answer.chunks_open = rows.Integer(row, 1);
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<> PostgresStore::PutChunks(sql::Session& session, int64_t job,
@@ -175,36 +220,41 @@ Result<> PostgresStore::PutChunks(sql::Session& session, int64_t job,
   return {};
 }
 
+/// A transaction of several messages: what is claimed is committed only when the claims have come
+/// back, so that a connection lost before leaves no chunk leased to nobody.
 Result<Claims> PostgresStore::ClaimChunks(std::string_view job_id, int64_t after, size_t limit,
                                           std::string_view owner,
                                           std::chrono::milliseconds duration) {
   if (owner.empty()) return Fail(ErrorCode::kInvalidArgument, "a lease needs an owner");
   const Timestamp now = clock_.Now();
-  const postgres::Rows rows = TRY(database_.Run(
-      kClaim, std::vector<Parameter>{Storable(job_id), after, std::min(limit, kSettlementsMax),
-                                     Storable(owner), Micros(now), Micros(now + duration)}));
-  Claims claims;
-  for (int row = 0; row < rows.size(); ++row) {
-    claims.cancel_requested = rows.Boolean(row, 0);
-    if (!rows.Boolean(row, 2)) {
-      RowsCursor pause(rows, row, 1);
-      claims.again_at = pause.TimeOrNull();
-    } else {
-      RowsCursor chunk(rows, row, 3);
-      claims.chunks.push_back(TRY(sql::ReadChunk(chunk, job_id)));
+  const std::vector<Parameter> parameters = {
+      Storable(job_id), after,       std::min(limit, kSettlementsMax),
+      Storable(owner),  Micros(now), Micros(now + duration)};
+  return Write(sql::Durability::kDisk, [&](sql::Session& session) -> Result<Claims> {
+    const postgres::Rows rows =
+        TRY(static_cast<PostgresSession&>(session).connection().Execute(kClaim, parameters));
+    Claims claims;
+    for (int row = 0; row < rows.size(); ++row) {
+      claims.cancel_requested = rows.Boolean(row, 0);
+      if (!rows.Boolean(row, 2)) {
+        RowsCursor pause(rows, row, 1);
+        claims.again_at = pause.TimeOrNull();
+      } else {
+        RowsCursor chunk(rows, row, 3);
+        claims.chunks.push_back(TRY(sql::ReadChunk(chunk, job_id)));
+      }
     }
-  }
-  return claims;
+    return claims;
+  });
 }
 
 Result<std::vector<Settled>> PostgresStore::Settle(std::span<const Settlement> settlements) {
   TRY(sql::CheckSettlements(settlements));
   if (settlements.empty()) return std::vector<Settled>();
   SettlementColumns columns;
-  std::set<std::tuple<std::string_view, int64_t, int64_t>> leases;
+  std::map<LeaseName, size_t> first_of_lease;
   for (size_t i = 0; i < settlements.size(); ++i) {
-    const Lease& lease = settlements[i].lease;
-    if (!leases.emplace(lease.job_id, lease.chunk, lease.token).second) continue;
+    if (!first_of_lease.emplace(NameOf(settlements[i].lease), i).second) continue;
     columns.Add(static_cast<int64_t>(i), settlements[i]);
   }
   const postgres::Rows rows = TRY(database_.Run(kSettle, columns.Parameters(clock_.Now())));
@@ -221,7 +271,13 @@ Result<std::vector<Settled>> PostgresStore::Settle(std::span<const Settlement> s
     int64_t& closed = closed_later[settlements[i].lease.job_id];
     answers[i].chunks_open += closed;
     const Settlement::Kind kind = settlements[i].kind;
-    if (kind == Settlement::Kind::kSucceeded || kind == Settlement::Kind::kDead) ++closed;
+    if (sql::ClosingState(kind)) ++closed;
+  }
+  TRY(FindClosedBefore(database_, settlements, answers));
+  for (size_t i = 0; i < settlements.size(); ++i) {
+    const size_t first = first_of_lease.at(NameOf(settlements[i].lease));
+    const bool repeats = first != i && settlements[first].kind == settlements[i].kind;
+    if (repeats && sql::ClosingState(settlements[i].kind)) answers[i] = answers[first];
   }
   return answers;
 }

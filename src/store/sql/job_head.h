@@ -38,6 +38,9 @@ Result<std::optional<JobHead>> FindHead(Session& session, std::string_view job_i
 /// Marks the job as touched: the rescuer leaves it alone.
 Result<> Touch(Session& session, int64_t job, Timestamp now);
 
+/// What such a settlement makes of a chunk; none where the chunk stays open.
+std::optional<engine::ChunkState> ClosingState(Settlement::Kind kind);
+
 /// What JobStore::Settle asks of its arguments.
 Result<> CheckSettlements(std::span<const Settlement> settlements);
 

@@ -35,6 +35,8 @@ class SqlStore : public JobStore {
   Result<engine::Job> BeginExpiry(const engine::Job& seen, int64_t objects, int64_t bytes) override;
   Result<engine::Job> EndExpiry(std::string_view job_id) override;
   Result<> AddChunks(const engine::Lease& lease, std::span<const NewChunk> chunks) override;
+  Result<engine::Job> MarkLost(const engine::Lease& lease,
+                               std::span<const LostChunk> lost) override;
   Result<std::vector<engine::Chunk>> ListChunks(std::string_view job_id,
                                                 std::optional<engine::ChunkState> state,
                                                 int64_t after, size_t limit) override;

@@ -13,6 +13,12 @@ using engine::ChunkState;
 using engine::JobPhase;
 using engine::Lease;
 
+namespace {
+
+constexpr size_t kChunksMax = 90;  // a call
+
+}  // namespace
+
 Result<std::optional<JobHead>> FindHead(Session& session, std::string_view job_id) {
   Query row(session,
             "SELECT number, state, phase, cancel_requested_at IS NOT NULL, chunks_total, "
@@ -38,6 +44,19 @@ Result<> Touch(Session& session, int64_t job, Timestamp now) {
   return {};
 }
 
+std::optional<ChunkState> ClosingState(Settlement::Kind kind) {
+  switch (kind) {
+    case Settlement::Kind::kSucceeded:
+      return ChunkState::kSucceeded;
+    case Settlement::Kind::kDead:
+      return ChunkState::kDead;
+    case Settlement::Kind::kRetry:
+    case Settlement::Kind::kReleased:
+      break;
+  }
+  return std::nullopt;
+}
+
 Result<> CheckSettlements(std::span<const Settlement> settlements) {
   std::map<std::string_view, size_t> of_job;
   for (const Settlement& settlement : settlements) {
@@ -56,7 +75,6 @@ Result<> CheckSettlements(std::span<const Settlement> settlements) {
 }
 
 Result<> SqlStore::AddChunks(const Lease& lease, std::span<const NewChunk> chunks) {
-  constexpr size_t kChunksMax = 90;
   if (chunks.size() > kChunksMax) {
     return Fail(
         ErrorCode::kInvalidArgument,
@@ -74,6 +92,43 @@ Result<> SqlStore::AddChunks(const Lease& lease, std::span<const NewChunk> chunk
     }
     TRY(PutChunks(session, head->number, chunks));
     return Touch(session, head->number, clock_.Now());
+  });
+}
+
+Result<engine::Job> SqlStore::MarkLost(const Lease& lease, std::span<const LostChunk> lost) {
+  if (lost.size() > kChunksMax) {
+    return Fail(
+        ErrorCode::kInvalidArgument,
+        fmt::format("{} lost chunks in one call; at most {} are allowed", lost.size(), kChunksMax));
+  }
+  return Write(Durability::kDisk, [&](Session& session) -> Result<engine::Job> {
+    JobRow row = TRY(HoldJob(session, lease.job_id));
+    engine::Job& job = row.job;
+    TRY(Require(job.state == engine::JobState::kProcessing && lease.chunk == Lease::kJob &&
+                    !lease.owner.empty() && job.lease_owner == lease.owner &&
+                    job.lease_token == lease.token,
+                job, "its lease was lost"));
+    TRY(Require(job.phase < JobPhase::kCompleted, job, "its outcome is decided"));
+    for (const LostChunk& one : lost) {
+      const std::optional<Error> cause = one.cause;
+      const FailureColumns failure(cause);
+      Query change(session,
+                   "UPDATE chunks SET state = 'dead', result = '', failure_code = ?, "
+                   "failure_message = ?, failure_retryable = ?, failure_retry_after_ms = ? "
+                   "WHERE job = ? AND chunk_index = ? AND state = 'succeeded'",
+                   failure.code, failure.message, failure.retryable, failure.retry_after_ms,
+                   row.number, one.index);
+      if (TRY(change.Run()) == 0) continue;
+      --job.chunks_succeeded;
+      ++job.chunks_dead;
+      job.counts.written -= one.counts.written;
+      job.counts.excluded -= one.counts.excluded;
+      job.counts.failed -= one.counts.failed;
+      job.counts.bytes -= one.counts.bytes;
+    }
+    job.updated_at = clock_.Now();
+    TRY(Save(session, row));
+    return std::move(job);
   });
 }
 

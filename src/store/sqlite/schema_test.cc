@@ -206,6 +206,8 @@ TEST_F(SchemaTest, AllowsWhatMay) {
            "UPDATE chunks SET lease_owner = 'v', lease_token = 6 WHERE chunk_index = 1",
            "UPDATE chunks SET state = 'pending', lease_owner = '' WHERE chunk_index = 1",
            "UPDATE chunks SET state = 'pending', attempts = 0 WHERE chunk_index = 3",
+           "UPDATE chunks SET state = 'dead', result = '', failure_code = 'x' WHERE "
+           "chunk_index = 2",
            "DELETE FROM chunks WHERE chunk_index = 3",
            "INSERT INTO transitions VALUES (1, 2, 'pending', 'processing', 1, '', '')",
        }) {

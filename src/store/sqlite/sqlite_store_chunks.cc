@@ -119,6 +119,17 @@ Result<bool> SettleChunk(Connection& connection, int64_t job, const Settlement& 
   return false;
 }
 
+/// Whether the settlement repeats one that closed the chunk: tokens are given once.
+Result<bool> ClosedBefore(Connection& connection, int64_t job, const Settlement& settlement) {
+  const std::optional<ChunkState> closed = sql::ClosingState(settlement.kind);
+  if (!closed) return false;
+  Query row(connection,
+            "SELECT 1 FROM chunks WHERE job = ? AND chunk_index = ? AND lease_token = ? AND "
+            "state = ?",
+            job, settlement.lease.chunk, settlement.lease.token, engine::Name(*closed));
+  return row.Next();
+}
+
 /// What the settlements of one call add to one job.
 struct JobSums {
   int64_t succeeded = 0;
@@ -206,7 +217,11 @@ Result<std::vector<Settled>> SqliteStore::Settle(std::span<const Settlement> set
           sql::JobHead* head = TRY(heads.Find(settlement.lease.job_id));
           if (head == nullptr || !head->Processing()) continue;
           answer.applied = TRY(SettleChunk(connection, head->number, settlement));
-          if (!answer.applied) continue;
+          if (!answer.applied) {
+            answer.applied = TRY(ClosedBefore(connection, head->number, settlement));
+            answer.chunks_open = answer.applied ? head->chunks_open() : 0;
+            continue;
+          }
           JobSums& job = sums[head->number];
           if (settlement.kind == Settlement::Kind::kSucceeded) {
             ++job.succeeded;
