@@ -92,7 +92,7 @@ Error ForMissing(storage::ObjectStore& store, Error error, std::string_view file
 
 Result<> CheckDigest(storage::ObjectStore& store, const Part& part, const std::stop_token& stop) {
   Sha256 hash;
-  std::vector<std::byte> block(store.transfer_bytes());
+  std::vector<std::byte> block(store.traits().transfer_bytes);
   for (const storage::ObjectRange& range : part.ranges) {
     const Result<std::unique_ptr<storage::ObjectReader>> reader = store.Open(range.key, stop);
     if (!reader.has_value()) {
@@ -124,7 +124,7 @@ Result<> Secure(storage::ObjectStore& store, const std::vector<recipe::OutputFil
   std::map<std::string, std::string_view> file_of_stage;
   for (const recipe::OutputFile& file : files) {
     for (const Part& part : file.parts) {
-      if (part.epoch != store.epoch()) TRY(CheckDigest(store, part, stop));
+      if (part.epoch != store.traits().epoch) TRY(CheckDigest(store, part, stop));
       for (const storage::ObjectRange& range : part.ranges) {
         file_of_stage.emplace(range.key, file.name);
       }

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "engine/act.h"
+#include "storage/maintenance.h"
 
 namespace spillway::engine {
 
@@ -11,7 +12,7 @@ namespace spillway::engine {
 struct Leftovers {
   int64_t jobs = 0;       ///< That are over, and have staged objects all the same.
   int64_t objects = 0;    ///< Staged for these.
-  int64_t abandoned = 0;  ///< ObjectStore::SweepAbandoned's.
+  int64_t abandoned = 0;  ///< What Maintenance::SweepAbandoned found.
 };
 
 /// No call of the engine's lasts so long.

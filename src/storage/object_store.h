@@ -1,6 +1,5 @@
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <future>
@@ -10,12 +9,16 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/error.h"
 
 namespace spillway::storage {
+
+class Links;
+class Maintenance;
 
 /// Bytes ready to be written, in pieces.
 using Bytes = std::span<const std::byte>;
@@ -44,13 +47,6 @@ struct NewObject {
 
 /// Whether Create may take the place of an object that is there.
 enum class Overwrite { kNever, kAllowed };
-
-/// What becomes of what a sweep finds.
-enum class Sweep {
-  kCount,
-  kRemoveOwn,  ///< Only what nobody but Spillway can have left.
-  kRemove,
-};
 
 /// One object being written. Nothing is visible under its key until Finish returns success; a
 /// destructor without Finish leaves nothing behind. Used by one thread at a time.
@@ -97,19 +93,45 @@ struct StageTarget {
   int64_t chunks = 0;  ///< It has at most so many, in the order of their indices from 0.
 };
 
-/// A place for objects: a directory, later a bucket. Keys are relative, `/`-separated, with no
-/// empty, `.` or `..` segment; anything else is kInvalidArgument. Calls that move many bytes, where
-/// that takes long, end with kCancelled within a second of `stop`. Thread-safe.
+/// What a store is like. Given when it is opened; the defaults are those of a local directory.
+struct Traits {
+  /// About how many bytes an Append or a ReadAt should have: with fewer, a call costs more than its
+  /// bytes do.
+  size_t transfer_bytes = size_t{1} << 20;
+
+  /// How many appends of one part, and how many small objects, are worth sending at the same time,
+  /// because a single one is mostly waited for.
+  size_t appends_at_once = 1;
+  size_t puts_at_once = 1;
+
+  /// Compose joins what was appended in runs of at least this many bytes without moving it; shorter
+  /// runs it has to read back.
+  size_t join_bytes_min = 0;
+
+  /// Names the span of time through which staged bytes that were not synced are kept: the machine's
+  /// boot id for a local directory, empty where every append is durable at once. Bytes of another
+  /// epoch are to be read back and checked before anything is built on them.
+  std::string epoch = {};
+};
+
+/// A place for objects: a directory, a bucket. Keys are relative, `/`-separated, with no empty, `.`
+/// or `..` segment; anything else is kInvalidArgument. Calls that move many bytes, where that takes
+/// long, end with kCancelled within a second of `stop`. Thread-safe.
+///
+/// These calls are all that exports and the lake need. What only some stores have stands in
+/// interfaces of their own: maintenance() and links().
 class ObjectStore {
  public:
   virtual ~ObjectStore() = default;
+
+  const Traits& traits() const { return traits_; }
 
   virtual Result<std::unique_ptr<ObjectWriter>> Create(std::string_view key,
                                                        Overwrite overwrite) = 0;
 
   /// Puts small objects, each durable and visible at once and whole, in the place of what is there.
-  /// Answers in order: what happens to one is no matter to the others. Unless overridden, as many
-  /// at once as puts_at_once() says.
+  /// Answers in order: what happens to one is no matter to the others. Unless overridden, it calls
+  /// Create for each, for as many at once as the traits say.
   virtual std::vector<Result<ObjectInfo>> PutMany(std::span<const NewObject> objects);
 
   /// kNotFound when there is none. `stop` also ends what the reader reads.
@@ -128,25 +150,14 @@ class ObjectStore {
   virtual Result<uint64_t> Remove(std::string_view key) = 0;
 
   /// Opens a new stage, under a key that starts with kPrivatePrefix (key.h); kAlreadyExists when
-  /// the key is taken.
-  virtual Result<std::unique_ptr<Stage>> CreateStage(std::string_view key) = 0;
-
-  /// A stage, of whose bytes the store may put some where they are to be read (Stage::Begin).
-  /// Of the ranges of a chunk, those that were begun without it stand before those begun with it,
-  /// and are at least join_bytes_min() long. Unless overridden, CreateStage.
-  virtual Result<std::unique_ptr<Stage>> CreateStageFor(const StageTarget& target,
-                                                        std::string_view key) {
-    static_cast<void>(target);
-    return CreateStage(key);
-  }
+  /// the key is taken. Where its target is known, the store may put some of the bytes where they
+  /// are to be read (Stage::Begin). Of the ranges of a chunk, those that were begun without the
+  /// chunk then stand before those begun with it, and are at least join_bytes_min long.
+  virtual Result<std::unique_ptr<Stage>> CreateStage(std::string_view key,
+                                                     const std::optional<StageTarget>& target) = 0;
 
   /// Makes what is staged under the key, by whichever process, survive a loss of power.
   virtual Result<> Sync(std::string_view key) = 0;
-
-  /// Names the span of time through which staged bytes that were not synced are kept: the machine's
-  /// boot id for a local directory, empty where every append is durable at once. Bytes of an
-  /// earlier epoch are to be read back and checked before anything is built on them.
-  virtual std::string epoch() const = 0;
 
   /// Publishes `key`: the ranges one behind the other, durable, visible at once and whole. Sources
   /// may be consumed. Where the store can join without moving bytes (one range that is a whole
@@ -155,36 +166,17 @@ class ObjectStore {
   virtual Result<ObjectInfo> Compose(std::string_view key, std::span<const ObjectRange> ranges,
                                      std::stop_token stop) = 0;
 
-  /// About how many bytes an Append or a ReadAt should have: fewer cost more than they need.
-  virtual size_t transfer_bytes() const { return size_t{1} << 20; }
+  /// maintenance.h. Null where nothing is ever left behind, and Overwrite::kNever always holds.
+  virtual Maintenance* maintenance() { return nullptr; }
 
-  /// How many appends of one part are under way at the same time, where one is mostly waited for.
-  virtual size_t appends_at_once() const { return 1; }
+  /// links.h. Null where objects have no links.
+  virtual Links* links() { return nullptr; }
 
-  /// How many small objects are put at the same time, where one alone is mostly waited for.
-  virtual size_t puts_at_once() const { return 1; }
+ protected:
+  explicit ObjectStore(Traits traits = {}) : traits_(std::move(traits)) {}
 
-  /// Compose joins what was appended in runs of at least this many bytes without moving it; shorter
-  /// runs it has to read back.
-  virtual size_t join_bytes_min() const { return 0; }
-
-  /// kUnsupported where Overwrite::kNever would take the place of what is there: what needs one of
-  /// several racing writers to win asks before it writes. Cheap once it was answered.
-  virtual Result<> ProveCreateOnce() { return {}; }
-
-  /// How much there is that calls of processes that died have left under no key (unfinished
-  /// uploads, temporary objects), at least this old: longer than any call lasts. Unless it is only
-  /// counted, it is removed.
-  virtual Result<size_t> SweepAbandoned(std::chrono::seconds age, Sweep sweep) {
-    static_cast<void>(age), static_cast<void>(sweep);
-    return size_t{0};
-  }
-
-  /// Removes what is unfinished below a prefix where nobody is to write any more, of any age.
-  virtual Result<> RemoveUnfinished(std::string_view prefix) {
-    static_cast<void>(prefix);
-    return {};
-  }
+ private:
+  const Traits traits_;
 };
 
 }  // namespace spillway::storage

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "storage/local/directory_tree.h"
@@ -43,9 +44,9 @@ class LocalStore final : public ObjectStore {
   Result<std::vector<ObjectInfo>> List(std::string_view prefix, std::string_view start_after,
                                        size_t limit) override;
   Result<uint64_t> Remove(std::string_view key) override;
-  Result<std::unique_ptr<Stage>> CreateStage(std::string_view key) override;
+  Result<std::unique_ptr<Stage>> CreateStage(std::string_view key,
+                                             const std::optional<StageTarget>&) override;
   Result<> Sync(std::string_view key) override;
-  std::string epoch() const override { return epoch_; }
   Result<ObjectInfo> Compose(std::string_view key, std::span<const ObjectRange> ranges,
                              std::stop_token) override;
 
@@ -57,7 +58,6 @@ class LocalStore final : public ObjectStore {
   Result<ObjectInfo> HeadPublished(std::string_view key);
 
   DirectoryTree tree_;
-  const std::string epoch_;
   OpenStages open_stages_;
 
   std::mutex mutex_;

@@ -23,9 +23,9 @@ Result<> Join(Client& client, const S3StoreOptions& options, const std::string& 
               const std::vector<Extent>& extents, const Placement& placement,
               const std::function<std::string()>& new_name);
 
-/// Copies an object of any size: one that is longer than options.copy_bytes_max in parts. The copy
-/// is placed so, whatever its source is like, in the place of what is there. kNotFound when there
-/// is no source, kConflict when another took its place meanwhile.
+/// Copies an object of any size: one that is longer than options.join.copy_bytes_max in parts. The
+/// copy is placed so, whatever its source is like, in the place of what is there. kNotFound when
+/// there is no source, kConflict when another took its place meanwhile.
 Result<> Copy(Client& client, const S3StoreOptions& options, const std::string& source,
               const std::string& name, Placement placement);
 
