@@ -78,6 +78,9 @@ lint: setup-build setup-lint ## format, names and clang-tidy, without changing a
 format: setup-lint ## rewrite the sources as .clang-format says
 	@git ls-files --cached --others --exclude-standard '*.h' '*.cc' | xargs -r clang-format-19 -i
 
+rooms: ## draw which rooms of src/ include which: docs/rooms.svg
+	@python3 -B tests/style/draw_rooms.py .
+
 clean: ## remove build/ (.deps stays)
 	@rm -rf build
 
@@ -112,5 +115,5 @@ setup-partition:
 setup-s3:
 	@setup/go_tool.sh versitygw
 
-.PHONY: demo demo-open-data build install test kill partition s3 simulate plant asan tsan fuzz bench lint format clean help \
+.PHONY: demo demo-open-data build install test kill partition s3 simulate plant asan tsan fuzz bench lint format rooms clean help \
   setup-build setup-test setup-bench setup-lint setup-partition setup-s3

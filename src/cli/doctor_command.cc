@@ -16,6 +16,7 @@
 #include "maintenance/sweeper.h"
 #include "recipe/examination.h"
 #include "settings/exports.h"
+#include "storage/maintenance.h"
 #include "storage/objects.h"
 #include "storage/s3_url.h"
 
@@ -31,7 +32,7 @@ Result<std::string> TryStore(storage::ObjectStore& store) {
   TRY(storage::PutWhole(store, key, text, storage::Overwrite::kNever));
   const std::string read = TRY(storage::ReadWhole(store, key));
   TRY(store.Remove(key));
-  TRY(store.ProveCreateOnce());
+  if (auto* const maintenance = store.maintenance()) TRY(maintenance->ProveCreateOnce());
   if (read != text) return Fail(ErrorCode::kCorrupt, "what was written reads otherwise");
   return "can be written";
 }

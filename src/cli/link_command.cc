@@ -15,8 +15,8 @@
 #include "deployment/deployment.h"
 #include "manifest/manifest.h"
 #include "staging/outcome.h"
+#include "storage/links.h"
 #include "storage/objects.h"
-#include "storage/s3/s3_store.h"
 
 namespace spillway::cli {
 namespace {
@@ -44,32 +44,46 @@ Result<seconds> LifetimeOf(const LinkFlags& flags) {
               "--expires: \"" + flags.expires + "\" is no time from 1s to 7d, such as 15m or 1h");
 }
 
+Result<storage::Links*> LinksInto(storage::ObjectStore& store, const std::string& job_id) {
+  storage::Links* const links = store.links();
+  if (links != nullptr) return links;
+  return Fail(ErrorCode::kUnsupported,
+              "job " + job_id +
+                  " is not in a bucket; links lead to exports whose destination is "
+                  "s3://bucket/prefix");
+}
+
 /// Of every file the manifest names, of the manifest, and of its signature.
-Result<std::vector<Link>> LinksOf(Stores& stores, storage::S3Store& store,
-                                  const std::string& directory, seconds lifetime) {
+Result<std::vector<Link>> LinksOf(Stores& stores, const engine::Job& job,
+                                  storage::ObjectStore& store, const std::string& directory,
+                                  seconds lifetime) {
   using engine::Manifest;
+  storage::Links* const beside = TRY(LinksInto(store, job.id));
   const std::string text =
       TRY(storage::ReadWhole(store, directory + "/" + std::string(Manifest::kName)));
   const Manifest manifest = TRY(engine::ManifestFromJson(text));
-  std::unique_ptr<storage::S3Store> apart;
-  if (!manifest.files_at.empty())
-    apart = TRY(stores.OpenBucket(manifest.files_at, Stores::Missing::kFails));
+  storage::Links* files = beside;
+  std::unique_ptr<storage::ObjectStore> apart;
+  if (!manifest.files_at.empty()) {
+    apart = TRY(stores.Open(manifest.files_at, Stores::Missing::kFails));
+    files = TRY(LinksInto(*apart, job.id));
+  }
   std::vector<Link> links;
-  const auto add = [&](storage::S3Store& bucket, const std::string& base, const std::string& name,
+  const auto add = [&](storage::Links& into, const std::string& base, const std::string& name,
                        uint64_t bytes) -> Result<> {
     const std::string key = base.empty() ? name : base + "/" + name;
     const std::string file_name = name.substr(name.rfind('/') + 1);
-    std::string url = TRY(bucket.Link(key, lifetime, file_name));
+    std::string url = TRY(into.Link(key, lifetime, file_name));
     links.push_back({name, bytes, std::move(url)});
     return {};
   };
   const std::string base = TRY(engine::BaseOf(manifest, directory));
   for (const engine::ManifestFile& file : manifest.files)
-    TRY(add(apart == nullptr ? store : *apart, base, file.name, file.bytes));
-  TRY(add(store, directory, std::string(Manifest::kName), text.size()));
+    TRY(add(*files, base, file.name, file.bytes));
+  TRY(add(*beside, directory, std::string(Manifest::kName), text.size()));
   const std::string signature(Manifest::kSignatureName);
   if (const auto signed_by = TRY(store.Head(directory + "/" + signature)))
-    TRY(add(store, directory, signature, signed_by->bytes));
+    TRY(add(*beside, directory, signature, signed_by->bytes));
   return links;
 }
 
@@ -89,16 +103,9 @@ Outcome PrintLinks(const Invocation& invocation, const LinkFlags& flags) {
                 fmt::format("job {} {}; run the export anew", job.id, ExpiryLine(*job.expiry)));
   }
   const recipe::Destination destination = TRY(deployment->DestinationOf(job));
-  auto* const bucket = dynamic_cast<storage::S3Store*>(destination.store);
-  if (bucket == nullptr) {
-    return Fail(ErrorCode::kUnsupported,
-                "job " + job.id +
-                    " is not in a bucket; links lead to exports whose destination is "
-                    "s3://bucket/prefix");
-  }
   const Timestamp until = deployment->clock().Now() + lifetime;
   const std::vector<Link> links =
-      TRY(LinksOf(deployment->stores(), *bucket, destination.directory, lifetime));
+      TRY(LinksOf(deployment->stores(), job, *destination.store, destination.directory, lifetime));
   if (invocation.json) {
     nlohmann::ordered_json json = {{"job", job.id}, {"expires_at", FormatTimestamp(until)}};
     json["links"] = nlohmann::ordered_json::array();

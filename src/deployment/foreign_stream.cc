@@ -32,7 +32,8 @@ Result<std::vector<storage::ObjectInfo>> ForeignStream::List(std::string_view pr
 
 Result<uint64_t> ForeignStream::Remove(std::string_view key) { return rest_.Remove(key); }
 
-Result<std::unique_ptr<storage::Stage>> ForeignStream::CreateStage(std::string_view /*key*/) {
+Result<std::unique_ptr<storage::Stage>> ForeignStream::CreateStage(
+    std::string_view /*key*/, const std::optional<storage::StageTarget>& /*target*/) {
   return Ended();
 }
 

@@ -9,7 +9,8 @@ namespace spillway {
 class ForeignStream final : public storage::ObjectStore {
  public:
   /// `rest` outlives this.
-  explicit ForeignStream(storage::ObjectStore& rest) : rest_(rest) {}
+  explicit ForeignStream(storage::ObjectStore& rest)
+      : ObjectStore({.epoch = rest.traits().epoch}), rest_(rest) {}
 
   Result<std::unique_ptr<storage::ObjectWriter>> Create(std::string_view key,
                                                         storage::Overwrite overwrite) override;
@@ -20,9 +21,9 @@ class ForeignStream final : public storage::ObjectStore {
                                                 std::string_view start_after,
                                                 size_t limit) override;
   Result<uint64_t> Remove(std::string_view key) override;
-  Result<std::unique_ptr<storage::Stage>> CreateStage(std::string_view key) override;
+  Result<std::unique_ptr<storage::Stage>> CreateStage(
+      std::string_view key, const std::optional<storage::StageTarget>& target) override;
   Result<> Sync(std::string_view key) override;
-  std::string epoch() const override { return rest_.epoch(); }
   Result<storage::ObjectInfo> Compose(std::string_view key,
                                       std::span<const storage::ObjectRange> ranges,
                                       std::stop_token) override;

@@ -399,7 +399,7 @@ TEST_F(ActsTest, LeftoversOfJobsThatAreOverAreRemovedAndThoseOfOthersAreNot) {
   WorkOff();
   ASSERT_EQ(store_.Get(failed)->state, JobState::kFailed);
   for (const std::string& job_id : {over, std::string("of-another-store-1")}) {
-    ASSERT_TRUE(objects_.CreateStage(Staging::PrefixOf(job_id) + "zombie-1-1").has_value());
+    ASSERT_TRUE(objects_.CreateStage(Staging::PrefixOf(job_id) + "zombie-1-1", {}).has_value());
   }
   ASSERT_TRUE(LeftoverRemoval(context_).Run().has_value());
   EXPECT_THAT(Staged(over), IsEmpty());

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "manifest/manifest.h"
 #include "staging/staging.h"
+#include "storage/maintenance.h"
 #include "storage/objects.h"
 
 namespace spillway::engine {
@@ -38,7 +39,7 @@ Result<> RemoveRemains(Context& context, const Job& job) {
       TRY(store.Remove(object.key));
       return {};
     }));
-    TRY(store.RemoveUnfinished(prefix));
+    if (auto* const maintenance = store.maintenance()) TRY(maintenance->RemoveUnfinished(prefix));
   }
   return {};
 }

@@ -28,7 +28,7 @@ Result<> CheckNotStopped(const std::stop_token& stop) {
 /// Whether the part's bytes are there, and those that were staged.
 Result<bool> IsWhole(storage::ObjectStore& store, const Part& part, const std::stop_token& stop) {
   Sha256 hash;
-  std::vector<std::byte> block(store.transfer_bytes());
+  std::vector<std::byte> block(store.traits().transfer_bytes);
   for (const storage::ObjectRange& range : part.ranges) {
     const Result<std::unique_ptr<storage::ObjectReader>> reader = store.Open(range.key, stop);
     if (!reader.has_value()) {
@@ -73,7 +73,7 @@ class LossFinder {
         if (error.code != ErrorCode::kCorrupt) return std::unexpected(std::move(error));
         return error;
       }
-      if (part.epoch == store_.epoch()) continue;
+      if (part.epoch == store_.traits().epoch) continue;
       if (!TRY(IsWhole(store_, part, stop_))) return NotWhole(part.file);
     }
     return std::nullopt;
@@ -102,7 +102,7 @@ Result<> MakeDurable(storage::ObjectStore& store, const std::vector<recipe::Outp
   std::map<std::string, std::string_view> file_of_stage;
   for (const recipe::OutputFile& file : files) {
     for (const Part& part : file.parts) {
-      if (part.epoch != store.epoch() && !TRY(IsWhole(store, part, stop)))
+      if (part.epoch != store.traits().epoch && !TRY(IsWhole(store, part, stop)))
         return std::unexpected(NotWhole(part.file));
       for (const storage::ObjectRange& range : part.ranges) {
         file_of_stage.emplace(range.key, file.name);

@@ -18,7 +18,10 @@ class FailingStore final : public storage::ObjectStore {
   enum class Fatal { kBefore, kAfter };
 
   FailingStore(storage::ObjectStore& store, int64_t calls_before_death, Fatal fatal)
-      : store_(store), calls_left_(calls_before_death), fatal_(fatal) {}
+      : ObjectStore(store.traits()),
+        store_(store),
+        calls_left_(calls_before_death),
+        fatal_(fatal) {}
 
   bool died() const { return calls_left_ < 0; }
 
@@ -43,13 +46,13 @@ class FailingStore final : public storage::ObjectStore {
   Result<uint64_t> Remove(std::string_view key) override {
     return Call([&] { return store_.Remove(key); });
   }
-  Result<std::unique_ptr<storage::Stage>> CreateStage(std::string_view key) override {
-    return Call([&] { return store_.CreateStage(key); });
+  Result<std::unique_ptr<storage::Stage>> CreateStage(
+      std::string_view key, const std::optional<storage::StageTarget>& target) override {
+    return Call([&] { return store_.CreateStage(key, target); });
   }
   Result<> Sync(std::string_view key) override {
     return Call([&] { return store_.Sync(key); });
   }
-  std::string epoch() const override { return store_.epoch(); }
   Result<storage::ObjectInfo> Compose(std::string_view key,
                                       std::span<const storage::ObjectRange> ranges,
                                       std::stop_token) override {

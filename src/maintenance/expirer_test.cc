@@ -8,6 +8,7 @@
 #include "maintenance/services.h"
 #include "staging/outcome.h"
 #include "storage/forwarding_store.h"
+#include "storage/maintenance.h"
 #include "storage/memory/memory_store.h"
 #include "storage/objects.h"
 
@@ -183,10 +184,13 @@ class CuttingStore : public storage::ForwardingStore {
 };
 
 /// Cannot be swept: of a bucket whose role may not list uploads.
-class UnsweepableStore final : public storage::ForwardingStore {
+class UnsweepableStore final : public storage::ForwardingStore, public storage::Maintenance {
  public:
   using ForwardingStore::ForwardingStore;
-  Result<uint64_t> SweepAbandoned(std::chrono::seconds, storage::Sweep) override {
+  storage::Maintenance* maintenance() override { return this; }
+  Result<> ProveCreateOnce() override { return {}; }
+  Result<> RemoveUnfinished(std::string_view) override { return {}; }
+  Result<size_t> SweepAbandoned(std::chrono::seconds, storage::Sweep) override {
     return Fail(ErrorCode::kPermissionDenied, "no permission to list uploads");
   }
 };

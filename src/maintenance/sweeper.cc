@@ -45,7 +45,9 @@ Result<Leftovers> SweepLeftovers(store::JobStore& jobs, storage::ObjectStore& st
     found.objects += receipt.objects_removed;
     ++found.jobs;
   }
-  found.abandoned = static_cast<int64_t>(TRY(store.SweepAbandoned(abandoned_age, sweep)));
+  if (auto* const maintenance = store.maintenance()) {
+    found.abandoned = static_cast<int64_t>(TRY(maintenance->SweepAbandoned(abandoned_age, sweep)));
+  }
   return found;
 }
 

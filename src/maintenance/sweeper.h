@@ -6,6 +6,7 @@
 #include <string>
 
 #include "engine/act.h"
+#include "storage/maintenance.h"
 
 namespace spillway::engine {
 
@@ -13,7 +14,7 @@ namespace spillway::engine {
 struct Leftovers {
   int64_t jobs = 0;       ///< Jobs that are over, but still have staged objects.
   int64_t objects = 0;    ///< Staged for these jobs.
-  int64_t abandoned = 0;  ///< ObjectStore::SweepAbandoned's.
+  int64_t abandoned = 0;  ///< Maintenance::SweepAbandoned's.
 };
 
 /// Longer than any call of the engine takes.

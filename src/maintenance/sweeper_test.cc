@@ -14,7 +14,7 @@ TEST_F(ActsTest, LeftoversAreFoundWhereThisProcessHasNeverStagedAnything) {
   const std::string job_id = Submit();
   WorkOff();
   ASSERT_EQ(store_.Get(job_id)->state, JobState::kSucceeded);
-  ASSERT_TRUE(objects_.CreateStage(Staging::PrefixOf(job_id) + "zombie-1-1").has_value());
+  ASSERT_TRUE(objects_.CreateStage(Staging::PrefixOf(job_id) + "zombie-1-1", {}).has_value());
 
   Stagings none("other", options_.pending_bytes_max);
   Context other = {.store = store_,

@@ -190,7 +190,7 @@ Result<> CheckFile(storage::ObjectStore& store, std::string_view directory,
     problems.push_back(file.name + ": has " + std::to_string((*reader)->size()) + " bytes, not " +
                        std::to_string(file.bytes));
   }
-  std::vector<std::byte> block(store.transfer_bytes());
+  std::vector<std::byte> block(store.traits().transfer_bytes);
   for (const ManifestPart& part : file.parts) {
     if (auto problem = TRY(CheckPart(**reader, file, part, block, checked)))
       problems.push_back(*problem);

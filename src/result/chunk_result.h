@@ -19,7 +19,7 @@ struct Part {
   int64_t rows = 0;
   uint64_t bytes = 0;
   std::string sha256;  ///< Hexadecimal, over the part's bytes.
-  std::string epoch;   ///< ObjectStore::epoch() when they were staged.
+  std::string epoch;   ///< The epoch of its store (Traits) when they were staged.
   std::string detail;  ///< The recipe's own (a zip entry as JSON); may be empty.
 };
 

@@ -42,7 +42,7 @@ PartWriter Staging::NewPart(std::string file, int64_t chunk, PartOrder order) {
 
 Result<Part> Staging::Append(std::string_view file, std::span<const std::byte> bytes) {
   storage::Stage* stage = TRY(StageOf(file, PartOrder::kInTurn));
-  Part part{.file = std::string(file), .bytes = bytes.size(), .epoch = store_.epoch()};
+  Part part{.file = std::string(file), .bytes = bytes.size(), .epoch = store_.traits().epoch};
   part.ranges.push_back(TRY(stage->Append(std::array{bytes}, {})));
   Sha256 hash;
   hash.Update(bytes);
@@ -56,13 +56,10 @@ Result<storage::Stage*> Staging::StageOf(std::string_view file, PartOrder order)
   if (found == stages_.end()) {
     // A stage may have been made although its answer was lost: no key is asked for twice.
     const std::string key = prefix_ + owner_ + "-" + std::to_string(++stages_asked_for_);
-    const bool in_place = order == PartOrder::kInPlace && output_.chunks > 0;
-    auto stage = in_place
-                     ? store_.CreateStageFor({.key = output_.directory + "/" + std::string(file),
-                                              .chunks = output_.chunks},
-                                             key)
-                     : store_.CreateStage(key);
-    found = stages_.emplace(file, TRY(std::move(stage))).first;
+    std::optional<storage::StageTarget> target;
+    if (order == PartOrder::kInPlace && output_.chunks > 0)
+      target = {.key = output_.directory + "/" + std::string(file), .chunks = output_.chunks};
+    found = stages_.emplace(file, TRY(store_.CreateStage(key, target))).first;
   }
   return found->second.get();
 }
@@ -86,8 +83,8 @@ Result<> PartWriter::Commit(std::stop_token stop) {
   hash_.Update(pending_->bytes().subspan(digested_));
   digested_ = pending_->size();
   // What is kept back makes the last append long enough to be joined without being read.
-  const size_t kept = staging_.store_.join_bytes_min();
-  const size_t enough = staging_.store_.transfer_bytes() + kept;
+  const size_t kept = staging_.store_.traits().join_bytes_min;
+  const size_t enough = staging_.store_.traits().transfer_bytes + kept;
   const size_t most = std::max(staging_.pending_bytes_max_, kept == 0 ? 0 : enough);
   if (digested_ >= most) {
     TRY(AwaitTurn(stop));
@@ -100,7 +97,7 @@ Result<> PartWriter::Commit(std::stop_token stop) {
 
 Result<> PartWriter::Flush(size_t kept, std::stop_token stop) {
   if (pending_->size() <= kept) return {};
-  const size_t at_once = staging_.store_.appends_at_once();
+  const size_t at_once = staging_.store_.traits().appends_at_once;
   TRY(Land(at_once));
   storage::Stage* stage = TRY(staging_.StageOf(file_, order_));
   // The first bytes stay where they can be read: a short part before them may need them to be
@@ -142,7 +139,7 @@ Result<Part> PartWriter::Finish(int64_t rows, std::stop_token stop) {
               .rows = rows,
               .bytes = staged_,
               .sha256 = ToHex(hash_.Finish()),
-              .epoch = staging_.store_.epoch()};
+              .epoch = staging_.store_.traits().epoch};
 }
 
 }  // namespace spillway::engine

@@ -176,8 +176,9 @@ class ForgetfulStore final : public storage::ForwardingStore {
  public:
   using ForwardingStore::ForwardingStore;
 
-  Result<std::unique_ptr<storage::Stage>> CreateStage(std::string_view key) override {
-    auto stage = ForwardingStore::CreateStage(key);
+  Result<std::unique_ptr<storage::Stage>> CreateStage(
+      std::string_view key, const std::optional<storage::StageTarget>& target) override {
+    auto stage = ForwardingStore::CreateStage(key, target);
     if (!std::exchange(forgot_, true)) return FailTransient(ErrorCode::kUnavailable, "no answer");
     return stage;
   }
@@ -190,19 +191,16 @@ class ForgetfulStore final : public storage::ForwardingStore {
 class FarStore final : public storage::ForwardingStore {
  public:
   static constexpr size_t kAtOnce = 3;
-  using ForwardingStore::ForwardingStore;
+  explicit FarStore(storage::ObjectStore& store)
+      : ForwardingStore(store,
+                        {.transfer_bytes = 50, .appends_at_once = kAtOnce, .join_bytes_min = 40}) {}
 
-  Result<std::unique_ptr<storage::Stage>> CreateStage(std::string_view key) override {
-    return std::make_unique<FarStage>(*this, TRY(ForwardingStore::CreateStage(key)));
+  Result<std::unique_ptr<storage::Stage>> CreateStage(
+      std::string_view key, const std::optional<storage::StageTarget>& target) override {
+    if (target.has_value())
+      targets_.push_back(target->key + " of " + std::to_string(target->chunks));
+    return std::make_unique<FarStage>(*this, TRY(ForwardingStore::CreateStage(key, target)));
   }
-  Result<std::unique_ptr<storage::Stage>> CreateStageFor(const storage::StageTarget& target,
-                                                         std::string_view key) override {
-    targets_.push_back(target.key + " of " + std::to_string(target.chunks));
-    return CreateStage(key);
-  }
-  size_t appends_at_once() const override { return kAtOnce; }
-  size_t join_bytes_min() const override { return 40; }
-  size_t transfer_bytes() const override { return 50; }
 
   /// The append that fails: how many are begun from now on before it.
   void FailAfter(size_t appends) { fails_ = begun_ + appends; }
@@ -288,9 +286,9 @@ TEST_F(FarStagingTest, AllButTheFirstBytesOfAPartMayBePutInPlace) {
   EXPECT_EQ(far_.targets(), (std::vector<std::string>{"out/file.txt of 7"}));
   const auto& begun = far_.begun();
   ASSERT_GT(begun.size(), 2U);
-  EXPECT_EQ(begun[0], std::pair(far_.join_bytes_min(), std::optional<int64_t>()));
+  EXPECT_EQ(begun[0], std::pair(far_.traits().join_bytes_min, std::optional<int64_t>()));
   for (size_t i = 1; i < begun.size(); ++i) {
-    EXPECT_GE(begun[i].first, far_.join_bytes_min());
+    EXPECT_GE(begun[i].first, far_.traits().join_bytes_min);
     EXPECT_EQ(begun[i].second, 0);
   }
 }

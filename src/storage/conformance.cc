@@ -7,6 +7,9 @@
 
 #include <fmt/format.h>
 
+#include "storage/links.h"
+#include "storage/maintenance.h"
+
 namespace spillway::storage {
 
 TEST_P(ObjectStoreConformance, ReadsBackWhatWasWritten) {
@@ -305,6 +308,29 @@ TEST_P(ObjectStoreConformance, ComposeRefusesWhatIsMissingOrTooShort) {
               FailsWith(ErrorCode::kInvalidArgument));
   EXPECT_EQ(Get(*store_, "out"), "not_found");
   EXPECT_THAT(Keys(*store_), testing::ElementsAre("short"));
+}
+
+TEST_P(ObjectStoreConformance, WhatEndedNeedsNoMaintenance) {
+  Put(*store_, "kept", "text");
+  {
+    auto dropped = store_->Create("dropped", Overwrite::kNever).value();
+  }
+  Maintenance* const maintenance = store_->maintenance();
+  if (maintenance == nullptr) return;  // Nothing of the kind can be left here.
+  const auto proven = maintenance->ProveCreateOnce();
+  EXPECT_TRUE(proven) << proven.error().message;
+  EXPECT_EQ(maintenance->SweepAbandoned(std::chrono::seconds(-5), Sweep::kRemove).value_or(9), 0u);
+  EXPECT_TRUE(maintenance->RemoveUnfinished("kept"));
+  EXPECT_EQ(Get(*store_, "kept"), "text");
+}
+
+TEST_P(ObjectStoreConformance, LinksLeadToKeysOnly) {
+  Links* const links = store_->links();
+  if (links == nullptr) return;
+  EXPECT_THAT(links->Link("../x", std::chrono::hours(1), "x"),
+              FailsWith(ErrorCode::kInvalidArgument));
+  EXPECT_NE(links->Link("a/x", std::chrono::hours(1), "x").value_or("").find("a/x"),
+            std::string::npos);
 }
 
 }  // namespace spillway::storage

@@ -74,7 +74,7 @@ class ObjectStoreConformance : public testing::TestWithParam<StoreUnderTest> {
   }
 
   std::unique_ptr<Stage> NewStage(std::string_view key = kStageKey) {
-    auto stage = store_->CreateStage(key);
+    auto stage = store_->CreateStage(key, {});
     EXPECT_TRUE(stage) << stage.error().message;
     return stage ? *std::move(stage) : nullptr;
   }

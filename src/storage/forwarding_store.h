@@ -18,7 +18,9 @@ namespace spillway::storage {
 class ForwardingStore : public ObjectStore {
  public:
   /// `store` outlives it.
-  explicit ForwardingStore(ObjectStore& store) : store_(store) {}
+  explicit ForwardingStore(ObjectStore& store) : ForwardingStore(store, store.traits()) {}
+  ForwardingStore(ObjectStore& store, Traits traits)
+      : ObjectStore(std::move(traits)), store_(store) {}
 
   Result<std::unique_ptr<ObjectWriter>> Create(std::string_view key, Overwrite overwrite) override {
     return store_.Create(key, overwrite);
@@ -32,15 +34,17 @@ class ForwardingStore : public ObjectStore {
     return store_.List(prefix, start_after, limit);
   }
   Result<uint64_t> Remove(std::string_view key) override { return store_.Remove(key); }
-  Result<std::unique_ptr<Stage>> CreateStage(std::string_view key) override {
-    return store_.CreateStage(key);
+  Result<std::unique_ptr<Stage>> CreateStage(std::string_view key,
+                                             const std::optional<StageTarget>& target) override {
+    return store_.CreateStage(key, target);
   }
   Result<> Sync(std::string_view key) override { return store_.Sync(key); }
-  std::string epoch() const override { return store_.epoch(); }
   Result<ObjectInfo> Compose(std::string_view key, std::span<const ObjectRange> ranges,
                              std::stop_token stop) override {
     return store_.Compose(key, ranges, std::move(stop));
   }
+  Maintenance* maintenance() override { return store_.maintenance(); }
+  Links* links() override { return store_.links(); }
 
  protected:
   ObjectStore& store_;

@@ -32,7 +32,8 @@ std::vector<Result<ObjectInfo>> ObjectStore::PutMany(std::span<const NewObject> 
     for (size_t i = next++; i < objects.size(); i = next++) answers[i] = Put(*this, objects[i]);
   };
   std::vector<std::jthread> others;
-  for (size_t i = 1; i < std::min(puts_at_once(), objects.size()); ++i) others.emplace_back(put);
+  for (size_t i = 1; i < std::min(traits().puts_at_once, objects.size()); ++i)
+    others.emplace_back(put);
   put();
   others.clear();
   return answers;

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <future>
@@ -10,12 +9,16 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/error.h"
 
 namespace spillway::storage {
+
+class Links;
+class Maintenance;
 
 /// Bytes ready to be written, in pieces.
 using Bytes = std::span<const std::byte>;
@@ -44,13 +47,6 @@ struct NewObject {
 
 /// Whether Create may take the place of an object that is there.
 enum class Overwrite { kNever, kAllowed };
-
-/// What a sweep does with what it finds.
-enum class Sweep {
-  kCount,
-  kRemoveOwn,  ///< Only what nobody but Spillway can have left.
-  kRemove,
-};
 
 /// One object being written. Nothing is visible under its key until Finish returns success; a
 /// destructor without Finish leaves nothing behind. Used by one thread at a time.
@@ -97,19 +93,44 @@ struct StageTarget {
   int64_t chunks = 0;  ///< The most it can have. Indices start at 0 and give the order.
 };
 
+/// What a store is like. Given when it is opened; the defaults are those of a local directory.
+struct Traits {
+  /// About how many bytes an Append or a ReadAt should have. Smaller ones cost more for each byte.
+  size_t transfer_bytes = size_t{1} << 20;
+
+  /// How many appends of one part, and how many small objects, to have under way at the same time, if
+  /// each is mostly waiting.
+  size_t appends_at_once = 1;
+  size_t puts_at_once = 1;
+
+  /// Compose joins what was appended in runs of at least this many bytes without moving it; shorter
+  /// runs it has to read back.
+  size_t join_bytes_min = 0;
+
+  /// Changes whenever staged bytes that were not synced may have been lost: the machine's boot id
+  /// for a local directory, empty where every append is durable at once. Bytes of an earlier epoch
+  /// must be read back and checked before they are used.
+  std::string epoch = {};
+};
+
 /// A place for objects: a directory or a bucket. Keys are relative, `/`-separated, with no empty,
 /// `.` or `..` segment; anything else is kInvalidArgument. Calls that may take long end with
 /// kCancelled within a second of `stop`. Thread-safe.
+///
+/// These calls are all that exports and the lake need. What only some stores have is in interfaces of
+/// their own: maintenance() and links().
 class ObjectStore {
  public:
   virtual ~ObjectStore() = default;
+
+  const Traits& traits() const { return traits_; }
 
   virtual Result<std::unique_ptr<ObjectWriter>> Create(std::string_view key,
                                                        Overwrite overwrite) = 0;
 
   /// Puts small objects, replacing what is there; each is durable, and visible at once and whole.
   /// Returns a result for each, in order: one that fails does not affect the others. The default
-  /// implementation puts as many at the same time as puts_at_once() says.
+  /// implementation puts as many at the same time as the traits say.
   virtual std::vector<Result<ObjectInfo>> PutMany(std::span<const NewObject> objects);
 
   /// kNotFound when there is none. `stop` also ends later reads of the reader.
@@ -128,25 +149,14 @@ class ObjectStore {
   virtual Result<uint64_t> Remove(std::string_view key) = 0;
 
   /// Opens a new stage, under a key that starts with kPrivatePrefix (key.h); kAlreadyExists when
-  /// the key is taken.
-  virtual Result<std::unique_ptr<Stage>> CreateStage(std::string_view key) = 0;
-
-  /// Opens a new stage. The store may put some of its bytes where they will be read (Stage::Begin).
-  /// A chunk's ranges that were begun without its number come before those begun with it, and are
-  /// at least join_bytes_min() long. The default implementation is CreateStage.
-  virtual Result<std::unique_ptr<Stage>> CreateStageFor(const StageTarget& target,
-                                                        std::string_view key) {
-    static_cast<void>(target);
-    return CreateStage(key);
-  }
+  /// the key is taken. If its target is known, the store may put some of the bytes where they will
+  /// be read (Stage::Begin). A chunk's ranges that were begun without its number then come before
+  /// those begun with it, and are at least join_bytes_min long.
+  virtual Result<std::unique_ptr<Stage>> CreateStage(std::string_view key,
+                                                     const std::optional<StageTarget>& target) = 0;
 
   /// Makes what is staged under the key, by any process, survive a loss of power.
   virtual Result<> Sync(std::string_view key) = 0;
-
-  /// Changes whenever staged bytes that were not synced may have been lost: the machine's boot id
-  /// for a local directory, empty where every append is durable at once. Bytes of an earlier epoch
-  /// must be read back and checked before they are used.
-  virtual std::string epoch() const = 0;
 
   /// Publishes the ranges, one after the other, as `key`: durable, and visible at once and whole.
   /// The stages may be consumed. Where the store can join without moving bytes (one range that is a
@@ -155,36 +165,17 @@ class ObjectStore {
   virtual Result<ObjectInfo> Compose(std::string_view key, std::span<const ObjectRange> ranges,
                                      std::stop_token stop) = 0;
 
-  /// About how many bytes an Append or a ReadAt should have. Smaller ones cost more for each byte.
-  virtual size_t transfer_bytes() const { return size_t{1} << 20; }
+  /// maintenance.h. Null where nothing is ever left behind, and Overwrite::kNever always holds.
+  virtual Maintenance* maintenance() { return nullptr; }
 
-  /// How many appends of one part to have under way at the same time, if each is mostly waiting.
-  virtual size_t appends_at_once() const { return 1; }
+  /// links.h. Null where objects have no links.
+  virtual Links* links() { return nullptr; }
 
-  /// How many small objects to put at the same time, if each put is mostly waiting.
-  virtual size_t puts_at_once() const { return 1; }
+ protected:
+  explicit ObjectStore(Traits traits = {}) : traits_(std::move(traits)) {}
 
-  /// Compose joins what was appended in runs of at least this many bytes without moving it; shorter
-  /// runs it has to read back.
-  virtual size_t join_bytes_min() const { return 0; }
-
-  /// kUnsupported when the store cannot honour Overwrite::kNever. Callers that need exactly one of
-  /// several racing writers to win must ask first. Later calls are cheap: the answer is kept.
-  virtual Result<> ProveCreateOnce() { return {}; }
-
-  /// Finds unfinished uploads and temporary objects that processes left when they died, at least
-  /// `age` old, which must be longer than any call lasts. Returns how many there are, and removes
-  /// them unless `sweep` says to count only.
-  virtual Result<size_t> SweepAbandoned(std::chrono::seconds age, Sweep sweep) {
-    static_cast<void>(age), static_cast<void>(sweep);
-    return size_t{0};
-  }
-
-  /// Removes unfinished objects of any age below a prefix where nobody will write any more.
-  virtual Result<> RemoveUnfinished(std::string_view prefix) {
-    static_cast<void>(prefix);
-    return {};
-  }
+ private:
+  const Traits traits_;
 };
 
 }  // namespace spillway::storage

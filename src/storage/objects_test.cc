@@ -36,11 +36,11 @@ class KeyStore final : public ObjectStore {
   Result<std::optional<ObjectInfo>> Head(std::string_view) override {
     return Fail(ErrorCode::kUnsupported, "");
   }
-  Result<std::unique_ptr<Stage>> CreateStage(std::string_view) override {
+  Result<std::unique_ptr<Stage>> CreateStage(std::string_view,
+                                             const std::optional<StageTarget>&) override {
     return Fail(ErrorCode::kUnsupported, "");
   }
   Result<> Sync(std::string_view) override { return {}; }
-  std::string epoch() const override { return {}; }
   Result<ObjectInfo> Compose(std::string_view, std::span<const ObjectRange>,
                              std::stop_token) override {
     return Fail(ErrorCode::kUnsupported, "");

@@ -102,7 +102,7 @@ TEST_P(ObjectStoreStageConformance, AStagedRunCanBeReadBack) {
   std::string read(two.bytes, ' ');
   EXPECT_EQ(reader->ReadAt(two.offset, std::as_writable_bytes(std::span(read))), two.bytes);
   EXPECT_EQ(read, "two");
-  EXPECT_EQ(store_->epoch(), open_()->epoch());
+  EXPECT_EQ(store_->traits().epoch, open_()->traits().epoch);
 }
 
 TEST_P(ObjectStoreStageConformance, ComposingAgainSucceeds) {
@@ -172,6 +172,24 @@ TEST_P(ObjectStoreStageConformance, ManyThreadsAppendWithoutOverlap) {
   EXPECT_TRUE(Get(*store_, "out") == expected);
 }
 
+TEST_P(ObjectStoreStageConformance, AStageMayKnowItsTarget) {
+  auto stage = store_->CreateStage(kStageKey, StageTarget{.key = "out", .chunks = 2}).value();
+  const std::string first(store_->traits().join_bytes_min + 3, 'a');
+  std::vector<ObjectRange> ranges;
+  std::string expected;
+  for (int64_t chunk = 0; chunk < 2; ++chunk) {
+    for (const bool placed : {false, true}) {
+      const std::string text = first + std::to_string(chunk) + (placed ? "placed" : "");
+      const auto of = placed ? std::optional(chunk) : std::nullopt;
+      ranges.push_back(stage->Begin(BytesOf(text), of, {}).get().value());
+      expected += text;
+    }
+  }
+  EXPECT_EQ(Get(*store_, "out"), "not_found") << "only Compose publishes";
+  ASSERT_TRUE(store_->Compose("out", ranges, {}));
+  EXPECT_TRUE(Get(*store_, "out") == expected);
+}
+
 TEST_P(ObjectStoreStageConformance, StagesAreNotListedUnlessNamed) {
   auto stage = NewStage();
   const auto one = Append(*stage, "one");
@@ -183,10 +201,10 @@ TEST_P(ObjectStoreStageConformance, StagesAreNotListedUnlessNamed) {
 
 TEST_P(ObjectStoreStageConformance, StagesAreTakenOnce) {
   auto stage = NewStage();
-  EXPECT_THAT(store_->CreateStage(kStageKey), FailsWith(ErrorCode::kAlreadyExists));
+  EXPECT_THAT(store_->CreateStage(kStageKey, {}), FailsWith(ErrorCode::kAlreadyExists));
   Append(*stage, "one");
   stage.reset();
-  EXPECT_THAT(store_->CreateStage(kStageKey), FailsWith(ErrorCode::kAlreadyExists));
+  EXPECT_THAT(store_->CreateStage(kStageKey, {}), FailsWith(ErrorCode::kAlreadyExists));
   EXPECT_EQ(store_->Remove(kStageKey).value(), 3u);
   EXPECT_EQ(store_->Remove(kStageKey).value(), 0u);
   EXPECT_NE(NewStage(), nullptr);

@@ -59,8 +59,9 @@ Result<uint64_t> Disk::Remove(std::string_view key) {
   return bytes;
 }
 
-Result<std::unique_ptr<storage::Stage>> Disk::CreateStage(std::string_view key) {
-  auto stage = TRY(store_.CreateStage(key));
+Result<std::unique_ptr<storage::Stage>> Disk::CreateStage(
+    std::string_view key, const std::optional<storage::StageTarget>&) {
+  auto stage = TRY(store_.CreateStage(key, {}));
   synced_[std::string(key)] = 0;
   Changed(std::string(key));
   return std::make_unique<DiskStage>(*this, std::string(key), std::move(stage));
@@ -77,7 +78,7 @@ Result<storage::ObjectInfo> Disk::Compose(std::string_view key,
                                           std::span<const storage::ObjectRange> ranges,
                                           std::stop_token) {
   storage::ObjectInfo info = TRY(store_.Compose(key, ranges, {}));
-  if (traits_.consumes_sources && ranges.size() == 1) {
+  if (options_.consumes_sources && ranges.size() == 1) {
     const auto source = TRY(store_.Head(ranges[0].key));
     if (source.has_value() && source->bytes == ranges[0].bytes) {
       TRY(store_.Remove(ranges[0].key));
@@ -98,7 +99,7 @@ std::string Disk::Read(const std::string& key) {
 
 void Disk::Reboot(Random& random) {
   ++epoch_;
-  if (traits_.durable) return;
+  if (options_.durable) return;
   const std::map<std::string, uint64_t> stages = std::exchange(synced_, {});
   for (const auto& [key, synced] : stages) {
     std::string text = Read(key);
@@ -110,7 +111,7 @@ void Disk::Reboot(Random& random) {
         text[synced + random.Below(text.size() - synced)] = '\0';
       }
     }
-    const auto stage = store_.CreateStage(key);
+    const auto stage = store_.CreateStage(key, {});
     static_cast<void>((*stage)->Append(std::array{std::as_bytes(std::span(text))}, {}));
     synced_[key] = text.size();
   }

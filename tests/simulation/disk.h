@@ -15,7 +15,7 @@ namespace spillway::simulation {
 /// as far as they were synced.
 class Disk final : public storage::ObjectStore {
  public:
-  struct Traits {
+  struct Options {
     bool durable = false;           ///< Every append is durable at once, as in a bucket.
     bool consumes_sources = false;  ///< Compose moves a stage that is a whole object.
   };
@@ -23,7 +23,7 @@ class Disk final : public storage::ObjectStore {
   /// Hears of every change, right after it.
   using Observer = std::function<void(const std::string& key)>;
 
-  Disk(Clock& clock, Traits traits) : traits_(traits), store_(place_, clock) {}
+  Disk(Clock& clock, Options options) : options_(options), store_(place_, clock) {}
 
   void OnChange(Observer observer) { changed_ = std::move(observer); }
 
@@ -32,6 +32,10 @@ class Disk final : public storage::ObjectStore {
   /// Nothing staged can be removed any more, until it is unsealed.
   void Seal(bool sealed) { sealed_ = sealed; }
   bool was_rebooted() const { return epoch_ > 1; }
+  /// As a process finds it that starts now.
+  storage::Traits CurrentTraits() const {
+    return {.epoch = options_.durable ? "" : std::to_string(epoch_)};
+  }
 
   Result<std::unique_ptr<storage::ObjectWriter>> Create(std::string_view key,
                                                         storage::Overwrite overwrite) override;
@@ -48,11 +52,9 @@ class Disk final : public storage::ObjectStore {
     return store_.List(prefix, start_after, limit);
   }
   Result<uint64_t> Remove(std::string_view key) override;
-  Result<std::unique_ptr<storage::Stage>> CreateStage(std::string_view key) override;
+  Result<std::unique_ptr<storage::Stage>> CreateStage(
+      std::string_view key, const std::optional<storage::StageTarget>& target) override;
   Result<> Sync(std::string_view key) override;
-  std::string epoch() const override {
-    return traits_.durable ? std::string() : std::to_string(epoch_);
-  }
   Result<storage::ObjectInfo> Compose(std::string_view key,
                                       std::span<const storage::ObjectRange> ranges,
                                       std::stop_token) override;
@@ -64,7 +66,7 @@ class Disk final : public storage::ObjectStore {
   std::string Read(const std::string& key);
 
  private:
-  const Traits traits_;
+  const Options options_;
   storage::MemoryPlace place_;
   storage::MemoryStore store_;
   std::map<std::string, uint64_t> synced_;  ///< Bytes of each stage.

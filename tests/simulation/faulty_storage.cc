@@ -97,8 +97,9 @@ Result<uint64_t> FaultyStorage::Remove(std::string_view key) {
   return process_.Call("remove", key, [&] { return disk_.Remove(key); });
 }
 
-Result<std::unique_ptr<storage::Stage>> FaultyStorage::CreateStage(std::string_view key) {
-  auto stage = TRY(process_.Call("stage", key, [&] { return disk_.CreateStage(key); }));
+Result<std::unique_ptr<storage::Stage>> FaultyStorage::CreateStage(
+    std::string_view key, const std::optional<storage::StageTarget>& target) {
+  auto stage = TRY(process_.Call("stage", key, [&] { return disk_.CreateStage(key, target); }));
   return std::make_unique<FaultyStage>(process_, std::string(key), std::move(stage));
 }
 

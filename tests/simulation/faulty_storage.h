@@ -8,7 +8,8 @@ namespace spillway::simulation {
 /// A disk as one process sees it.
 class FaultyStorage final : public storage::ObjectStore {
  public:
-  FaultyStorage(ObjectStore& disk, SimulatedProcess& process) : disk_(disk), process_(process) {}
+  FaultyStorage(ObjectStore& disk, SimulatedProcess& process)
+      : ObjectStore(disk.traits()), disk_(disk), process_(process) {}
 
   Result<std::unique_ptr<storage::ObjectWriter>> Create(std::string_view key,
                                                         storage::Overwrite overwrite) override;
@@ -19,9 +20,9 @@ class FaultyStorage final : public storage::ObjectStore {
                                                 std::string_view start_after,
                                                 size_t limit) override;
   Result<uint64_t> Remove(std::string_view key) override;
-  Result<std::unique_ptr<storage::Stage>> CreateStage(std::string_view key) override;
+  Result<std::unique_ptr<storage::Stage>> CreateStage(
+      std::string_view key, const std::optional<storage::StageTarget>& target) override;
   Result<> Sync(std::string_view key) override;
-  std::string epoch() const override { return disk_.epoch(); }
   Result<storage::ObjectInfo> Compose(std::string_view key,
                                       std::span<const storage::ObjectRange> ranges,
                                       std::stop_token) override;

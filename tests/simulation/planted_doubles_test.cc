@@ -121,9 +121,7 @@ class ShortStorage final : public storage::ForwardingStore {
 /// Says that bytes are safe which are not.
 class ForgetfulStorage final : public storage::ForwardingStore {
  public:
-  using ForwardingStore::ForwardingStore;
-
-  std::string epoch() const override { return ""; }
+  explicit ForgetfulStorage(storage::ObjectStore& store) : ForwardingStore(store, {.epoch = ""}) {}
 };
 
 /// The violation that the first of the seeds runs into; none when all pass.

@@ -19,15 +19,13 @@ std::unique_ptr<Thing> Replace(const std::function<std::unique_ptr<Thing>(Thing&
 Outlook::Outlook(std::string name, Surroundings& surroundings, const Faults& faults)
     : process_(std::move(name), surroundings.scheduler, faults, surroundings.trace,
                surroundings.options.lease),
+      disk_(surroundings.disk, surroundings.disk.CurrentTraits()),
       store_double_(Replace(surroundings.doubles.store, surroundings.store)),
-      storage_double_(
-          Replace<storage::ObjectStore>(surroundings.doubles.storage, surroundings.disk)),
+      storage_double_(Replace<storage::ObjectStore>(surroundings.doubles.storage, disk_)),
       store_(store_double_ ? *store_double_ : surroundings.store, process_,
              surroundings.invariants),
       queue_(surroundings.queue, process_),
-      storage_(storage_double_ ? *storage_double_
-                               : static_cast<storage::ObjectStore&>(surroundings.disk),
-               process_) {
+      storage_(storage_double_ ? *storage_double_ : disk_, process_) {
   recipes_.Add(std::make_unique<RowsRecipe>(surroundings.source, storage_, process_));
 }
 

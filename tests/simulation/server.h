@@ -17,6 +17,7 @@
 #include "simulation/rows_recipe.h"
 #include "simulation/source.h"
 #include "simulation/world.h"
+#include "storage/forwarding_store.h"
 
 namespace spillway::simulation {
 
@@ -50,6 +51,7 @@ class Outlook {
 
  private:
   SimulatedProcess process_;
+  storage::ForwardingStore disk_;  // with the traits it has since the last reboot
   std::unique_ptr<store::JobStore> store_double_;
   std::unique_ptr<storage::ObjectStore> storage_double_;
   FaultyStore store_;

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "base/nearest_name.h"
+#include "storage/maintenance.h"
 #include "storage/objects.h"
 
 namespace spillway::lake {
@@ -189,7 +190,7 @@ Result<bool> CommitLog::TryAppend(int64_t version, Commit& commit) {
 }
 
 Result<int64_t> CommitLog::Append(Commit commit, std::optional<int64_t> expected_version) {
-  TRY(store_.ProveCreateOnce());
+  if (auto* const maintenance = store_.maintenance()) TRY(maintenance->ProveCreateOnce());
   for (int64_t taken = 0;;) {
     const Tail tail = TRY(Current());
     if (tail.version() < taken) {

@@ -15,6 +15,8 @@
 #include "base/manual_clock.h"
 #include "lake/failing_store.h"
 #include "lake/log/data_file_name.h"
+#include "storage/forwarding_store.h"
+#include "storage/maintenance.h"
 #include "storage/memory/memory_store.h"
 
 namespace spillway::lake {
@@ -174,9 +176,9 @@ TEST_F(CommitLogTest, AnotherProcessFollowsOverCheckpoints) {
 }
 
 /// Counts what a reader asks of the store.
-class CountingStore : public storage::ObjectStore {
+class CountingStore : public storage::ForwardingStore {
  public:
-  explicit CountingStore(storage::ObjectStore& store) : store_(store) {}
+  using ForwardingStore::ForwardingStore;
   int64_t opened = 0, listed = 0, created = 0;
 
   Result<std::unique_ptr<storage::ObjectWriter>> Create(std::string_view key,
@@ -189,9 +191,6 @@ class CountingStore : public storage::ObjectStore {
     ++opened;
     return store_.Open(key, {});
   }
-  Result<std::optional<storage::ObjectInfo>> Head(std::string_view key) override {
-    return store_.Head(key);
-  }
   Result<std::vector<storage::ObjectInfo>> List(std::string_view prefix,
                                                 std::string_view start_after,
                                                 size_t limit) override {
@@ -199,24 +198,10 @@ class CountingStore : public storage::ObjectStore {
     listed += static_cast<int64_t>(list->size());
     return list;
   }
-  Result<uint64_t> Remove(std::string_view key) override { return store_.Remove(key); }
-  Result<std::unique_ptr<storage::Stage>> CreateStage(std::string_view key) override {
-    return store_.CreateStage(key);
-  }
-  Result<> Sync(std::string_view key) override { return store_.Sync(key); }
-  std::string epoch() const override { return store_.epoch(); }
-  Result<storage::ObjectInfo> Compose(std::string_view key,
-                                      std::span<const storage::ObjectRange> ranges,
-                                      std::stop_token) override {
-    return store_.Compose(key, ranges, {});
-  }
-
- private:
-  storage::ObjectStore& store_;
 };
 
 /// Says of every object to be created that it is there already.
-class TakenStore final : public CountingStore {
+class TakenStore final : public CountingStore, public storage::Maintenance {
  public:
   using CountingStore::CountingStore;
   Result<std::unique_ptr<storage::ObjectWriter>> Create(std::string_view,
@@ -224,10 +209,13 @@ class TakenStore final : public CountingStore {
     ++created;
     return Fail(created < 9 ? ErrorCode::kAlreadyExists : ErrorCode::kInternal, "taken");
   }
+  storage::Maintenance* maintenance() override { return this; }
   Result<> ProveCreateOnce() override {
     if (creates_once) return {};
     return Fail(ErrorCode::kUnsupported, "no conditional writes");
   }
+  Result<size_t> SweepAbandoned(std::chrono::seconds, storage::Sweep) override { return size_t{0}; }
+  Result<> RemoveUnfinished(std::string_view) override { return {}; }
 
   bool creates_once = true;
 };

@@ -187,11 +187,11 @@ class ClosedStore final : public storage::ObjectStore {
     return Closed();
   }
   Result<uint64_t> Remove(std::string_view) override { return Closed(); }
-  Result<std::unique_ptr<storage::Stage>> CreateStage(std::string_view) override {
+  Result<std::unique_ptr<storage::Stage>> CreateStage(
+      std::string_view, const std::optional<storage::StageTarget>&) override {
     return Closed();
   }
   Result<> Sync(std::string_view) override { return Closed(); }
-  std::string epoch() const override { return {}; }
   Result<storage::ObjectInfo> Compose(std::string_view, std::span<const storage::ObjectRange>,
                                       std::stop_token) override {
     return Closed();

@@ -61,9 +61,9 @@ class ScanTest : public testing::Test {
 /// A store whose transfers are to be long, as over a network; remembers what was read.
 class FarStore final : public storage::ObjectStore {
  public:
-  explicit FarStore(storage::ObjectStore& store) : store_(store) {}
+  explicit FarStore(storage::ObjectStore& store)
+      : ObjectStore({.transfer_bytes = size_t{8} << 20}), store_(store) {}
 
-  size_t transfer_bytes() const override { return size_t{8} << 20; }
   int reads() const { return reads_; }
   uint64_t bytes() const { return bytes_; }
 
@@ -81,11 +81,11 @@ class FarStore final : public storage::ObjectStore {
     return Closed();
   }
   Result<uint64_t> Remove(std::string_view) override { return Closed(); }
-  Result<std::unique_ptr<storage::Stage>> CreateStage(std::string_view) override {
+  Result<std::unique_ptr<storage::Stage>> CreateStage(
+      std::string_view, const std::optional<storage::StageTarget>&) override {
     return Closed();
   }
   Result<> Sync(std::string_view) override { return Closed(); }
-  std::string epoch() const override { return {}; }
   Result<storage::ObjectInfo> Compose(std::string_view, std::span<const storage::ObjectRange>,
                                       std::stop_token) override {
     return Closed();

@@ -60,7 +60,7 @@ bool DictionaryOnly(const parquet::ColumnChunkMetaData& chunk) {
 
 }  // namespace
 
-bool IsFar(const storage::ObjectStore& store) { return store.transfer_bytes() > kNearBytes; }
+bool IsFar(const storage::ObjectStore& store) { return store.traits().transfer_bytes > kNearBytes; }
 
 Error OfDataFile(std::string_view key, Error error) {
   const bool corrupt = error.code == ErrorCode::kCorrupt;
@@ -105,7 +105,7 @@ Result<std::unique_ptr<SliceReader>> SliceReader::Open(storage::ObjectStore& sto
   }
   std::unique_ptr<SliceReader> reader(new SliceReader(
       slice, range, std::move(columns), std::make_unique<CountedObject>(*std::move(opened)), pool));
-  reader->gap_bytes_ = store.transfer_bytes() / kGapsPerTransfer;
+  reader->gap_bytes_ = store.traits().transfer_bytes / kGapsPerTransfer;
   reader->far_ = IsFar(store);
   TRY(reader->OpenFile());
   TRY(reader->OpenColumns());

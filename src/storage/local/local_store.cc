@@ -115,7 +115,7 @@ Result<std::unique_ptr<LocalStore>> LocalStore::Over(Result<DirectoryTree> opene
 }
 
 LocalStore::LocalStore(DirectoryTree tree, std::string epoch)
-    : tree_(std::move(tree)), epoch_(std::move(epoch)) {
+    : ObjectStore({.epoch = std::move(epoch)}), tree_(std::move(tree)) {
   SweepAbandonedFiles(tree_, /*remove=*/true);
 }
 
@@ -186,7 +186,8 @@ Result<uint64_t> LocalStore::Remove(std::string_view key) {
   return found->bytes;
 }
 
-Result<std::unique_ptr<Stage>> LocalStore::CreateStage(std::string_view key) {
+Result<std::unique_ptr<Stage>> LocalStore::CreateStage(std::string_view key,
+                                                       const std::optional<StageTarget>&) {
   TRY(ValidateKey(key));
   if (!key.starts_with(kPrivatePrefix) || key.starts_with(kTemporaryPrefix)) {
     return Fail(ErrorCode::kInvalidArgument,

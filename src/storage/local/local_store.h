@@ -4,10 +4,12 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "storage/local/directory_tree.h"
 #include "storage/local/open_stages.h"
+#include "storage/maintenance.h"
 #include "storage/object_store.h"
 
 namespace spillway::storage {
@@ -28,7 +30,7 @@ namespace spillway::storage {
 ///
 /// Opening removes the unfinished files of processes that died. Must outlive its writers, readers
 /// and stages.
-class LocalStore final : public ObjectStore {
+class LocalStore final : public ObjectStore, public Maintenance {
  public:
   /// kNotFound when there is no such directory.
   static Result<std::unique_ptr<LocalStore>> OpenExisting(const std::string& root);
@@ -43,13 +45,17 @@ class LocalStore final : public ObjectStore {
   Result<std::vector<ObjectInfo>> List(std::string_view prefix, std::string_view start_after,
                                        size_t limit) override;
   Result<uint64_t> Remove(std::string_view key) override;
-  Result<std::unique_ptr<Stage>> CreateStage(std::string_view key) override;
+  Result<std::unique_ptr<Stage>> CreateStage(std::string_view key,
+                                             const std::optional<StageTarget>&) override;
   Result<> Sync(std::string_view key) override;
-  std::string epoch() const override { return epoch_; }
   Result<ObjectInfo> Compose(std::string_view key, std::span<const ObjectRange> ranges,
                              std::stop_token) override;
+  Maintenance* maintenance() override { return this; }
+
+  Result<> ProveCreateOnce() override { return {}; }
   /// The unfinished files of processes that died, of any age: a lock tells that their owners live.
   Result<size_t> SweepAbandoned(std::chrono::seconds age, Sweep sweep) override;
+  Result<> RemoveUnfinished(std::string_view /*prefix*/) override { return {}; }
 
  private:
   static Result<std::unique_ptr<LocalStore>> Over(Result<DirectoryTree> opened);
@@ -59,7 +65,6 @@ class LocalStore final : public ObjectStore {
   Result<ObjectInfo> HeadPublished(std::string_view key);
 
   DirectoryTree tree_;
-  const std::string epoch_;
   OpenStages open_stages_;
 
   std::mutex mutex_;

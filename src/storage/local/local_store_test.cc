@@ -121,8 +121,8 @@ TEST_F(LocalStoreTest, TheUnfinishedStandUnderSpillwayTmp) {
   EXPECT_TRUE(tree.rbegin()->starts_with(".spillway/tmp/" + std::to_string(getpid()) + "-"));
   EXPECT_THAT(store_->Create(".spillway/tmp/x", Overwrite::kAllowed),
               FailsWith(ErrorCode::kInvalidArgument));
-  EXPECT_THAT(store_->CreateStage(".spillway/tmp/x"), FailsWith(ErrorCode::kInvalidArgument));
-  EXPECT_THAT(store_->CreateStage("stage"), FailsWith(ErrorCode::kInvalidArgument));
+  EXPECT_THAT(store_->CreateStage(".spillway/tmp/x", {}), FailsWith(ErrorCode::kInvalidArgument));
+  EXPECT_THAT(store_->CreateStage("stage", {}), FailsWith(ErrorCode::kInvalidArgument));
 }
 
 TEST_F(LocalStoreTest, OpeningRemovesWhatKilledProcessesLeft) {
@@ -159,7 +159,7 @@ TEST_F(LocalStoreTest, ASweepRemovesWhatKilledProcessesLeftSinceItWasOpened) {
 }
 
 TEST_F(LocalStoreTest, AWholeStageIsMovedNotCopied) {
-  auto stage = store_->CreateStage(kStageKey).value();
+  auto stage = store_->CreateStage(kStageKey, {}).value();
   const auto one = Append(*stage, "one").value();
   const auto two = Append(*stage, "two").value();
   Append(*stage, "of a failed attempt").value();
@@ -173,7 +173,7 @@ TEST_F(LocalStoreTest, AWholeStageIsMovedNotCopied) {
 
 TEST_F(LocalStoreTest, AppendsOfAnySizeFollowOneAnother) {
   Random random(42);
-  auto stage = store_->CreateStage(kStageKey).value();
+  auto stage = store_->CreateStage(kStageKey, {}).value();
   std::string whole;
   std::vector<ObjectRange> ranges;
   for (const size_t bytes :
@@ -190,7 +190,7 @@ TEST_F(LocalStoreTest, AppendsOfAnySizeFollowOneAnother) {
 TEST_F(LocalStoreTest, TheStageOfAKilledProcessIsMovedWithoutItsPadding) {
   const pid_t child = fork();
   if (child == 0) {
-    auto stage = store_->CreateStage(kStageKey).value();
+    auto stage = store_->CreateStage(kStageKey, {}).value();
     Append(*stage, "one").value();
     raise(SIGKILL);
   }
@@ -202,7 +202,7 @@ TEST_F(LocalStoreTest, TheStageOfAKilledProcessIsMovedWithoutItsPadding) {
 }
 
 TEST_F(LocalStoreTest, TheStageOfAProcessThatEndedIsMoved) {
-  const auto range = Append(*store_->CreateStage(kStageKey).value(), "one").value();
+  const auto range = Append(*store_->CreateStage(kStageKey, {}).value(), "one").value();
   const ino_t inode = InodeOf(std::string(kStageKey));
   const auto other = LocalStore::OpenExisting(scratch_.path()).value();
   ASSERT_TRUE(other->Compose("a.csv", std::vector<ObjectRange>{range}, {}));
@@ -210,7 +210,7 @@ TEST_F(LocalStoreTest, TheStageOfAProcessThatEndedIsMoved) {
 }
 
 TEST_F(LocalStoreTest, TheStageOfALivingProcessIsCopied) {
-  auto stage = store_->CreateStage(kStageKey).value();
+  auto stage = store_->CreateStage(kStageKey, {}).value();
   const auto range = Append(*stage, "one").value();
   const ino_t inode = InodeOf(std::string(kStageKey));
   const auto other = LocalStore::OpenExisting(scratch_.path()).value();
@@ -232,7 +232,7 @@ TEST_F(LocalStoreTest, ComposersOfOneStageAgree) {
   for (int round = 0; round < 20; ++round) {
     std::vector<ObjectRange> ranges;
     {
-      auto stage = store_->CreateStage(kStageKey).value();
+      auto stage = store_->CreateStage(kStageKey, {}).value();
       for (int i = 0; i < 100; ++i) ranges.push_back(Append(*stage, std::to_string(i)).value());
     }
     const auto other = LocalStore::OpenExisting(scratch_.path()).value();
@@ -254,7 +254,7 @@ TEST_F(LocalStoreTest, ComposersOfOneStageAgree) {
 }
 
 TEST_F(LocalStoreTest, AStageThatWasCutShortIsNotPublished) {
-  auto stage = store_->CreateStage(kStageKey).value();
+  auto stage = store_->CreateStage(kStageKey, {}).value();
   const auto range = Append(*stage, "onetwo").value();
   fs::resize_file(scratch_ / std::string(kStageKey), 3);
   const auto composed = store_->Compose("a.csv", std::vector<ObjectRange>{range}, {});
@@ -375,7 +375,7 @@ TEST_F(LocalStoreTest, WithoutSpaceNothingIsPublished) {
 }
 
 TEST_F(LocalStoreTest, AnAppendWithoutSpaceLeavesTheStageAsItWas) {
-  auto stage = store_->CreateStage(kStageKey).value();
+  auto stage = store_->CreateStage(kStageKey, {}).value();
   const auto one = Append(*stage, "one").value();
   {
     const FileSizeLimit limit(4096);
@@ -388,7 +388,7 @@ TEST_F(LocalStoreTest, AnAppendWithoutSpaceLeavesTheStageAsItWas) {
 }
 
 TEST_F(LocalStoreTest, ACopyWithoutSpaceLeavesTheSources) {
-  auto stage = store_->CreateStage(kStageKey).value();
+  auto stage = store_->CreateStage(kStageKey, {}).value();
   Append(*stage, "skipped").value();
   const auto range = Append(*stage, std::string(100'000, 'x')).value();
   {

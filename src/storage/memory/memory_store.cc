@@ -156,7 +156,8 @@ Result<uint64_t> MemoryStore::Remove(std::string_view key) {
   return bytes;
 }
 
-Result<std::unique_ptr<Stage>> MemoryStore::CreateStage(std::string_view key) {
+Result<std::unique_ptr<Stage>> MemoryStore::CreateStage(std::string_view key,
+                                                        const std::optional<StageTarget>&) {
   TRY(ValidateKey(key));
   if (!key.starts_with(kPrivatePrefix)) {
     return Fail(ErrorCode::kInvalidArgument, "the key of a stage must start with " +

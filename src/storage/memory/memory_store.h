@@ -46,9 +46,9 @@ class MemoryStore final : public ObjectStore {
   Result<std::vector<ObjectInfo>> List(std::string_view prefix, std::string_view start_after,
                                        size_t limit) override;
   Result<uint64_t> Remove(std::string_view key) override;
-  Result<std::unique_ptr<Stage>> CreateStage(std::string_view key) override;
+  Result<std::unique_ptr<Stage>> CreateStage(std::string_view key,
+                                             const std::optional<StageTarget>&) override;
   Result<> Sync(std::string_view key) override;
-  std::string epoch() const override { return {}; }
   Result<ObjectInfo> Compose(std::string_view key, std::span<const ObjectRange> ranges,
                              std::stop_token) override;
 

@@ -361,7 +361,7 @@ TEST_F(ClientTest, AStopEndsAnAppendThatIsOnItsWay) {
     return Answer{.cut_after = -2};
   });
   auto store = S3Store::OpenExisting(*caller_, {}, Random(1)).value();
-  auto stage = store->CreateStage(".spillway/jobs/j/a").value();
+  auto stage = store->CreateStage(".spillway/jobs/j/a", {}).value();
   const auto appended = stage->Append(kText, job.get_token());
   ASSERT_FALSE(appended);
   EXPECT_EQ(appended.error().code, ErrorCode::kCancelled);

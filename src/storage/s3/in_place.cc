@@ -58,7 +58,8 @@ class Layout {
  private:
   Result<> AddExtents(const std::vector<Extent>& extents, int numbers, bool before_part) {
     const LastPart last = before_part ? LastPart::kFull : LastPart::kMayBeShort;
-    std::vector<JoinPart> parts = PlanJoin(extents, kMinPartBytes, options_.copy_bytes_max, last);
+    std::vector<JoinPart> parts =
+        PlanJoin(extents, kMinPartBytes, options_.join.copy_bytes_max, last);
     if (static_cast<int64_t>(parts.size()) > numbers) {
       const Extent group = TRY(Group(extents));
       parts = PlanJoin({group}, kMinPartBytes, kMaxPartBytes, last);

@@ -19,7 +19,7 @@ class InPlaceTest : public S3StoreTest {
   static constexpr int64_t kChunks = 10;
 
   std::unique_ptr<Stage> NewStage(const std::string& owner, int64_t chunks = kChunks) {
-    return store_.CreateStageFor({.key = "out", .chunks = chunks}, Staged(owner)).value();
+    return store_.CreateStage(Staged(owner), StageTarget{.key = "out", .chunks = chunks}).value();
   }
   static std::string Staged(const std::string& name) { return ".spillway/jobs/j/" + name; }
 
@@ -77,7 +77,8 @@ TEST_F(InPlaceTest, LongAppendsArePartsOfTheirFile) {
 TEST_F(InPlaceTest, WhatOthersHaveStagedIsCopiedInBetween) {
   OwningStore other(bucket_, {});
   auto first = NewStage("a");
-  auto second = other.CreateStageFor({.key = "out", .chunks = kChunks}, Staged("b")).value();
+  auto second =
+      other.CreateStage(Staged("b"), StageTarget{.key = "out", .chunks = kChunks}).value();
   Write(*first, 0, {kLong, kLong});
   Write(*second, 1, {kLong, kLong, kLong});
   Write(*second, 2, {1'000'000});

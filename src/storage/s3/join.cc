@@ -77,14 +77,14 @@ Result<UploadedPart> SendPart(Client& client, const Upload& upload, int number,
 Result<> Join(Client& client, const S3StoreOptions& options, const std::string& name,
               const std::vector<Extent>& extents, const Placement& placement,
               const std::function<std::string()>& new_name) {
-  const std::vector<JoinPart> parts = PlanJoin(extents, kMinPartBytes, options.copy_bytes_max);
-  if (parts.size() <= options.join_parts_max) return Write(client, options, name, parts, placement);
+  const std::vector<JoinPart> parts = PlanJoin(extents, kMinPartBytes, options.join.copy_bytes_max);
+  if (parts.size() <= options.join.parts_max) return Write(client, options, name, parts, placement);
 
   std::vector<Extent> groups;
   std::vector<std::string> names;
   const auto join_groups = [&]() -> Result<> {
     for (std::span<const JoinPart> rest = parts; !rest.empty();) {
-      const auto group = rest.first(std::min(rest.size(), options.join_parts_max));
+      const auto group = rest.first(std::min(rest.size(), options.join.parts_max));
       rest = rest.subspan(group.size());
       uint64_t bytes = 0;
       for (const JoinPart& part : group) bytes += BytesOf(part);
@@ -107,7 +107,7 @@ Result<> Copy(Client& client, const S3StoreOptions& options, const std::string& 
   // Tells the copy from an older one with the same metadata, when a completion was not heard.
   placement.metadata["spillway-copy"] = ToHex(Sha256Of(source + "\n" + object->etag));
   const Extent whole{{source, 0, object->bytes}, object->etag, object->bytes};
-  return Write(client, options, name, PlanJoin({whole}, kMinPartBytes, options.copy_bytes_max),
+  return Write(client, options, name, PlanJoin({whole}, kMinPartBytes, options.join.copy_bytes_max),
                placement);
 }
 

@@ -23,7 +23,7 @@ Result<> Join(Client& client, const S3StoreOptions& options, const std::string& 
               const std::vector<Extent>& extents, const Placement& placement,
               const std::function<std::string()>& new_name);
 
-/// Copies an object of any size; one longer than options.copy_bytes_max is copied in parts. The
+/// Copies an object of any size; one longer than options.join.copy_bytes_max is copied in parts. The
 /// copy has the properties `placement`, whatever its source has, and replaces what is there.
 /// kNotFound when there is no source, kConflict when it was replaced meanwhile.
 Result<> Copy(Client& client, const S3StoreOptions& options, const std::string& source,

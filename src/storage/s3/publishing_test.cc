@@ -65,7 +65,7 @@ TEST_F(ClientTest, AGroupOfPartsThatWasNotHeardIsFound) {
   });
   const Extent extent{.range = {"a", 0, uint64_t{6} << 20}, .etag = ""};
   int groups = 0;
-  const auto joined = Join(*client_, {.parts_in_flight = 1, .join_parts_max = 2}, "k",
+  const auto joined = Join(*client_, {.parts_in_flight = 1, .join = {.parts_max = 2}}, "k",
                            {extent, extent, extent}, {.metadata = {{"spillway-compose", "m"}}},
                            [&] { return "group" + std::to_string(++groups); });
   EXPECT_TRUE(joined) << joined.error().message;

@@ -118,11 +118,12 @@ class S3Faults : public testing::TestWithParam<unsigned> {
                      GetParam(),
                      {}};
   std::unique_ptr<S3Store> store_ =
-      S3Store::OpenExisting(caller_,
-                            {.part_bytes = uint64_t{5} << 20,
-                             // Every other time in groups.
-                             .join_parts_max = GetParam() % 2 == 0 ? 2 : size_t{s3::kMaxParts}},
-                            Random(GetParam()))
+      S3Store::OpenExisting(
+          caller_,
+          {.part_bytes = uint64_t{5} << 20,
+           // Every other time in groups.
+           .join = {.parts_max = GetParam() % 2 == 0 ? 2 : size_t{s3::kMaxParts}}},
+          Random(GetParam()))
           .value();
 };
 
@@ -143,7 +144,7 @@ TEST_P(S3Faults, WritesOnceAndWhole) {
 }
 
 TEST_P(S3Faults, ComposesWholeAndLeavesNothing) {
-  auto stage = store_->CreateStage(".spillway/jobs/j/a").value();
+  auto stage = store_->CreateStage(".spillway/jobs/j/a", {}).value();
   std::vector<ObjectRange> ranges;
   std::string expected;
   for (int i = 0; i < 6; ++i) {

@@ -19,6 +19,7 @@ namespace {
 
 constexpr size_t kPage = 1000;  // S3's largest
 constexpr size_t kIdDigits = 16;
+constexpr size_t kPutsAtOnce = 8;
 
 /// After every key that starts with kPrivatePrefix: U+10FFFF is the last character of UTF-8.
 const std::string kAfterPrivate = std::string(kPrivatePrefix) + "\xF4\x8F\xBF\xBF";
@@ -107,7 +108,13 @@ class Sources {
 }  // namespace
 
 S3Store::S3Store(s3::Caller& caller, S3StoreOptions options, Random random)
-    : client_(caller), options_(std::move(options)), random_(random) {}
+    : ObjectStore({.transfer_bytes = options.part_bytes,
+                   .appends_at_once = options.parts_in_flight,
+                   .puts_at_once = kPutsAtOnce,
+                   .join_bytes_min = s3::kMinPartBytes}),
+      client_(caller),
+      options_(std::move(options)),
+      random_(random) {}
 
 Result<std::unique_ptr<S3Store>> S3Store::Open(s3::Caller& caller, S3StoreOptions options,
                                                Random random) {
@@ -278,29 +285,27 @@ Result<std::vector<std::string>> S3Store::ClaimedUploads() {
   return ids;
 }
 
-Result<std::unique_ptr<Stage>> S3Store::CreateStage(std::string_view key) {
-  return NewStage(key, nullptr);
-}
-
-Result<std::unique_ptr<Stage>> S3Store::CreateStageFor(const StageTarget& target,
-                                                       std::string_view key) {
+Result<std::unique_ptr<s3::PartPlacer>> S3Store::PlacerFor(const StageTarget& target,
+                                                           std::string_view stage) {
   s3::PartPlacer::Target placed;
   placed.name = TRY(NameOf(target.key));
-  placed.claim = s3::PartPlacer::ClaimFor(target.key, key);
+  placed.claim = s3::PartPlacer::ClaimFor(target.key, stage);
   placed.claim_name = TRY(NameOf(placed.claim));
   placed.chunks = target.chunks;
   placed.tags = options_.tags;
-  return NewStage(key, std::make_unique<s3::PartPlacer>(client_, std::move(placed), NewId(),
-                                                        [this] { return ProveCreateOnce(); }));
+  return std::make_unique<s3::PartPlacer>(client_, std::move(placed), NewId(),
+                                          [this] { return ProveCreateOnce(); });
 }
 
-Result<std::unique_ptr<Stage>> S3Store::NewStage(std::string_view key,
-                                                 std::unique_ptr<s3::PartPlacer> placer) {
+Result<std::unique_ptr<Stage>> S3Store::CreateStage(std::string_view key,
+                                                    const std::optional<StageTarget>& target) {
   const std::string name = TRY(NameOf(key));
   if (!key.starts_with(kPrivatePrefix)) {
     return Fail(ErrorCode::kInvalidArgument,
                 fmt::format("the key of a stage starts with {}, not '{}'", kPrivatePrefix, key));
   }
+  std::unique_ptr<s3::PartPlacer> placer;
+  if (target.has_value()) placer = TRY(PlacerFor(*target, key));
   const std::string id = NewId();
   TRY(NameOf(s3::AppendName(std::string(key), id, 0)));
   TRY(client_.Put(name, {}, {.if_absent = true, .metadata = {{s3::kStageMetadata, id}}}));

@@ -5,10 +5,13 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/random.h"
+#include "storage/links.h"
+#include "storage/maintenance.h"
 #include "storage/object_store.h"
 #include "storage/s3/client.h"
 
@@ -17,6 +20,15 @@ namespace spillway::storage {
 namespace s3 {
 class PartPlacer;
 struct InPlace;
+
+/// Where a join is divided. Only tests give other limits than these, so that few bytes reach them.
+struct JoinLimits {
+  /// Of what one request copies: more would only keep the others waiting. No less than two parts
+  /// need.
+  uint64_t copy_bytes_max = uint64_t{1} << 30;
+  /// Of one join; above it, parts are joined in groups first.
+  size_t parts_max = kMaxParts;
+};
 }  // namespace s3
 
 struct S3StoreOptions {
@@ -30,11 +42,7 @@ struct S3StoreOptions {
   uint64_t bytes_in_flight = uint64_t{64} << 20;
   /// Of objects outside kPrivatePrefix; at most s3::kMaxTags.
   s3::Tags tags = {};
-  /// The most bytes that one request copies: longer ones would only make the others wait. Smaller
-  /// in tests only, and never too small for two parts.
-  uint64_t copy_bytes_max = uint64_t{1} << 30;
-  /// The most parts of one join; more are first joined in groups. Smaller in tests only.
-  size_t join_parts_max = s3::kMaxParts;
+  s3::JoinLimits join = {};
 };
 
 /// Objects of a bucket, below a prefix: how stages map to it is docs/adr/0007.
@@ -52,7 +60,7 @@ struct S3StoreOptions {
 /// they need not be copied: docs/adr/0012.
 ///
 /// Thread-safe. Outlives its writers, readers and stages; the caller outlives it.
-class S3Store final : public ObjectStore {
+class S3Store final : public ObjectStore, public Maintenance, public Links {
  public:
   /// Makes no request yet.
   static Result<std::unique_ptr<S3Store>> Open(s3::Caller& caller, S3StoreOptions options,
@@ -67,22 +75,16 @@ class S3Store final : public ObjectStore {
   Result<std::vector<ObjectInfo>> List(std::string_view prefix, std::string_view start_after,
                                        size_t limit) override;
   Result<uint64_t> Remove(std::string_view key) override;
-  Result<std::unique_ptr<Stage>> CreateStage(std::string_view key) override;
-  Result<std::unique_ptr<Stage>> CreateStageFor(const StageTarget& target,
-                                                std::string_view key) override;
+  Result<std::unique_ptr<Stage>> CreateStage(std::string_view key,
+                                             const std::optional<StageTarget>& target) override;
   Result<> Sync(std::string_view key) override;
-  std::string epoch() const override { return {}; }
   Result<ObjectInfo> Compose(std::string_view key, std::span<const ObjectRange> ranges,
                              std::stop_token stop) override;
-  size_t transfer_bytes() const override { return options_.part_bytes; }
-  size_t appends_at_once() const override { return options_.parts_in_flight; }
-  size_t puts_at_once() const override { return 8; }
-  size_t join_bytes_min() const override { return s3::kMinPartBytes; }
+  Maintenance* maintenance() override { return this; }
+  Links* links() override { return this; }
 
-  /// A link that downloads the object as a file of this name, without credentials, until `lifetime`
-  /// (at most 7 days) or that of the credentials it was made with is over.
   Result<std::string> Link(std::string_view key, std::chrono::seconds lifetime,
-                           const std::string& file_name);
+                           const std::string& file_name) override;
 
   Result<> ProveCreateOnce() override;
 
@@ -99,8 +101,8 @@ class S3Store final : public ObjectStore {
   S3Store(s3::Caller& caller, S3StoreOptions options, Random random);
 
   Result<std::string> NameOf(std::string_view key) const;
-  Result<std::unique_ptr<Stage>> NewStage(std::string_view key,
-                                          std::unique_ptr<s3::PartPlacer> placer);
+  Result<std::unique_ptr<s3::PartPlacer>> PlacerFor(const StageTarget& target,
+                                                    std::string_view stage);
   /// Nothing where the object there does not bear the mark; kCorrupt where it does, and has another
   /// length.
   Result<std::optional<ObjectInfo>> FindComposed(s3::Client& client, std::string_view key,

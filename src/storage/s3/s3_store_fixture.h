@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "http/curl_transport.h"
 #include "storage/conformance.h"
+#include "storage/forwarding_store.h"
 #include "storage/s3/s3_store.h"
 #include "storage/s3/versity_gateway.h"
 
@@ -42,47 +43,24 @@ inline s3::ClientOptions At(const std::string& bucket) {
   return {.bucket = bucket, .endpoint = Gateway().url(), .path_style = true};
 }
 
-/// A store that owns what it needs.
-class OwningStore final : public ObjectStore {
+/// A store, and what it stands on.
+struct Standing {
+  Standing(const std::string& bucket, const S3StoreOptions& options)
+      : footing(At(bucket)),
+        store(S3Store::OpenExisting(footing.caller, options, Random::FromEntropy()).value()) {}
+
+  Footing footing;
+  std::unique_ptr<S3Store> store;
+};
+
+/// A store that keeps what it stands on.
+class OwningStore final : private Standing, public ForwardingStore {
  public:
   explicit OwningStore(const std::string& bucket, const S3StoreOptions& options)
-      : footing_(At(bucket)),
-        store_(S3Store::OpenExisting(footing_.caller, options, Random::FromEntropy()).value()) {}
+      : Standing(bucket, options), ForwardingStore(*Standing::store) {}
 
-  Result<std::unique_ptr<ObjectWriter>> Create(std::string_view key, Overwrite over) override {
-    return store_->Create(key, over);
-  }
-  Result<std::unique_ptr<ObjectReader>> Open(std::string_view key, std::stop_token stop) override {
-    return store_->Open(key, std::move(stop));
-  }
-  Result<std::optional<ObjectInfo>> Head(std::string_view key) override {
-    return store_->Head(key);
-  }
-  Result<std::vector<ObjectInfo>> List(std::string_view prefix, std::string_view start_after,
-                                       size_t limit) override {
-    return store_->List(prefix, start_after, limit);
-  }
-  Result<uint64_t> Remove(std::string_view key) override { return store_->Remove(key); }
-  Result<std::unique_ptr<Stage>> CreateStage(std::string_view key) override {
-    return store_->CreateStage(key);
-  }
-  Result<std::unique_ptr<Stage>> CreateStageFor(const StageTarget& target,
-                                                std::string_view key) override {
-    return store_->CreateStageFor(target, key);
-  }
-  Result<> Sync(std::string_view key) override { return store_->Sync(key); }
-  std::string epoch() const override { return store_->epoch(); }
-  Result<ObjectInfo> Compose(std::string_view key, std::span<const ObjectRange> ranges,
-                             std::stop_token stop) override {
-    return store_->Compose(key, ranges, std::move(stop));
-  }
-
-  S3Store& store() { return *store_; }
-  s3::Client& client() { return store_->client(); }
-
- private:
-  Footing footing_;
-  std::unique_ptr<S3Store> store_;
+  S3Store& store() { return *Standing::store; }
+  s3::Client& client() { return store().client(); }
 };
 
 inline Bytes BytesOf(std::string_view text) { return std::as_bytes(std::span(text)); }
@@ -115,7 +93,7 @@ class S3StoreTest : public testing::Test {
   }
 
   const std::string bucket_ = Gateway().NewBucket();
-  OwningStore store_{bucket_, {.part_bytes = uint64_t{5} << 20, .join_parts_max = 3}};
+  OwningStore store_{bucket_, {.part_bytes = uint64_t{5} << 20, .join = {.parts_max = 3}}};
 };
 
 }  // namespace spillway::storage

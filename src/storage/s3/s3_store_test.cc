@@ -77,9 +77,9 @@ TEST_F(S3StoreTest, ALateUploadDoesNotTakeAPlace) {
 }
 
 TEST_F(S3StoreTest, JoinsStagesOfSeveralProcesses) {
-  auto first = store_.CreateStage(".spillway/jobs/j/a").value();
+  auto first = store_.CreateStage(".spillway/jobs/j/a", {}).value();
   OwningStore other(bucket_, {});
-  auto second = other.CreateStage(".spillway/jobs/j/b").value();
+  auto second = other.CreateStage(".spillway/jobs/j/b", {}).value();
   std::vector<ObjectRange> ranges;
   std::string expected;
   for (unsigned i = 0; i < 4; ++i) {
@@ -101,7 +101,7 @@ TEST_F(S3StoreTest, JoinsStagesOfSeveralProcesses) {
 }
 
 TEST_F(S3StoreTest, JoinsMorePartsThanOneUploadTakes) {
-  auto stage = store_.CreateStage(".spillway/jobs/j/a").value();
+  auto stage = store_.CreateStage(".spillway/jobs/j/a", {}).value();
   std::vector<ObjectRange> ranges;
   std::string expected;
   for (unsigned i = 0; i < 5; ++i) {
@@ -117,7 +117,7 @@ TEST_F(S3StoreTest, JoinsMorePartsThanOneUploadTakes) {
 }
 
 TEST_F(S3StoreTest, AppendsWithoutTheirStageAreListedAndRemoved) {
-  auto stage = store_.CreateStage(".spillway/jobs/j/a").value();
+  auto stage = store_.CreateStage(".spillway/jobs/j/a", {}).value();
   Append(*stage, "one");
   ASSERT_TRUE(store_.Remove(".spillway/jobs/j/a"));
   Append(*stage, "late");
@@ -150,7 +150,7 @@ TEST_F(S3StoreTest, KeysOfEveryKindAndLength) {
     ASSERT_TRUE(Put(key, key)) << key;
     EXPECT_EQ(Get(key), key);
     EXPECT_EQ(store_.List(key, "", 10).value().size(), 1u) << key;
-    auto stage = store_.CreateStage(".spillway/" + key.substr(0, 200)).value();
+    auto stage = store_.CreateStage(".spillway/" + key.substr(0, 200), {}).value();
     const std::vector<ObjectRange> ranges = {Append(*stage, key)};
     const auto composed = store_.Compose(key, ranges, {});
     ASSERT_TRUE(composed) << composed.error().message;
@@ -187,7 +187,7 @@ TEST_F(S3StoreTest, CopiesWholeAndInParts) {
   for (const uint64_t most : {uint64_t{10} << 20, uint64_t{1} << 30}) {
     const std::string name = "b c+%/" + std::to_string(most);
     const auto copied =
-        s3::Copy(client, {.copy_bytes_max = most}, "a", name,
+        s3::Copy(client, {.join = {.copy_bytes_max = most}}, "a", name,
                  {.content_type = "text/csv", .metadata = {{"n", "2"}}, .tags = {{"u", "2"}}});
     ASSERT_TRUE(copied) << copied.error().message;
     EXPECT_TRUE(Get(name) == text);
@@ -238,7 +238,8 @@ TEST(S3Store, CopiesInPartsWhatTheServerDoesNotCopyWhole) {
   const std::string text = Letters(17'000'001, 4);
   ASSERT_TRUE(client.Put("a", {BytesOf(text)}, {}));
   EXPECT_FALSE(client.Copy({.range = {"a", 0, text.size()}}, "b", {}));
-  const auto copied = s3::Copy(client, {.copy_bytes_max = uint64_t{10} << 20}, "a", "b", {});
+  const auto copied =
+      s3::Copy(client, {.join = {.copy_bytes_max = uint64_t{10} << 20}}, "a", "b", {});
   ASSERT_TRUE(copied) << copied.error().message;
   std::string read(text.size(), ' ');
   ASSERT_TRUE(client.Get("b", 0, std::as_writable_bytes(std::span(read)), ""));

@@ -43,7 +43,11 @@ class StreamStore::StreamStage final : public Stage {
 };
 
 StreamStore::StreamStore(int descriptor, ObjectStore& rest, std::stop_token stop)
-    : descriptor_(descriptor), own_(ReopenPipe(descriptor)), rest_(rest), stop_(std::move(stop)) {}
+    : ObjectStore({.epoch = rest.traits().epoch}),
+      descriptor_(descriptor),
+      own_(ReopenPipe(descriptor)),
+      rest_(rest),
+      stop_(std::move(stop)) {}
 
 Result<std::unique_ptr<ObjectWriter>> StreamStore::Create(std::string_view key,
                                                           Overwrite overwrite) {
@@ -66,7 +70,8 @@ Result<std::vector<ObjectInfo>> StreamStore::List(std::string_view prefix,
 
 Result<uint64_t> StreamStore::Remove(std::string_view key) { return rest_.Remove(key); }
 
-Result<std::unique_ptr<Stage>> StreamStore::CreateStage(std::string_view key) {
+Result<std::unique_ptr<Stage>> StreamStore::CreateStage(std::string_view key,
+                                                        const std::optional<StageTarget>&) {
   TRY(ValidateKey(key));
   std::lock_guard lock(mutex_);
   if (stage_key_ == key)

@@ -31,10 +31,10 @@ class StreamStore final : public ObjectStore {
   Result<std::vector<ObjectInfo>> List(std::string_view prefix, std::string_view start_after,
                                        size_t limit) override;
   Result<uint64_t> Remove(std::string_view key) override;
-  Result<std::unique_ptr<Stage>> CreateStage(std::string_view key) override;
+  Result<std::unique_ptr<Stage>> CreateStage(std::string_view key,
+                                             const std::optional<StageTarget>&) override;
   /// Where the stream is a file, it survives a loss of power.
   Result<> Sync(std::string_view key) override;
-  std::string epoch() const override { return rest_.epoch(); }
   Result<ObjectInfo> Compose(std::string_view key, std::span<const ObjectRange> ranges,
                              std::stop_token) override;
 

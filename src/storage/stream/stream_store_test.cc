@@ -56,7 +56,7 @@ class StreamStoreTest : public testing::Test {
 };
 
 TEST_F(StreamStoreTest, WritesThroughInOrderAndPublishesWithoutMoving) {
-  auto stage = store_->CreateStage(kStageKey).value();
+  auto stage = store_->CreateStage(kStageKey, {}).value();
   const std::vector<Bytes> pieces = {BytesOf("one "), {}, BytesOf("two ")};
   const auto first = stage->Append(pieces, {}).value();
   EXPECT_EQ(first, (ObjectRange{std::string(kStageKey), 0, 8}));
@@ -76,7 +76,7 @@ TEST_F(StreamStoreTest, WritesThroughInOrderAndPublishesWithoutMoving) {
 }
 
 TEST_F(StreamStoreTest, RefusesToCallAnythingElseTheFile) {
-  auto stage = store_->CreateStage(kStageKey).value();
+  auto stage = store_->CreateStage(kStageKey, {}).value();
   const auto first = Append(*stage, "one").value();
   const auto second = Append(*stage, "two").value();
   const ObjectRange foreign{"elsewhere", 0, 3};
@@ -100,14 +100,15 @@ TEST_F(StreamStoreTest, AnEmptyStreamIsAnEmptyFile) {
 }
 
 TEST_F(StreamStoreTest, HoldsOneFile) {
-  auto stage = store_->CreateStage(kStageKey).value();
-  EXPECT_THAT(store_->CreateStage(kStageKey), FailsWith(ErrorCode::kAlreadyExists));
-  EXPECT_THAT(store_->CreateStage(".spillway/jobs/j1/stage-2"), FailsWith(ErrorCode::kConflict));
-  EXPECT_THAT(store_->CreateStage("../x"), FailsWith(ErrorCode::kInvalidArgument));
+  auto stage = store_->CreateStage(kStageKey, {}).value();
+  EXPECT_THAT(store_->CreateStage(kStageKey, {}), FailsWith(ErrorCode::kAlreadyExists));
+  EXPECT_THAT(store_->CreateStage(".spillway/jobs/j1/stage-2", {}),
+              FailsWith(ErrorCode::kConflict));
+  EXPECT_THAT(store_->CreateStage("../x", {}), FailsWith(ErrorCode::kInvalidArgument));
 }
 
 TEST_F(StreamStoreTest, PassesMoreThanAPipeHolds) {
-  auto stage = store_->CreateStage(kStageKey).value();
+  auto stage = store_->CreateStage(kStageKey, {}).value();
   std::string text;
   for (int i = 0; i < 3'000'000; ++i) text += static_cast<char>(i * 31 + (i >> 8));
   Result<ObjectRange> range;
@@ -120,7 +121,7 @@ TEST_F(StreamStoreTest, PassesMoreThanAPipeHolds) {
 }
 
 TEST_F(StreamStoreTest, AReaderThatWentAwayCancels) {
-  auto stage = store_->CreateStage(kStageKey).value();
+  auto stage = store_->CreateStage(kStageKey, {}).value();
   const auto first = Append(*stage, "one").value();
   reader_ = FileDescriptor();
   EXPECT_THAT(Append(*stage, "two"), FailsWith(ErrorCode::kCancelled));
@@ -131,7 +132,7 @@ TEST_F(StreamStoreTest, AReaderThatWentAwayCancels) {
 }
 
 TEST_F(StreamStoreTest, StopEndsTheWaitForAReaderThatTakesNothing) {
-  auto stage = store_->CreateStage(kStageKey).value();
+  auto stage = store_->CreateStage(kStageKey, {}).value();
   Result<ObjectRange> range;
   std::jthread writer([&] { range = Append(*stage, std::string(1 << 20, 'x')); });
   pollfd arrived{.fd = reader_.get(), .events = POLLIN, .revents = 0};
@@ -145,7 +146,7 @@ TEST_F(StreamStoreTest, StopEndsTheWaitForAReaderThatTakesNothing) {
 TEST_F(StreamStoreTest, AFullDiskIsToldAsSuch) {
   const FileDescriptor full(open("/dev/full", O_WRONLY | O_CLOEXEC));
   StreamStore store(full.get(), *rest_);
-  auto stage = store.CreateStage(kStageKey).value();
+  auto stage = store.CreateStage(kStageKey, {}).value();
   const auto written = Append(*stage, "x");
   EXPECT_THAT(written, FailsWith(ErrorCode::kOutOfSpace));
   EXPECT_FALSE(written.error().retryable);
@@ -160,7 +161,7 @@ TEST_F(StreamStoreTest, TheRestGoesToTheRest) {
   EXPECT_EQ(rest_->Head("manifest.json").value()->bytes, 2u);
   ASSERT_TRUE(store_->Compose("copy.json", std::vector<ObjectRange>{{"manifest.json", 0, 2}}, {}));
   EXPECT_EQ(rest_->Head("copy.json").value()->bytes, 2u);
-  EXPECT_EQ(store_->epoch(), rest_->epoch());
+  EXPECT_EQ(store_->traits().epoch, rest_->traits().epoch);
   EXPECT_THAT(store_->Sync(kStageKey), FailsWith(ErrorCode::kNotFound));
 }
 
