@@ -19,13 +19,6 @@ namespace spillway::config {
 /// Environment variables by name.
 using Environment = std::map<std::string, std::string, std::less<>>;
 
-/// A value that a command-line flag gives; takes precedence over the environment and the file.
-struct Override {
-  std::string source;  ///< As problems name it: "--threads".
-  std::string path;    ///< "engine.threads".
-  std::string text;
-};
-
 /// Where a configuration comes from.
 struct Sources {
   std::string file;                 ///< As problems name it.
@@ -33,11 +26,9 @@ struct Sources {
   std::filesystem::path directory;  ///< What relative paths in any of the sources are relative to.
   Environment environment;
   FileVariables file_variables;  ///< Count where the environment has no such variable.
-  std::vector<Override> overrides;
 };
 
-/// What reading a configuration shares between its fields: overrides, variables, and the problems
-/// found.
+/// What reading a configuration shares between its fields: variables, and the problems found.
 class Reader {
  public:
   explicit Reader(const Sources& sources) : sources_(sources) {}
@@ -46,8 +37,8 @@ class Reader {
   const YamlNode* ParseFile();
   bool parsed() const { return parsed_; }
 
-  /// The value that a flag or the environment gives the field of that path, or null. `structured`
-  /// fields take YAML ("[a, b]"), others their text as it is.
+  /// The value that the environment gives the field of that path, or null. `structured` fields take
+  /// YAML ("[a, b]"), others their text as it is.
   const YamlNode* FindOverride(const std::string& path, std::span<const std::string> more_variables,
                                bool structured);
 
@@ -72,7 +63,7 @@ class Reader {
   /// From the directory of the file on; URLs stay as they are.
   std::filesystem::path Resolved(const std::filesystem::path& path) const;
 
-  /// Everything found, sorted; with the overrides that no field has asked for where the file
+  /// Everything found, sorted; with the variables that no field has asked for where the file
   /// parsed.
   Problems Finish();
 
@@ -88,14 +79,12 @@ class Reader {
   std::optional<std::string> Substituted(const YamlNode& node, const std::string& path);
   const YamlNode* Keep(const Position& position, std::string_view text, bool structured);
   void ReportUnknownVariables();
-  void ReportUnknownOverrides();
 
   const Sources& sources_;
   bool parsed_ = false;
   std::vector<std::unique_ptr<Document>> documents_;
   Problems problems_;
   std::map<std::string, Position> given_;
-  std::vector<std::string> known_paths_;
   std::vector<std::string> known_variables_;
 };
 
