@@ -7,7 +7,9 @@ error, tables to bench/RESULTS.md.
                      postgres-state), memory, cancel,
                      start, open-data, scaling
   ROUNDS=3           rounds of each comparison
+  PATIENCE=600       seconds that each path may wait for others to be quiet, and repeat what they disturbed
   POSTGRES_ROWS=…    rows of the table that postgres is measured on; default 10 M
+  OPEN_DATA_LOCATIONS=…  of open-data, with 21 days each; default 1,000
   S3_REPEATS=10      how often s3-upload repeats the messages' texts; 10 makes 4 GB
   FULL=1             ingest of all 12 M messages in place of 3 M
   BENCH_DIR=…        where inputs are kept and outputs go (6 GB); default ~/.cache/spillway-bench

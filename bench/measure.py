@@ -10,15 +10,24 @@ import sys
 import tempfile
 import time
 
+import quiet
+
 
 @dataclasses.dataclass
 class Usage:
     """Of one process and the children it waited for."""
     wall: float  # seconds, from start to exit
-    cpu: float  # seconds, user and system
+    own: float  # CPU seconds, user and system
     peak: int  # bytes resident, of the largest process
     status: int
     printed: str  # standard output, where it was not sent elsewhere
+    servers: float = 0  # CPU seconds that servers started by the bench took meanwhile
+    others: float = 0  # cores that everybody else used meanwhile
+
+    @property
+    def cpu(self):
+        """CPU seconds of the process and of the servers that it may have kept busy."""
+        return self.own + self.servers
 
     @property
     def alone(self):
@@ -45,10 +54,13 @@ def run(command, stdout=None, expected=(0,)):
     """Runs a program to its end. This process stays small: a child's peak memory starts with its parent's."""
     with tempfile.TemporaryFile() as printed, tempfile.TemporaryFile() as complaints:
         with open(stdout, "wb") if stdout else open(os.devnull, "wb") as sink:
-            began = time.perf_counter()
+            before, began = quiet.Instant(), time.perf_counter()
             process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL,
                                        stdout=sink if stdout else printed, stderr=complaints)
             usage = finish(process, began)
+            after = quiet.Instant()
+        usage.servers = after.servers - before.servers
+        usage.others = after.others_since(before, usage.own)
         if usage.status not in expected:
             complaints.seek(0)
             raise Failed(f"exit code {usage.status} of {' '.join(map(str, command))}:\n"
@@ -99,18 +111,21 @@ def remove(path):
 
 
 def race(contenders, directory, rounds, check=None):
-    """Interleaved: every round runs each once, in a turning order. Outputs are removed, after `check(contender, output)`."""
+    """Interleaved: every round runs each once, in a turning order, when others are quiet. Outputs are removed, after
+    `check(contender, output)`. Returns what to say of the quiet."""
+    patience = quiet.Patience()
     for turn in range(rounds):
         for i in range(len(contenders)):
             contender = contenders[(turn + i) % len(contenders)]
-            usage, output = contender.run(directory)
+            usage, output = patience.measure(lambda: contender.run(directory))
             contender.usages.append(usage)
             if output is not None:
                 if check is not None:
                     check(contender, output)
                 remove(output)
             say(f"  round {turn + 1} of {rounds}: {contender.name} {usage.wall:.2f} s, "
-                f"{usage.cpu:.2f} CPU s, {usage.peak / 1e6:.0f} MB")
+                f"{usage.cpu:.2f} CPU s, {usage.peak / 1e6:.0f} MB, others {usage.others:.2f} cores")
+    return patience.note()
 
 
 def say(line):

@@ -19,6 +19,7 @@ class Figure:
     at_least: float = None
     at_most: float = None
     beside: str = ""
+    cpu: float = None  # the same of CPU seconds, where the value is of wall time
 
     @property
     def reached(self):
@@ -41,12 +42,15 @@ class Figure:
 
     def line(self):
         words = [self.kind, self.name, self.shown, self.unit]
+        if self.cpu is not None:
+            words.append(f"(CPU {self.cpu:.3g})")
         if self.wanted:
             words.append(f"(wanted {self.wanted}: {self.mark})")
         return " ".join(filter(None, words)) + (f"  {self.beside}" if self.beside else "")
 
     def row(self):
-        return f"| {self.kind} {self.name} | {self.shown} {self.unit} | {self.wanted} | {self.mark} |"
+        cpu = "" if self.cpu is None else f"{self.cpu:.3g}"
+        return f"| {self.kind} {self.name} | {self.shown} {self.unit} | {cpu} | {self.wanted} | {self.mark} |"
 
 
 @dataclasses.dataclass
@@ -65,7 +69,7 @@ class Report:
 
     def markdown(self):
         lines = [f"<!-- {self.path} -->", f"## {self.path}: {self.title}", "", facts(), ""]
-        lines += ["| figure | value | wanted | |", "| --- | ---: | ---: | --- |"]
+        lines += ["| figure | value | of CPU seconds | wanted | |", "| --- | ---: | ---: | ---: | --- |"]
         lines += [figure.row() for figure in self.figures]
         if self.contenders:
             lines += ["", "| | wall s | of it without start | CPU s | peak MB | output MB |"]
@@ -88,10 +92,9 @@ def describe(contender):
 
 def compare(report, kind, name, ours, other, **bounds):
     """`ratio`: how many times as long the other takes. `limit`: how many times as long ours takes."""
-    value = other.median("wall") / ours.median("wall")
-    if kind == "limit":
-        value = 1 / value
-    report.add(Figure(kind, name, value, beside=f"{describe(ours)}; {describe(other)}", **bounds))
+    above, below = (ours, other) if kind == "limit" else (other, ours)
+    value, cpu = (above.median(field) / below.median(field) for field in ("wall", "cpu"))
+    report.add(Figure(kind, name, value, cpu=cpu, beside=f"{describe(ours)}; {describe(other)}", **bounds))
 
 
 def compare_with_before(report, taken):
@@ -100,12 +103,19 @@ def compare_with_before(report, taken):
         compare(report, "ratio", f"{report.path}-vs-before", taken["ours"], taken["before"])
 
 
+def processor():
+    """Its name, family and model: names alone are the same for several of them."""
+    found = dict(re.findall(r"^(model name|cpu family|model)\s*: (.*)$", pathlib.Path("/proc/cpuinfo").read_text(), re.MULTILINE))
+    if "cpu family" not in found:
+        return platform.machine()
+    return f"{found['model name'].strip()} (family {found['cpu family']}, model {found['model']})"
+
+
 def facts():
-    model = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     commit = subprocess.run(["git", "-C", FILE.parent, "describe", "--always", "--dirty"], capture_output=True, text=True)
     return (f"{datetime.date.today()}, {commit.stdout.strip() or 'no commit'}, on "
-            f"{model.group(1).strip() if model else platform.machine()}, 2 of {os.cpu_count()} cores, {memory:.0f} GiB, "
+            f"{processor()}, 2 of {os.cpu_count()} cores, {memory:.0f} GiB, "
             f"Linux {platform.release()}, load {os.getloadavg()[0]:.1f} at the end.")
 
 

@@ -36,7 +36,7 @@ def measure(path, rounds):
         if any(found[key] != expected[key] for key in ("rows", "values")):
             raise Failed(f"ingest: {contender.name} wrote {found}, the input holds {expected}")
         say(f"  {contender.name}: the same {found['rows']} rows")
-    race(contenders, WORK, rounds)
+    report.notes.append(race(contenders, WORK, rounds))
     report.contenders = contenders
     taken = {contender.name: contender for contender in contenders}
     compare_with_before(report, taken)

@@ -1,21 +1,23 @@
 """Open data: files by location and day out of PostgreSQL, log updates included, against one COPY of the same rows."""
 import hashlib
+import itertools
 import os
 import pathlib
 import statistics
 import sys
 
 import inputs
+import quiet
 from deployment import VERSIONS
-from measure import Failed, remove, run, say
-from results import Figure, Report
+from measure import Contender, Failed, remove, run, say
+from results import Figure, Report, compare
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
 from postgres import PostgresServer  # noqa: E402
 
 WORK = inputs.DIRECTORY / "open-data"
-LOCATIONS = 1_000
+LOCATIONS = int(os.environ.get("OPEN_DATA_LOCATIONS", "1000"))
 DAYS = 20
 READINGS_A_DAY = 144  # Of six sensors, one an hour.
 
@@ -63,7 +65,7 @@ class Exporter:
     """One version of Spillway, on a database of its own with the same readings."""
 
     def __init__(self, server, version):
-        self.server, self.version, self.walls = server, version, []
+        self.server, self.version, self.runs, self.digests = server, version, itertools.count(), set()
         self.database = server.new_database()
         configuration = WORK / f"{version}.yaml"
         configuration.write_text(f"state: {WORK / version}.db\n" + CONFIGURATION.format(port=server.port, name=self.database))
@@ -75,10 +77,10 @@ class Exporter:
         server.sql("VACUUM ANALYZE", self.database)
         self.days = int(server.sql("SELECT count(*) FROM open_data_export_logs", self.database)[0][0])
 
-    def run(self, turn):
+    def run(self):
         """Exports every day; its usage, and the digest of the files."""
         # A folder for each: file systems take longer for inodes that were freed a moment ago.
-        folder = WORK / f"data-{self.version}-{turn}"
+        folder = WORK / f"data-{self.version}-{next(self.runs)}"
         os.environ["LOCAL_SAVE_DIRECTORY"] = str(folder)
         self.server.sql("UPDATE open_data_export_logs SET exported_on = NULL", self.database)
         self.server.sql("VACUUM open_data_export_logs", self.database)
@@ -86,9 +88,8 @@ class Exporter:
         usage = run([*self.command, "run", "open-data", "--fresh"])
         if f"{self.days:,} location-days" not in usage.printed:
             raise Failed(f"{self.days} location-days are there, but: {usage.printed}")
-        if turn > 0:  # The first warms caches.
-            self.walls.append(usage.wall)
-        return usage, digest(folder)
+        self.digests.add(digest(folder))
+        return usage, folder
 
 
 def measure(path, rounds):
@@ -100,28 +101,27 @@ def measure(path, rounds):
         ours = exporters["ours"]
         psql = [server.programs / "psql", "-X", "-q", "-h", server.folder, "-p", server.port, "-U", "postgres",
                 "-d", ours.database, "-c"]
-        theirs, unordered, digests = [], [], set()
+        runs = {version: exporter.run for version, exporter in exporters.items()}
+        runs["psql"] = lambda: (run([*psql, COPY], stdout="/dev/null"), None)
+        runs["psql-unordered"] = lambda: (run([*psql, COPY_UNORDERED], stdout="/dev/null"), None)
+        taken = {name: Contender(name, None) for name in runs}
+        patience = quiet.Patience()
         for turn in range(rounds + 1):
-            for exporter in list(exporters.values())[::1 if turn % 2 == 0 else -1]:
-                usage, files = exporter.run(turn)
-                if exporter is ours:
-                    digests.add(files)
-                say(f"  round {turn} of {rounds}: {exporter.version} {usage.wall:.2f} s ({usage.cpu:.2f} CPU s beside PostgreSQL's)")
-            copied = run([*psql, COPY], stdout="/dev/null")
-            plain = run([*psql, COPY_UNORDERED], stdout="/dev/null")
-            say(f"  round {turn} of {rounds}: psql {copied.wall:.2f} s, unordered {plain.wall:.2f} s")
-            if turn > 0:
-                theirs.append(copied.wall)
-                unordered.append(plain.wall)
-    mine = statistics.median(ours.walls)
+            for name in list(runs)[::1 if turn % 2 == 0 else -1]:
+                usage, _ = runs[name]() if turn == 0 else patience.measure(runs[name])  # The first warms caches.
+                if turn > 0:
+                    taken[name].usages.append(usage)
+                say(f"  round {turn} of {rounds}: {name} {usage.wall:.2f} s, {usage.own:.2f} CPU s and PostgreSQL's "
+                    f"{usage.servers:.2f}, others {usage.others:.2f} cores")
+    report.contenders = list(taken.values())
+    mine = taken["ours"].median("wall")
     report.add(Figure("figure", "opendata-days", ours.days / mine, "location-days/s", at_least=2_000,
                       beside=f"{ours.days:,} in {mine:.2f} s"))
-    report.add(Figure("ratio", "opendata-vs-psql", statistics.median(theirs) / mine, at_least=1.0,
-                      beside="COPY of the same rows in the same order to /dev/null"))
-    report.add(Figure("ratio", "opendata-vs-psql-unordered", statistics.median(unordered) / mine,
-                      beside="COPY of the same rows in any order"))
-    if "before" in exporters:
-        report.add(Figure("ratio", "opendata-vs-before", statistics.median(exporters["before"].walls) / mine))
-    report.add(Figure("figure", "opendata-different-bytes", len(digests) - 1, "of the runs", at_most=0))
+    compare(report, "ratio", "opendata-vs-psql", taken["ours"], taken["psql"], at_least=1.0)  # COPY in the same order
+    compare(report, "ratio", "opendata-vs-psql-unordered", taken["ours"], taken["psql-unordered"])
+    if "before" in taken:
+        compare(report, "ratio", "opendata-vs-before", taken["ours"], taken["before"])
+    report.add(Figure("figure", "opendata-different-bytes", len(ours.digests) - 1, "of the runs", at_most=0))
+    report.notes.append(patience.note() + " CPU seconds include PostgreSQL's.")
     remove(WORK)
     return report

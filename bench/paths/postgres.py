@@ -1,6 +1,7 @@
 """A PostgreSQL table to files, beside psql and the drivers that speak Arrow."""
 import json
 import os
+import shlex
 import sys
 
 import duckdb
@@ -49,7 +50,8 @@ class Exports:
 
     def psql(self):
         copy = "COPY orders TO STDOUT (FORMAT csv, HEADER)"
-        return Contender("psql", lambda to: [self.server.programs / "psql", "-X", "-q", "-d", self.server.url(), "-o", to, "-c", copy])
+        psql = [self.server.programs / "psql", "-X", "-q", "-d", self.server.url(), "-c", copy, "-o"]
+        return Contender("psql", lambda to: ["sh", "-c", shlex.join(map(str, [*psql, to])) + " && " + shlex.join(["sync", str(to)])])
 
     def peer(self, engine):
         script = inputs.HERE / "peers" / "postgres.py"
@@ -69,7 +71,7 @@ class Exports:
 
     def measure(self, report, reader, contenders, rounds):
         self.check(report, reader, contenders)
-        race(contenders, OUTPUTS, rounds)
+        report.notes.append(race(contenders, OUTPUTS, rounds))
         report.contenders = contenders
         taken = {contender.name: contender for contender in contenders}
         compare_with_before(report, taken)

@@ -83,7 +83,7 @@ def upload(bucket, rounds):
         if sizes != [finished.stat().st_size] or uploads(bucket.path):
             raise Failed(f"s3-upload: {contender.name} left files of {sizes} bytes, or unfinished uploads")
 
-    race(contenders, bucket.path, rounds, check)
+    report.notes.append(race(contenders, bucket.path, rounds, check))
     remove(finished)
     report.contenders = contenders
     taken = {contender.name: contender for contender in contenders}
@@ -101,7 +101,7 @@ def lake(bucket, rounds):
     report = Report("s3-lake", "a lake in a bucket as CSV to /dev/null, beside the same lake on disk")
     contenders = [Contender("ours-s3", lambda to: far.export(to), "stdout"),
                   Contender("ours-disk", lambda to: near.export(to), "stdout")]
-    race(contenders, OUTPUTS, rounds)
+    report.notes.append(race(contenders, OUTPUTS, rounds))
     report.contenders = contenders
     compare(report, "limit", "s3-lake-vs-disk", contenders[0], contenders[1], at_most=1.25)
     return report

@@ -186,7 +186,7 @@ class Field final : public AnyField<T> {
     scalar_->choices = std::move(choices);
     return *this;
   }
-  /// Other names of its choices, which only flags and environment variables may use.
+  /// Other names of its choices, which only environment variables may use.
   Field& Aliases(std::vector<std::pair<std::string, Inner>> aliases)
     requires ScalarValue<Inner>
   {

@@ -346,17 +346,6 @@ TEST(Load, TheEnvironmentOverridesTheFile) {
   EXPECT_EQ(bicycle.colour, Colour::kGreen);
 }
 
-TEST(Load, FlagsOverrideTheEnvironment) {
-  Sources sources = File("gears: 7\n");
-  sources.environment = {{"SPILLWAY_GEARS", "9"}};
-  sources.overrides = {{"--gears", "gears", "11"}};
-  EXPECT_EQ(Loaded(sources).gears, 11);
-  sources.overrides = {{"--gears", "gears", "eleven"}, {"--set", "gear", "1"}};
-  EXPECT_THAT(ProblemsOf(sources),
-              ElementsAre("--gears: gears is \"eleven\"; use a whole number from 1 to 30",
-                          "--set: \"gear\" is not a setting; did you mean gears?"));
-}
-
 TEST(Load, ProblemsOfTheEnvironmentNameTheVariable) {
   Sources sources = File("bel: true\n");
   sources.environment = {{"SPILLWAY_GEARS", "many"},

@@ -74,12 +74,8 @@ const YamlNode* Reader::FindOverride(const std::string& path,
                                      std::span<const std::string> more_variables, bool structured) {
   // Elements of lists cannot be given by variables: they have no names.
   if (path.contains('[')) return nullptr;
-  known_paths_.push_back(path);
   std::vector<std::string> names = {VariableName(path)};
   known_variables_.push_back(names.front());
-  for (const Override& override : sources_.overrides) {
-    if (override.path == path) return Keep({.source = override.source}, override.text, structured);
-  }
   names.insert(names.end(), more_variables.begin(), more_variables.end());
   const std::optional<Variable> found = FindFirst(names);
   return found ? Keep(found->position, found->text, structured) : nullptr;
@@ -233,22 +229,8 @@ void Reader::ReportUnknownVariables() {
   }
 }
 
-void Reader::ReportUnknownOverrides() {
-  for (const Override& override : sources_.overrides) {
-    if (Contains(known_paths_, override.path)) continue;
-    const auto nearest = NearestName(override.path, known_paths_);
-    Report({.source = override.source},
-           fmt::format("{} is not a setting; {}", Quoted(override.path),
-                       nearest ? fmt::format("did you mean {}?", *nearest)
-                               : "see the settings in docs/configuration.md"));
-  }
-}
-
 Problems Reader::Finish() {
-  if (parsed_) {
-    ReportUnknownVariables();
-    ReportUnknownOverrides();
-  }
+  if (parsed_) ReportUnknownVariables();
   const auto order = [&](const Problem& problem) {
     const Position& at = problem.position;
     return std::tuple(at.source != sources_.file, at.line == 0, std::string_view(at.source),

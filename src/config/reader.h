@@ -20,13 +20,6 @@ namespace spillway::config {
 /// Environment variables by name.
 using Environment = std::map<std::string, std::string, std::less<>>;
 
-/// A value that a command-line flag gives. It overrides the environment and the file.
-struct Override {
-  std::string source;  ///< As problems name it: "--threads".
-  std::string path;    ///< "engine.threads".
-  std::string text;
-};
-
 /// Where a configuration comes from.
 struct Sources {
   std::string file;                 ///< As problems name it.
@@ -34,11 +27,9 @@ struct Sources {
   std::filesystem::path directory;  ///< What relative paths in any of the sources are relative to.
   Environment environment;
   FileVariables file_variables;  ///< Count where the environment has no such variable.
-  std::vector<Override> overrides;
 };
 
-/// What reading a configuration shares between its fields: overrides, variables, and the problems
-/// found.
+/// What reading a configuration shares between its fields: variables, and the problems found.
 class Reader {
  public:
   explicit Reader(const Sources& sources) : sources_(sources) {}
@@ -47,8 +38,8 @@ class Reader {
   const YamlNode* ParseFile();
   bool parsed() const { return parsed_; }
 
-  /// The value that a flag or the environment gives the field of that path, or null. `structured`
-  /// fields take YAML ("[a, b]"), others their text as it is.
+  /// The value that the environment gives the field of that path, or null. `structured` fields take
+  /// YAML ("[a, b]"), others their text as it is.
   const YamlNode* FindOverride(const std::string& path, std::span<const std::string> more_variables,
                                bool structured);
 
@@ -80,7 +71,7 @@ class Reader {
   /// Resolves a path against the directory of the file; URLs stay as they are.
   std::filesystem::path Resolved(const std::filesystem::path& path) const;
 
-  /// All problems, sorted. If the file could be parsed, overrides of fields that do not exist are
+  /// All problems, sorted. If the file could be parsed, variables that no field has asked for are
   /// among them.
   Problems Finish();
 
@@ -96,7 +87,6 @@ class Reader {
   std::optional<std::string> Substituted(const YamlNode& node, const std::string& path);
   const YamlNode* Keep(const Position& position, std::string_view text, bool structured);
   void ReportUnknownVariables();
-  void ReportUnknownOverrides();
 
   const Sources& sources_;
   bool parsed_ = false;
@@ -104,7 +94,6 @@ class Reader {
   Problems problems_;
   size_t misfits_ = 0;
   std::map<std::string, Position> given_;
-  std::vector<std::string> known_paths_;
   std::vector<std::string> known_variables_;
 };
 

@@ -28,7 +28,6 @@ class Wrapper {
 class Envelope {
  public:
   virtual ~Envelope() = default;
-  virtual std::string_view name() const = 0;       ///< "gzip"
   virtual std::string_view extension() const = 0;  ///< ".gz"
   virtual Result<std::unique_ptr<Wrapper>> NewWrapper() const = 0;
 };

@@ -37,7 +37,6 @@ class Encoder {
 class Format {
  public:
   virtual ~Format() = default;
-  virtual std::string_view name() const = 0;       ///< "csv"
   virtual std::string_view extension() const = 0;  ///< ".csv"
   /// True where runs encoded apart and joined in order are one valid file. Where false (Parquet),
   /// every run is a file of its own.

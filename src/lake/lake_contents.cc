@@ -29,10 +29,6 @@ std::string Cell(const arrow::Array& array, int64_t row) {
       return std::to_string(static_cast<const arrow::Date32Array&>(array).Value(row));
     case arrow::Type::BOOL:
       return static_cast<const arrow::BooleanArray&>(array).Value(row) ? "true" : "false";
-    case arrow::Type::DICTIONARY: {
-      const auto& encoded = static_cast<const arrow::DictionaryArray&>(array);
-      return Cell(*encoded.dictionary(), encoded.GetValueIndex(row));
-    }
     default:
       ADD_FAILURE() << array.type()->ToString();
       return "?";

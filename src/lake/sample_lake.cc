@@ -35,14 +35,8 @@ Timestamp Instant(int64_t microseconds) {
   return Timestamp(std::chrono::microseconds(microseconds));
 }
 
-/// What a text column holds in a row, dictionary or not.
 std::string_view TextAt(const arrow::Array& column, int64_t row) {
-  if (column.type_id() != arrow::Type::DICTIONARY) {
-    return static_cast<const arrow::StringArray&>(column).GetView(row);
-  }
-  const auto& encoded = static_cast<const arrow::DictionaryArray&>(column);
-  return static_cast<const arrow::StringArray&>(*encoded.dictionary())
-      .GetView(encoded.GetValueIndex(row));
+  return static_cast<const arrow::StringArray&>(column).GetView(row);
 }
 
 }  // namespace

@@ -33,8 +33,8 @@ Spillway reads one YAML file, `spillway.yaml`. `spillway init` writes one to sta
 do, `spillway config show` prints what is in force (never a secret), and `spillway config schema`
 prints its JSON Schema, which editors complete and check with.
 
-- Flags of the command line come before environment variables, these before a file of variables, it
-  before the configuration file, and this before the defaults.
+- Environment variables come before a file of variables, it before the configuration file, and this
+  before the defaults.
 - Every setting outside of a list has an environment variable: `SPILLWAY_` and its path in capitals,
   with `_` between. Lists are given as YAML: `SPILLWAY_EXPORTS_MESSAGES_COLUMNS='[ts, body]'`.
 - In texts and paths of the file, `${NAME}` is replaced by the environment variable of that name, which
@@ -108,27 +108,24 @@ std::expected<Variables, config::Problems> ReadVariables(const std::filesystem::
 
 std::expected<Settings, config::Problems> LoadSettings(const std::filesystem::path& file,
                                                        const Variables& variables,
-                                                       const recipe::Registry& registry,
-                                                       std::vector<config::Override> overrides) {
+                                                       const recipe::Registry& registry) {
   const auto text = ReadText(file, "there is no such file; `spillway init` writes one");
   if (!text) {
     return std::unexpected(config::Problems{{{.source = file.string()}, text.error()}});
   }
-  return ParseSettings(*text, file, variables, registry, std::move(overrides));
+  return ParseSettings(*text, file, variables, registry);
 }
 
 std::expected<Settings, config::Problems> ParseSettings(const std::string& text,
                                                         const std::filesystem::path& file,
                                                         const Variables& variables,
-                                                        const recipe::Registry& registry,
-                                                        std::vector<config::Override> overrides) {
+                                                        const recipe::Registry& registry) {
   auto settings = config::Load(DeclareSettings(registry),
                                {.file = file.string(),
                                 .text = text,
                                 .directory = file.parent_path(),
                                 .environment = variables.environment,
-                                .file_variables = variables.of_file,
-                                .overrides = std::move(overrides)},
+                                .file_variables = variables.of_file},
                                DefaultSettings(registry));
   if (!settings) return settings;
   settings->state.Resolve(file.parent_path());

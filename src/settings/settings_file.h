@@ -3,7 +3,6 @@
 #include <expected>
 #include <filesystem>
 #include <string>
-#include <vector>
 
 #include "config/env_file.h"
 #include "config/problem.h"
@@ -27,18 +26,18 @@ struct Variables {
 std::expected<Variables, config::Problems> ReadVariables(const std::filesystem::path& env_file,
                                                          const std::filesystem::path& directory);
 
-/// Reads a configuration file. Flags (`overrides`) come before the environment, it before the file
-/// of variables, it before the configuration file, it before the defaults; relative paths are
-/// relative to the file's directory. Everything that is wrong comes back at once, each problem one
-/// line of config::ToString.
-std::expected<Settings, config::Problems> LoadSettings(
-    const std::filesystem::path& file, const Variables& variables, const recipe::Registry& registry,
-    std::vector<config::Override> overrides = {});
+/// Reads a configuration file. The environment comes before the file of variables, it before the
+/// configuration file, it before the defaults; relative paths are relative to the file's directory.
+/// Everything that is wrong comes back at once, each problem one line of config::ToString.
+std::expected<Settings, config::Problems> LoadSettings(const std::filesystem::path& file,
+                                                       const Variables& variables,
+                                                       const recipe::Registry& registry);
 
 /// As LoadSettings, with the file's text at hand.
-std::expected<Settings, config::Problems> ParseSettings(
-    const std::string& text, const std::filesystem::path& file, const Variables& variables,
-    const recipe::Registry& registry, std::vector<config::Override> overrides = {});
+std::expected<Settings, config::Problems> ParseSettings(const std::string& text,
+                                                        const std::filesystem::path& file,
+                                                        const Variables& variables,
+                                                        const recipe::Registry& registry);
 
 /// What `spillway config schema` prints: JSON Schema, draft 2020-12.
 std::string SettingsSchema(const recipe::Registry& registry);

@@ -310,22 +310,21 @@ TEST(Settings, O20ProblemsOfAFileOfVariablesNameTheirLine) {
                   HasSubstr(".env:4:1: DATABASE_READ_PASSWORD has a ${")));
 }
 
-TEST(Settings, FlagsBeforeEnvironmentBeforeFile) {
+TEST(Settings, EnvironmentBeforeFile) {
   const config::Environment environment = {
       {"SPILLWAY_ENGINE_THREADS", "5"},
       {"LOG_LEVEL", "WARNING"},
       {"SPILLWAY_EXPORTS_MESSAGES_COLUMNS", "[ts, {source: body, name: text}]"}};
   const auto settings =
       ParseSettings("engine: {threads: 4, attempts: 7}", "spillway.yaml", {environment, {}},
-                    TheRegistry(), {{"--threads", "engine.threads", "6"}});
+                    TheRegistry());
   ASSERT_TRUE(settings.has_value());
-  EXPECT_EQ(settings->engine.threads, 6);
+  EXPECT_EQ(settings->engine.threads, 5);
   EXPECT_EQ(settings->engine.attempts, 7);
   EXPECT_EQ(settings->log.level, LogLevel::kWarning);
   EXPECT_THAT(settings->exports.at("messages").own.As<recipe::OutputSettings>().columns,
               ElementsAre(recipe::ExportColumnSettings{"ts", {}},
                           recipe::ExportColumnSettings{"body", "text"}));
-  EXPECT_EQ(Loaded("engine: {threads: 4}", environment).engine.threads, 5);
   EXPECT_THAT(
       ProblemsOf("", {{"SPILLWAY_ENGINE_THREAD", "5"}}),
       ElementsAre(

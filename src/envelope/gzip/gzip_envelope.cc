@@ -24,7 +24,6 @@ class GzipEnvelope final : public Envelope {
  public:
   explicit GzipEnvelope(int level) : level_(level) {}
 
-  std::string_view name() const override { return "gzip"; }
   std::string_view extension() const override { return ".gz"; }
   Result<std::unique_ptr<Wrapper>> NewWrapper() const override {
     return std::make_unique<GzipWrapper>(TRY(NewDeflateStream(level_, Framing::kGzip)));

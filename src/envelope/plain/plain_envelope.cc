@@ -16,7 +16,6 @@ class PlainWrapper final : public Wrapper {
 
 class PlainEnvelope final : public Envelope {
  public:
-  std::string_view name() const override { return "plain"; }
   std::string_view extension() const override { return ""; }
   Result<std::unique_ptr<Wrapper>> NewWrapper() const override {
     return std::make_unique<PlainWrapper>();

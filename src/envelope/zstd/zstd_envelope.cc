@@ -50,7 +50,6 @@ class ZstdEnvelope final : public Envelope {
  public:
   explicit ZstdEnvelope(int level) : level_(level) {}
 
-  std::string_view name() const override { return "zstd"; }
   std::string_view extension() const override { return ".zst"; }
 
   Result<std::unique_ptr<Wrapper>> NewWrapper() const override {

@@ -20,7 +20,6 @@ class CsvFormat final : public Format {
   CsvFormat(CsvOptions options, Zone zone)
       : options_(std::move(options)), zone_(std::make_shared<const Zone>(std::move(zone))) {}
 
-  std::string_view name() const override { return "csv"; }
   std::string_view extension() const override { return ".csv"; }
   bool joinable() const override { return true; }
 

@@ -15,7 +15,6 @@ class JsonFormat final : public Format {
   JsonFormat(JsonOptions options, Zone zone)
       : options_(std::move(options)), zone_(std::make_shared<const Zone>(std::move(zone))) {}
 
-  std::string_view name() const override { return options_.lines ? "ndjson" : "json"; }
   std::string_view extension() const override { return options_.lines ? ".ndjson" : ".json"; }
   bool joinable() const override { return true; }
 

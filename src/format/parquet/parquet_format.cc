@@ -194,7 +194,6 @@ class ParquetFormat final : public Format {
  public:
   explicit ParquetFormat(ParquetOptions options) : options_(std::move(options)) {}
 
-  std::string_view name() const override { return "parquet"; }
   std::string_view extension() const override { return ".parquet"; }
   bool joinable() const override { return false; }
 

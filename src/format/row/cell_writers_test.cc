@@ -63,16 +63,7 @@ std::string PlainJson(const std::string& text) {
   return quoted + "\"";
 }
 
-/// Those of this machine.
-std::vector<InstructionSet> InstructionSets() {
-  std::vector<InstructionSet> sets;
-  for (const auto set : {InstructionSet::kSse4, InstructionSet::kAvx2, InstructionSet::kAvx512}) {
-    if (set <= BestInstructionSet()) sets.push_back(set);
-  }
-  return sets;
-}
-
-class CellWriters : public ::testing::TestWithParam<InstructionSet> {
+class CellWriters : public ::testing::Test {
  protected:
   template <class Dialect>
   std::string Write(const Dialect& dialect, const char* text, size_t bytes) {
@@ -81,7 +72,7 @@ class CellWriters : public ::testing::TestWithParam<InstructionSet> {
     column.kind = Kind::kString;
     column.values = offsets;
     column.bytes = text;
-    const auto write = CellWriterFor<Dialect>(GetParam(), Kind::kString, false);
+    const auto write = CellWriterFor<Dialect>(Kind::kString, false);
     std::vector<char> out(Dialect::kGrowth * bytes + Dialect::kAround + Buffer::kSlack + 1, '#');
     char* end = write(dialect, column, 0, out.data() + 1);
     EXPECT_EQ(out[0], '#');
@@ -91,7 +82,7 @@ class CellWriters : public ::testing::TestWithParam<InstructionSet> {
   AtTheEdge edge_;
 };
 
-TEST_P(CellWriters, CopyStringsOfEveryLengthWithASpecialByteAnywhere) {
+TEST_F(CellWriters, CopyStringsOfEveryLengthWithASpecialByteAnywhere) {
   for (size_t bytes = 0; bytes <= kLongest; ++bytes) {
     std::string text;
     for (size_t i = 0; i < bytes; ++i)
@@ -113,7 +104,7 @@ TEST_P(CellWriters, CopyStringsOfEveryLengthWithASpecialByteAnywhere) {
   }
 }
 
-TEST_P(CellWriters, QuoteNothingThatNeedsNone) {
+TEST_F(CellWriters, QuoteNothingThatNeedsNone) {
   // Every byte but the special ones, at every place of a register.
   for (int byte = 1; byte < 256; ++byte) {
     const std::string text(70, static_cast<char>(byte));
@@ -130,20 +121,13 @@ TEST_P(CellWriters, QuoteNothingThatNeedsNone) {
   }
 }
 
-TEST_P(CellWriters, DoubleEveryQuote) {
+TEST_F(CellWriters, DoubleEveryQuote) {
   for (size_t bytes = 1; bytes <= kLongest; ++bytes) {
     const std::string text(bytes, '"');
     ASSERT_EQ(Write(CsvDialect{}, edge_.Put(text, 0), bytes), PlainCsv(text));
     ASSERT_EQ(Write(JsonDialect{}, edge_.Put(text, 0), bytes), PlainJson(text));
   }
 }
-
-INSTANTIATE_TEST_SUITE_P(InstructionSets, CellWriters, ::testing::ValuesIn(InstructionSets()),
-                         [](const auto& info) {
-                           return info.param == InstructionSet::kSse4   ? "Sse4"
-                                  : info.param == InstructionSet::kAvx2 ? "Avx2"
-                                                                        : "Avx512";
-                         });
 
 TEST(SpecialBytes, HoldsBytesThatDifferInTheirLowBits) {
   EXPECT_TRUE(SpecialBytes::CanHold(",\"\r\n"));

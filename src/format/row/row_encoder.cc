@@ -100,7 +100,7 @@ Result<> RowEncoder<Dialect>::Bind(const arrow::RecordBatch& batch) {
 
 template <class Dialect>
 CellWriter<Dialect> RowEncoder<Dialect>::WriterFor(const Column& column) const {
-  return CellWriterFor<Dialect>(layout_.instructions, column.kind, column.validity != nullptr);
+  return CellWriterFor<Dialect>(column.kind, column.validity != nullptr);
 }
 
 template <class Dialect>

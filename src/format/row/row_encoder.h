@@ -22,7 +22,6 @@ struct RowLayout {
       0;  ///< Of each row's beginning, left out before the very first row of a file.
   bool needs_first_row = false;  ///< A run that opens but does not close the file must have rows.
   std::vector<std::string> prefixes;  ///< One a column, or none.
-  InstructionSet instructions = BestInstructionSet();
 };
 
 /// Writes rows as text in one dialect. Most time is spent in the row loop; this class binds batches

@@ -2,8 +2,6 @@
 
 #include <cstring>
 
-#include "format/row/cell_writers.h"
-
 namespace spillway::format {
 
 template <class Dialect>
@@ -44,34 +42,5 @@ template char* WriteRows(const CsvDialect&, std::span<const Column>,
 template char* WriteRows(const JsonDialect&, std::span<const Column>,
                          std::span<const CellWriter<JsonDialect>>, int64_t, int64_t, char*,
                          RowFailure*);
-
-InstructionSet BestInstructionSet() {
-  if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("bmi2")) {
-    return InstructionSet::kAvx512;
-  }
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") ? InstructionSet::kAvx2
-                                                                          : InstructionSet::kSse4;
-}
-
-template <class Dialect>
-CellWriter<Dialect> CellWriterFor(InstructionSet set, Kind kind, bool nullable) {
-  CellWriter<Dialect> writer = nullptr;
-  switch (set) {
-    case InstructionSet::kAvx512:
-      avx512::Choose(kind, nullable, &writer);
-      break;
-    case InstructionSet::kAvx2:
-      avx2::Choose(kind, nullable, &writer);
-      break;
-    case InstructionSet::kSse4:
-      sse4::Choose(kind, nullable, &writer);
-      break;
-  }
-  return writer;
-}
-
-template CellWriter<CsvDialect> CellWriterFor(InstructionSet, Kind, bool);
-template CellWriter<JsonDialect> CellWriterFor(InstructionSet, Kind, bool);
 
 }  // namespace spillway::format

@@ -28,14 +28,8 @@ char* WriteRows(const Dialect& dialect, std::span<const Column> columns,
                 std::span<const CellWriter<Dialect>> writers, int64_t begin, int64_t end, char* out,
                 RowFailure* failure);
 
-/// The instruction sets that cell writers are built for. All write the same bytes.
-enum class InstructionSet { kSse4, kAvx2, kAvx512 };
-
-/// The best that this machine has.
-InstructionSet BestInstructionSet();
-
 /// `nullable` where values may be absent.
 template <class Dialect>
-CellWriter<Dialect> CellWriterFor(InstructionSet set, Kind kind, bool nullable);
+CellWriter<Dialect> CellWriterFor(Kind kind, bool nullable);
 
 }  // namespace spillway::format

@@ -8,16 +8,12 @@ namespace spillway::format {
 /// A set of ASCII bytes that differ in their low four bits, laid out for one shuffle and one
 /// comparison (pshufb): byte b is in the set when by_low_bits[b & 15] == b.
 struct SpecialBytes {
-  /// The 16 entries, once for each 16 bytes of the widest register.
-  alignas(64) uint8_t by_low_bits[64];
+  alignas(16) uint8_t by_low_bits[16];
 
   explicit constexpr SpecialBytes(std::string_view set) {
     // 0x80 is no answer: the shuffle takes bytes from 0x80 on to 0.
     for (uint8_t& entry : by_low_bits) entry = 0x80;
-    for (char byte : set) {
-      for (int lane = 0; lane < 64; lane += 16)
-        by_low_bits[lane + (byte & 15)] = static_cast<uint8_t>(byte);
-    }
+    for (char byte : set) by_low_bits[byte & 15] = static_cast<uint8_t>(byte);
   }
 
   /// Whether the bytes of `set` can be one.

@@ -53,9 +53,9 @@ Result<std::shared_ptr<arrow::Buffer>> ColumnReader::Allocate(int64_t bytes) con
 
 Result<std::unique_ptr<ColumnReader>> ColumnReader::Make(
     const parquet::ColumnDescriptor& stored, const std::shared_ptr<arrow::DataType>& type,
-    bool dictionaries, const ColumnMemory& memory) {
+    const ColumnMemory& memory) {
   auto reader = type->id() == arrow::Type::STRING || type->id() == arrow::Type::BINARY
-                    ? MakeTextColumn(stored, type, dictionaries, memory)
+                    ? MakeTextColumn(stored, type, memory)
                     : MakeFixedColumn(stored, type, memory);
   if (reader == nullptr) {
     return Fail(ErrorCode::kUnsupported, "column '" + stored.name() + "' is " + type->ToString() +
@@ -92,8 +92,6 @@ Result<bool> ColumnReader::OpenPage() {
       case PageHeader::Type::kDictionary:
         if (dictionary_page_) return Broken("has two dictionaries");
         dictionary_page_ = pages_.page();
-        // The type of a batch depends on it.
-        if (chunk_.dictionary_only) TRY(OpenDictionary());
         continue;
       case PageHeader::Type::kIndex:
         continue;
@@ -263,8 +261,6 @@ Result<int64_t> ColumnReader::RowBytes() {
 
 Result<std::shared_ptr<arrow::Array>> ColumnReader::Read(int64_t rows) {
   validity_ = {};
-  // The type of the batch depends on the dictionary, which comes before the first page.
-  if (page_left_ == 0 && !TRY(OpenPage())) return Broken("has fewer values than rows");
   TRY(StartBatch(rows));
   for (int64_t row = 0; row < rows;) {
     if (page_left_ == 0 && !TRY(OpenPage())) return Broken("has fewer values than rows");

@@ -27,13 +27,11 @@ class ColumnReader {
  public:
   virtual ~ColumnReader() = default;
 
-  /// For a column that is not nested and whose stored form reads as `type`. With `dictionaries`,
-  /// text comes as dictionary<int32, utf8> from chunks that store nothing else and repeat their
-  /// values; all arrays of a chunk then share the dictionary's data. kUnsupported for a type that
-  /// no lake has.
+  /// For a column that is not nested and whose stored form reads as `type`. kUnsupported for a type
+  /// that no lake has.
   static Result<std::unique_ptr<ColumnReader>> Make(const parquet::ColumnDescriptor& stored,
                                                     const std::shared_ptr<arrow::DataType>& type,
-                                                    bool dictionaries, const ColumnMemory& memory);
+                                                    const ColumnMemory& memory);
 
   /// Starts at the front of a chunk, which stays valid until the next Start.
   void Start(const ColumnChunk& chunk);

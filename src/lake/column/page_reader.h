@@ -44,7 +44,6 @@ struct ColumnChunk {
   parquet::Compression::type compression = parquet::Compression::UNCOMPRESSED;
   int64_t values = 0;              ///< With nulls.
   int64_t uncompressed_bytes = 0;  ///< Of all pages. No page may claim more.
-  bool dictionary_only = false;    ///< Every data page is dictionary-encoded.
 };
 
 /// Goes through the pages of a column chunk. Errors are kCorrupt and tell what is wrong, not where.

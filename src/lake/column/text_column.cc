@@ -19,13 +19,11 @@ constexpr int64_t kStep = 1024;
 class TextColumn final : public ColumnReader {
  public:
   TextColumn(const parquet::ColumnDescriptor& stored, std::shared_ptr<arrow::DataType> type,
-             bool dictionaries, const ColumnMemory& memory)
-      : ColumnReader(stored, std::move(type), memory), dictionaries_(dictionaries) {}
+             const ColumnMemory& memory)
+      : ColumnReader(stored, std::move(type), memory) {}
 
  private:
   void StartChunk() override {
-    as_dictionary_ = false;
-    dictionary_ = nullptr;
     entries_.clear();
     longest_entry_ = 0;
   }
@@ -42,11 +40,10 @@ class TextColumn final : public ColumnReader {
       longest_entry_ = std::max(longest_entry_, length);
       next += length;
     }
-    as_dictionary_ = dictionaries_ && chunk().dictionary_only && values <= chunk().values / 4;
-    return !as_dictionary_ || MakeDictionary();
+    return true;
   }
 
-  int64_t LookedUpBytesMax() const override { return as_dictionary_ ? 0 : longest_entry_; }
+  int64_t LookedUpBytesMax() const override { return longest_entry_; }
 
   /// Reads a value's length and moves past it; -1 where the bytes end before the value does.
   static int64_t TakeLength(const uint8_t*& next, const uint8_t* end) {
@@ -57,22 +54,11 @@ class TextColumn final : public ColumnReader {
     return length <= static_cast<uint64_t>(end - next) ? static_cast<int64_t>(length) : -1;
   }
 
-  bool MakeDictionary() {
-    arrow::StringBuilder builder(&pool());
-    for (const Entry& entry : entries_) {
-      if (!builder.Append(entry.bytes, static_cast<int32_t>(entry.length)).ok()) return false;
-    }
-    auto built = builder.Finish();
-    if (!built.ok()) return false;
-    dictionary_ = *std::move(built);
-    return true;
-  }
-
   bool StartPlain(std::span<const uint8_t> bytes) override {
     source_ = Source::kPlain;
     plain_ = bytes.data();
     plain_end_ = bytes.data() + bytes.size();
-    return !as_dictionary_;
+    return true;
   }
 
   bool StartIndices(RunDecoder indices) override {
@@ -85,17 +71,12 @@ class TextColumn final : public ColumnReader {
                   int64_t values) override {
     source_ = Source::kDecoder;
     decoder_ = parquet::MakeTypedDecoder<parquet::ByteArrayType>(encoding, &stored());
-    if (decoder_ == nullptr || as_dictionary_) return false;
+    if (decoder_ == nullptr) return false;
     decoder_->SetData(static_cast<int>(values), bytes.data(), static_cast<int>(bytes.size()));
     return true;
   }
 
   Result<> StartBatch(int64_t rows) override {
-    if (as_dictionary_) {
-      offsets_ = TRY(Allocate(rows * static_cast<int64_t>(sizeof(int32_t))));
-      next_ = offsets_->mutable_data_as<int32_t>();
-      return {};
-    }
     offsets_ = TRY(Allocate((rows + 1) * static_cast<int64_t>(sizeof(int32_t))));
     next_ = offsets_->mutable_data_as<int32_t>();
     *next_++ = 0;
@@ -108,7 +89,7 @@ class TextColumn final : public ColumnReader {
       case Source::kPlain:
         return AppendPlain(values);
       case Source::kIndices:
-        return as_dictionary_ ? AppendIndices(values) : AppendByIndex(values);
+        return AppendByIndex(values);
       case Source::kDecoder:
         return Decode(values, [&](const parquet::ByteArray& value) {
           // The decoder's bytes have no slack after them.
@@ -118,9 +99,7 @@ class TextColumn final : public ColumnReader {
     return false;
   }
 
-  void AppendNulls(int64_t nulls) override {
-    next_ = std::fill_n(next_, nulls, as_dictionary_ ? 0 : text_.size());
-  }
+  void AppendNulls(int64_t nulls) override { next_ = std::fill_n(next_, nulls, text_.size()); }
 
   bool SkipValues(int64_t values) override {
     switch (source_) {
@@ -140,16 +119,9 @@ class TextColumn final : public ColumnReader {
   }
 
   Result<std::shared_ptr<arrow::Array>> FinishBatch(int64_t rows, Validity validity) override {
-    if (!as_dictionary_) {
-      return arrow::MakeArray(arrow::ArrayData::Make(
-          type(), rows, {std::move(validity.bitmap), std::move(offsets_), text_.Finish()},
-          validity.nulls));
-    }
-    auto indices =
-        arrow::ArrayData::Make(arrow::dictionary(arrow::int32(), type()), rows,
-                               {std::move(validity.bitmap), std::move(offsets_)}, validity.nulls);
-    indices->dictionary = dictionary_->data();
-    return arrow::MakeArray(indices);
+    return arrow::MakeArray(arrow::ArrayData::Make(
+        type(), rows, {std::move(validity.bitmap), std::move(offsets_), text_.Finish()},
+        validity.nulls));
   }
 
   bool AppendPlain(int64_t values) {
@@ -191,12 +163,6 @@ class TextColumn final : public ColumnReader {
     return true;
   }
 
-  bool AppendIndices(int64_t values) {
-    if (indices_.Decode(values, next_) != values || !InDictionary(next_, values)) return false;
-    next_ += values;
-    return true;
-  }
-
   bool InDictionary(const int32_t* indices, int64_t count) const {
     uint32_t most = 0;
     for (int64_t i = 0; i < count; ++i) most = std::max(most, static_cast<uint32_t>(indices[i]));
@@ -231,18 +197,15 @@ class TextColumn final : public ColumnReader {
     int64_t length;
   };
 
-  const bool dictionaries_;
-  bool as_dictionary_ = false;
   Source source_ = Source::kPlain;
   const uint8_t* plain_ = nullptr;
   const uint8_t* plain_end_ = nullptr;
   RunDecoder indices_;
   std::vector<Entry> entries_;
   int64_t longest_entry_ = 0;
-  std::shared_ptr<arrow::Array> dictionary_;
   std::unique_ptr<parquet::ByteArrayDecoder> decoder_;
   std::vector<uint8_t> copy_;
-  std::shared_ptr<arrow::Buffer> offsets_;  ///< Or indices.
+  std::shared_ptr<arrow::Buffer> offsets_;
   int32_t* next_ = nullptr;
   TextBuffer text_;
 };
@@ -251,10 +214,9 @@ class TextColumn final : public ColumnReader {
 
 std::unique_ptr<ColumnReader> MakeTextColumn(const parquet::ColumnDescriptor& stored,
                                              const std::shared_ptr<arrow::DataType>& type,
-                                             bool dictionaries, const ColumnMemory& memory) {
+                                             const ColumnMemory& memory) {
   if (stored.physical_type() != parquet::Type::BYTE_ARRAY) return nullptr;
-  const bool text = type->id() == arrow::Type::STRING;
-  return std::make_unique<TextColumn>(stored, type, dictionaries && text, memory);
+  return std::make_unique<TextColumn>(stored, type, memory);
 }
 
 }  // namespace spillway::lake

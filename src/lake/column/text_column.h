@@ -9,6 +9,6 @@ namespace spillway::lake {
 /// Reads text and binary values. Null when the stored form is another.
 std::unique_ptr<ColumnReader> MakeTextColumn(const parquet::ColumnDescriptor& stored,
                                              const std::shared_ptr<arrow::DataType>& type,
-                                             bool dictionaries, const ColumnMemory& memory);
+                                             const ColumnMemory& memory);
 
 }  // namespace spillway::lake

@@ -91,7 +91,7 @@ class AdoptedFile {
       }
       const auto& column =
           *metadata.schema()->Column(metadata.schema()->ColumnIndex(field->name()));
-      if (!ColumnReader::Make(column, field->type(), false,
+      if (!ColumnReader::Make(column, field->type(),
                               {*arrow::default_memory_pool(), decompressor})) {
         return Refuse(fmt::format("column {:?} is {} stored as {}, which cannot be read",
                                   field->name(), field->type()->ToString(),
@@ -132,10 +132,9 @@ class AdoptedFile {
                       .rows = file_.rows(),
                       .min_time = Timestamp::min(),
                       .max_time = Timestamp::max()};
-    const auto reader =
-        TRY(SliceReader::Open(store_, slice, {Timestamp::min(), Timestamp::max()},
-                              {.schema = schema_.columns, .time_index = time, .dictionaries = true},
-                              *arrow::default_memory_pool(), stop));
+    const auto reader = TRY(SliceReader::Open(store_, slice, {Timestamp::min(), Timestamp::max()},
+                                              {.schema = schema_.columns, .time_index = time},
+                                              *arrow::default_memory_pool(), stop));
     size_t group = 0;
     int64_t row = 0;  // Of the row group; no batch holds rows of two.
     while (const auto batch = TRY(reader->Next())) {
@@ -157,17 +156,11 @@ class AdoptedFile {
     return {};
   }
 
-  Result<> CheckText(const arrow::RecordBatch& batch) {
+  Result<> CheckText(const arrow::RecordBatch& batch) const {
     for (int i = 0; i < batch.num_columns(); ++i) {
       if (schema_.columns->field(i)->type()->id() != arrow::Type::STRING) continue;
-      const arrow::Array* text = batch.column(i).get();
-      if (text->type_id() == arrow::Type::DICTIONARY) {
-        const auto& encoded = static_cast<const arrow::DictionaryArray&>(*text);
-        const auto& values = encoded.data()->dictionary;
-        if (std::exchange(checked_dictionaries_[i], values) == values) continue;
-        text = encoded.dictionary().get();
-      }
-      if (static_cast<const arrow::StringArray&>(*text).ValidateUTF8().ok()) continue;
+      const auto& text = static_cast<const arrow::StringArray&>(*batch.column(i));
+      if (text.ValidateUTF8().ok()) continue;
       return Refuse(
           fmt::format("column {:?} has text that is not UTF-8", schema_.columns->field(i)->name()));
     }
@@ -194,9 +187,6 @@ class AdoptedFile {
   storage::ObjectStore& store_;
   const LakeSchema& schema_;
   DataFile file_;
-  /// By column, so that a dictionary that many batches share is checked once.
-  std::vector<std::shared_ptr<arrow::ArrayData>> checked_dictionaries_ =
-      std::vector<std::shared_ptr<arrow::ArrayData>>(schema_.columns->num_fields());
 };
 
 }  // namespace

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <numeric>
-#include <ranges>
 #include <string>
 #include <utility>
 
@@ -60,27 +59,14 @@ Merge::Merge(storage::ObjectStore& store, const ReadUnit& unit,
       time_index_(time_index),
       pool_(pool),
       stop_(std::move(stop)),
-      overlaps_(unit.slices.size()),
       unopened_(unit.slices.size()),
       skip_(unit.slices.size() == 1 ? 0 : unit.skip) {
   std::iota(unopened_.begin(), unopened_.end(), size_t{0});
   std::ranges::stable_sort(unopened_, std::greater(),
                            [&](size_t slice) { return unit_.slices[slice].min_time; });
-  FindOverlaps();
 }
 
 Merge::~Merge() = default;
-
-void Merge::FindOverlaps() {
-  size_t latest = unopened_.empty() ? 0 : unopened_.back();
-  for (size_t slice : unopened_ | std::views::reverse | std::views::drop(1)) {
-    const Slice& at_hand = unit_.slices[slice];
-    if (at_hand.min_time <= unit_.slices[latest].max_time) {
-      overlaps_[slice] = overlaps_[latest] = true;
-    }
-    if (at_hand.max_time > unit_.slices[latest].max_time) latest = slice;
-  }
-}
 
 Result<std::shared_ptr<arrow::RecordBatch>> Merge::Next() {
   while (true) {
@@ -140,10 +126,8 @@ Result<> Merge::OpenReached() {
 
 Result<std::unique_ptr<SliceReader>> Merge::OpenReader(size_t index) const {
   const Slice& slice = unit_.slices[index];
-  auto reader = SliceReader::Open(
-      store_, slice, unit_.range,
-      {.schema = columns_, .time_index = time_index_, .dictionaries = !overlaps_[index]}, pool_,
-      stop_);
+  auto reader = SliceReader::Open(store_, slice, unit_.range,
+                                  {.schema = columns_, .time_index = time_index_}, pool_, stop_);
   if (!reader) return std::unexpected(OfDataFile(slice.key, std::move(reader).error()));
   return reader;
 }

@@ -40,7 +40,6 @@ class Merge {
   struct Cursor;
   struct Run;
 
-  void FindOverlaps();
   Result<std::shared_ptr<arrow::RecordBatch>> NextOfRange();
   Result<> OpenReached();
   Result<std::unique_ptr<SliceReader>> OpenReader(size_t index) const;
@@ -56,7 +55,6 @@ class Merge {
   const int time_index_;
   arrow::MemoryPool& pool_;
   const std::stop_token stop_;
-  std::vector<bool> overlaps_;                 ///< By slice.
   std::vector<size_t> unopened_;               ///< Slices, the next to open last.
   std::vector<std::unique_ptr<Cursor>> open_;  ///< A heap, the next row's cursor on top.
   std::vector<Run> gathered_;

@@ -82,7 +82,6 @@ arrow::Status Guarded(Call call) {
 
 /// Whether at least half of a sample's values appeared before.
 bool Repeats(const arrow::Array& array) {
-  if (array.type_id() == arrow::Type::DICTIONARY) return true;
   const int64_t rows = std::min(array.length(), kSampleRows);
   if (array.type_id() == arrow::Type::STRING) {
     const auto& strings = static_cast<const arrow::StringArray&>(array);
@@ -108,23 +107,6 @@ int64_t BytesOf(const arrow::RecordBatch& batch) {
                  : column->length() * static_cast<int64_t>(sizeof(int64_t));
   }
   return bytes;
-}
-
-/// A dictionary-encoded string column as plain strings.
-arrow::Result<std::shared_ptr<arrow::Array>> Plain(const std::shared_ptr<arrow::Array>& array) {
-  if (array->type_id() != arrow::Type::DICTIONARY) return array;
-  const auto& encoded = static_cast<const arrow::DictionaryArray&>(*array);
-  const auto& values = static_cast<const arrow::StringArray&>(*encoded.dictionary());
-  arrow::StringBuilder builder;
-  ARROW_RETURN_NOT_OK(builder.Reserve(array->length()));
-  for (int64_t i = 0; i < array->length(); ++i) {
-    if (array->IsNull(i)) {
-      builder.UnsafeAppendNull();
-    } else {
-      ARROW_RETURN_NOT_OK(builder.Append(values.GetView(encoded.GetValueIndex(i))));
-    }
-  }
-  return builder.Finish();
 }
 
 std::shared_ptr<parquet::WriterProperties> FileProperties(const LakeSchema& schema,
@@ -160,13 +142,14 @@ class DataFileWriter::Implementation {
   }
 
   Result<> Write(const arrow::RecordBatch& batch) {
-    auto plain = PlainColumns(batch);
-    if (!plain.ok()) return std::unexpected(FromArrow(plain.status(), file_.key));
-    TRY(CheckTimes(*plain.ValueUnsafe()));
+    const auto named = arrow::RecordBatch::Make(schema_.columns, batch.num_rows(), batch.columns());
+    if (const auto valid = named->Validate(); !valid.ok())
+      return std::unexpected(FromArrow(valid, file_.key));
+    TRY(CheckTimes(*named));
     for (int64_t offset = 0; offset < batch.num_rows();) {
       const int64_t rows =
           std::min(batch.num_rows() - offset, options_.row_group_rows - pending_rows_);
-      auto part = plain.ValueUnsafe()->Slice(offset, rows);
+      auto part = named->Slice(offset, rows);
       const int64_t bytes = BytesOf(*part);
       if (pending_rows_ > 0 && pending_bytes_ + bytes > kRowGroupBytesMax) {
         TRY(WriteRowGroup());
@@ -200,16 +183,6 @@ class DataFileWriter::Implementation {
   }
 
  private:
-  arrow::Result<std::shared_ptr<arrow::RecordBatch>> PlainColumns(const arrow::RecordBatch& batch) {
-    std::vector<std::shared_ptr<arrow::Array>> columns;
-    for (const auto& column : batch.columns()) {
-      ARROW_ASSIGN_OR_RAISE(columns.emplace_back(), Plain(column));
-    }
-    auto plain = arrow::RecordBatch::Make(schema_.columns, batch.num_rows(), std::move(columns));
-    ARROW_RETURN_NOT_OK(plain->Validate());
-    return plain;
-  }
-
   Result<> CheckTimes(const arrow::RecordBatch& batch) {
     const auto column = batch.GetColumnByName(schema_.time_column);
     const auto& times = static_cast<const arrow::TimestampArray&>(*column);

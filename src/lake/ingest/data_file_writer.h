@@ -33,8 +33,7 @@ class DataFileWriter {
                                                         const DataFileOptions& options);
   ~DataFileWriter();
 
-  /// Rows with the schema's columns, in order of time and of the day; kInternal otherwise. A utf8
-  /// column may come as a dictionary.
+  /// Rows with the schema's columns, in order of time and of the day; kInternal otherwise.
   Result<> Write(const arrow::RecordBatch& batch);
 
   /// Encodes what is left, and the footer: the work of Finish, without the wait for the store.

@@ -40,15 +40,8 @@ Wanted WhatToRead(const LakeSchema& schema, const Projection& projection) {
 std::shared_ptr<arrow::RecordBatch> Project(const arrow::RecordBatch& batch, const Wanted& wanted,
                                             const std::shared_ptr<arrow::Schema>& projected) {
   arrow::ArrayVector columns;
-  std::shared_ptr<arrow::Schema> schema = projected;
-  for (size_t i = 0; i < wanted.from.size(); ++i) {
-    columns.push_back(batch.column(wanted.from[i]));
-    const int field = static_cast<int>(i);
-    if (columns[i]->type_id() != projected->field(field)->type()->id()) {
-      schema = *schema->SetField(field, projected->field(field)->WithType(columns[i]->type()));
-    }
-  }
-  return arrow::RecordBatch::Make(std::move(schema), batch.num_rows(), std::move(columns));
+  for (const int from : wanted.from) columns.push_back(batch.column(from));
+  return arrow::RecordBatch::Make(projected, batch.num_rows(), std::move(columns));
 }
 
 std::string FilesOf(const ReadUnit& unit) {

@@ -32,9 +32,7 @@ Result<std::shared_ptr<arrow::Schema>> ProjectedSchema(const LakeSchema& schema,
 
 /// Reads a unit in order and returns how many bytes it asked of the store. Hands out batches of at
 /// most 16,384 rows (of long rows fewer: about 32 MiB, 64 where slices overlap) until done, `stop`
-/// (kCancelled), or an error of `consume`. A batch has the names and types of ProjectedSchema,
-/// except that a utf8 column may come as dictionary<int32, utf8> where the file stores it so: the
-/// batch's own schema says it, and batches of a row group share `column.data()->dictionary`.
+/// (kCancelled), or an error of `consume`. A batch is of ProjectedSchema.
 ///
 /// kCorrupt names the file that is cut short, changed, of another schema, or has other rows than
 /// its slice says; or says that the range holds fewer rows than the unit. kUnsupported names the

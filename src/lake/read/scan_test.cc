@@ -214,19 +214,6 @@ TEST_F(ScanTest, NamesTheNearestColumn) {
   EXPECT_EQ(schema.error().message, "no column 'kidn' in the lake; did you mean 'kind'?");
 }
 
-TEST_F(ScanTest, LowCardinalityTextComesAsOneDictionaryOfARowGroup) {
-  const auto unit = WholeFile(PutRows(40'000, 40'000));
-  std::vector<std::shared_ptr<arrow::ArrayData>> dictionaries;
-  ASSERT_TRUE(Scan(lake_.store(), lake_.schema(), unit, {{{"kind", "kind"}}}, {},
-                   [&](const arrow::RecordBatch& batch) -> Result<> {
-                     dictionaries.push_back(batch.column(0)->data()->dictionary);
-                     EXPECT_NE(dictionaries.back(), nullptr);
-                     return {};
-                   }));
-  ASSERT_GE(dictionaries.size(), 3u);
-  EXPECT_THAT(dictionaries, testing::Each(dictionaries[0]));
-}
-
 TEST_F(ScanTest, StopsBetweenBatches) {
   const auto unit = WholeFile(PutRows(100'000, 100'000));
   std::stop_source stop;

@@ -45,19 +45,6 @@ std::unexpected<Error> Corrupt(std::string what) {
   return Fail(ErrorCode::kCorrupt, std::move(what));
 }
 
-bool DictionaryOnly(const parquet::ColumnChunkMetaData& chunk) {
-  bool any = false;
-  for (const auto& pages : chunk.encoding_stats()) {
-    if (pages.page_type == parquet::PageType::DICTIONARY_PAGE) continue;
-    any = true;
-    if (pages.encoding != parquet::Encoding::PLAIN_DICTIONARY &&
-        pages.encoding != parquet::Encoding::RLE_DICTIONARY) {
-      return false;
-    }
-  }
-  return any;
-}
-
 }  // namespace
 
 bool IsFar(const storage::ObjectStore& store) { return store.traits().transfer_bytes > kNearBytes; }
@@ -154,9 +141,8 @@ Result<> SliceReader::OpenColumns() {
       return Corrupt(fmt::format("has column '{}' as {} where the lake has {}", wanted->name(),
                                  field->type()->ToString(), wanted->type()->ToString()));
     }
-    auto reader =
-        TRY(ColumnReader::Make(*metadata_->schema()->Column(index), wanted->type(),
-                               columns_.dictionaries, ColumnMemory{pool_, decompressor_}));
+    auto reader = TRY(ColumnReader::Make(*metadata_->schema()->Column(index), wanted->type(),
+                                         ColumnMemory{pool_, decompressor_}));
     readers_.push_back({.index = index, .reader = std::move(reader)});
   }
   return {};
@@ -186,8 +172,7 @@ Result<> SliceReader::Locate(int row_group, Loaded& into) const {
     into.places.emplace_back(range.offset, range.bytes);
     into.chunks.push_back({.compression = parquet::Compression::UNCOMPRESSED,
                            .values = chunk->num_values(),
-                           .uncompressed_bytes = chunk->total_uncompressed_size(),
-                           .dictionary_only = DictionaryOnly(*chunk)});
+                           .uncompressed_bytes = chunk->total_uncompressed_size()});
     into.chunks.back().compression = static_cast<parquet::Compression::type>(chunk->compression());
   }
   return {};
@@ -301,7 +286,6 @@ Result<std::shared_ptr<arrow::RecordBatch>> SliceReader::Next() try {
   if (row_ == end_ && !TRY(NextRowGroup())) return nullptr;
   const int64_t rows = TRY(BatchRows());
   arrow::ArrayVector columns;
-  bool same_schema = batch_schema_ != nullptr;
   for (size_t i = 0; i < readers_.size(); ++i) {
     if (static_cast<int>(i) == columns_.time_index) {
       columns.push_back(group_times_->Slice(row_, rows));
@@ -310,16 +294,10 @@ Result<std::shared_ptr<arrow::RecordBatch>> SliceReader::Next() try {
       if (!read.has_value()) return Failed(std::move(read).error(), i);
       columns.push_back(*std::move(read));
     }
-    same_schema = same_schema && batch_schema_->field(i)->type()->id() == columns[i]->type_id();
   }
   times_ = static_cast<const arrow::TimestampArray&>(*columns[columns_.time_index]).raw_values();
   row_ += rows;
-  if (!same_schema) {
-    arrow::FieldVector fields = columns_.schema->fields();
-    for (size_t i = 0; i < fields.size(); ++i) fields[i] = fields[i]->WithType(columns[i]->type());
-    batch_schema_ = arrow::schema(std::move(fields));
-  }
-  return arrow::RecordBatch::Make(batch_schema_, rows, std::move(columns));
+  return arrow::RecordBatch::Make(columns_.schema, rows, std::move(columns));
 } catch (const parquet::ParquetException& thrown) {
   return Corrupt(fmt::format("has a broken page ({})", thrown.what()));
 }

@@ -57,8 +57,6 @@ struct SliceColumns {
   std::shared_ptr<arrow::Schema>
       schema;          ///< The wanted columns with the types the lake gives them.
   int time_index = 0;  ///< Which of them is the time.
-  /// Text that the file stores as a dictionary comes as dictionary<int32, utf8>.
-  bool dictionaries = false;
 };
 
 /// Reads the rows of a slice that lie in a range of time, batch by batch, and checks the file
@@ -138,7 +136,6 @@ class SliceReader {
   int64_t row_ = 0;  ///< In the current row group.
   int64_t end_ = 0;
   int64_t skip_ = 0;
-  std::shared_ptr<arrow::Schema> batch_schema_;
   std::future<Result<>> reading_ahead_;  ///< Of ahead_; last, so that it ends before that does.
 };
 

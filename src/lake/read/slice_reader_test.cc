@@ -4,7 +4,6 @@
 #include <random>
 
 #include <arrow/api.h>
-#include <arrow/compute/api_vector.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <parquet/properties.h>
@@ -92,13 +91,6 @@ class EveryType {
   arrow::ArrayVector columns_;
 };
 
-/// A column with its dictionary resolved.
-std::shared_ptr<arrow::Array> Resolved(const std::shared_ptr<arrow::Array>& column) {
-  if (column->type_id() != arrow::Type::DICTIONARY) return column;
-  const auto& encoded = static_cast<const arrow::DictionaryArray&>(*column);
-  return *arrow::compute::Take(*encoded.dictionary(), *encoded.indices());
-}
-
 /// Reads the file in the slice and holds it against rows [from, from + count) of the batch.
 void ExpectReads(SampleLake& lake, const DataFile& file, const arrow::RecordBatch& expected,
                  int64_t from, int64_t count, int64_t skip) {
@@ -106,8 +98,7 @@ void ExpectReads(SampleLake& lake, const DataFile& file, const arrow::RecordBatc
   const Timestamp begin = unit.range.begin + std::chrono::microseconds(from);
   auto reader = SliceReader::Open(
       lake.store(), unit.slices[0], {begin, begin + std::chrono::microseconds(count)},
-      {.schema = expected.schema(), .time_index = 0, .dictionaries = true},
-      *arrow::default_memory_pool(), {});
+      {.schema = expected.schema(), .time_index = 0}, *arrow::default_memory_pool(), {});
   ASSERT_TRUE(reader.has_value()) << reader.error().message;
   (*reader)->Skip(skip);
   int64_t row = from + skip;
@@ -118,7 +109,7 @@ void ExpectReads(SampleLake& lake, const DataFile& file, const arrow::RecordBatc
     ASSERT_TRUE((*batch)->ValidateFull().ok()) << (*batch)->ValidateFull().message();
     for (int i = 0; i < expected.num_columns(); ++i) {
       const auto there = expected.column(i)->Slice(row, (*batch)->num_rows());
-      ASSERT_TRUE(Resolved((*batch)->column(i))->Equals(there))
+      ASSERT_TRUE((*batch)->column(i)->Equals(there))
           << expected.schema()->field(i)->ToString() << " at " << row;
       ASSERT_EQ((*batch)->column(i)->null_count(), there->null_count());
     }
@@ -242,10 +233,9 @@ TEST(SliceReaderTest, BrokenPagesAreErrorsOrOtherValues) {
         broken[random() % broken.size()] = static_cast<char>(random());
       }
       lake.PutBytes("f", broken);
-      auto reader =
-          SliceReader::Open(lake.store(), unit.slices[0], unit.range,
-                            {.schema = every.batch()->schema(), .dictionaries = seed % 2 == 0},
-                            *arrow::default_memory_pool(), {});
+      auto reader = SliceReader::Open(lake.store(), unit.slices[0], unit.range,
+                                      {.schema = every.batch()->schema(), .time_index = 0},
+                                      *arrow::default_memory_pool(), {});
       while (reader.has_value()) {
         const auto batch = (*reader)->Next();
         if (!batch.has_value() || *batch == nullptr) {

@@ -63,7 +63,7 @@ std::string ActionOf(const Call& call) {
     if (asks("delete")) return "s3:DeleteObject";
     return asks("uploads") ? "s3:ListBucketMultipartUploads" : "s3:ListBucket";
   }
-  if (asks("tagging")) return reads ? "s3:GetObjectTagging" : "s3:PutObjectTagging";
+  if (asks("tagging")) return "s3:GetObjectTagging";
   // Without the second, S3 hides whether anything is there.
   if (reads) return call.method == "HEAD" ? "s3:GetObject and s3:ListBucket" : "s3:GetObject";
   if (call.method == "DELETE")

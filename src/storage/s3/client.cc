@@ -294,17 +294,6 @@ Result<Tags> Client::GetTags(const std::string& key) {
   return ParseTags(response.body);
 }
 
-Result<> Client::PutTags(const std::string& key, const Tags& tags) {
-  const std::string document = TagsDocument(tags);
-  const std::vector<Bytes> body = PiecesOf(document);
-  TRY(Send({.method = "PUT",
-            .key = key,
-            .query = {{"tagging", ""}},
-            .headers = {{"content-type", "application/xml"}, {kChecksumHeader, Crc32cOf(body)}},
-            .body = body}));
-  return {};
-}
-
 Result<ListPage> Client::List(const std::string& prefix, const std::string& start_after,
                               size_t limit) {
   const aws::Query query = {{"list-type", "2"},
@@ -357,10 +346,6 @@ Result<std::string> Client::PresignGet(const std::string& key, std::chrono::seco
                        "attachment; filename*=UTF-8''" + http::PercentEncode(download_name));
   }
   return caller_.Presign("GET", key, query, lifetime);
-}
-
-Result<std::string> Client::PresignPut(const std::string& key, std::chrono::seconds lifetime) {
-  return caller_.Presign("PUT", key, {}, lifetime);
 }
 
 }  // namespace spillway::storage::s3

@@ -123,7 +123,6 @@ class Client {
   Result<> Copy(const Extent& source, const std::string& key, const Placement& placement);
 
   Result<Tags> GetTags(const std::string& key);
-  Result<> PutTags(const std::string& key, const Tags& tags);
 
   /// Up to 1,000 objects in byte order of their keys. The server may list fewer than there are: the
   /// listing has ended only when it is not truncated. A truncated page has at least one object,
@@ -136,7 +135,6 @@ class Client {
 
   Result<std::string> PresignGet(const std::string& key, std::chrono::seconds lifetime,
                                  const std::string& download_name = "");
-  Result<std::string> PresignPut(const std::string& key, std::chrono::seconds lifetime);
 
   /// A moment by the server's clock.
   Timestamp Now() { return caller_.Now(); }

@@ -297,7 +297,6 @@ TEST_F(ClientTest, SaysWhichActionIsNotAllowed) {
   refused("s3:ListBucketMultipartUploads",
           "GET s3://bucket/p/: ", [&] { return client_->ListUploads("p/"); });
   refused("s3:GetObjectTagging", "GET s3://bucket/k: ", [&] { return client_->GetTags("k"); });
-  refused("s3:PutObjectTagging", "PUT s3://bucket/k: ", [&] { return client_->PutTags("k", {}); });
 }
 
 TEST_F(ClientTest, PutsTheBucketWhereTheServerWantsIt) {

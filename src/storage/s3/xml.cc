@@ -141,15 +141,4 @@ std::string DeleteDocument(std::span<const std::string> keys) {
   return Write(document);
 }
 
-std::string TagsDocument(const Tags& tags) {
-  pugi::xml_document document;
-  pugi::xml_node set = document.append_child("Tagging").append_child("TagSet");
-  for (const auto& [name, value] : tags) {
-    pugi::xml_node tag = set.append_child("Tag");
-    AddText(tag, "Key", name);
-    AddText(tag, "Value", value);
-  }
-  return Write(document);
-}
-
 }  // namespace spillway::storage::s3

@@ -43,6 +43,5 @@ Result<std::optional<DeleteRefusal>> ParseDeleteRefusal(const std::string& body)
 
 std::string CompleteDocument(const std::vector<UploadedPart>& parts);
 std::string DeleteDocument(std::span<const std::string> keys);
-std::string TagsDocument(const Tags& tags);
 
 }  // namespace spillway::storage::s3

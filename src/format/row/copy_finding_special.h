@@ -1,29 +1,30 @@
-// CopyFindingSpecial without masks: the last bytes of a string are taken by a register that
-// overlaps the one before. The including file may have defined Wide, for registers wider than 16
-// bytes.
+#pragma once
 
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
 #include <cstring>
 
-namespace spillway::format::SPILLWAY_SET {
-namespace {
+#include "format/row/special_bytes.h"
+
+namespace spillway::format {
 
 /// 16 bytes and what is special among them.
 template <bool kControls>
-class Narrow {
+class SixteenBytes {
  public:
-  static constexpr size_t kBytes = 16;
-
-  SPILLWAY_TARGET explicit Narrow(const SpecialBytes& specials)
+  explicit SixteenBytes(const SpecialBytes& specials)
       : table_(_mm_load_si128(reinterpret_cast<const __m128i*>(specials.by_low_bits))),
         found_(_mm_setzero_si128()) {}
 
-  SPILLWAY_TARGET void Copy(const char* in, char* out) {
+  void Copy(const char* in, char* out) {
     const __m128i text = _mm_loadu_si128(reinterpret_cast<const __m128i*>(in));
     Look(text);
     _mm_storeu_si128(reinterpret_cast<__m128i*>(out), text);
   }
 
-  SPILLWAY_TARGET void Look(__m128i text) {
+  void Look(__m128i text) {
     found_ = _mm_or_si128(found_, _mm_cmpeq_epi8(_mm_shuffle_epi8(table_, text), text));
     if constexpr (kControls) {
       const __m128i last_control = _mm_set1_epi8(0x1f);
@@ -31,28 +32,26 @@ class Narrow {
     }
   }
 
-  SPILLWAY_TARGET bool found() const { return _mm_testz_si128(found_, found_) == 0; }
+  bool found() const { return _mm_testz_si128(found_, found_) == 0; }
 
  private:
   __m128i table_, found_;
 };
 
-/// At least Register::kBytes bytes.
-template <class Register>
-SPILLWAY_TARGET inline bool CopyLong(const SpecialBytes& specials, const char* in, size_t bytes,
-                                     char* out) {
-  Register text(specials);
-  const char* last = in + bytes - Register::kBytes;
-  char* last_out = out + bytes - Register::kBytes;
-  for (; in < last; in += Register::kBytes, out += Register::kBytes) text.Copy(in, out);
+/// 16 bytes or more. The last ones are taken together with some of those before.
+template <bool kControls>
+inline bool CopyLong(const SpecialBytes& specials, const char* in, size_t bytes, char* out) {
+  SixteenBytes<kControls> text(specials);
+  const char* last = in + bytes - 16;
+  char* last_out = out + bytes - 16;
+  for (; in < last; in += 16, out += 16) text.Copy(in, out);
   text.Copy(last, last_out);
   return text.found();
 }
 
 /// 1 to 15 bytes.
 template <bool kControls>
-SPILLWAY_TARGET inline bool CopyShort(const SpecialBytes& specials, const char* in, size_t bytes,
-                                      char* out) {
+inline bool CopyShort(const SpecialBytes& specials, const char* in, size_t bytes, char* out) {
   uint64_t first = 0, last = 0;
   if (bytes >= 8) {
     std::memcpy(&first, in, 8);
@@ -75,7 +74,7 @@ SPILLWAY_TARGET inline bool CopyShort(const SpecialBytes& specials, const char* 
     first = last = static_cast<uint8_t>(three[0]) * uint64_t{0x0101010101010101};
     std::memcpy(&first, three, 3);
   }
-  Narrow<kControls> text(specials);
+  SixteenBytes<kControls> text(specials);
   text.Look(_mm_set_epi64x(static_cast<int64_t>(last), static_cast<int64_t>(first)));
   return text.found();
 }
@@ -83,14 +82,10 @@ SPILLWAY_TARGET inline bool CopyShort(const SpecialBytes& specials, const char* 
 /// Copies `bytes` bytes and tells whether a special one is among them. Touches nothing beyond `in`
 /// and `out`.
 template <bool kControls>
-SPILLWAY_TARGET inline bool CopyFindingSpecial(const SpecialBytes& specials, const char* in,
-                                               size_t bytes, char* out) {
-#ifdef SPILLWAY_WIDE
-  if (bytes >= Wide<kControls>::kBytes) return CopyLong<Wide<kControls>>(specials, in, bytes, out);
-#endif
-  if (bytes >= 16) return CopyLong<Narrow<kControls>>(specials, in, bytes, out);
+inline bool CopyFindingSpecial(const SpecialBytes& specials, const char* in, size_t bytes,
+                               char* out) {
+  if (bytes >= 16) return CopyLong<kControls>(specials, in, bytes, out);
   return bytes != 0 && CopyShort<kControls>(specials, in, bytes, out);
 }
 
-}  // namespace
-}  // namespace spillway::format::SPILLWAY_SET
+}  // namespace spillway::format

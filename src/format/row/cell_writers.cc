@@ -1,47 +1,44 @@
-// The cell writers, built once for each instruction set: the including file has defined
-// SPILLWAY_SET, SPILLWAY_TARGET and CopyFindingSpecial.
-
 #include <cstring>
-#include <string_view>
 #include <type_traits>
+#include <utility>
 
+#include "format/row/copy_finding_special.h"
 #include "format/row/digits.h"
 #include "format/row/instant_text.h"
+#include "format/row/row_loop.h"
 #include "format/row/values.h"
 
-namespace spillway::format::SPILLWAY_SET {
+namespace spillway::format {
 namespace {
 
 /// The value of a row, at any alignment.
 template <class T>
-[[gnu::always_inline]] SPILLWAY_TARGET inline T At(const Column& column, int64_t row) {
+[[gnu::always_inline]] inline T At(const Column& column, int64_t row) {
   T value;
   std::memcpy(&value, static_cast<const T*>(column.values) + row, sizeof(T));
   return value;
 }
 
-[[gnu::always_inline]] SPILLWAY_TARGET inline bool BitAt(const uint8_t* bits, int64_t i) {
+[[gnu::always_inline]] inline bool BitAt(const uint8_t* bits, int64_t i) {
   return (bits[i >> 3] >> (i & 7) & 1) != 0;
 }
 
 /// Both ends have slack after them.
-[[gnu::always_inline]] SPILLWAY_TARGET inline char* CopyWithSlack(const char* from, size_t bytes,
-                                                                  char* out) {
+[[gnu::always_inline]] inline char* CopyWithSlack(const char* from, size_t bytes, char* out) {
   std::memcpy(out, from, 16);
   for (size_t done = 16; done < bytes; done += 16) std::memcpy(out + done, from + done, 16);
   return out + bytes;
 }
 
 /// Quotes around a value, where its column asks for them.
-[[gnu::always_inline]] SPILLWAY_TARGET inline char* Quote(const Column& column, char* out) {
+[[gnu::always_inline]] inline char* Quote(const Column& column, char* out) {
   if (column.quoted) [[unlikely]]
     *out++ = '"';
   return out;
 }
 
-[[gnu::always_inline]] SPILLWAY_TARGET inline char* WriteText(const CsvDialect& dialect,
-                                                              const char* text, size_t bytes,
-                                                              char* out) {
+[[gnu::always_inline]] inline char* WriteText(const CsvDialect& dialect, const char* text,
+                                              size_t bytes, char* out) {
   const bool special = CopyFindingSpecial<false>(dialect.specials, text, bytes, out);
   if (special || bytes == dialect.marker_bytes ||
       (dialect.careful && (dialect.quote_all || CsvDialect::IsNoRow(text, bytes) ||
@@ -51,9 +48,8 @@ template <class T>
   return out + bytes;
 }
 
-[[gnu::always_inline]] SPILLWAY_TARGET inline char* WriteText(const JsonDialect& dialect,
-                                                              const char* text, size_t bytes,
-                                                              char* out) {
+[[gnu::always_inline]] inline char* WriteText(const JsonDialect& dialect, const char* text,
+                                              size_t bytes, char* out) {
   *out = '"';
   if (CopyFindingSpecial<true>(dialect.specials, text, bytes, out + 1)) [[unlikely]] {
     return dialect.WriteCarefully(text, bytes, out);
@@ -68,9 +64,8 @@ struct Cell;
 
 template <class Dialect, class Offset>
 struct TextCell {
-  [[gnu::always_inline]] SPILLWAY_TARGET static inline char* Write(const Dialect& dialect,
-                                                                   const Column& column,
-                                                                   int64_t row, char* out) {
+  [[gnu::always_inline]] static inline char* Write(const Dialect& dialect, const Column& column,
+                                                   int64_t row, char* out) {
     const Offset begin = At<Offset>(column, row);
     return WriteText(dialect, column.bytes + begin,
                      static_cast<size_t>(At<Offset>(column, row + 1) - begin), out);
@@ -79,8 +74,7 @@ struct TextCell {
 
 template <class Dialect, class Offset>
 struct BinaryCell {
-  SPILLWAY_TARGET static char* Write(const Dialect& dialect, const Column& column, int64_t row,
-                                     char* out) {
+  static char* Write(const Dialect& dialect, const Column& column, int64_t row, char* out) {
     const Offset begin = At<Offset>(column, row);
     return dialect.WriteBinary(column.bytes + begin,
                                static_cast<size_t>(At<Offset>(column, row + 1) - begin), out);
@@ -89,9 +83,8 @@ struct BinaryCell {
 
 template <class Dialect, class Integer>
 struct IntegerCell {
-  [[gnu::always_inline]] SPILLWAY_TARGET static inline char* Write(const Dialect&,
-                                                                   const Column& column,
-                                                                   int64_t row, char* out) {
+  [[gnu::always_inline]] static inline char* Write(const Dialect&, const Column& column,
+                                                   int64_t row, char* out) {
     const Integer value = At<Integer>(column, row);
     out = Quote(column, out);
     out = std::is_signed_v<Integer> ? WriteSigned(static_cast<int64_t>(value), out)
@@ -102,17 +95,15 @@ struct IntegerCell {
 
 template <class Dialect, class Stored>
 struct FloatCell {
-  SPILLWAY_TARGET static char* Write(const Dialect& dialect, const Column& column, int64_t row,
-                                     char* out) {
+  static char* Write(const Dialect& dialect, const Column& column, int64_t row, char* out) {
     return dialect.WriteNumber(WriteFloat(At<Stored>(column, row), out), column.quoted, out);
   }
 };
 
 template <class Dialect, int kDigits>
 struct InstantCell {
-  [[gnu::always_inline]] SPILLWAY_TARGET static inline char* Write(const Dialect&,
-                                                                   const Column& column,
-                                                                   int64_t row, char* out) {
+  [[gnu::always_inline]] static inline char* Write(const Dialect&, const Column& column,
+                                                   int64_t row, char* out) {
     return column.instants->Write<kDigits>(At<int64_t>(column, row), out);
   }
 };
@@ -120,8 +111,7 @@ struct InstantCell {
 /// Text that is a number: no formula, and nothing in it needs quotes.
 template <class Dialect>
 struct Cell<Dialect, Kind::kNumberText> {
-  SPILLWAY_TARGET static char* Write(const Dialect& dialect, const Column& column, int64_t row,
-                                     char* out) {
+  static char* Write(const Dialect& dialect, const Column& column, int64_t row, char* out) {
     if constexpr (Dialect::kJson) {
       return TextCell<Dialect, int32_t>::Write(dialect, column, row, out);
     } else {
@@ -135,15 +125,14 @@ struct Cell<Dialect, Kind::kNumberText> {
 
 template <class Dialect>
 struct Cell<Dialect, Kind::kAbsent> {
-  SPILLWAY_TARGET static char* Write(const Dialect& dialect, const Column&, int64_t, char* out) {
+  static char* Write(const Dialect& dialect, const Column&, int64_t, char* out) {
     return CopyWithSlack(dialect.null_text, dialect.null_bytes, out);
   }
 };
 
 template <class Dialect>
 struct Cell<Dialect, Kind::kBoolean> {
-  SPILLWAY_TARGET static char* Write(const Dialect& dialect, const Column& column, int64_t row,
-                                     char* out) {
+  static char* Write(const Dialect& dialect, const Column& column, int64_t row, char* out) {
     return dialect.WriteBoolean(
         BitAt(static_cast<const uint8_t*>(column.values), column.offset + row), column.quoted, out);
   }
@@ -151,9 +140,8 @@ struct Cell<Dialect, Kind::kBoolean> {
 
 template <class Dialect>
 struct Cell<Dialect, Kind::kDecimal> {
-  [[gnu::always_inline]] SPILLWAY_TARGET static inline char* Write(const Dialect&,
-                                                                   const Column& column,
-                                                                   int64_t row, char* out) {
+  [[gnu::always_inline]] static inline char* Write(const Dialect&, const Column& column,
+                                                   int64_t row, char* out) {
     const int64_t value = column.width == 4 ? At<int32_t>(column, row)
                                             : At<int64_t>(column, row * (column.width >> 3));
     return Quote(column, WriteDecimal(value, column.scale, Quote(column, out)));
@@ -162,15 +150,14 @@ struct Cell<Dialect, Kind::kDecimal> {
 
 template <class Dialect>
 struct Cell<Dialect, Kind::kWideDecimal> {
-  SPILLWAY_TARGET static char* Write(const Dialect&, const Column& column, int64_t row, char* out) {
+  static char* Write(const Dialect&, const Column& column, int64_t row, char* out) {
     return Quote(column, WriteWideDecimal(column, row, Quote(column, out)));
   }
 };
 
 template <class Dialect>
 struct Cell<Dialect, Kind::kFixedBinary> {
-  SPILLWAY_TARGET static char* Write(const Dialect& dialect, const Column& column, int64_t row,
-                                     char* out) {
+  static char* Write(const Dialect& dialect, const Column& column, int64_t row, char* out) {
     return dialect.WriteBinary(static_cast<const char*>(column.values) + row * column.scale,
                                static_cast<size_t>(column.scale), out);
   }
@@ -178,14 +165,14 @@ struct Cell<Dialect, Kind::kFixedBinary> {
 
 template <class Dialect>
 struct Cell<Dialect, Kind::kDate> {
-  SPILLWAY_TARGET static char* Write(const Dialect&, const Column& column, int64_t row, char* out) {
+  static char* Write(const Dialect&, const Column& column, int64_t row, char* out) {
     return column.instants->WriteDate(At<int32_t>(column, row), out);
   }
 };
 
 template <class Dialect>
 struct Cell<Dialect, Kind::kTimeOfDay> {
-  SPILLWAY_TARGET static char* Write(const Dialect&, const Column& column, int64_t row, char* out) {
+  static char* Write(const Dialect&, const Column& column, int64_t row, char* out) {
     const int64_t value = column.width == 4 ? At<int32_t>(column, row) : At<int64_t>(column, row);
     out = WriteTimeOfDay(value, column.scale, Quote(column, out));
     return out == nullptr ? nullptr : Quote(column, out);
@@ -194,9 +181,8 @@ struct Cell<Dialect, Kind::kTimeOfDay> {
 
 template <class Dialect, class Index>
 struct EntryCell {
-  [[gnu::always_inline]] SPILLWAY_TARGET static inline char* Write(const Dialect&,
-                                                                   const Column& column,
-                                                                   int64_t row, char* out) {
+  [[gnu::always_inline]] static inline char* Write(const Dialect&, const Column& column,
+                                                   int64_t row, char* out) {
     const uint32_t* starts = column.starts + At<Index>(column, row);
     return CopyWithSlack(column.bytes + starts[0], starts[1] - starts[0], out);
   }
@@ -250,8 +236,7 @@ template <class Dialect>
 struct Cell<Dialect, Kind::kEntry64> : EntryCell<Dialect, int64_t> {};
 
 template <class Dialect, Kind kKind, bool kNullable>
-SPILLWAY_TARGET char* WriteCell(const Dialect& dialect, const Column& column, int64_t row,
-                                char* out) {
+char* WriteCell(const Dialect& dialect, const Column& column, int64_t row, char* out) {
   if constexpr (kNullable) {
     if (!BitAt(column.validity, column.offset + row)) {
       return CopyWithSlack(dialect.null_text, dialect.null_bytes, out);
@@ -271,12 +256,12 @@ CellWriter<Dialect> WriterOf(Kind kind, bool nullable, std::index_sequence<kKind
 
 }  // namespace
 
-void Choose(Kind kind, bool nullable, CellWriter<CsvDialect>* writer) {
-  *writer = WriterOf<CsvDialect>(kind, nullable, std::make_index_sequence<kKindCount>());
+template <class Dialect>
+CellWriter<Dialect> CellWriterFor(Kind kind, bool nullable) {
+  return WriterOf<Dialect>(kind, nullable, std::make_index_sequence<kKindCount>());
 }
 
-void Choose(Kind kind, bool nullable, CellWriter<JsonDialect>* writer) {
-  *writer = WriterOf<JsonDialect>(kind, nullable, std::make_index_sequence<kKindCount>());
-}
+template CellWriter<CsvDialect> CellWriterFor(Kind, bool);
+template CellWriter<JsonDialect> CellWriterFor(Kind, bool);
 
-}  // namespace spillway::format::SPILLWAY_SET
+}  // namespace spillway::format
