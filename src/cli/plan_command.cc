@@ -7,6 +7,7 @@
 #include "cli/messages.h"
 #include "cli/progress_bar.h"
 #include "deployment/deployment.h"
+#include "recipe/collected_plan.h"
 
 namespace spillway::cli {
 namespace {
@@ -49,15 +50,16 @@ Outcome PlanQuery(const Invocation& invocation, const ExportFlags& flags,
 Outcome PlanOpenData(const Invocation& invocation, const OpenDataDatabase& database,
                      const recipe::OpenData& open_data, const recipe::Request& request) {
   const recipe::CanonicalRequest canonical = TRY(open_data.Canonicalise(request));
-  const recipe::Plan plan =
-      TRY(open_data.MakePlan({.id = "plan", .parameters = canonical.parameters}, {}));
+  recipe::CollectedPlan plan;
+  const recipe::Planned planned =
+      TRY(open_data.MakePlan({.id = "plan", .parameters = canonical.parameters}, plan, {}));
   if (invocation.json) {
-    PrintJson({{"location_days", plan.planned}, {"chunks", plan.chunks.size()}});
+    PrintJson({{"location_days", planned.planned}, {"chunks", plan.chunks.size()}});
     return ExitCode::kSuccess;
   }
   PrintLine(fmt::format("{} from {} at {}", kOpenData, database.name, database.host));
   PrintLine(fmt::format("{:<14}{:>12} pending now, in {} chunk{}", "location-days",
-                        Grouped(plan.planned), plan.chunks.size(),
+                        Grouped(planned.planned), plan.chunks.size(),
                         plan.chunks.size() == 1 ? "" : "s"));
   return ExitCode::kSuccess;
 }

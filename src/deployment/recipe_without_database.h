@@ -25,7 +25,8 @@ class RecipeWithoutDatabase final : public recipe::Recipe {
   Result<recipe::CanonicalRequest> Canonicalise(const recipe::Request&) const override {
     return std::unexpected(why_);
   }
-  Result<recipe::Plan> MakePlan(const engine::Job&, std::stop_token) const override {
+  Result<recipe::Planned> MakePlan(const engine::Job&, recipe::Planning&,
+                                   std::stop_token) const override {
     return std::unexpected(why_);
   }
   Result<engine::ChunkResult> Process(const engine::Job&, const engine::Chunk&, engine::Staging&,
@@ -33,8 +34,8 @@ class RecipeWithoutDatabase final : public recipe::Recipe {
     return std::unexpected(why_);
   }
   Result<recipe::Assembly> Assemble(const engine::Job& job, std::vector<engine::Part> parts,
-                                    engine::Staging& staging) const override {
-    return recipe_->Assemble(job, std::move(parts), staging);
+                                    engine::Staging& staging, std::stop_token stop) const override {
+    return recipe_->Assemble(job, std::move(parts), staging, std::move(stop));
   }
 
  private:

@@ -227,8 +227,8 @@ Result<Job> Decide(Context& context, const HeldJob& held, const recipe::Recipe& 
 
   const Stagings::Use staging =
       context.stagings.Of(held.job, *destination.store, destination.directory);
-  recipe::Assembly assembly =
-      TRY(Guarded([&] { return recipe.Assemble(held.job, std::move(harvest.parts), *staging); }));
+  recipe::Assembly assembly = TRY(Guarded(
+      [&] { return recipe.Assemble(held.job, std::move(harvest.parts), *staging, held.stop()); }));
   Counts counts = harvest.counts;
   counts.written -= assembly.cut_off;
   counts.excluded += assembly.cut_off;

@@ -48,8 +48,8 @@ Server::Server(std::string name, Surroundings& surroundings, const Faults& fault
                .stagings = stagings_},
       worker_(context_),
       services_(engine::WorkerServices(context_)),
-      engine_(outlook_.store(), outlook_.queue(), outlook_.recipes(), surroundings.clock,
-              surroundings.options, Random(surroundings.scheduler.random().Next())),
+      engine_(outlook_.store(), outlook_.queue(), outlook_.recipes(), surroundings.options,
+              Random(surroundings.scheduler.random().Next())),
       timetable_(surroundings.schedule_clock, surroundings.log),
       has_schedules_(!surroundings.schedules.empty()) {
   timetable_.Add(std::make_unique<engine::Timetable>(engine_, outlook_.store(),

@@ -46,12 +46,13 @@ class MessageExport final : public Recipe {
   std::string_view name() const override { return kName; }
   Result<CanonicalRequest> Canonicalise(const Request& request) const override;
   Result<Destination> DestinationOf(const engine::Job& job) const override;
-  Result<Plan> MakePlan(const engine::Job& job, std::stop_token stop) const override;
+  Result<Planned> MakePlan(const engine::Job& job, Planning& plan,
+                           std::stop_token stop) const override;
   Result<engine::ChunkResult> Process(const engine::Job& job, const engine::Chunk& chunk,
                                       engine::Staging& staging,
                                       std::stop_token stop) const override;
   Result<Assembly> Assemble(const engine::Job& job, std::vector<engine::Part> parts,
-                            engine::Staging& staging) const override;
+                            engine::Staging& staging, std::stop_token stop) const override;
 
   /// What an export with these canonical parameters would read (`spillway plan`).
   Result<lake::ReadPlan> PlanOnly(std::string_view canonical_parameters,

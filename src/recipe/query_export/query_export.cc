@@ -1,5 +1,3 @@
-#include "recipe/query_export/query_export.h"
-
 #include <algorithm>
 #include <thread>
 #include <utility>
@@ -12,6 +10,7 @@
 #include "recipe/output/chunk_writer.h"
 #include "recipe/output/part_encoder.h"
 #include "recipe/query_export/layout.h"
+#include "recipe/query_export/query_export.h"
 #include "source/postgres/dependences.h"
 #include "source/postgres/job_instant.h"
 #include "source/postgres/locked_tables.h"
@@ -52,7 +51,7 @@ Wanted WantedBy(const QueryExportOptions& options, const QueryExportParameters& 
 }
 
 /// How the session reads that plans, and how others do with its snapshot.
-ReadOptions Planning(const QueryExportOptions& options, const OutputOptions& output) {
+ReadOptions ReadingToPlan(const QueryExportOptions& options, const OutputOptions& output) {
   return {.address = options.address,
           .statement_timeout = options.statement_timeout,
           .time_zone = output.time_zone,
@@ -63,7 +62,7 @@ ReadOptions Planning(const QueryExportOptions& options, const OutputOptions& out
 
 ReadOptions Reading(const QueryExportOptions& options, const OutputOptions& output,
                     const QuerySource& source) {
-  ReadOptions reading = Planning(options, output);
+  ReadOptions reading = ReadingToPlan(options, output);
   reading.snapshot = source.snapshot;
   reading.row_security = source.row_security;
   reading.settings = source.settings;
@@ -180,7 +179,7 @@ Result<QueryExport::Opened> QueryExport::OpenFor(const QueryExportOptions& optio
                                                  const QueryExportParameters& parameters,
                                                  std::stop_token stop) {
   Opened opened;
-  opened.reader = TRY(QueryReader::Open(Planning(options, parameters.output), stop));
+  opened.reader = TRY(QueryReader::Open(ReadingToPlan(options, parameters.output), stop));
   QueryReader& reader = *opened.reader;
   opened.selection = TRY(Resolve(reader, WantedBy(options, parameters), stop));
   TRY(CheckNoneRewritten(reader, stop));
@@ -266,23 +265,21 @@ Result<> QueryExport::Count(const QuerySource& source, QueryReader& holder,
       selection, [&] { return snapshots_->Borrow(reading, stop); }, parallel, splits, stop);
 }
 
-Result<Plan> QueryExport::MakePlan(const engine::Job& job, std::stop_token stop) const {
+Result<Planned> QueryExport::MakePlan(const engine::Job& job, Planning& plan,
+                                      std::stop_token stop) const {
   const QueryExportParameters parameters = TRY(ParametersOf(job));
   Survey survey = TRY(Look(job.export_name, job.parameters, std::move(stop)));
   TRY(ApplyRowLimit(parameters.output.limits, survey.chunks));
   TRY(LayOut(parameters.output, job.export_name, survey.chunks));
   constexpr int64_t kBytesPerRow = 100;  // Roughly.
   std::string described = TRY(ToJson(survey.source));
-  Plan plan{.source = std::move(described),
-            .planned = survey.source.rows,
-            .bytes = survey.source.rows * kBytesPerRow,
-            .chunks = {}};
   for (const QueryChunk& chunk : survey.chunks) {
-    std::string spec = TRY(ToJson(chunk));
-    plan.chunks.push_back({.spec = std::move(spec), .planned = chunk.rows + chunk.cut_off});
+    TRY(plan.Add(TRY(ToJson(chunk)), chunk.rows + chunk.cut_off));
   }
   snapshots_->Keep(job.id, survey.source.snapshot, std::move(survey.holder));
-  return plan;
+  return Planned{.source = std::move(described),
+                 .planned = survey.source.rows,
+                 .bytes = survey.source.rows * kBytesPerRow};
 }
 
 Result<engine::ChunkResult> QueryExport::Process(const engine::Job& job, const engine::Chunk& chunk,
@@ -312,7 +309,7 @@ Result<engine::ChunkResult> QueryExport::Process(const engine::Job& job, const e
 }
 
 Result<Assembly> QueryExport::Assemble(const engine::Job& job, std::vector<engine::Part> parts,
-                                       engine::Staging& staging) const {
+                                       engine::Staging& staging, std::stop_token /*stop*/) const {
   const QueryExportParameters parameters = TRY(ParametersOf(job));
   return AssembleFiles(parameters.output, job.export_name, std::move(parts), job.created_at,
                        staging);
