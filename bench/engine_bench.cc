@@ -83,11 +83,11 @@ class SmallChunks final : public recipe::Recipe {
     return recipe::Destination{.store = &store_, .directory = job.id};
   }
 
-  Result<recipe::Plan> MakePlan(const engine::Job& job, std::stop_token) const override {
+  Result<recipe::Planned> MakePlan(const engine::Job& job, recipe::Planning& plan,
+                                   std::stop_token) const override {
     const int64_t chunks = std::stoll(job.parameters);
-    recipe::Plan plan{.source = "{}", .planned = chunks, .chunks = {}};
-    plan.chunks.assign(static_cast<size_t>(chunks), {.spec = "{}", .planned = 1});
-    return plan;
+    for (int64_t i = 0; i < chunks; ++i) TRY(plan.Add("{}", 1));
+    return recipe::Planned{.source = "{}", .planned = chunks};
   }
 
   Result<engine::ChunkResult> Process(const engine::Job&, const engine::Chunk&, engine::Staging&,
@@ -98,8 +98,8 @@ class SmallChunks final : public recipe::Recipe {
     });
   }
 
-  Result<recipe::Assembly> Assemble(const engine::Job&, std::vector<engine::Part>,
-                                    engine::Staging&) const override {
+  Result<recipe::Assembly> Assemble(const engine::Job&, std::vector<engine::Part>, engine::Staging&,
+                                    std::stop_token) const override {
     return recipe::Assembly{};
   }
 

@@ -22,7 +22,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr size_t kFilesPerChunk = 1000;
+constexpr size_t kFilesPerChunk = 100;  // Their names fit into a chunk's specification.
 
 /// What an export's section of the configuration has, beside what the files look like.
 struct Settings : OutputSettings {
@@ -86,20 +86,20 @@ class DirectoryListing final : public Recipe {
                   .json = Json{{"rows", files}}.dump()};
   }
 
-  Result<Plan> MakePlan(const engine::Job& job, std::stop_token /*stop*/) const override {
+  Result<Planned> MakePlan(const engine::Job& job, Planning& plan,
+                           std::stop_token /*stop*/) const override {
     const std::vector<std::string> names = TRY(NamesIn(exports_.at(job.export_name).directory));
-    Plan plan{.source = Json{{"files", names.size()}}.dump(),
-              .planned = static_cast<int64_t>(names.size())};
     size_t at = 0;
     do {
       const size_t end = std::min(at + kFilesPerChunk, names.size());
       const std::vector<std::string> some(names.begin() + static_cast<ptrdiff_t>(at),
                                           names.begin() + static_cast<ptrdiff_t>(end));
       const Json spec = {{"names", some}, {"first", at == 0}, {"last", end == names.size()}};
-      plan.chunks.push_back({.spec = spec.dump(), .planned = static_cast<int64_t>(some.size())});
+      TRY(plan.Add(spec.dump(), static_cast<int64_t>(some.size())));
       at = end;
     } while (at < names.size());
-    return plan;
+    return Planned{.source = Json{{"files", names.size()}}.dump(),
+                   .planned = static_cast<int64_t>(names.size())};
   }
 
   Result<engine::ChunkResult> Process(const engine::Job& job, const engine::Chunk& chunk,
@@ -139,7 +139,7 @@ class DirectoryListing final : public Recipe {
   }
 
   Result<Assembly> Assemble(const engine::Job& job, std::vector<engine::Part> parts,
-                            engine::Staging& staging) const override {
+                            engine::Staging& staging, std::stop_token /*stop*/) const override {
     return AssembleFiles(TRY(OutputOf(job.parameters, {})), job.export_name, std::move(parts),
                          job.created_at, staging);
   }

@@ -43,7 +43,7 @@ class DirectoryListingTest(unittest.TestCase):
     def test_it_exports_what_is_there_and_proves_it(self):
         self.assertEqual(json.loads(self.good("--json", "plan", "photos"))["rows"], FILES)
         job = json.loads(self.good("--json", "run", "photos"))
-        self.assertEqual(job["chunks"]["total"], 3)
+        self.assertEqual(job["chunks"]["total"], 25)
         self.assertEqual(job["counts"]["written"], FILES)
         with open(pathlib.Path(job["directory"]) / "photos.csv", encoding="utf-8", newline="") as file:
             rows = list(csv.reader(file))

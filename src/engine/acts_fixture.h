@@ -39,7 +39,11 @@ class LinesRecipe final : public recipe::Recipe {
   std::set<std::string> without_destination;  ///< Jobs; empty: all.
   std::function<Result<>(const Chunk&)> before_chunk = [](const Chunk&) { return Result<>(); };
   std::function<Result<>()> before_plan = [] { return Result<>(); };
+  /// In place of `chunks` chunks.
+  std::function<Result<recipe::Planned>(recipe::Planning&)> plans;
   std::function<Result<>()> before_assembly = [] { return Result<>(); };
+  std::string reads;         ///< What the chunks and the assembly read; empty: nothing.
+  mutable std::string read;  ///< All that they have read.
 
   std::string_view name() const override { return "lines"; }
   Result<recipe::CanonicalRequest> Canonicalise(const recipe::Request& request) const override {
@@ -58,15 +62,17 @@ class LinesRecipe final : public recipe::Recipe {
       return std::unexpected(*no_destination);
     return recipe::Destination{.store = &store_, .directory = "out/" + job.id};
   }
-  Result<recipe::Plan> MakePlan(const Job& /*job*/, std::stop_token /*stop*/) const override {
+  Result<recipe::Planned> MakePlan(const Job& /*job*/, recipe::Planning& plan,
+                                   std::stop_token /*stop*/) const override {
     TRY(before_plan());
-    recipe::Plan plan{.source = source, .planned = chunks * rows + planned_more};
-    plan.chunks.resize(static_cast<size_t>(chunks), {.spec = "{}", .planned = rows});
-    return plan;
+    if (plans) return plans(plan);
+    for (int i = 0; i < chunks; ++i) TRY(plan.Add("{}", rows));
+    return recipe::Planned{.source = source, .planned = chunks * rows + planned_more};
   }
   Result<ChunkResult> Process(const Job& /*job*/, const Chunk& chunk, Staging& staging,
                               std::stop_token stop) const override {
     TRY(before_chunk(chunk));
+    if (!reads.empty()) read += TRY(staging.Read(reads, stop)) + " ";
     if (publishes_at_once) return PublishItem(chunk);
     const std::string file = file_a_chunk ? std::to_string(chunk.index) + ".txt" : "lines.txt";
     PartWriter part = staging.NewPart(file, chunk.index, PartOrder::kInTurn);
@@ -78,9 +84,11 @@ class LinesRecipe final : public recipe::Recipe {
     if (chunk.index == 0) result.errors = errors;
     return result;
   }
-  Result<recipe::Assembly> Assemble(const Job& /*job*/, std::vector<Part> parts,
-                                    Staging& /*staging*/) const override {
+  Result<recipe::Assembly> Assemble(const Job& /*job*/, std::vector<Part> parts, Staging& staging,
+                                    std::stop_token stop) const override {
     TRY(before_assembly());
+    if (stop.stop_requested()) return Fail(ErrorCode::kCancelled, "stopped while assembling");
+    if (!reads.empty()) read += TRY(staging.Read(reads, stop));
     if (drops_a_part) parts.pop_back();
     recipe::Assembly assembly;
     if (publishes_at_once) return assembly;

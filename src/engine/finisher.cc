@@ -171,8 +171,8 @@ Result<Job> Decide(Context& context, HeldJob& held, const recipe::Recipe& recipe
 
   const Stagings::Use staging =
       context.stagings.Of(held.job, *destination.store, destination.directory);
-  recipe::Assembly assembly =
-      TRY(Guarded([&] { return recipe.Assemble(held.job, std::move(results.parts), *staging); }));
+  recipe::Assembly assembly = TRY(Guarded(
+      [&] { return recipe.Assemble(held.job, std::move(results.parts), *staging, held.stop()); }));
   Counts counts = results.counts;
   counts.written -= assembly.cut_off;
   counts.excluded += assembly.cut_off;

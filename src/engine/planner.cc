@@ -1,52 +1,93 @@
 #include "engine/planner.h"
 
-#include <algorithm>
+#include <utility>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "engine/dispatch.h"
 #include "engine/guarded.h"
+#include "staging/staging.h"
+#include "storage/objects.h"
 
 namespace spillway::engine {
 namespace {
 
-constexpr size_t kChunksPerCall = 90;
+/// Of specs, in the memory of a page.
+constexpr size_t kPageBytesMax = 4 << 20;
 
-Result<> AddChunks(Context& context, const HeldJob& held,
-                   const std::vector<recipe::PlannedChunk>& planned) {
-  std::vector<store::NewChunk> page;
-  for (size_t at = 0; at < planned.size(); at += kChunksPerCall) {
-    if (held.stop().stop_requested())
-      return Fail(ErrorCode::kCancelled, "stopped while recording the plan");
-    page.clear();
-    const size_t end = std::min(at + kChunksPerCall, planned.size());
-    for (size_t i = at; i < end; ++i) {
-      page.push_back({.index = static_cast<int64_t>(i),
-                      .spec = planned[i].spec,
-                      .planned = planned[i].planned});
-    }
-    TRY(context.store.AddChunks(held.lease(), page));
+/// Records a plan page by page. Each page is written under the job's lease, and the plan stands
+/// only when the job's record says how many chunks it has, which is written under the same lease:
+/// so no two attempts' chunks are ever counted together.
+class PagedPlan final : public recipe::Planning {
+ public:
+  PagedPlan(Context& context, const HeldJob& held, const recipe::Recipe& recipe)
+      : context_(context), held_(held), recipe_(recipe) {}
+
+  Result<> Add(std::string spec, int64_t planned) override {
+    page_bytes_ += spec.size();
+    page_.push_back({.index = chunks_++, .spec = std::move(spec), .planned = planned});
+    planned_ += planned;
+    if (page_.size() < store::kNewChunksMax && page_bytes_ < kPageBytesMax) return {};
+    return Flush();
   }
-  return {};
-}
+
+  /// The key is this attempt's alone: one that lost the lease cannot write over it.
+  Result<std::string> Put(std::string_view name, std::span<const std::byte> bytes) override {
+    TRY(GoesOn());
+    const recipe::Destination destination = TRY(recipe_.DestinationOf(held_.job));
+    context_.stagings.Note(*destination.store);
+    std::string key =
+        fmt::format("{}plan-{}/{}", Staging::PrefixOf(held_.job.id), held_.lease().token, name);
+    TRY(storage::PutWhole(*destination.store, key,
+                          {reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
+    return key;
+  }
+
+  /// Records the chunks that were added since the last page.
+  Result<> Flush() {
+    TRY(GoesOn());
+    TRY(context_.store.AddChunks(held_.lease(), page_));
+    page_.clear();
+    page_bytes_ = 0;
+    return {};
+  }
+
+  int64_t chunks() const { return chunks_; }
+  int64_t planned() const { return planned_; }
+
+ private:
+  Result<> GoesOn() const {
+    if (!held_.stop().stop_requested()) return {};
+    return Fail(ErrorCode::kCancelled, "stopped while recording the plan");
+  }
+
+  Context& context_;
+  const HeldJob& held_;
+  const recipe::Recipe& recipe_;
+  std::vector<store::NewChunk> page_;
+  size_t page_bytes_ = 0;
+  int64_t chunks_ = 0;
+  int64_t planned_ = 0;
+};
 
 Result<Job> Plan(Context& context, const HeldJob& held) {
   const recipe::Recipe* recipe = TRY(context.recipes.Find(held.job.recipe));
   TRY(context.store.Update(held.lease(), {.phase = JobPhase::kDiscovering}));
-  const recipe::Plan plan = TRY(Guarded([&] { return recipe->MakePlan(held.job, held.stop()); }));
-  int64_t planned = 0;
-  for (const recipe::PlannedChunk& chunk : plan.chunks) planned += chunk.planned;
-  if (planned != plan.planned) {
-    return Fail(ErrorCode::kInternal, "the chunks are to hold " + std::to_string(planned) +
-                                          " rows, the plan " + std::to_string(plan.planned));
+  PagedPlan plan(context, held, *recipe);
+  const recipe::Planned planned =
+      TRY(Guarded([&] { return recipe->MakePlan(held.job, plan, held.stop()); }));
+  if (plan.planned() != planned.planned) {
+    return Fail(ErrorCode::kInternal, "the chunks are to hold " + std::to_string(plan.planned()) +
+                                          " rows, the plan " + std::to_string(planned.planned));
   }
-  TRY(AddChunks(context, held, plan.chunks));
-  return context.store.Update(held.lease(),
-                              {.phase = JobPhase::kProcessing,
-                               .planned = plan.planned,
-                               .bytes_planned = plan.bytes,
-                               .chunks_total = static_cast<int64_t>(plan.chunks.size()),
-                               .plan = plan.source,
-                               .release = true});
+  TRY(plan.Flush());
+  return context.store.Update(held.lease(), {.phase = JobPhase::kProcessing,
+                                             .planned = planned.planned,
+                                             .bytes_planned = planned.bytes,
+                                             .chunks_total = plan.chunks(),
+                                             .plan = planned.source,
+                                             .release = true});
 }
 
 }  // namespace

@@ -23,6 +23,8 @@ class ScriptedStore final : public store::JobStore {
   /// The job is to be cancelled.
   void AskToCancel(std::string job_id) { to_cancel_.insert(std::move(job_id)); }
   int renewals() const { return renewals_; }
+  /// How many chunks each call has added.
+  const std::vector<size_t>& added() const { return added_; }
   /// The leases of the last renewal.
   const std::vector<std::string>& renewed() const { return renewed_; }
 
@@ -87,6 +89,7 @@ class ScriptedStore final : public store::JobStore {
   }
   Result<> AddChunks(const Lease& lease, std::span<const store::NewChunk> chunks) override {
     if (away_) return Away();
+    added_.push_back(chunks.size());
     return store_.AddChunks(lease, chunks);
   }
   Result<store::Claims> ClaimChunks(std::string_view job_id, int64_t after, size_t limit,
@@ -159,6 +162,7 @@ class ScriptedStore final : public store::JobStore {
   std::set<std::string> to_cancel_;
   int renewals_ = 0;
   std::vector<std::string> renewed_;
+  std::vector<size_t> added_;
 };
 
 }  // namespace spillway::engine

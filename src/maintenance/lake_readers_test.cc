@@ -32,13 +32,15 @@ class NamedRecipe final : public recipe::Recipe {
                               std::stop_token) const override {
     return spillway::Fail(ErrorCode::kUnsupported, "nobody asks");
   }
-  Result<recipe::Plan> MakePlan(const Job&, std::stop_token) const override {
+  Result<recipe::Planned> MakePlan(const Job&, recipe::Planning&,
+                                   std::stop_token) const override {
     return spillway::Fail(ErrorCode::kUnsupported, "nobody asks");
   }
   Result<ChunkResult> Process(const Job&, const Chunk&, Staging&, std::stop_token) const override {
     return spillway::Fail(ErrorCode::kUnsupported, "nobody asks");
   }
-  Result<recipe::Assembly> Assemble(const Job&, std::vector<Part>, Staging&) const override {
+  Result<recipe::Assembly> Assemble(const Job&, std::vector<Part>, Staging&,
+                                    std::stop_token) const override {
     return spillway::Fail(ErrorCode::kUnsupported, "nobody asks");
   }
 

@@ -39,16 +39,28 @@ struct CanonicalRequest {
   std::string parameters;  ///< JSON with sorted keys: equal requests are equal bytes.
 };
 
-struct PlannedChunk {
-  std::string spec;  ///< JSON for Process.
-  int64_t planned = 0;
+/// Takes a job's plan while the recipe makes it, so that no plan has to fit into memory. Nothing of
+/// it counts before MakePlan has returned: what an attempt that failed left here is replaced by the
+/// next one's. One thread at a time.
+class Planning {
+ public:
+  virtual ~Planning() = default;
+
+  /// Adds the next chunk, in the order of their rows in the output. `spec` is JSON for Process, at
+  /// most 32 KiB; what is longer is stored with Put. `planned` is what the source counts for it.
+  virtual Result<> Add(std::string spec, int64_t planned) = 0;
+
+  /// Stores an object that Process and Assemble can read: Staging::Read takes the key that this
+  /// returns. `name` is a key segment that is new within the plan. The object is removed with all
+  /// that is staged for the job.
+  virtual Result<std::string> Put(std::string_view name, std::span<const std::byte> bytes) = 0;
 };
 
-struct Plan {
-  std::string source;  ///< JSON for the manifest: snapshot, what was pruned, what will be read.
-  int64_t planned = 0;
-  int64_t bytes = 0;  ///< To be read of the source, roughly: what jobs are weighed by (E3).
-  std::vector<PlannedChunk> chunks;  ///< In the order of their rows in the output.
+/// What a plan says of the job as a whole.
+struct Planned {
+  std::string source;   ///< JSON for the manifest: snapshot, what was pruned, what will be read.
+  int64_t planned = 0;  ///< What the source counts in all; has to be the sum over the chunks.
+  int64_t bytes = 0;    ///< To be read of the source, roughly: what jobs are weighed by (E3).
 };
 
 /// A file that is to be published.
@@ -103,8 +115,10 @@ class Recipe {
   /// Whether a job that is not over needs this process to stay.
   virtual bool IsNeeded() const { return false; }
 
-  /// Reads what there is and cuts it. Repeatable; the last plan that is recorded counts.
-  virtual Result<Plan> MakePlan(const engine::Job& job, std::stop_token stop) const = 0;
+  /// Reads what there is and cuts it into chunks. Repeatable; the last plan that is recorded
+  /// counts.
+  virtual Result<Planned> MakePlan(const engine::Job& job, Planning& plan,
+                                   std::stop_token stop) const = 0;
 
   /// Does one chunk, staging its parts. Repeatable. Returns within a tenth of a second of `stop`,
   /// with kCancelled. Where only another process can do it, an error with `elsewhere`: the engine
@@ -114,9 +128,9 @@ class Recipe {
                                               std::stop_token stop) const = 0;
 
   /// Orders the parts into files; may stage more bytes (a directory, a footer) and list them as
-  /// parts.
+  /// parts. Returns soon after `stop`, with kCancelled.
   virtual Result<Assembly> Assemble(const engine::Job& job, std::vector<engine::Part> parts,
-                                    engine::Staging& staging) const = 0;
+                                    engine::Staging& staging, std::stop_token stop) const = 0;
 };
 
 /// Finds recipes by name.

@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include "storage/objects.h"
+
 namespace spillway::engine {
 namespace {
 
@@ -48,6 +50,14 @@ Result<Part> Staging::Append(std::string_view file, std::span<const std::byte> b
   hash.Update(bytes);
   part.sha256 = ToHex(hash.Finish());
   return part;
+}
+
+Result<std::string> Staging::Read(std::string_view key, std::stop_token stop) {
+  if (!key.starts_with(prefix_)) {
+    return Fail(ErrorCode::kInvalidArgument,
+                std::string(key) + " is no object that was stored for this job");
+  }
+  return storage::ReadWhole(store_, key, std::move(stop));
 }
 
 Result<storage::Stage*> Staging::StageOf(std::string_view file, PartOrder order) {

@@ -133,6 +133,9 @@ class Staging {
   /// Stages bytes of a file outside any chunk (a directory, a footer), as a part without rows.
   Result<Part> Append(std::string_view file, std::span<const std::byte> bytes);
 
+  /// Reads an object that planning has stored, by the key that recipe::Planning::Put returned.
+  Result<std::string> Read(std::string_view key, std::stop_token stop);
+
  private:
   friend class PartWriter;
 

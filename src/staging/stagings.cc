@@ -60,6 +60,11 @@ std::vector<std::string> Stagings::Unused() {
   return unused;
 }
 
+void Stagings::Note(storage::ObjectStore& store) {
+  std::lock_guard lock(mutex_);
+  stores_.insert(&store);
+}
+
 std::vector<storage::ObjectStore*> Stagings::Stores() {
   std::lock_guard lock(mutex_);
   return {stores_.begin(), stores_.end()};

@@ -57,6 +57,9 @@ class Stagings {
   /// Jobs whose stages are open although nobody works on them now.
   std::vector<std::string> Unused();
 
+  /// Notes that something is staged in the store without a Staging.
+  void Note(storage::ObjectStore& store);
+
   /// The stores to which anything was staged so far.
   std::vector<storage::ObjectStore*> Stores();
 

@@ -144,6 +144,9 @@ struct ExpiryFilter {
   } after = {};
 };
 
+/// What one call of JobStore::AddChunks may have.
+inline constexpr size_t kNewChunksMax = 1'000;
+
 /// What one call of JobStore::Settle may have of one job.
 inline constexpr size_t kSettlementsMax = 512;
 
@@ -193,10 +196,10 @@ class JobStore {
   virtual Result<engine::Job> RequestCancel(std::string_view job_id, std::string_view actor,
                                             std::string_view cause) = 0;
 
-  /// Adds chunks (at most 90 a call) under the job's lease, before its phase is kProcessing. A
-  /// chunk with the same index is replaced: planning may be repeated, on a newer snapshot. Chunks
-  /// with an index at or above `chunks_total`, left by an earlier plan, do not exist for any other
-  /// call.
+  /// Adds chunks (at most kNewChunksMax a call) under the job's lease, before its phase is
+  /// kProcessing; in one transaction, or several in a store whose transactions are small. A chunk
+  /// with the same index is replaced: planning may be repeated, on a newer snapshot. Chunks with an
+  /// index at or above `chunks_total`, left by an earlier plan, do not exist for any other call.
   virtual Result<> AddChunks(const engine::Lease& lease, std::span<const NewChunk> chunks) = 0;
 
   /// Claims the first chunks of the job, at most `limit` (up to kSettlementsMax), with an index

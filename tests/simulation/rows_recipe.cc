@@ -28,7 +28,8 @@ Result<recipe::Destination> RowsRecipe::DestinationOf(const engine::Job& job) co
   return recipe::Destination{.store = &store_, .directory = DirectoryOf(job.id)};
 }
 
-Result<recipe::Plan> RowsRecipe::MakePlan(const engine::Job& job, std::stop_token stop) const {
+Result<recipe::Planned> RowsRecipe::MakePlan(const engine::Job& job, recipe::Planning& plan,
+                                             std::stop_token stop) const {
   SourceTask& task = source_.Of(job.parameters);
   process_.Linger();
   if (stop.stop_requested()) return Fail(ErrorCode::kCancelled, "stopped while planning");
@@ -38,14 +39,18 @@ Result<recipe::Plan> RowsRecipe::MakePlan(const engine::Job& job, std::stop_toke
     return FailTransient(ErrorCode::kUnavailable, "the source is away");
   }
   const int version = ++task.versions;
-  recipe::Plan plan{.source = std::to_string(version)};
+  recipe::Planned planned{.source = std::to_string(version)};
+  std::string spec = planned.source;
+  if (task.listing) {
+    spec += ' ' + TRY(plan.Put("listing", std::as_bytes(std::span(planned.source))));
+  }
   for (size_t i = 0; i < task.chunks.size(); ++i) {
     const int64_t rows = RowsOf(task, i, version);
-    plan.chunks.push_back({.spec = std::to_string(version), .planned = rows});
-    plan.planned += rows;
-    plan.bytes += rows * 10;
+    TRY(plan.Add(spec, rows));
+    planned.planned += rows;
+    planned.bytes += rows * 10;
   }
-  return plan;
+  return planned;
 }
 
 Result<engine::ChunkResult> RowsRecipe::Process(const engine::Job& job, const engine::Chunk& chunk,
@@ -54,6 +59,12 @@ Result<engine::ChunkResult> RowsRecipe::Process(const engine::Job& job, const en
   const SourceTask& task = source_.Of(job.parameters);
   const auto index = static_cast<size_t>(chunk.index);
   const int version = std::stoi(chunk.spec);
+  if (const size_t listing = chunk.spec.find(' '); listing != std::string::npos) {
+    const std::string listed = TRY(staging.Read(chunk.spec.substr(listing + 1), stop));
+    if (listed != std::to_string(version)) {
+      return Fail(ErrorCode::kInternal, "the listing is that of another plan");
+    }
+  }
   SourceChunk& source = source_.Of(job.parameters).chunks[index];
   if (source.poison > 0) {
     --source.poison;
@@ -97,7 +108,8 @@ Result<engine::ChunkResult> RowsRecipe::Process(const engine::Job& job, const en
 
 Result<recipe::Assembly> RowsRecipe::Assemble(const engine::Job& job,
                                               std::vector<engine::Part> parts,
-                                              engine::Staging& staging) const {
+                                              engine::Staging& staging,
+                                              std::stop_token /*stop*/) const {
   const SourceTask& task = source_.Of(job.parameters);
   const std::optional<size_t> cut = CutChunk(task, VersionOf(job));
   recipe::Assembly assembly;

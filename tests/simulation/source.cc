@@ -70,6 +70,7 @@ SourceTask& Source::Add(Random& random, std::string name, std::string group, boo
         break;
     }
   }
+  task.listing = random.Below(3) == 0;
   if (!benign && random.Below(8) == 0) task.plan_failures = static_cast<int>(random.Below(4));
   if (!benign && random.Below(20) == 0) task.plan_permanent = true;
   return tasks_[name] = std::move(task);

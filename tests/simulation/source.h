@@ -33,6 +33,7 @@ struct SourceTask {
   bool actions = false;
   bool footer = false;   ///< Assembling stages more bytes.
   bool cut = false;      ///< A limit leaves out the last part.
+  bool listing = false;  ///< Planning stores a listing, which every chunk reads.
   bool growing = false;  ///< Every look finds more than the one before.
   int plan_failures = 0;
   bool plan_permanent = false;

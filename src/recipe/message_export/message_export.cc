@@ -209,21 +209,20 @@ Result<Survey> MessageExport::Look(const std::string& export_name, const Canonic
       .json = json.dump()};
 }
 
-Result<Plan> MessageExport::MakePlan(const engine::Job& job, std::stop_token stop) const {
+Result<Planned> MessageExport::MakePlan(const engine::Job& job, Planning& plan,
+                                        std::stop_token stop) const {
   const MessageExportParameters parameters = TRY(ParametersOf(job));
   lake::ReadPlan read = TRY(Read(parameters, std::move(stop)));
-  Plan plan{.source = SourceJson(read),
-            .planned = read.rows,
-            .bytes = static_cast<int64_t>(read.bytes),
-            .chunks = {}};
+  Planned planned{
+      .source = SourceJson(read), .planned = read.rows, .bytes = static_cast<int64_t>(read.bytes)};
   if (read.units.empty()) read.units.push_back({.range = parameters.range, .slices = {}});
   const int64_t cut_off = TRY(ApplyRowLimit(parameters.output.limits, read.units, read.rows));
   std::vector<ChunkSpec> specs = TRY(NameFiles(parameters, job.export_name, read.units));
   specs.back().cut_off = cut_off;
   for (const ChunkSpec& spec : specs) {
-    plan.chunks.push_back({.spec = ToJson(spec), .planned = spec.unit.rows + spec.cut_off});
+    TRY(plan.Add(ToJson(spec), spec.unit.rows + spec.cut_off));
   }
-  return plan;
+  return planned;
 }
 
 Result<engine::ChunkResult> MessageExport::Process(const engine::Job& job,
@@ -251,7 +250,7 @@ Result<engine::ChunkResult> MessageExport::Process(const engine::Job& job,
 }
 
 Result<Assembly> MessageExport::Assemble(const engine::Job& job, std::vector<engine::Part> parts,
-                                         engine::Staging& staging) const {
+                                         engine::Staging& staging, std::stop_token /*stop*/) const {
   const MessageExportParameters parameters = TRY(ParametersOf(job));
   const OutputOptions& output = parameters.output;
   const TimeZone zone = TRY(FindTimeZone(output.time_zone));

@@ -32,12 +32,13 @@ class MessageExport final : public Recipe {
   Result<Destination> DestinationOf(const engine::Job& job) const override;
   Result<Survey> Look(const std::string& export_name, const CanonicalRequest& request,
                       std::stop_token stop) const override;
-  Result<Plan> MakePlan(const engine::Job& job, std::stop_token stop) const override;
+  Result<Planned> MakePlan(const engine::Job& job, Planning& plan,
+                           std::stop_token stop) const override;
   Result<engine::ChunkResult> Process(const engine::Job& job, const engine::Chunk& chunk,
                                       engine::Staging& staging,
                                       std::stop_token stop) const override;
   Result<Assembly> Assemble(const engine::Job& job, std::vector<engine::Part> parts,
-                            engine::Staging& staging) const override;
+                            engine::Staging& staging, std::stop_token stop) const override;
 
  private:
   Result<lake::ReadPlan> Read(const MessageExportParameters& parameters,

@@ -202,7 +202,8 @@ TEST_F(ClaimsTest, O1WhoLostHisSessionSaysWhatHeMayHavePut) {
   const auto run_other = [&] {
     engine::Job job = NewJob();
     job.id += " of another";
-    job.plan = Must(other->MakePlan(job, {})).source;
+    CollectedPlan plan;
+    job.plan = Must(other->MakePlan(job, plan, {})).source;
     engine::Staging staging(store_, "unused", "unused", 1);
     const engine::Chunk chunk{.planned = 10, .attempts = 1, .lease_token = 1};
     EXPECT_EQ(Must(other->Process(job, chunk, staging, {})).counts.written, 10);

@@ -47,14 +47,15 @@ TEST_F(ExportLogTest, HoldingMakesOldClaimsYoung) {
 
 TEST_F(ExportLogTest, ADayBoundThatIsNotInForceExportsNothing) {
   options_.time_ending = false;
-  const auto refused = Recipe().MakePlan(NewJob(), {});
+  CollectedPlan collected;
+  const auto refused = Recipe().MakePlan(NewJob(), collected, {});
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().code, ErrorCode::kConflict);
   EXPECT_THAT(refused.error().message,
               HasSubstr("open_data.day is time_beginning, but the log counts by time_ending; run "
                         "`spillway open-data migrate`"));
   Must(SetDayBound(*database_, false));
-  EXPECT_TRUE(Recipe().MakePlan(NewJob(), {}).has_value());
+  EXPECT_TRUE(Recipe().MakePlan(NewJob(), collected, {}).has_value());
 }
 
 /// Any changes in any statements: the log counts as a count of everything does.
@@ -251,7 +252,8 @@ TEST_F(ExportLogTest, NoLogIsMadeApartFromItsViews) {
 
 TEST_F(ExportLogTest, ARunSaysThatThereIsNoLog) {
   Sql("DROP TABLE open_data_migrations");
-  const auto plan = Recipe().MakePlan(NewJob(), {});
+  CollectedPlan collected;
+  const auto plan = Recipe().MakePlan(NewJob(), collected, {});
   ASSERT_FALSE(plan.has_value());
   EXPECT_THAT(plan.error().message,
               HasSubstr("has no export log; run `spillway open-data migrate`"));

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "recipe/collected_plan.h"
 #include "recipe/open_data/day_exporter.h"
 #include "recipe/open_data/migrations.h"
 #include "recipe/output/object_reader.h"
@@ -268,26 +269,34 @@ void OpenData::LeaveUnsure(AllUnsure unsure) const {
 
 Result<Survey> OpenData::Look(const std::string& export_name, const CanonicalRequest& request,
                               std::stop_token stop) const {
-  const Plan plan =
-      TRY(MakePlan({.id = "plan", .parameters = request.parameters}, std::move(stop)));
-  const nlohmann::json source = nlohmann::json::parse(plan.source);
+  CollectedPlan plan;
+  const Planned planned =
+      TRY(MakePlan({.id = "plan", .parameters = request.parameters}, plan, std::move(stop)));
+  const nlohmann::json source = nlohmann::json::parse(planned.source);
   const auto chunks = static_cast<int64_t>(plan.chunks.size());
+  const nlohmann::ordered_json json = {{"location_days", planned.planned}, {"chunks", chunks}};
   return Survey{
       .of = fmt::format("{} from {}", export_name, source.at("database").get<std::string>()),
-      .planned = plan.planned,
+      .planned = planned.planned,
       .how = "pending now",
       .chunks = chunks,
-      .json = nlohmann::json{{"location_days", plan.planned}, {"chunks", chunks}}.dump()};
+      .json = json.dump()};
 }
 
-Result<Plan> OpenData::MakePlan(const engine::Job& job, std::stop_token stop) const {
+Result<Planned> OpenData::MakePlan(const engine::Job& job, Planning& plan,
+                                   std::stop_token stop) const {
   Attempt attempt;
-  return Patiently(attempt, stop,
-                   [&](Databases databases) { return PlanOn(databases, job, stop); });
+  Planned planned = TRY(
+      Patiently(attempt, stop, [&](Databases databases) { return PlanOn(databases, job, stop); }));
+  const int64_t share = std::clamp(planned.planned / kShares, kDaysPerChunkMin, kDaysPerChunkMax);
+  for (int64_t left = planned.planned; left > 0; left -= share) {
+    TRY(plan.Add("{}", std::min(left, share)));
+  }
+  return planned;
 }
 
-Result<Plan> OpenData::PlanOn(Databases databases, const engine::Job& job,
-                              const std::stop_token& stop) const {
+Result<Planned> OpenData::PlanOn(Databases databases, const engine::Job& job,
+                                 const std::stop_token& stop) const {
   const Parameters parameters = TRY(ParametersFromJson(job.parameters, {}));
   TRY(open_data::CheckLog(databases.write, options_.schema));
   TRY(open_data::CheckDayBound(databases.read, options_.time_ending, options_.schema, stop));
@@ -303,19 +312,13 @@ Result<Plan> OpenData::PlanOn(Databases databases, const engine::Job& job,
   const int64_t pending = TRY(log.CountPending(limit, stop));
   constexpr int64_t kBytesPerDay = 10'000;  // Roughly.
   nlohmann::json formats = options_.formats;
-  Plan plan{.source = nlohmann::json{{"database", databases.write.server()},
-                                     {"counts", "location-days"},
-                                     {"formats", std::move(formats)},
-                                     {"planned_at", now}}
-                          .dump(),
-            .planned = pending,
-            .bytes = pending * kBytesPerDay,
-            .chunks = {}};
-  const int64_t share = std::clamp(pending / kShares, kDaysPerChunkMin, kDaysPerChunkMax);
-  for (int64_t left = pending; left > 0; left -= share) {
-    plan.chunks.push_back({.spec = "{}", .planned = std::min(left, share)});
-  }
-  return plan;
+  return Planned{.source = nlohmann::json{{"database", databases.write.server()},
+                                          {"counts", "location-days"},
+                                          {"formats", std::move(formats)},
+                                          {"planned_at", now}}
+                               .dump(),
+                 .planned = pending,
+                 .bytes = pending * kBytesPerDay};
 }
 
 Result<engine::ChunkResult> OpenData::Process(const engine::Job& job, const engine::Chunk& chunk,
@@ -375,7 +378,7 @@ Result<engine::ChunkResult> OpenData::ProcessOn(Databases databases, const engin
 }
 
 Result<Assembly> OpenData::Assemble(const engine::Job& /*job*/, std::vector<engine::Part> /*parts*/,
-                                    engine::Staging& /*staging*/) const {
+                                    engine::Staging& /*staging*/, std::stop_token /*stop*/) const {
   return Assembly{};
 }
 

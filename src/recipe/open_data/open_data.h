@@ -68,12 +68,13 @@ class OpenData final : public Recipe {
   std::string_view counts() const override { return "location-days"; }
   Result<Survey> Look(const std::string& export_name, const CanonicalRequest& request,
                       std::stop_token stop) const override;
-  Result<Plan> MakePlan(const engine::Job& job, std::stop_token stop) const override;
+  Result<Planned> MakePlan(const engine::Job& job, Planning& plan,
+                           std::stop_token stop) const override;
   Result<engine::ChunkResult> Process(const engine::Job& job, const engine::Chunk& chunk,
                                       engine::Staging& staging,
                                       std::stop_token stop) const override;
   Result<Assembly> Assemble(const engine::Job& job, std::vector<engine::Part> parts,
-                            engine::Staging& staging) const override;
+                            engine::Staging& staging, std::stop_token stop) const override;
 
  private:
   using AllUnsure = std::vector<open_data::UnsureDays>;
@@ -94,8 +95,8 @@ class OpenData final : public Recipe {
   OpenData(OpenDataOptions options, std::vector<open_data::DayFormat> formats,
            Destinations destinations, Clock& clock, Random chance);
 
-  Result<Plan> PlanOn(Databases databases, const engine::Job& job,
-                      const std::stop_token& stop) const;
+  Result<Planned> PlanOn(Databases databases, const engine::Job& job,
+                         const std::stop_token& stop) const;
   Result<engine::ChunkResult> ProcessOn(Databases databases, const engine::Job& job,
                                         const engine::Chunk& chunk, Attempt& attempt,
                                         const std::stop_token& stop) const;

@@ -14,6 +14,7 @@
 
 #include "base/manual_clock.h"
 #include "postgres/server_fixture.h"
+#include "recipe/collected_plan.h"
 #include "recipe/open_data/migrations.h"
 #include "recipe/open_data/open_data.h"
 #include "staging/staging.h"
@@ -139,7 +140,8 @@ class OpenDataTest : public postgres::ServerTest {
   /// Its chunks are for the test to think of.
   engine::Job PlannedJob() {
     engine::Job job = NewJob();
-    job.plan = Must(Recipe().MakePlan(job, {})).source;
+    CollectedPlan plan;
+    job.plan = Must(Recipe().MakePlan(job, plan, {})).source;
     return job;
   }
 
@@ -159,8 +161,9 @@ class OpenDataTest : public postgres::ServerTest {
 
   Ran Run(const std::string& parameters = "{}") {
     engine::Job job = NewJob(parameters);
-    const Plan plan = Must(Recipe().MakePlan(job, {}));
-    job.plan = plan.source;
+    CollectedPlan plan;
+    const Planned planned = Must(Recipe().MakePlan(job, plan, {}));
+    job.plan = planned.source;
     Ran ran;
     for (size_t i = 0; i < plan.chunks.size(); ++i) {
       Take(Must(Process(job, {.index = static_cast<int64_t>(i),
@@ -170,7 +173,7 @@ class OpenDataTest : public postgres::ServerTest {
            ran);
     }
     EXPECT_TRUE(ran.counts.Reconciled());
-    EXPECT_EQ(ran.counts.planned, plan.planned);
+    EXPECT_EQ(ran.counts.planned, planned.planned);
     return ran;
   }
 

@@ -30,7 +30,7 @@ class RecipeWithoutDatabase final : public Recipe {
     return std::unexpected(why_);
   }
   std::string_view counts() const override { return recipe_->counts(); }
-  Result<Plan> MakePlan(const engine::Job&, std::stop_token) const override {
+  Result<Planned> MakePlan(const engine::Job&, Planning&, std::stop_token) const override {
     return std::unexpected(why_);
   }
   Result<engine::ChunkResult> Process(const engine::Job&, const engine::Chunk&, engine::Staging&,
@@ -38,8 +38,8 @@ class RecipeWithoutDatabase final : public Recipe {
     return std::unexpected(why_);
   }
   Result<Assembly> Assemble(const engine::Job& job, std::vector<engine::Part> parts,
-                            engine::Staging& staging) const override {
-    return recipe_->Assemble(job, std::move(parts), staging);
+                            engine::Staging& staging, std::stop_token stop) const override {
+    return recipe_->Assemble(job, std::move(parts), staging, std::move(stop));
   }
 
  private:

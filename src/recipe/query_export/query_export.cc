@@ -81,7 +81,7 @@ Wanted WantedBy(const QueryExportOptions& options, const QueryExportParameters& 
 }
 
 /// How the session reads that plans, and how others do with its snapshot.
-ReadOptions Planning(const QueryExportOptions& options, const OutputOptions& output) {
+ReadOptions ReadingToPlan(const QueryExportOptions& options, const OutputOptions& output) {
   return {.address = options.address,
           .statement_timeout = options.statement_timeout,
           .time_zone = output.time_zone,
@@ -92,7 +92,7 @@ ReadOptions Planning(const QueryExportOptions& options, const OutputOptions& out
 
 ReadOptions Reading(const QueryExportOptions& options, const OutputOptions& output,
                     const QuerySource& source) {
-  ReadOptions reading = Planning(options, output);
+  ReadOptions reading = ReadingToPlan(options, output);
   reading.snapshot = source.snapshot;
   reading.row_security = source.row_security;
   reading.settings = source.settings;
@@ -210,7 +210,7 @@ Result<QueryExport::Opened> QueryExport::OpenFor(const QueryExportOptions& optio
                                                  const QueryExportParameters& parameters,
                                                  std::stop_token stop) {
   Opened opened;
-  opened.reader = TRY(QueryReader::Open(Planning(options, parameters.output), stop));
+  opened.reader = TRY(QueryReader::Open(ReadingToPlan(options, parameters.output), stop));
   QueryReader& reader = *opened.reader;
   opened.selection = TRY(Resolve(reader, WantedBy(options, parameters), stop));
   TRY(CheckNoneRewritten(reader, stop));
@@ -319,23 +319,21 @@ Result<> QueryExport::Count(const QuerySource& source, QueryReader& holder,
       selection, [&] { return snapshots_->Borrow(reading, stop); }, parallel, splits, stop);
 }
 
-Result<Plan> QueryExport::MakePlan(const engine::Job& job, std::stop_token stop) const {
+Result<Planned> QueryExport::MakePlan(const engine::Job& job, Planning& plan,
+                                      std::stop_token stop) const {
   const QueryExportParameters parameters = TRY(ParametersOf(job));
   Found found = TRY(FindWhatIsRead(job.export_name, job.parameters, std::move(stop)));
   TRY(ApplyRowLimit(parameters.output.limits, found.chunks));
   TRY(LayOut(parameters.output, job.export_name, found.chunks));
   constexpr int64_t kBytesPerRow = 100;  // Roughly.
   std::string described = TRY(ToJson(found.source));
-  Plan plan{.source = std::move(described),
-            .planned = found.source.rows,
-            .bytes = found.source.rows * kBytesPerRow,
-            .chunks = {}};
   for (const QueryChunk& chunk : found.chunks) {
-    std::string spec = TRY(ToJson(chunk));
-    plan.chunks.push_back({.spec = std::move(spec), .planned = chunk.rows + chunk.cut_off});
+    TRY(plan.Add(TRY(ToJson(chunk)), chunk.rows + chunk.cut_off));
   }
   snapshots_->Keep(job.id, found.source.snapshot, std::move(found.holder));
-  return plan;
+  return Planned{.source = std::move(described),
+                 .planned = found.source.rows,
+                 .bytes = found.source.rows * kBytesPerRow};
 }
 
 Result<engine::ChunkResult> QueryExport::Process(const engine::Job& job, const engine::Chunk& chunk,
@@ -365,7 +363,7 @@ Result<engine::ChunkResult> QueryExport::Process(const engine::Job& job, const e
 }
 
 Result<Assembly> QueryExport::Assemble(const engine::Job& job, std::vector<engine::Part> parts,
-                                       engine::Staging& staging) const {
+                                       engine::Staging& staging, std::stop_token /*stop*/) const {
   const QueryExportParameters parameters = TRY(ParametersOf(job));
   return AssembleFiles(parameters.output, job.export_name, std::move(parts), job.created_at,
                        staging);

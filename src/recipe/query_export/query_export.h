@@ -66,12 +66,13 @@ class QueryExport final : public Recipe {
                       std::stop_token stop) const override;
   /// Whether a job that is not over needs this process, which holds its snapshot.
   bool IsNeeded() const override { return snapshots_->AreNeeded(); }
-  Result<Plan> MakePlan(const engine::Job& job, std::stop_token stop) const override;
+  Result<Planned> MakePlan(const engine::Job& job, Planning& plan,
+                           std::stop_token stop) const override;
   Result<engine::ChunkResult> Process(const engine::Job& job, const engine::Chunk& chunk,
                                       engine::Staging& staging,
                                       std::stop_token stop) const override;
   Result<Assembly> Assemble(const engine::Job& job, std::vector<engine::Part> parts,
-                            engine::Staging& staging) const override;
+                            engine::Staging& staging, std::stop_token stop) const override;
 
   /// Whether the export could be planned now (`spillway doctor`): connects, and lets the server
   /// prepare what it would read, with nulls as parameters; nothing is counted. Returns how many

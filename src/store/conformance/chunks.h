@@ -80,7 +80,7 @@ TEST_P(JobStoreConformance, PlanningMayBeRepeated) {
 TEST_P(JobStoreConformance, CallsHaveTheirLimit) {
   const Job job = Planned("task", 1);
   const Job planning = Processing("planning");
-  EXPECT_EQ(CodeOf(store_->AddChunks(Hold(planning.id), std::vector<NewChunk>(91))),
+  EXPECT_EQ(CodeOf(store_->AddChunks(Hold(planning.id), std::vector<NewChunk>(kNewChunksMax + 1))),
             "invalid_argument");
   EXPECT_EQ(CodeOf(store_->Settle(
                 std::vector<Settlement>(kSettlementsMax + 1, Success(Claimed(job.id, 0))))),

@@ -97,7 +97,7 @@ class JobStoreConformance : public testing::TestWithParam<StoreUnderTest> {
   }
 
   void AddChunks(const engine::Lease& lease, int64_t chunks, int64_t rows) {
-    constexpr int64_t kCall = 90;
+    constexpr auto kCall = static_cast<int64_t>(kNewChunksMax);
     for (int64_t first = 0; first < chunks; first += kCall) {
       std::vector<NewChunk> call;
       for (int64_t i = first; i < std::min(first + kCall, chunks); ++i) {

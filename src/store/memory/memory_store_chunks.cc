@@ -12,8 +12,6 @@ using engine::JobPhase;
 using engine::JobState;
 using engine::Lease;
 
-constexpr size_t kCallMax = 90;
-
 bool Holds(const Job& job, const Lease& lease) {
   return lease.chunk == Lease::kJob && !lease.owner.empty() && job.lease_owner == lease.owner &&
          job.lease_token == lease.token;
@@ -52,10 +50,10 @@ Result<> CheckSettlements(std::span<const Settlement> settlements) {
 }  // namespace
 
 Result<> MemoryStore::AddChunks(const Lease& lease, std::span<const NewChunk> chunks) {
-  if (chunks.size() > kCallMax) {
+  if (chunks.size() > kNewChunksMax) {
     return Fail(ErrorCode::kInvalidArgument, std::to_string(chunks.size()) +
                                                  " chunks in one call; at most " +
-                                                 std::to_string(kCallMax) + " are allowed");
+                                                 std::to_string(kNewChunksMax) + " are allowed");
   }
   std::lock_guard lock(database_.mutex_);
   Entry& entry = *TRY(Find(lease.job_id));

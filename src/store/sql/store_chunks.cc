@@ -75,10 +75,10 @@ Result<> CheckSettlements(std::span<const Settlement> settlements) {
 }
 
 Result<> SqlStore::AddChunks(const Lease& lease, std::span<const NewChunk> chunks) {
-  if (chunks.size() > kChunksMax) {
+  if (chunks.size() > kNewChunksMax) {
     return Fail(
         ErrorCode::kInvalidArgument,
-        fmt::format("{} chunks in one call; at most {} are allowed", chunks.size(), kChunksMax));
+        fmt::format("{} chunks in one call; at most {} are allowed", chunks.size(), kNewChunksMax));
   }
   return Write(Durability::kProcess, [&](Session& session) -> Result<> {
     TRY(session.Take(Turn::kJob, lease.job_id));
