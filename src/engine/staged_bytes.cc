@@ -15,9 +15,6 @@
 namespace spillway::engine {
 namespace {
 
-/// Chunks that JobStore::MarkLost takes in one call.
-constexpr size_t kMarkedMax = 90;
-
 constexpr std::string_view kRedrive = "redrive the job, which exports them again";
 
 Result<> CheckNotStopped(const std::stop_token& stop) {
@@ -98,7 +95,7 @@ Error ForMissing(storage::ObjectStore& store, Error error, std::string_view file
 }
 
 Result<> MakeDurable(storage::ObjectStore& store, const std::vector<recipe::OutputFile>& files,
-                const std::stop_token& stop) {
+                     const std::stop_token& stop) {
   std::map<std::string, std::string_view> file_of_stage;
   for (const recipe::OutputFile& file : files) {
     for (const Part& part : file.parts) {
@@ -123,7 +120,7 @@ Result<> MarkLostChunks(Context& context, HeldJob& held, storage::ObjectStore& s
   std::vector<store::LostChunk> lost;
   for (int64_t after = -1;;) {
     const std::vector<Chunk> chunks =
-        TRY(context.store.ListChunks(held.job.id, ChunkState::kSucceeded, after, kMarkedMax));
+        TRY(context.store.ListChunks(held.job.id, ChunkState::kSucceeded, after, store::kLostChunksMax));
     if (chunks.empty()) break;
     after = chunks.back().index;
     lost.clear();

@@ -19,7 +19,7 @@ Error ForMissing(storage::ObjectStore& store, Error error, std::string_view file
 /// Makes every staged byte durable; what was staged before the machine's last start is read back
 /// first. kCorrupt where any are lost.
 Result<> MakeDurable(storage::ObjectStore& store, const std::vector<recipe::OutputFile>& files,
-                const std::stop_token& stop);
+                     const std::stop_token& stop);
 
 /// Looks for the chunks whose staged bytes are lost and makes them dead, so that a redrive repeats
 /// these and no others. `held.job` is the job afterwards.

@@ -32,8 +32,7 @@ class NamedRecipe final : public recipe::Recipe {
                               std::stop_token) const override {
     return spillway::Fail(ErrorCode::kUnsupported, "nobody asks");
   }
-  Result<recipe::Planned> MakePlan(const Job&, recipe::Planning&,
-                                   std::stop_token) const override {
+  Result<recipe::Planned> MakePlan(const Job&, recipe::Planning&, std::stop_token) const override {
     return spillway::Fail(ErrorCode::kUnsupported, "nobody asks");
   }
   Result<ChunkResult> Process(const Job&, const Chunk&, Staging&, std::stop_token) const override {
@@ -107,7 +106,8 @@ TEST_F(LakeReadersTest, JobsUnderWayAndThoseThatCanBeRedrivenRead) {
   const std::string redriven = Planned("redriven", R"({"lake_version": 4})");
   Fail(redriven);
   EXPECT_TRUE(jobs_.Redrive(redriven, "ada"));
-  EXPECT_EQ(FindLakeReaders(jobs_, recipes_)->oldest_version, 5) << "it has no chunks: it is planned again";
+  EXPECT_EQ(FindLakeReaders(jobs_, recipes_)->oldest_version, 5)
+      << "it has no chunks: it is planned again";
 
   const Timestamp before = clock_.Now();
   Begin("planning");

@@ -315,9 +315,8 @@ TEST(Settings, EnvironmentBeforeFile) {
       {"SPILLWAY_ENGINE_THREADS", "5"},
       {"LOG_LEVEL", "WARNING"},
       {"SPILLWAY_EXPORTS_MESSAGES_COLUMNS", "[ts, {source: body, name: text}]"}};
-  const auto settings =
-      ParseSettings("engine: {threads: 4, attempts: 7}", "spillway.yaml", {environment, {}},
-                    TheRegistry());
+  const auto settings = ParseSettings("engine: {threads: 4, attempts: 7}", "spillway.yaml",
+                                      {environment, {}}, TheRegistry());
   ASSERT_TRUE(settings.has_value());
   EXPECT_EQ(settings->engine.threads, 5);
   EXPECT_EQ(settings->engine.attempts, 7);

@@ -146,6 +146,8 @@ struct ExpiryFilter {
 
 /// What one call of JobStore::AddChunks may have.
 inline constexpr size_t kNewChunksMax = 1'000;
+/// What MarkLost takes at once.
+inline constexpr size_t kLostChunksMax = 90;
 
 /// What one call of JobStore::Settle may have of one job.
 inline constexpr size_t kSettlementsMax = 512;
@@ -217,7 +219,7 @@ class JobStore {
   /// nothing is settled on a final job.
   virtual Result<std::vector<Settled>> Settle(std::span<const Settlement> settlements) = 0;
 
-  /// Makes succeeded chunks (at most 90 a call) dead, under the job's lease and before its commit
+  /// Makes succeeded chunks (at most kLostChunksMax a call) dead, under the job's lease and before its commit
   /// point, so that a redrive repeats them: their results go, and their counts leave the job's
   /// sums. One that has not succeeded, as when this was done before, stays as it is. Durable on
   /// return. kConflict when the lease was lost or the outcome is decided.

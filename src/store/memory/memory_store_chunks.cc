@@ -159,10 +159,10 @@ Result<std::vector<Settled>> MemoryStore::Settle(std::span<const Settlement> set
 }
 
 Result<Job> MemoryStore::MarkLost(const Lease& lease, std::span<const LostChunk> lost) {
-  if (lost.size() > kCallMax) {
+  if (lost.size() > kLostChunksMax) {
     return Fail(ErrorCode::kInvalidArgument, std::to_string(lost.size()) +
                                                  " lost chunks in one call; at most " +
-                                                 std::to_string(kCallMax) + " are allowed");
+                                                 std::to_string(kLostChunksMax) + " are allowed");
   }
   std::lock_guard lock(database_.mutex_);
   Entry& entry = *TRY(Find(lease.job_id));

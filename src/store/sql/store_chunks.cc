@@ -15,7 +15,6 @@ using engine::Lease;
 
 namespace {
 
-constexpr size_t kChunksMax = 90;  // a call
 
 }  // namespace
 
@@ -96,7 +95,7 @@ Result<> SqlStore::AddChunks(const Lease& lease, std::span<const NewChunk> chunk
 }
 
 Result<engine::Job> SqlStore::MarkLost(const Lease& lease, std::span<const LostChunk> lost) {
-  if (lost.size() > kChunksMax) {
+  if (lost.size() > kLostChunksMax) {
     return Fail(
         ErrorCode::kInvalidArgument,
         fmt::format("{} lost chunks in one call; at most {} are allowed", lost.size(), kChunksMax));
