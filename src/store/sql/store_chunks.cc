@@ -98,7 +98,7 @@ Result<engine::Job> SqlStore::MarkLost(const Lease& lease, std::span<const LostC
   if (lost.size() > kLostChunksMax) {
     return Fail(
         ErrorCode::kInvalidArgument,
-        fmt::format("{} lost chunks in one call; at most {} are allowed", lost.size(), kChunksMax));
+        fmt::format("{} lost chunks in one call; at most {} are allowed", lost.size(), kLostChunksMax));
   }
   return Write(Durability::kDisk, [&](Session& session) -> Result<engine::Job> {
     JobRow row = TRY(HoldJob(session, lease.job_id));
