@@ -46,9 +46,16 @@ class ManyChunks final : public recipe::Recipe {
 
   std::string_view name() const override { return "many_chunks"; }
   Result<recipe::CanonicalRequest> Canonicalise(const recipe::Request& request) const override {
-    return recipe::CanonicalRequest{
-        .tenant = request.tenant, .group = request.export_name, .parameters = request.parameters};
+    return recipe::CanonicalRequest{.tenant = request.who.organisation,
+                                    .group = request.export_name,
+                                    .parameters = request.parameters};
   }
+  Result<recipe::Survey> Look(const std::string& /*export_name*/,
+                              const recipe::CanonicalRequest& /*request*/,
+                              std::stop_token /*stop*/) const override {
+    return Fail(ErrorCode::kUnsupported, "nobody asks");
+  }
+
   Result<recipe::Destination> DestinationOf(const engine::Job& job) const override {
     return recipe::Destination{.store = &store_, .directory = job.id};
   }
@@ -104,13 +111,12 @@ int Main(const std::filesystem::path& directory, const std::string& chunks) {
                           .heartbeat = heartbeat,
                           .stagings = stagings};
   engine::Engine engine(store, queue, recipes, options, Random(1));
-  const std::string job_id =
-      Take(
-          engine.Submit(
-              "many_chunks",
-              {.export_name = "many", .tenant = "t", .parameters = chunks, .requested_by = "bench"},
-              /*fresh=*/true))
-          .job.id;
+  const std::string job_id = Take(engine.Submit("many_chunks",
+                                                {.export_name = "many",
+                                                 .who = {.user = "bench", .organisation = "t"},
+                                                 .parameters = chunks},
+                                                /*fresh=*/true))
+                                 .job.id;
   const auto began = std::chrono::steady_clock::now();
   Random random(1);
   Take(engine::PlanJob(context, job_id, random));

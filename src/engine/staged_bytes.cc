@@ -119,8 +119,8 @@ Result<> MarkLostChunks(Context& context, HeldJob& held, storage::ObjectStore& s
   LossFinder finder(store, held.stop());
   std::vector<store::LostChunk> lost;
   for (int64_t after = -1;;) {
-    const std::vector<Chunk> chunks =
-        TRY(context.store.ListChunks(held.job.id, ChunkState::kSucceeded, after, store::kLostChunksMax));
+    const std::vector<Chunk> chunks = TRY(context.store.ListChunks(
+        held.job.id, ChunkState::kSucceeded, after, store::kLostChunksMax));
     if (chunks.empty()) break;
     after = chunks.back().index;
     lost.clear();

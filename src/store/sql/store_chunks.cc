@@ -13,10 +13,7 @@ using engine::ChunkState;
 using engine::JobPhase;
 using engine::Lease;
 
-namespace {
-
-
-}  // namespace
+namespace {}  // namespace
 
 Result<std::optional<JobHead>> FindHead(Session& session, std::string_view job_id) {
   Query row(session,
@@ -96,9 +93,9 @@ Result<> SqlStore::AddChunks(const Lease& lease, std::span<const NewChunk> chunk
 
 Result<engine::Job> SqlStore::MarkLost(const Lease& lease, std::span<const LostChunk> lost) {
   if (lost.size() > kLostChunksMax) {
-    return Fail(
-        ErrorCode::kInvalidArgument,
-        fmt::format("{} lost chunks in one call; at most {} are allowed", lost.size(), kLostChunksMax));
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("{} lost chunks in one call; at most {} are allowed", lost.size(),
+                            kLostChunksMax));
   }
   return Write(Durability::kDisk, [&](Session& session) -> Result<engine::Job> {
     JobRow row = TRY(HoldJob(session, lease.job_id));
