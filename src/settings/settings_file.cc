@@ -26,7 +26,7 @@ constexpr std::string_view kHeading =
 
 constexpr std::string_view kIntroduction = R"(# Configuration
 
-<!-- Generated from src/settings/settings.cc by settings_test, which says when and how to write it anew. -->
+<!-- Generated from the declarations of the settings by settings_test, which says when and how to write it again. -->
 
 Spillway reads one YAML file, `spillway.yaml`. `spillway init` writes one to start from,
 `spillway config check` reports every mistake in it at once, each with file, line, column and what to
