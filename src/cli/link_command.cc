@@ -66,6 +66,8 @@ Result<std::vector<Link>> LinksOf(Stores& stores, storage::S3Store& store,
   const std::string base = TRY(engine::BaseOf(manifest, directory));
   for (const engine::ManifestFile& file : manifest.files)
     TRY(add(apart == nullptr ? store : *apart, base, file.name, file.bytes));
+  for (const engine::ManifestFile& report : manifest.reports)
+    TRY(add(store, directory, report.name, report.bytes));
   TRY(add(store, directory, std::string(Manifest::kName), text.size()));
   const std::string signature(Manifest::kSignatureName);
   if (const auto signed_by = TRY(store.Head(directory + "/" + signature)))

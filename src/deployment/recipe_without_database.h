@@ -29,8 +29,8 @@ class RecipeWithoutDatabase final : public recipe::Recipe {
                                    std::stop_token) const override {
     return std::unexpected(why_);
   }
-  Result<engine::ChunkResult> Process(const engine::Job&, const engine::Chunk&, engine::Staging&,
-                                      std::stop_token) const override {
+  Result<recipe::ChunkOutcome> Process(const engine::Job&, const engine::Chunk&, engine::Staging&,
+                                       recipe::Progress&, std::stop_token) const override {
     return std::unexpected(why_);
   }
   Result<recipe::Assembly> Assemble(const engine::Job& job, std::vector<engine::Part> parts,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <set>
 #include <vector>
 
 #include <fmt/format.h>
@@ -13,6 +14,7 @@
 #include "engine/dispatch.h"
 #include "engine/expiry.h"
 #include "engine/guarded.h"
+#include "engine/recorded_result.h"
 #include "engine/work.h"
 #include "manifest/manifest.h"
 #include "recipe/recipients.h"
@@ -28,18 +30,54 @@ constexpr size_t kDeadListed = 10;
 /// Everything the chunks came to.
 struct Harvest {
   Counts counts;
+  Tallies tallies;
   std::vector<Part> parts;
+  std::vector<recipe::OutputFile> reports;
   std::vector<PublishedFile> published;
   std::vector<ErrorRecord> errors;
+  int64_t errors_left_out = 0;
   uint64_t source_bytes = 0;
+
+  void Add(ChunkResult result);
 };
+
+recipe::OutputFile& FileNamed(std::vector<recipe::OutputFile>& files, const std::string& name) {
+  const auto found = std::ranges::find(files, name, &recipe::OutputFile::name);
+  if (found != files.end()) return *found;
+  return files.emplace_back(recipe::OutputFile{.name = name, .parts = {}});
+}
+
+/// Where a report lists all errors, the first are enough here.
+void Harvest::Add(ChunkResult result) {
+  counts += result.counts;
+  source_bytes += result.source_bytes;
+  errors_left_out += result.errors_left_out;
+  for (const auto& [name, value] : result.tallies) tallies[name] += value;
+  std::ranges::move(result.published, std::back_inserter(published));
+  std::ranges::move(result.errors, std::back_inserter(errors));
+  for (Part& part : result.parts) {
+    (part.role == kReport ? FileNamed(reports, part.file).parts : parts).push_back(std::move(part));
+  }
+  if (!reports.empty()) KeepFirstErrors(errors, errors_left_out);
+}
 
 Result<> GoesOn(const std::stop_token& stop) {
   if (stop.stop_requested()) return Fail(ErrorCode::kCancelled, "stopped while finishing");
   return {};
 }
 
-Result<Harvest> Gather(Context& context, const HeldJob& held) {
+/// No attempt brings back staged bytes that somebody deleted.
+Error ForMissing(storage::ObjectStore& store, Error error, std::string_view file) {
+  if (error.code != ErrorCode::kNotFound) return error;
+  // What is missing may be the whole place.
+  if (const auto listed = store.List("", "", 1); !listed.has_value()) return listed.error();
+  return {.code = ErrorCode::kCorrupt,
+          .message = "staged bytes of " + std::string(file) +
+                     " were deleted before they were published; run the export afresh"};
+}
+
+Result<Harvest> Gather(Context& context, const HeldJob& held, storage::ObjectStore& store,
+                       Staging& staging) {
   Harvest harvest;
   int64_t after = -1;
   int64_t seen = 0;
@@ -51,12 +89,12 @@ Result<Harvest> Gather(Context& context, const HeldJob& held) {
     after = chunks.back().index;
     seen += static_cast<int64_t>(chunks.size());
     for (const Chunk& chunk : chunks) {
-      ChunkResult result = TRY(ChunkResultFromJson(chunk.result));
-      harvest.counts += result.counts;
-      harvest.source_bytes += result.source_bytes;
-      std::ranges::move(result.parts, std::back_inserter(harvest.parts));
-      std::ranges::move(result.published, std::back_inserter(harvest.published));
-      std::ranges::move(result.errors, std::back_inserter(harvest.errors));
+      Result<ChunkResult> result = RecordedResult(staging, chunk.result, held.stop());
+      if (!result.has_value()) {
+        return std::unexpected(
+            ForMissing(store, std::move(result).error(), "chunk " + std::to_string(chunk.index)));
+      }
+      harvest.Add(*std::move(result));
     }
   }
   if (seen != held.job.chunks_total) {
@@ -78,16 +116,6 @@ Result<> CheckRows(const recipe::Assembly& assembly, const Counts& counts) {
   return Fail(ErrorCode::kInternal, "the assembled files hold " + std::to_string(rows) +
                                         " rows, but " + std::to_string(counts.written) +
                                         " were written; nothing was published");
-}
-
-/// No attempt brings back staged bytes that somebody deleted.
-Error ForMissing(storage::ObjectStore& store, Error error, std::string_view file) {
-  if (error.code != ErrorCode::kNotFound) return error;
-  // What is missing may be the whole place.
-  if (const auto listed = store.List("", "", 1); !listed.has_value()) return listed.error();
-  return {.code = ErrorCode::kCorrupt,
-          .message = "staged bytes of " + std::string(file) +
-                     " were deleted before they were published; run the export afresh"};
 }
 
 Result<> CheckDigest(storage::ObjectStore& store, const Part& part, const std::stop_token& stop) {
@@ -156,15 +184,6 @@ nlohmann::ordered_json ForRecipients(const std::string& text) {
   return json;
 }
 
-/// Causes of failures name hosts, paths and users: they stay in the chunks' records.
-std::vector<ErrorRecord> ForRecipients(std::vector<ErrorRecord> errors) {
-  for (ErrorRecord& error : errors) {
-    if (error.classification == recipe::kExcluded) continue;
-    error.message = "could not be exported; whoever runs the export can see why";
-  }
-  return errors;
-}
-
 /// The plan, with what was really read of the source.
 std::string DescribeSource(const Job& job, uint64_t bytes_read) {
   nlohmann::ordered_json source = ForRecipients(job.plan);
@@ -172,39 +191,42 @@ std::string DescribeSource(const Job& job, uint64_t bytes_read) {
   return source.dump();
 }
 
-Manifest Describe(Context& context, const Job& job, const Counts& counts, uint64_t source_bytes,
-                  std::vector<ErrorRecord> errors, const std::vector<recipe::OutputFile>& files,
-                  std::vector<PublishedFile> published, const recipe::Destination& destination) {
+ManifestFile Describe(const recipe::OutputFile& file) {
+  ManifestFile described{.name = file.name};
+  for (const Part& part : file.parts) {
+    described.parts.push_back(
+        {.offset = described.bytes, .bytes = part.bytes, .rows = part.rows, .sha256 = part.sha256});
+    described.bytes += part.bytes;
+    described.rows += part.rows;
+  }
+  return described;
+}
+
+Manifest Describe(Context& context, const Job& job, const Counts& counts, Harvest harvest,
+                  const std::vector<recipe::OutputFile>& files,
+                  const recipe::Destination& destination) {
   Manifest manifest{.job_id = job.id,
                     .export_name = job.export_name,
                     .recipe = job.recipe,
                     .tenant = job.tenant,
                     .parameters = ForRecipients(job.parameters).dump(),
-                    .source = DescribeSource(job, source_bytes),
+                    .source = DescribeSource(job, harvest.source_bytes),
                     .created_at = job.created_at,
                     .finished_at = context.clock.Now(),
                     .counts = counts,
-                    .files = {},
-                    .errors = ForRecipients(std::move(errors))};
-  for (const recipe::OutputFile& file : files) {
-    ManifestFile& described = manifest.files.emplace_back();
-    described.name = file.name;
-    for (const Part& part : file.parts) {
-      described.parts.push_back({.offset = described.bytes,
-                                 .bytes = part.bytes,
-                                 .rows = part.rows,
-                                 .sha256 = part.sha256});
-      described.bytes += part.bytes;
-      described.rows += part.rows;
-    }
-  }
-  if (published.empty()) return manifest;
+                    .tallies = std::move(harvest.tallies),
+                    .errors = ForRecipients(std::move(harvest.errors)),
+                    .errors_left_out = harvest.errors_left_out};
+  for (const recipe::OutputFile& file : files) manifest.files.push_back(Describe(file));
+  for (const recipe::OutputFile& report : harvest.reports)
+    manifest.reports.push_back(Describe(report));
+  if (harvest.published.empty()) return manifest;
   // Their names start at the root of their store.
   manifest.files_at = destination.files_at;
   if (manifest.files_at.empty()) {
     manifest.levels_up = 1 + static_cast<int>(std::ranges::count(destination.directory, '/'));
   }
-  for (PublishedFile& file : published) {
+  for (PublishedFile& file : harvest.published) {
     ManifestFile& described = manifest.files.emplace_back();
     described.name = std::move(file.key);
     described.item = std::move(file.item);
@@ -216,31 +238,44 @@ Manifest Describe(Context& context, const Job& job, const Counts& counts, uint64
   return manifest;
 }
 
+/// Two files of one name would be one, of which a part is missing.
+Result<std::vector<OutcomeFile>> FilesToPublish(const std::vector<recipe::OutputFile>& files,
+                                                const std::vector<recipe::OutputFile>& reports) {
+  std::vector<OutcomeFile> to_publish;
+  std::set<std::string_view> names;
+  for (const auto* list : {&files, &reports}) {
+    for (const recipe::OutputFile& file : *list) {
+      if (!names.insert(file.name).second) {
+        return Fail(ErrorCode::kInternal, "two files of the export are named " + file.name);
+      }
+      OutcomeFile& published = to_publish.emplace_back();
+      published.name = file.name;
+      for (const Part& part : file.parts)
+        std::ranges::copy(part.ranges, std::back_inserter(published.ranges));
+    }
+  }
+  return to_publish;
+}
+
 /// Everything up to the commit point. The returned job is past it.
 Result<Job> Decide(Context& context, const HeldJob& held, const recipe::Recipe& recipe,
                    const recipe::Destination& destination) {
   if (held.job.phase < JobPhase::kFinalizing) {
     TRY(context.store.Update(held.lease(), {.phase = JobPhase::kFinalizing}));
   }
-  Harvest harvest = TRY(Gather(context, held));
-  TRY(Reconcile(held.job, harvest.counts));
-
   const Stagings::Use staging =
       context.stagings.Of(held.job, *destination.store, destination.directory);
+  Harvest harvest = TRY(Gather(context, held, *destination.store, *staging));
+  TRY(Reconcile(held.job, harvest.counts));
+
   recipe::Assembly assembly = TRY(Guarded(
       [&] { return recipe.Assemble(held.job, std::move(harvest.parts), *staging, held.stop()); }));
   Counts counts = harvest.counts;
   counts.written -= assembly.cut_off;
   counts.excluded += assembly.cut_off;
   counts.bytes = 0;
-  Outcome outcome;
   for (const recipe::OutputFile& file : assembly.files) {
-    OutcomeFile& published = outcome.files.emplace_back();
-    published.name = file.name;
-    for (const Part& part : file.parts) {
-      counts.bytes += static_cast<int64_t>(part.bytes);
-      std::ranges::copy(part.ranges, std::back_inserter(published.ranges));
-    }
+    for (const Part& part : file.parts) counts.bytes += static_cast<int64_t>(part.bytes);
   }
   for (const PublishedFile& file : harvest.published) {
     counts.bytes += static_cast<int64_t>(file.bytes);
@@ -249,11 +284,14 @@ Result<Job> Decide(Context& context, const HeldJob& held, const recipe::Recipe& 
   TRY(CheckRows(assembly, counts));
   TRY(GoesOn(held.stop()));
   TRY(Secure(*destination.store, assembly.files, held.stop()));
+  TRY(Secure(*destination.store, harvest.reports, held.stop()));
 
+  Outcome outcome;
+  outcome.files = TRY(FilesToPublish(assembly.files, harvest.reports));
   std::ranges::move(assembly.errors, std::back_inserter(harvest.errors));
+  Tallies tallies = harvest.tallies;
   outcome.manifest =
-      ToJson(Describe(context, held.job, counts, harvest.source_bytes, std::move(harvest.errors),
-                      assembly.files, std::move(harvest.published), destination));
+      ToJson(Describe(context, held.job, counts, std::move(harvest), assembly.files, destination));
   if (context.signing_key != nullptr)
     outcome.signature = context.signing_key->Sign(outcome.manifest);
   const std::string outcome_key = fmt::format(
@@ -267,6 +305,7 @@ Result<Job> Decide(Context& context, const HeldJob& held, const recipe::Recipe& 
                          .key = outcome_key,
                          .manifest_key = destination.directory + "/" + std::string(Manifest::kName),
                          .manifest_sha256 = ToHex(Sha256Of(outcome.manifest)),
+                         .tallies = std::move(tallies),
                      })});
 }
 

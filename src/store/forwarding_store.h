@@ -53,9 +53,9 @@ class ForwardingStore : public JobStore {
   Result<std::vector<Settled>> Settle(std::span<const Settlement> settlements) override {
     return store_.Settle(settlements);
   }
-  Result<std::vector<bool>> Renew(std::span<const engine::Lease> leases,
+  Result<std::vector<bool>> Renew(std::span<const Renewal> renewals,
                                   std::chrono::milliseconds duration) override {
-    return store_.Renew(leases, duration);
+    return store_.Renew(renewals, duration);
   }
   Result<std::vector<bool>> CancelRequested(std::span<const std::string> job_ids) override {
     return store_.CancelRequested(job_ids);
