@@ -90,8 +90,8 @@ class SmallChunks final : public recipe::Recipe {
     return recipe::Planned{.source = "{}", .planned = chunks};
   }
 
-  Result<engine::ChunkResult> Process(const engine::Job&, const engine::Chunk&, engine::Staging&,
-                                      std::stop_token) const override {
+  Result<recipe::ChunkOutcome> Process(const engine::Job&, const engine::Chunk&, engine::Staging&,
+                                       recipe::Progress&, std::stop_token) const override {
     return meter_.Time(Cost::kRecipe, [&]() -> Result<engine::ChunkResult> {
       if (!bytes_.empty()) Sha256Of(bytes_);
       return engine::ChunkResult{.counts = {.planned = 1, .written = 1}};

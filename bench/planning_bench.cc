@@ -67,8 +67,8 @@ class ManyChunks final : public recipe::Recipe {
     }
     return recipe::Planned{.source = "{}", .planned = chunks};
   }
-  Result<engine::ChunkResult> Process(const engine::Job&, const engine::Chunk&, engine::Staging&,
-                                      std::stop_token) const override {
+  Result<recipe::ChunkOutcome> Process(const engine::Job&, const engine::Chunk&, engine::Staging&,
+                                       recipe::Progress&, std::stop_token) const override {
     return Fail(ErrorCode::kInternal, "nothing is processed here");
   }
   Result<recipe::Assembly> Assemble(const engine::Job&, std::vector<engine::Part>, engine::Staging&,

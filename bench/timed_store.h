@@ -59,9 +59,9 @@ class TimedStore final : public store::ForwardingStore {
       std::span<const store::Settlement> settlements) override {
     return meter_.Time(Cost::kSettle, [&] { return store_.Settle(settlements); });
   }
-  Result<std::vector<bool>> Renew(std::span<const engine::Lease> leases,
+  Result<std::vector<bool>> Renew(std::span<const store::Renewal> renewals,
                                   std::chrono::milliseconds duration) override {
-    return meter_.Time(Cost::kRenew, [&] { return store_.Renew(leases, duration); });
+    return meter_.Time(Cost::kRenew, [&] { return store_.Renew(renewals, duration); });
   }
   Result<std::vector<bool>> CancelRequested(std::span<const std::string> job_ids) override {
     return meter_.Time(Cost::kRenew, [&] { return store_.CancelRequested(job_ids); });

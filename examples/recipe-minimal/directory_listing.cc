@@ -102,9 +102,9 @@ class DirectoryListing final : public Recipe {
                    .planned = static_cast<int64_t>(names.size())};
   }
 
-  Result<engine::ChunkResult> Process(const engine::Job& job, const engine::Chunk& chunk,
-                                      engine::Staging& staging,
-                                      std::stop_token stop) const override {
+  Result<ChunkOutcome> Process(const engine::Job& job, const engine::Chunk& chunk,
+                               engine::Staging& staging, Progress& /*progress*/,
+                               std::stop_token stop) const override {
     const OutputOptions output = TRY(OutputOf(job.parameters, {}));
     const FileKind kind = TRY(FileKind::Make(output));
     const Json spec = Json::parse(chunk.spec);

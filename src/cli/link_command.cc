@@ -80,6 +80,8 @@ Result<std::vector<Link>> LinksOf(Stores& stores, const engine::Job& job,
   const std::string base = TRY(engine::BaseOf(manifest, directory));
   for (const engine::ManifestFile& file : manifest.files)
     TRY(add(*files, base, file.name, file.bytes));
+  for (const engine::ManifestFile& report : manifest.reports)
+    TRY(add(*beside, directory, report.name, report.bytes));
   TRY(add(*beside, directory, std::string(Manifest::kName), text.size()));
   const std::string signature(Manifest::kSignatureName);
   if (const auto signed_by = TRY(store.Head(directory + "/" + signature)))

@@ -83,6 +83,7 @@ std::vector<std::string> UnnamedFiles(const Delivered& delivered,
   std::unordered_set<std::string_view> named = {engine::Manifest::kName,
                                                 engine::Manifest::kSignatureName};
   for (const engine::ManifestFile& file : manifest.files) named.insert(file.name);
+  for (const engine::ManifestFile& report : manifest.reports) named.insert(report.name);
   const auto listed = delivered.store->List("", "", named.size() + kShownMax);
   if (!listed.has_value()) return {};
   std::vector<std::string> unnamed;

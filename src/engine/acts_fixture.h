@@ -35,12 +35,19 @@ class LinesRecipe final : public recipe::Recipe {
   bool publishes_at_once = false;  ///< An item of one file a chunk, instead of parts.
   std::string source = "{}";
   std::vector<ErrorRecord> errors;  ///< Of the first chunk.
+  Tallies tallies;                  ///< Of every chunk.
+  std::string report;               ///< A file that every chunk adds a line to; empty: none.
   std::optional<Error> no_destination;
   std::set<std::string> without_destination;  ///< Jobs; empty: all.
   std::function<Result<>(const Chunk&)> before_chunk = [](const Chunk&) { return Result<>(); };
   std::function<Result<>()> before_plan = [] { return Result<>(); };
   /// In place of `chunks` chunks.
   std::function<Result<recipe::Planned>(recipe::Planning&)> plans;
+  std::function<Result<>(const Chunk&, recipe::Progress&)> reports =
+      [](const Chunk&, recipe::Progress&) { return Result<>(); };
+  std::function<std::optional<recipe::Postponed>(const Chunk&)> postpones = [](const Chunk&) {
+    return std::nullopt;
+  };
   std::function<Result<>()> before_assembly = [] { return Result<>(); };
   std::string reads;         ///< What the chunks and the assembly read; empty: nothing.
   mutable std::string read;  ///< All that they have read.
@@ -69,11 +76,18 @@ class LinesRecipe final : public recipe::Recipe {
     for (int i = 0; i < chunks; ++i) TRY(plan.Add("{}", rows));
     return recipe::Planned{.source = source, .planned = chunks * rows + planned_more};
   }
-  Result<ChunkResult> Process(const Job& /*job*/, const Chunk& chunk, Staging& staging,
-                              std::stop_token stop) const override {
+  Result<recipe::ChunkOutcome> Process(const Job& /*job*/, const Chunk& chunk, Staging& staging,
+                                       recipe::Progress& progress,
+                                       std::stop_token stop) const override {
     TRY(before_chunk(chunk));
+    TRY(reports(chunk, progress));
+    if (const std::optional<recipe::Postponed> postponed = postpones(chunk)) return *postponed;
     if (!reads.empty()) read += TRY(staging.Read(reads, stop)) + " ";
-    if (publishes_at_once) return PublishItem(chunk);
+    if (publishes_at_once) {
+      ChunkResult published = TRY(PublishItem(chunk));
+      TRY(AddReport(chunk, staging, published, stop));
+      return published;
+    }
     const std::string file = file_a_chunk ? std::to_string(chunk.index) + ".txt" : "lines.txt";
     PartWriter part = staging.NewPart(file, chunk.index, PartOrder::kInTurn);
     for (int64_t row = 0; row < rows; ++row) {
@@ -82,6 +96,8 @@ class LinesRecipe final : public recipe::Recipe {
     ChunkResult result{.counts = {.planned = rows, .written = rows}};
     result.parts.push_back(TRY(part.Finish(rows, stop)));
     if (chunk.index == 0) result.errors = errors;
+    result.tallies = tallies;
+    TRY(AddReport(chunk, staging, result, stop));
     return result;
   }
   Result<recipe::Assembly> Assemble(const Job& /*job*/, std::vector<Part> parts, Staging& staging,
@@ -104,6 +120,16 @@ class LinesRecipe final : public recipe::Recipe {
   }
 
  private:
+  Result<> AddReport(const Chunk& chunk, Staging& staging, ChunkResult& result,
+                     std::stop_token stop) const {
+    if (report.empty()) return {};
+    PartWriter part = staging.NewPart(report, chunk.index, PartOrder::kInTurn);
+    part.buffer().Append("report of " + std::to_string(chunk.index) + "\n");
+    result.parts.push_back(TRY(part.Finish(1, stop)));
+    result.parts.back().role = kReport;
+    return {};
+  }
+
   Result<ChunkResult> PublishItem(const Chunk& chunk) const {
     const std::string key = "items/" + std::to_string(chunk.index) + ".txt";
     const std::string text = "item\nof two lines\n";

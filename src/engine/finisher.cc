@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <vector>
 
 #include <fmt/format.h>
@@ -12,6 +13,7 @@
 #include "engine/dispatch.h"
 #include "engine/expiry.h"
 #include "engine/guarded.h"
+#include "engine/recorded_result.h"
 #include "engine/staged_bytes.h"
 #include "engine/work.h"
 #include "manifest/manifest.h"
@@ -30,18 +32,44 @@ constexpr std::string_view kRunAgain = "run the export again";
 /// The results of all chunks together.
 struct ChunkResults {
   Counts counts;
+  Tallies tallies;
   std::vector<Part> parts;
+  std::vector<recipe::OutputFile> reports;
   std::vector<PublishedFile> published;
   std::vector<ErrorRecord> errors;
+  int64_t errors_left_out = 0;
   uint64_t source_bytes = 0;
+
+  void Add(ChunkResult result);
 };
+
+recipe::OutputFile& FileNamed(std::vector<recipe::OutputFile>& files, const std::string& name) {
+  const auto found = std::ranges::find(files, name, &recipe::OutputFile::name);
+  if (found != files.end()) return *found;
+  return files.emplace_back(recipe::OutputFile{.name = name, .parts = {}});
+}
+
+/// Where a report lists all errors, the first are enough here.
+void ChunkResults::Add(ChunkResult result) {
+  counts += result.counts;
+  source_bytes += result.source_bytes;
+  errors_left_out += result.errors_left_out;
+  for (const auto& [name, value] : result.tallies) tallies[name] += value;
+  std::ranges::move(result.published, std::back_inserter(published));
+  std::ranges::move(result.errors, std::back_inserter(errors));
+  for (Part& part : result.parts) {
+    (part.role == kReport ? FileNamed(reports, part.file).parts : parts).push_back(std::move(part));
+  }
+  if (!reports.empty()) KeepFirstErrors(errors, errors_left_out);
+}
 
 Result<> CheckNotStopped(const std::stop_token& stop) {
   if (stop.stop_requested()) return Fail(ErrorCode::kCancelled, "stopped while finishing");
   return {};
 }
 
-Result<ChunkResults> Gather(Context& context, const HeldJob& held) {
+Result<ChunkResults> Gather(Context& context, const HeldJob& held, storage::ObjectStore& store,
+                            Staging& staging) {
   ChunkResults results;
   int64_t after = -1;
   int64_t seen = 0;
@@ -53,12 +81,12 @@ Result<ChunkResults> Gather(Context& context, const HeldJob& held) {
     after = chunks.back().index;
     seen += static_cast<int64_t>(chunks.size());
     for (const Chunk& chunk : chunks) {
-      ChunkResult result = TRY(ChunkResultFromJson(chunk.result));
-      results.counts += result.counts;
-      results.source_bytes += result.source_bytes;
-      std::ranges::move(result.parts, std::back_inserter(results.parts));
-      std::ranges::move(result.published, std::back_inserter(results.published));
-      std::ranges::move(result.errors, std::back_inserter(results.errors));
+      Result<ChunkResult> result = RecordedResult(staging, chunk.result, held.stop());
+      if (!result.has_value()) {
+        return std::unexpected(ForMissing(store, std::move(result).error(),
+                                          "chunk " + std::to_string(chunk.index), kRedrive));
+      }
+      results.Add(*std::move(result));
     }
   }
   if (seen != held.job.chunks_total) {
@@ -100,15 +128,6 @@ nlohmann::ordered_json ForRecipients(const std::string& text) {
   return json;
 }
 
-/// Causes of failures name hosts, paths and users: they stay in the chunks' records.
-std::vector<ErrorRecord> ForRecipients(std::vector<ErrorRecord> errors) {
-  for (ErrorRecord& error : errors) {
-    if (error.classification == recipe::kExcluded) continue;
-    error.message = "could not be exported; whoever runs the export can see why";
-  }
-  return errors;
-}
-
 /// The plan, with what was really read of the source.
 std::string DescribeSource(const Job& job, uint64_t bytes_read) {
   nlohmann::ordered_json source = ForRecipients(job.plan);
@@ -116,39 +135,42 @@ std::string DescribeSource(const Job& job, uint64_t bytes_read) {
   return source.dump();
 }
 
-Manifest Describe(Context& context, const Job& job, const Counts& counts, uint64_t source_bytes,
-                  std::vector<ErrorRecord> errors, const std::vector<recipe::OutputFile>& files,
-                  std::vector<PublishedFile> published, const recipe::Destination& destination) {
+ManifestFile Describe(const recipe::OutputFile& file) {
+  ManifestFile described{.name = file.name};
+  for (const Part& part : file.parts) {
+    described.parts.push_back(
+        {.offset = described.bytes, .bytes = part.bytes, .rows = part.rows, .sha256 = part.sha256});
+    described.bytes += part.bytes;
+    described.rows += part.rows;
+  }
+  return described;
+}
+
+Manifest Describe(Context& context, const Job& job, const Counts& counts, ChunkResults results,
+                  const std::vector<recipe::OutputFile>& files,
+                  const recipe::Destination& destination) {
   Manifest manifest{.job_id = job.id,
                     .export_name = job.export_name,
                     .recipe = job.recipe,
                     .tenant = job.tenant,
                     .parameters = ForRecipients(job.parameters).dump(),
-                    .source = DescribeSource(job, source_bytes),
+                    .source = DescribeSource(job, results.source_bytes),
                     .created_at = job.created_at,
                     .finished_at = context.clock.Now(),
                     .counts = counts,
-                    .files = {},
-                    .errors = ForRecipients(std::move(errors))};
-  for (const recipe::OutputFile& file : files) {
-    ManifestFile& described = manifest.files.emplace_back();
-    described.name = file.name;
-    for (const Part& part : file.parts) {
-      described.parts.push_back({.offset = described.bytes,
-                                 .bytes = part.bytes,
-                                 .rows = part.rows,
-                                 .sha256 = part.sha256});
-      described.bytes += part.bytes;
-      described.rows += part.rows;
-    }
-  }
-  if (published.empty()) return manifest;
+                    .tallies = std::move(results.tallies),
+                    .errors = ForRecipients(std::move(results.errors)),
+                    .errors_left_out = results.errors_left_out};
+  for (const recipe::OutputFile& file : files) manifest.files.push_back(Describe(file));
+  for (const recipe::OutputFile& report : results.reports)
+    manifest.reports.push_back(Describe(report));
+  if (results.published.empty()) return manifest;
   // Their names start at the root of their store.
   manifest.files_at = destination.files_at;
   if (manifest.files_at.empty()) {
     manifest.levels_up = 1 + static_cast<int>(std::ranges::count(destination.directory, '/'));
   }
-  for (PublishedFile& file : published) {
+  for (PublishedFile& file : results.published) {
     ManifestFile& described = manifest.files.emplace_back();
     described.name = std::move(file.key);
     described.item = std::move(file.item);
@@ -160,31 +182,50 @@ Manifest Describe(Context& context, const Job& job, const Counts& counts, uint64
   return manifest;
 }
 
+/// Two files of one name would be one, of which a part is missing.
+Result<std::vector<OutcomeFile>> FilesToPublish(const std::vector<recipe::OutputFile>& files,
+                                                const std::vector<recipe::OutputFile>& reports) {
+  std::vector<OutcomeFile> to_publish;
+  std::set<std::string_view> names;
+  for (const auto* list : {&files, &reports}) {
+    for (const recipe::OutputFile& file : *list) {
+      if (!names.insert(file.name).second) {
+        return Fail(ErrorCode::kInternal, "two files of the export are named " + file.name);
+      }
+      OutcomeFile& published = to_publish.emplace_back();
+      published.name = file.name;
+      for (const Part& part : file.parts)
+        std::ranges::copy(part.ranges, std::back_inserter(published.ranges));
+    }
+  }
+  return to_publish;
+}
+
 /// Everything up to the commit point. The returned job is past it.
 Result<Job> Decide(Context& context, HeldJob& held, const recipe::Recipe& recipe,
                    const recipe::Destination& destination) {
   if (held.job.phase < JobPhase::kFinalizing) {
     TRY(context.store.Update(held.lease(), {.phase = JobPhase::kFinalizing}));
   }
-  ChunkResults results = TRY(Gather(context, held));
-  TRY(Reconcile(held.job, results.counts));
-
   const Stagings::Use staging =
       context.stagings.Of(held.job, *destination.store, destination.directory);
+  // What is lost of some chunks, a redrive repeats.
+  const auto or_mark_lost = [&]<class T>(Result<T> done) -> Result<T> {
+    if (!done.has_value() && done.error().code == ErrorCode::kCorrupt)
+      TRY(MarkLostChunks(context, held, *destination.store, *staging));
+    return done;
+  };
+  ChunkResults results = TRY(or_mark_lost(Gather(context, held, *destination.store, *staging)));
+  TRY(Reconcile(held.job, results.counts));
+
   recipe::Assembly assembly = TRY(Guarded(
       [&] { return recipe.Assemble(held.job, std::move(results.parts), *staging, held.stop()); }));
   Counts counts = results.counts;
   counts.written -= assembly.cut_off;
   counts.excluded += assembly.cut_off;
   counts.bytes = 0;
-  Outcome outcome;
   for (const recipe::OutputFile& file : assembly.files) {
-    OutcomeFile& published = outcome.files.emplace_back();
-    published.name = file.name;
-    for (const Part& part : file.parts) {
-      counts.bytes += static_cast<int64_t>(part.bytes);
-      std::ranges::copy(part.ranges, std::back_inserter(published.ranges));
-    }
+    for (const Part& part : file.parts) counts.bytes += static_cast<int64_t>(part.bytes);
   }
   for (const PublishedFile& file : results.published) {
     counts.bytes += static_cast<int64_t>(file.bytes);
@@ -192,17 +233,15 @@ Result<Job> Decide(Context& context, HeldJob& held, const recipe::Recipe& recipe
   TRY(Reconcile(held.job, counts));
   TRY(CheckRows(assembly, counts));
   TRY(CheckNotStopped(held.stop()));
-  const Result<> durable = MakeDurable(*destination.store, assembly.files, held.stop());
-  if (!durable.has_value()) {
-    if (durable.error().code == ErrorCode::kCorrupt)
-      TRY(MarkLostChunks(context, held, *destination.store));
-    return std::unexpected(durable.error());
-  }
+  TRY(or_mark_lost(MakeDurable(*destination.store, assembly.files, held.stop())));
+  TRY(or_mark_lost(MakeDurable(*destination.store, results.reports, held.stop())));
 
+  Outcome outcome;
+  outcome.files = TRY(FilesToPublish(assembly.files, results.reports));
   std::ranges::move(assembly.errors, std::back_inserter(results.errors));
+  Tallies tallies = results.tallies;
   outcome.manifest =
-      ToJson(Describe(context, held.job, counts, results.source_bytes, std::move(results.errors),
-                      assembly.files, std::move(results.published), destination));
+      ToJson(Describe(context, held.job, counts, std::move(results), assembly.files, destination));
   if (context.signing_key != nullptr)
     outcome.signature = context.signing_key->Sign(outcome.manifest);
   const std::string outcome_key = fmt::format(
@@ -216,6 +255,7 @@ Result<Job> Decide(Context& context, HeldJob& held, const recipe::Recipe& recipe
                          .key = outcome_key,
                          .manifest_key = destination.directory + "/" + std::string(Manifest::kName),
                          .manifest_sha256 = ToHex(Sha256Of(outcome.manifest)),
+                         .tallies = std::move(tallies),
                      })});
 }
 

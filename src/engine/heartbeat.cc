@@ -9,8 +9,16 @@
 
 namespace spillway::engine {
 
-Heartbeat::Held::Held(Heartbeat& heartbeat, Lease lease)
+namespace {
+
+/// How long progress that was reported may wait for a renewal of its own.
+constexpr std::chrono::seconds kReportsEvery{1};
+
+}  // namespace
+
+Heartbeat::Held::Held(Heartbeat& heartbeat, Lease lease, std::string position)
     : heartbeat_(heartbeat), lease_(std::move(lease)), expires_at_(lease_.expires_at) {
+  progress_.position = std::move(position);
   std::lock_guard lock(heartbeat_.mutex_);
   number_ = ++heartbeat_.numbered_;
   entry_ = heartbeat_.held_.insert(heartbeat_.held_.end(), this);
@@ -36,6 +44,18 @@ Heartbeat::HiddenMessage::~HiddenMessage() {
 std::optional<StopReason> Heartbeat::Held::reason() const {
   std::lock_guard lock(heartbeat_.mutex_);
   return reason_;
+}
+
+void Heartbeat::Held::Report(ChunkProgress progress) {
+  std::lock_guard lock(heartbeat_.mutex_);
+  if (progress.position.empty()) progress.position = std::move(progress_.position);
+  progress_ = std::move(progress);
+  reported_ = true;
+}
+
+std::string Heartbeat::Held::position() const {
+  std::lock_guard lock(heartbeat_.mutex_);
+  return progress_.position;
 }
 
 void Heartbeat::Stop(Held& held, StopReason reason) {
@@ -82,18 +102,22 @@ void Heartbeat::StopCancelled() {
 void Heartbeat::RenewLeases() {
   const Timestamp asked_at = clock_.Now();
   const std::chrono::milliseconds remaining = options_.lease - options_.lease / 3;
-  std::vector<Lease> leases;
+  const std::chrono::milliseconds reporting =
+      std::max(remaining, options_.lease - std::chrono::milliseconds(kReportsEvery));
+  std::vector<store::Renewal> renewals;
   std::vector<uint64_t> numbers;
   {
     std::lock_guard lock(mutex_);
-    for (const Held* held : held_) {
-      if (held->reason_.has_value() || held->expires_at_ - asked_at > remaining) continue;
-      leases.push_back(held->lease_);
+    for (Held* held : held_) {
+      const std::chrono::milliseconds due = held->reported_ ? reporting : remaining;
+      if (held->reason_.has_value() || held->expires_at_ - asked_at > due) continue;
+      renewals.push_back({.lease = held->lease_, .progress = held->progress_});
+      held->reported_ = false;
       numbers.push_back(held->number_);
     }
   }
-  if (leases.empty()) return;
-  const Result<std::vector<bool>> renewed = store_.Renew(leases, options_.lease);
+  if (renewals.empty()) return;
+  const Result<std::vector<bool>> renewed = store_.Renew(renewals, options_.lease);
 
   std::lock_guard lock(mutex_);
   size_t asked = 0;

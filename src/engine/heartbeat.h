@@ -33,7 +33,8 @@ class Heartbeat {
   /// A lease that is being kept alive, until this goes out of scope.
   class Held {
    public:
-    Held(Heartbeat& heartbeat, Lease lease);
+    /// `position` is the chunk's, as it was claimed.
+    Held(Heartbeat& heartbeat, Lease lease, std::string position = {});
     ~Held();
     Held(const Held&) = delete;
     Held& operator=(const Held&) = delete;
@@ -43,6 +44,11 @@ class Heartbeat {
     std::stop_token stop() const { return stop_.get_token(); }
     std::optional<StopReason> reason() const;
 
+    /// Has the next renewal write how far the chunk is; see recipe::Progress.
+    void Report(ChunkProgress progress);
+    /// From where another attempt can go on.
+    std::string position() const;
+
    private:
     friend class Heartbeat;
 
@@ -51,6 +57,8 @@ class Heartbeat {
     Timestamp expires_at_;  ///< As last renewed. Guarded by the heartbeat's mutex.
     std::stop_source stop_;
     std::optional<StopReason> reason_;  ///< Guarded by the heartbeat's mutex.
+    ChunkProgress progress_;            ///< So is this,
+    bool reported_ = false;             ///< and whether any of it was not written yet.
     uint64_t number_ = 0;               ///< Grows from one to the next.
     std::list<Held*>::iterator entry_;
   };
@@ -72,8 +80,8 @@ class Heartbeat {
   bool Holds(std::string_view job_id) const;
 
   /// Looks for cancellations. Renews each lease, and the visibility of the messages, when a third
-  /// of its time has passed. A lease counts as lost if the store cannot be reached until its time
-  /// is over.
+  /// of its time has passed; the lease of a holder that has reported progress every second. A lease
+  /// counts as lost if the store cannot be reached until its time is over.
   void Beat();
 
   /// Beats every `heartbeat` until `stop`; then as StopAll.

@@ -101,6 +101,25 @@ TEST_F(HeartbeatTest, ALeaseIsRenewedOnceAThirdOfItHasPassed) {
   EXPECT_EQ(store_.renewals(), 4);
 }
 
+TEST_F(HeartbeatTest, WhatAHolderReportsIsWrittenWithinASecond) {
+  auto a = Hold("a", 1);
+  const auto silent = Hold("a", 2);
+  a.Report({.rows = 1, .position = "here"});
+  clock_.Advance(std::chrono::milliseconds(500));
+  heartbeat_.Beat();
+  EXPECT_EQ(store_.renewals(), 0);
+  a.Report({.rows = 2});
+  clock_.Advance(std::chrono::milliseconds(500));
+  heartbeat_.Beat();
+  EXPECT_EQ(store_.renewed(), (std::vector<std::string>{"a/1"}));
+  EXPECT_EQ(a.position(), "here") << "none was told since";
+  for (int beat = 0; beat < 5; ++beat) {
+    clock_.Advance(std::chrono::milliseconds(500));
+    heartbeat_.Beat();
+  }
+  EXPECT_EQ(store_.renewals(), 1) << "there was nothing new";
+}
+
 TEST_F(HeartbeatTest, ACancellationIsSeenWhileRenewalsFail) {
   const auto a = Hold("a");
   store_.LoseLease("a");

@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "job/job.h"
+
 namespace spillway::engine {
 
 /// E11. How long a job keeps its files from its end on; absent: for ever.
@@ -32,6 +34,8 @@ struct Options {
   int64_t parallel_max = 3;  ///< E3, jobs of a group at a time.
   std::map<std::string, int64_t, std::less<>> parallel_max_of_group;
   std::map<std::string, Retention, std::less<>> retention_of_export;
+  /// Of a chunk's result in its record; longer ones are put into an object. Lower in tests only.
+  size_t result_bytes_max = kChunkFieldBytesMax;
   size_t pending_bytes_max =
       32 << 20;  ///< What a part may hold in memory while it waits for its turn.
 

@@ -4,10 +4,33 @@
 
 #include "base/log.h"
 #include "engine/guarded.h"
+#include "engine/recorded_result.h"
 #include "engine/retry.h"
 
 namespace spillway::engine {
 namespace {
+
+/// What a recipe reports of its chunk goes to whoever keeps the chunk's lease alive.
+class ReportedProgress final : public recipe::Progress {
+ public:
+  explicit ReportedProgress(Heartbeat::Held& held) : held_(held) {}
+
+  Result<> Report(ChunkProgress progress) override {
+    if (progress.rows < 0 || progress.bytes < 0) {
+      return Fail(ErrorCode::kInvalidArgument, "progress below zero cannot be kept");
+    }
+    if (progress.position.size() > kChunkFieldBytesMax) {
+      return Fail(
+          ErrorCode::kInvalidArgument,
+          "a position above " + std::to_string(kChunkFieldBytesMax) + " bytes cannot be kept");
+    }
+    held_.Report(std::move(progress));
+    return {};
+  }
+
+ private:
+  Heartbeat::Held& held_;
+};
 
 Lease LeaseOf(const Chunk& chunk) {
   return {.job_id = chunk.job_id,
@@ -19,7 +42,7 @@ Lease LeaseOf(const Chunk& chunk) {
 
 store::Settlement SettlementFor(const Context& context, const HeldChunk& held, const Error& error,
                                 Random& random) {
-  store::Settlement settlement{.lease = held.held->lease()};
+  store::Settlement settlement{.lease = held.held->lease(), .position = held.held->position()};
   const std::optional<StopReason> reason = held.held->reason();
   if (reason.has_value()) return settlement;  // kReleased; refused where the lease was lost.
   if (error.elsewhere) {
@@ -36,6 +59,18 @@ store::Settlement SettlementFor(const Context& context, const HeldChunk& held, c
   return settlement;
 }
 
+/// A time that has come already would be asked for again at once, over and over.
+store::Settlement SettlementFor(const Context& context, const HeldChunk& held,
+                                const recipe::Postponed& postponed) {
+  context.log.Info("chunk postponed", {{"job", held.chunk.job_id},
+                                       {"chunk", held.chunk.index},
+                                       {"until", FormatTimestamp(postponed.until)},
+                                       {"why", postponed.why}});
+  return {.lease = held.held->lease(),
+          .not_before = std::max(postponed.until, context.clock.Now() + context.options.idle_max),
+          .position = held.held->position()};
+}
+
 store::Settlement Process(Context& context, const HeldChunks& held, const HeldChunk& one,
                           Random& random) {
   // An attempt that was never settled ended together with its worker. A chunk that ends every
@@ -50,9 +85,14 @@ store::Settlement Process(Context& context, const HeldChunks& held, const HeldCh
     return SettlementFor(context, one, error, random);
   }
   if (held.obstacle.has_value()) return SettlementFor(context, one, *held.obstacle, random);
-  Result<ChunkResult> result = Guarded(
-      [&] { return held.recipe->Process(held.job, one.chunk, *one.staging, one.held->stop()); });
-  if (!result.has_value()) return SettlementFor(context, one, result.error(), random);
+  ReportedProgress progress(*one.held);
+  Result<recipe::ChunkOutcome> outcome = Guarded([&] {
+    return held.recipe->Process(held.job, one.chunk, *one.staging, progress, one.held->stop());
+  });
+  if (!outcome.has_value()) return SettlementFor(context, one, outcome.error(), random);
+  if (const auto* postponed = std::get_if<recipe::Postponed>(&*outcome))
+    return SettlementFor(context, one, *postponed);
+  ChunkResult* const result = std::get_if<ChunkResult>(&*outcome);
   if (result->counts.planned != one.chunk.planned || !result->counts.Reconciled()) {
     const Counts& counts = result->counts;
     return SettlementFor(context, one,
@@ -63,10 +103,16 @@ store::Settlement Process(Context& context, const HeldChunks& held, const HeldCh
                                      " excluded and " + std::to_string(counts.failed) + " failed"},
                          random);
   }
+  const Counts counts = result->counts;
+  Result<std::string> record = Guarded([&] {
+    return RecordResult(*one.staging, one.held->lease(), std::move(*result),
+                        context.options.result_bytes_max);
+  });
+  if (!record.has_value()) return SettlementFor(context, one, record.error(), random);
   return {.lease = one.held->lease(),
           .kind = store::Settlement::Kind::kSucceeded,
-          .result = ToJson(*result),
-          .counts = result->counts};
+          .result = *std::move(record),
+          .counts = counts};
 }
 
 void LogFailure(const Context& context, const HeldChunk& one, const store::Settlement& settlement) {
@@ -97,7 +143,8 @@ Result<HeldChunks> ClaimChunks(Context& context, std::string_view job_id, size_t
   store::Claims claims =
       TRY(context.store.ClaimChunks(job_id, -1, limit, context.owner, context.options.lease));
   for (Chunk& chunk : claims.chunks) {
-    auto lease = std::make_unique<Heartbeat::Held>(context.heartbeat, LeaseOf(chunk));
+    auto lease = std::make_unique<Heartbeat::Held>(context.heartbeat, LeaseOf(chunk),
+                                                   chunk.progress.position);
     held.chunks.push_back({.chunk = std::move(chunk), .held = std::move(lease)});
   }
   held.cancel_requested = claims.cancel_requested;
@@ -116,7 +163,7 @@ Result<Processed> ProcessChunks(Context& context, HeldChunks held, Random& rando
   const Timestamp ends_at = context.clock.Now() + span;
   for (HeldChunk& one : held.chunks) {
     if (processed.begun > 0 && context.clock.Now() >= ends_at) {
-      settlements.push_back({.lease = one.held->lease()});
+      settlements.push_back({.lease = one.held->lease(), .position = one.held->position()});
     } else {
       settlements.push_back(Process(context, held, one, random));
       ++processed.begun;

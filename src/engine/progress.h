@@ -13,9 +13,9 @@ namespace spillway::engine {
 
 /// E7: how far a job is, as it is shown to people.
 struct Progress {
-  int64_t rows_done = 0;   ///< Written, excluded or failed.
+  int64_t rows_done = 0;   ///< Written, excluded or failed; and what chunks under way have told.
   int64_t rows_total = 0;  ///< 0 until the job is planned.
-  int64_t bytes = 0;       ///< Written.
+  int64_t bytes = 0;       ///< Written, so too.
   int64_t chunks_done = 0;
   int64_t chunks_total = 0;
   std::optional<int64_t> queue_position;          ///< Of a pending job, by age within its group.

@@ -28,14 +28,14 @@ class ScriptedStore final : public store::JobStore {
   /// The leases of the last renewal.
   const std::vector<std::string>& renewed() const { return renewed_; }
 
-  Result<std::vector<bool>> Renew(std::span<const Lease> leases,
+  Result<std::vector<bool>> Renew(std::span<const store::Renewal> renewals,
                                   std::chrono::milliseconds duration) override {
     ++renewals_;
     renewed_.clear();
     if (away_) return Away();
-    TRY(store_.Renew(leases, duration));
+    TRY(store_.Renew(renewals, duration));
     std::vector<bool> held;
-    for (const Lease& lease : leases) {
+    for (const auto& [lease, progress] : renewals) {
       std::string name = lease.job_id;
       if (lease.chunk != Lease::kJob) name += "/" + std::to_string(lease.chunk);
       held.push_back(!lost_leases_.contains(name));

@@ -10,12 +10,11 @@
 
 #include "base/digest.h"
 #include "base/log.h"
+#include "engine/recorded_result.h"
 #include "result/chunk_result.h"
 
 namespace spillway::engine {
 namespace {
-
-constexpr std::string_view kRedrive = "redrive the job, which exports them again";
 
 Result<> CheckNotStopped(const std::stop_token& stop) {
   if (stop.stop_requested()) return Fail(ErrorCode::kCancelled, "stopped while finishing");
@@ -115,7 +114,8 @@ Result<> MakeDurable(storage::ObjectStore& store, const std::vector<recipe::Outp
   return {};
 }
 
-Result<> MarkLostChunks(Context& context, HeldJob& held, storage::ObjectStore& store) {
+Result<> MarkLostChunks(Context& context, HeldJob& held, storage::ObjectStore& store,
+                        Staging& staging) {
   LossFinder finder(store, held.stop());
   std::vector<store::LostChunk> lost;
   for (int64_t after = -1;;) {
@@ -125,12 +125,21 @@ Result<> MarkLostChunks(Context& context, HeldJob& held, storage::ObjectStore& s
     after = chunks.back().index;
     lost.clear();
     for (const Chunk& chunk : chunks) {
-      const ChunkResult result = TRY(ChunkResultFromJson(chunk.result));
-      std::optional<Error> loss = TRY(finder.LossOf(result));
+      const ChunkResult record = TRY(ChunkResultFromJson(chunk.result));
+      std::optional<Error> loss;
+      const Result<ChunkResult> result = RecordedResult(staging, chunk.result, held.stop());
+      if (result.has_value()) {
+        loss = TRY(finder.LossOf(*result));
+      } else {
+        Error error =
+            ForMissing(store, result.error(), "chunk " + std::to_string(chunk.index), kRedrive);
+        if (error.code != ErrorCode::kCorrupt) return std::unexpected(std::move(error));
+        loss = std::move(error);
+      }
       if (!loss.has_value()) continue;
       context.log.Warning("chunk lost",
                           {{"job", held.job.id}, {"chunk", chunk.index}, {"error", loss->message}});
-      lost.push_back({.index = chunk.index, .counts = result.counts, .cause = *std::move(loss)});
+      lost.push_back({.index = chunk.index, .counts = record.counts, .cause = *std::move(loss)});
     }
     if (!lost.empty()) held.job = TRY(context.store.MarkLost(held.lease(), lost));
   }

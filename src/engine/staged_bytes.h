@@ -10,6 +10,9 @@
 
 namespace spillway::engine {
 
+/// The remedy where chunks can be repeated.
+inline constexpr std::string_view kRedrive = "redrive the job, which exports them again";
+
 /// What it means that staged bytes of `file` are not there: kCorrupt, since no attempt brings them
 /// back, unless the whole place is missing. Other errors stay as they are. `remedy` says what to
 /// do.
@@ -21,8 +24,9 @@ Error ForMissing(storage::ObjectStore& store, Error error, std::string_view file
 Result<> MakeDurable(storage::ObjectStore& store, const std::vector<recipe::OutputFile>& files,
                      const std::stop_token& stop);
 
-/// Looks for the chunks whose staged bytes are lost and makes them dead, so that a redrive repeats
+/// Looks for the chunks whose staged bytes, or stored results, are lost and makes them dead, so that a redrive repeats
 /// these and no others. `held.job` is the job afterwards.
-Result<> MarkLostChunks(Context& context, HeldJob& held, storage::ObjectStore& store);
+Result<> MarkLostChunks(Context& context, HeldJob& held, storage::ObjectStore& store,
+                        Staging& staging);
 
 }  // namespace spillway::engine

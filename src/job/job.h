@@ -123,6 +123,17 @@ struct Transition {
   std::string cause;
 };
 
+/// What a chunk's record may hold of its result, or of its position. A result that is longer stands
+/// in an object of the stage, and the record has its key (docs/adr/0003).
+inline constexpr size_t kChunkFieldBytesMax = 32 << 10;
+
+/// How far the work on a chunk is, as told by whoever does it.
+struct ChunkProgress {
+  int64_t rows = 0;      ///< Done so far, of those planned.
+  int64_t bytes = 0;     ///< Written so far.
+  std::string position;  ///< The recipe's own: from where another attempt can go on; may be empty.
+};
+
 /// A unit of leased, retried work.
 struct Chunk {
   std::string job_id;
@@ -134,6 +145,9 @@ struct Chunk {
   Timestamp not_before;
   std::string result;            ///< JSON of a ChunkResult, once succeeded.
   std::optional<Error> failure;  ///< Of the last attempt.
+  /// Rows and bytes of the attempt under way; the position is the last that any attempt told, until
+  /// the chunk has succeeded or died.
+  ChunkProgress progress;
 
   std::string lease_owner;
   int64_t lease_token = 0;

@@ -35,7 +35,8 @@ class NamedRecipe final : public recipe::Recipe {
   Result<recipe::Planned> MakePlan(const Job&, recipe::Planning&, std::stop_token) const override {
     return spillway::Fail(ErrorCode::kUnsupported, "nobody asks");
   }
-  Result<ChunkResult> Process(const Job&, const Chunk&, Staging&, std::stop_token) const override {
+  Result<recipe::ChunkOutcome> Process(const Job&, const Chunk&, Staging&, recipe::Progress&,
+                                       std::stop_token) const override {
     return spillway::Fail(ErrorCode::kUnsupported, "nobody asks");
   }
   Result<recipe::Assembly> Assemble(const Job&, std::vector<Part>, Staging&,

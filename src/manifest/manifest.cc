@@ -103,6 +103,11 @@ Manifest Parse(std::string_view text) {
                                .classification = error.at("classification").get<std::string>(),
                                .message = error.at("message").get<std::string>()});
   }
+  if (json.contains("errors_left_out"))
+    manifest.errors_left_out = Count<int64_t>(json, "errors_left_out");
+  for (const Json& report : json.value("reports", Json::array()))
+    manifest.reports.push_back(FileFromJson(report));
+  manifest.tallies = json.value("tallies", Tallies());
   return manifest;
 }
 
@@ -119,6 +124,23 @@ bool IsInside(std::string_view name) {
   return true;
 }
 
+/// Whether the file's parts make it up, one behind the other.
+Result<> CheckParts(const ManifestFile& file) {
+  if (!IsInside(file.name)) return Corrupt("names a file outside its directory");
+  uint64_t offset = 0;
+  int64_t part_rows = 0;
+  for (const ManifestPart& part : file.parts) {
+    if (part.offset != offset) return Corrupt("has parts of " + file.name + " that do not join");
+    offset += part.bytes;
+    part_rows += part.rows;
+    if (offset > kCountMax || part_rows > kCountMax) {
+      return Corrupt("counts more than there can be");
+    }
+  }
+  if (offset == file.bytes && part_rows == file.rows) return {};
+  return Corrupt("has parts of " + file.name + " that do not make up the file");
+}
+
 Result<> CheckSums(const Manifest& manifest) {
   if (!manifest.counts.Reconciled()) return Corrupt("does not reconcile");
   int64_t rows = 0;
@@ -129,24 +151,12 @@ Result<> CheckSums(const Manifest& manifest) {
       return Corrupt("counts items in some files and rows in others");
     }
     items.insert(file.item);
-    if (!IsInside(file.name)) return Corrupt("names a file outside its directory");
-    uint64_t offset = 0;
-    int64_t part_rows = 0;
-    for (const ManifestPart& part : file.parts) {
-      if (part.offset != offset) return Corrupt("has parts of " + file.name + " that do not join");
-      offset += part.bytes;
-      part_rows += part.rows;
-      if (offset > kCountMax || part_rows > kCountMax) {
-        return Corrupt("counts more than there can be");
-      }
-    }
-    if (offset != file.bytes || part_rows != file.rows) {
-      return Corrupt("has parts of " + file.name + " that do not make up the file");
-    }
+    TRY(CheckParts(file));
     rows += file.rows;
     bytes += file.bytes;
     if (rows > kCountMax || bytes > kCountMax) return Corrupt("counts more than there can be");
   }
+  for (const ManifestFile& report : manifest.reports) TRY(CheckParts(report));
   // Without files, what was written were actions.
   const bool counts_items = !manifest.files.empty() && !manifest.files.front().item.empty();
   const int64_t written = counts_items ? static_cast<int64_t>(items.size()) : rows;
@@ -227,6 +237,9 @@ std::string ToJson(const Manifest& manifest) {
                {"errors", ErrorsToJson(manifest.errors)}};
   if (manifest.levels_up > 0) json["levels_up"] = manifest.levels_up;
   if (!manifest.files_at.empty()) json["files_at"] = manifest.files_at;
+  for (const ManifestFile& report : manifest.reports) json["reports"].push_back(FileToJson(report));
+  if (!manifest.tallies.empty()) json["tallies"] = manifest.tallies;
+  if (manifest.errors_left_out > 0) json["errors_left_out"] = manifest.errors_left_out;
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -282,7 +295,8 @@ Result<Verification> Verify(storage::ObjectStore& store, std::string_view direct
   } else if (key != nullptr) {
     found.problems.push_back("manifest.json: is not signed, but a key was given");
   }
-  const auto total = static_cast<uint64_t>(found.manifest.counts.bytes);
+  auto total = static_cast<uint64_t>(found.manifest.counts.bytes);
+  for (const ManifestFile& report : found.manifest.reports) total += report.bytes;
   const auto checked = [&](uint64_t bytes) {
     if (progress) progress(bytes, total);
   };
@@ -294,6 +308,9 @@ Result<Verification> Verify(storage::ObjectStore& store, std::string_view direct
   storage::ObjectStore& store_of_files = found.manifest.files_at.empty() ? store : *files;
   for (const ManifestFile& file : found.manifest.files) {
     TRY(CheckFile(store_of_files, files_base, file, checked, found.problems));
+  }
+  for (const ManifestFile& report : found.manifest.reports) {
+    TRY(CheckFile(store, directory, report, checked, found.problems));
   }
   return found;
 }

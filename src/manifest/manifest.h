@@ -60,7 +60,12 @@ struct Manifest {
   /// Where the files' names start, as a directory or URL, if their place is not the manifest's.
   std::string files_at;
   std::vector<ManifestFile> files;
+  /// What lists the outcome of each object, always beside the manifest. Their rows and bytes are
+  /// none of the counts'.
+  std::vector<ManifestFile> reports;
+  Tallies tallies;                  ///< What else the recipe has counted.
   std::vector<ErrorRecord> errors;  ///< What was excluded or failed, and why.
+  int64_t errors_left_out = 0;      ///< How many more there are, all of which the reports list.
 };
 
 /// Indented JSON with a line break at the end.

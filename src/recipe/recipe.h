@@ -7,6 +7,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "base/error.h"
@@ -46,8 +47,8 @@ class Planning {
  public:
   virtual ~Planning() = default;
 
-  /// Adds the next chunk, in the order of their rows in the output. `spec` is JSON for Process, at
-  /// most 32 KiB; what is longer is stored with Put. `planned` is what the source counts for it.
+  /// Adds the next chunk, in the order of their rows in the output. `spec` is JSON for Process;
+  /// what is above 32 KiB is better stored with Put. `planned` is what the source counts for it.
   virtual Result<> Add(std::string spec, int64_t planned) = 0;
 
   /// Stores an object that Process and Assemble can read: Staging::Read takes the key that this
@@ -61,6 +62,30 @@ struct Planned {
   std::string source;   ///< JSON for the manifest: snapshot, what was pruned, what will be read.
   int64_t planned = 0;  ///< What the source counts in all; has to be the sum over the chunks.
   int64_t bytes = 0;    ///< To be read of the source, roughly: what jobs are weighed by (E3).
+};
+
+/// It is too early for a chunk: a job that runs elsewhere is not done yet, or a service asks for a
+/// pause. The chunk is given back, and comes again not before `until`, for as long as that is the
+/// answer; no attempt is counted.
+struct Postponed {
+  Timestamp until;
+  std::string why;  ///< For the log.
+};
+
+/// What came of an attempt at a chunk.
+using ChunkOutcome = std::variant<engine::ChunkResult, Postponed>;
+
+/// Hears how far the work on a chunk is. Thread-safe. Calls cost next to nothing: what the last one
+/// said is written when the chunk's lease is renewed, within about a second.
+class Progress {
+ public:
+  virtual ~Progress() = default;
+
+  /// Rows and bytes are those done so far, of the whole chunk. A position says from where another
+  /// attempt can go on, and has to name the parts that were staged until then; the attempt that
+  /// follows one that ended early has the last one as Chunk::progress.position. Empty: as before.
+  /// kInvalidArgument for figures below zero, and for a position above 32 KiB.
+  virtual Result<> Report(engine::ChunkProgress progress) = 0;
 };
 
 /// A file that is to be published.
@@ -123,9 +148,9 @@ class Recipe {
   /// Does one chunk, staging its parts. Repeatable. Returns within a tenth of a second of `stop`,
   /// with kCancelled. Where only another process can do it, an error with `elsewhere`: the engine
   /// gives it back and asks again, for as long as that is the answer.
-  virtual Result<engine::ChunkResult> Process(const engine::Job& job, const engine::Chunk& chunk,
-                                              engine::Staging& staging,
-                                              std::stop_token stop) const = 0;
+  virtual Result<ChunkOutcome> Process(const engine::Job& job, const engine::Chunk& chunk,
+                                       engine::Staging& staging, Progress& progress,
+                                       std::stop_token stop) const = 0;
 
   /// Orders the parts into files; may stage more bytes (a directory, a footer) and list them as
   /// parts. Returns soon after `stop`, with kCancelled.

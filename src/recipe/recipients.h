@@ -3,6 +3,8 @@
 #include <array>
 #include <string_view>
 
+#include "result/chunk_result.h"
+
 /// What the recipients of an export may read of how it was made. A manifest is theirs: it has the
 /// parameters and the source that a recipe records, but no fact of the operator's machines or
 /// people.
@@ -13,8 +15,6 @@ namespace spillway::recipe {
 inline constexpr std::array<std::string_view, 5> kOperatorFacts = {"destination", "manifests",
                                                                    "server", "database", "tables"};
 
-/// ErrorRecord::classification of what was left out on purpose. Recipients read the message of
-/// these; that of a failure may name hosts, paths and users, and stays in the chunk's record.
-inline constexpr std::string_view kExcluded = "excluded";
+using engine::kExcluded;
 
 }  // namespace spillway::recipe

@@ -15,7 +15,20 @@ namespace spillway::engine {
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(OutcomeFile, name, ranges)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Outcome, files, manifest, signature)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(OutcomeReference, key, manifest_key, manifest_sha256)
+static void to_json(nlohmann::json& json, const OutcomeReference& reference) {
+  json = {{"key", reference.key},
+          {"manifest_key", reference.manifest_key},
+          {"manifest_sha256", reference.manifest_sha256}};
+  if (!reference.tallies.empty()) json["tallies"] = reference.tallies;
+}
+
+static void from_json(const nlohmann::json& json, OutcomeReference& reference) {
+  json.at("key").get_to(reference.key);
+  json.at("manifest_key").get_to(reference.manifest_key);
+  json.at("manifest_sha256").get_to(reference.manifest_sha256);
+  reference.tallies = json.value("tallies", Tallies());
+}
+
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Receipt, objects_removed, bytes_removed, remaining)
 
 namespace {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "result/chunk_result.h"
 #include "storage/object_store.h"
 
 /// What is recorded of a job's end, so that any worker can complete it.
@@ -29,6 +30,7 @@ struct OutcomeReference {
   std::string key;           ///< Of the stored Outcome; gone once the job has succeeded.
   std::string manifest_key;  ///< Of the published manifest.
   std::string manifest_sha256;
+  Tallies tallies;  ///< Of all chunks.
 };
 
 /// What a cancellation removed: Job::outcome of a cancelled job.

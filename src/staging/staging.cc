@@ -52,6 +52,12 @@ Result<Part> Staging::Append(std::string_view file, std::span<const std::byte> b
   return part;
 }
 
+Result<std::string> Staging::Put(std::string_view name, std::string_view text) {
+  std::string key = prefix_ + std::string(name);
+  TRY(storage::PutWhole(store_, key, text));
+  return key;
+}
+
 Result<std::string> Staging::Read(std::string_view key, std::stop_token stop) {
   if (!key.starts_with(prefix_)) {
     return Fail(ErrorCode::kInvalidArgument,

@@ -133,7 +133,10 @@ class Staging {
   /// Stages bytes of a file outside any chunk (a directory, a footer), as a part without rows.
   Result<Part> Append(std::string_view file, std::span<const std::byte> bytes);
 
-  /// Reads an object that planning has stored, by the key that recipe::Planning::Put returned.
+  /// Stores an object beside the stages, below a name that nobody else uses. Returns its key.
+  Result<std::string> Put(std::string_view name, std::string_view text);
+
+  /// Reads an object that planning or Put has stored, by the key that it returned.
   Result<std::string> Read(std::string_view key, std::stop_token stop);
 
  private:

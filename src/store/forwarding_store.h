@@ -57,9 +57,9 @@ class ForwardingStore : public JobStore {
                                std::span<const LostChunk> lost) override {
     return store_.MarkLost(lease, lost);
   }
-  Result<std::vector<bool>> Renew(std::span<const engine::Lease> leases,
+  Result<std::vector<bool>> Renew(std::span<const Renewal> renewals,
                                   std::chrono::milliseconds duration) override {
-    return store_.Renew(leases, duration);
+    return store_.Renew(renewals, duration);
   }
   Result<std::vector<bool>> CancelRequested(std::span<const std::string> job_ids) override {
     return store_.CancelRequested(job_ids);

@@ -40,7 +40,8 @@ struct NewChunk {
 
 /// The answer to a claim of chunks.
 struct Claims {
-  /// State kLeased, `attempts` and `lease_token` raised by one; in the order of their indices.
+  /// State kLeased, `attempts` and `lease_token` raised by one, no rows or bytes done; in the order
+  /// of their indices.
   std::vector<engine::Chunk> chunks;
   /// The job is to be cancelled: it gives out no chunks any more.
   bool cancel_requested = false;
@@ -53,10 +54,11 @@ struct Claims {
 struct Settlement {
   enum class Kind {
     kSucceeded,  ///< `result` and `counts` are recorded; the job's sums grow.
-    kRetry,      ///< Back to pending, not before `not_before`; `failure` is kept.
-    kDead,       ///< Attempts are exhausted or the error is permanent; `failure` is kept.
-    /// Given back untouched (cancelled, shutting down, another process's): the attempt does not
-    /// count. Back to pending, not before `not_before`.
+    /// Back to pending, not before `not_before`; `failure` and `position` are kept.
+    kRetry,
+    kDead,  ///< Attempts are exhausted or the error is permanent; `failure` is kept.
+    /// Given back (cancelled, shutting down, another process's, too early): the attempt does not
+    /// count. Back to pending, not before `not_before`; `position` is kept.
     kReleased,
   };
   engine::Lease lease;
@@ -65,6 +67,13 @@ struct Settlement {
   engine::Counts counts;
   std::optional<Error> failure;
   Timestamp not_before;
+  std::string position;  ///< Of ChunkProgress: where the next attempt goes on.
+};
+
+/// A lease that its holder still needs.
+struct Renewal {
+  engine::Lease lease;
+  engine::ChunkProgress progress;  ///< Of a chunk; replaces what was written before.
 };
 
 /// The answer to a settlement.
@@ -216,19 +225,20 @@ class JobStore {
   /// Ends leased work, at most kSettlementsMax of one job; answers in order. May be repeated where
   /// an answer was lost. The settlements of each job are one durable transaction, or several in a
   /// store whose transactions are small. Finished work counts even if the job is to be cancelled;
-  /// nothing is settled on a final job.
+  /// nothing is settled on a final job. kInvalidArgument for a result or position above
+  /// engine::kChunkFieldBytesMax.
   virtual Result<std::vector<Settled>> Settle(std::span<const Settlement> settlements) = 0;
 
-  /// Makes succeeded chunks (at most kLostChunksMax a call) dead, under the job's lease and before its commit
-  /// point, so that a redrive repeats them: their results go, and their counts leave the job's
-  /// sums. One that has not succeeded, as when this was done before, stays as it is. Durable on
+  /// Makes succeeded chunks (at most kLostChunksMax a call) dead, under the job's lease and before
+  /// its commit point, so that a redrive repeats them: their results go, and their counts leave the
+  /// job's sums. One that has not succeeded, as when this was done before, stays as it is. Durable on
   /// return. kConflict when the lease was lost or the outcome is decided.
   virtual Result<engine::Job> MarkLost(const engine::Lease& lease,
                                        std::span<const LostChunk> lost) = 0;
 
-  /// Extends leases still held, of jobs in processing; answers in order. False: the lease was lost,
-  /// so its holder stops working and writes nothing more.
-  virtual Result<std::vector<bool>> Renew(std::span<const engine::Lease> leases,
+  /// Extends leases still held, of jobs in processing, and writes how far their work is; answers in
+  /// order. False: the lease was lost and nothing was written, so its holder stops working.
+  virtual Result<std::vector<bool>> Renew(std::span<const Renewal> renewals,
                                           std::chrono::milliseconds duration) = 0;
 
   /// Whether each job shall stop, in order: it is to be cancelled. Only reads. False for unknown

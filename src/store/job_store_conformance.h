@@ -8,5 +8,6 @@
 #include "store/conformance/expiries.h"
 #include "store/conformance/job_lists.h"
 #include "store/conformance/jobs.h"
+#include "store/conformance/progress.h"
 #include "store/conformance/races.h"
 #include "store/conformance/schedules.h"

@@ -406,6 +406,25 @@ class QueryExportTest(unittest.TestCase):
         url = f"postgres://postgres@127.0.0.1:{proxy.port}/postgres" if proxy else None
         return self.spillway({"slow": {"query": "SELECT id, CASE WHEN id % 400 = 0 THEN pg_sleep(0.1)::text ELSE pad END AS pad FROM slow"}}, url)
 
+    def test_e7_an_export_of_one_chunk_shows_how_far_it_is(self):
+        spillway = self.slow()
+        job = spillway.good("run", "slow", "--detach").out.strip()
+        worker = spillway.start("worker")
+        seen = set()
+        try:
+            while (shown := spillway.json("jobs", "show", job))["state"] not in ("succeeded", "failed"):
+                progress = shown["progress"]
+                self.assertLessEqual(progress["rows_done"], progress["rows_total"])
+                if progress["chunks_total"] > 0 and progress["chunks_done"] == 0:
+                    seen.add(progress["rows_done"])
+                time.sleep(0.1)
+        finally:
+            worker.send_signal(signal.SIGTERM)
+            worker.communicate(timeout=60)
+        self.assertEqual(shown["state"], "succeeded")
+        self.assertEqual(shown["progress"]["rows_done"], 40000)
+        self.assertGreater(len(seen - {0, 40000}), 1, seen)
+
     def test_a_lost_reader_is_tried_again_in_the_same_snapshot(self):
         proxy = Proxy(self.server.port)
         self.addCleanup(proxy.close)

@@ -33,9 +33,9 @@ std::string Describe(std::span<const store::Settlement> settlements) {
   return text;
 }
 
-std::string Describe(std::span<const Lease> leases) {
+std::string Describe(std::span<const store::Renewal> renewals) {
   std::string text;
-  for (const Lease& lease : leases) {
+  for (const auto& [lease, progress] : renewals) {
     text.append(lease.job_id).append("/").append(std::to_string(lease.chunk)).append(" ");
   }
   return text;
@@ -139,11 +139,13 @@ Result<std::vector<store::Settled>> FaultyStore::Settle(
   });
 }
 
-Result<std::vector<bool>> FaultyStore::Renew(std::span<const Lease> leases, milliseconds duration) {
-  return process_.Call("renew", Describe(leases), [&] {
-    auto renewed = store_.Renew(leases, duration);
+Result<std::vector<bool>> FaultyStore::Renew(std::span<const store::Renewal> renewals,
+                                             milliseconds duration) {
+  return process_.Call("renew", Describe(renewals), [&] {
+    auto renewed = store_.Renew(renewals, duration);
     if (!renewed.has_value()) return renewed;
-    for (size_t i = 0; i < renewed->size(); ++i) invariants_.Renewed(leases[i], (*renewed)[i]);
+    for (size_t i = 0; i < renewed->size(); ++i)
+      invariants_.Renewed(renewals[i].lease, (*renewed)[i]);
     return renewed;
   });
 }

@@ -31,7 +31,7 @@ class FaultyStore final : public store::JobStore {
                                     std::chrono::milliseconds duration) override;
   Result<std::vector<store::Settled>> Settle(
       std::span<const store::Settlement> settlements) override;
-  Result<std::vector<bool>> Renew(std::span<const engine::Lease> leases,
+  Result<std::vector<bool>> Renew(std::span<const store::Renewal> renewals,
                                   std::chrono::milliseconds duration) override;
   Result<std::vector<bool>> CancelRequested(std::span<const std::string> job_ids) override;
   Result<std::vector<engine::Chunk>> ListChunks(std::string_view job_id,

@@ -373,12 +373,35 @@ void Invariants::CheckManifest(const Job& job, const std::string& text) {
       offset += part.bytes;
     }
   }
+  CheckReports(job, *manifest);
+  const auto tallied = manifest->tallies.find("rows");
+  const int64_t rows = tallied == manifest->tallies.end() ? 0 : tallied->second;
+  if (rows != manifest->counts.planned) {
+    Violate("E9: the tallies of " + job.id + " do not count what the source holds");
+  }
   const auto left_out = std::ranges::count_if(
       manifest->errors,
       [](const engine::ErrorRecord& error) { return error.key.starts_with("chunk"); });
   const int64_t cut = static_cast<int64_t>(manifest->errors.size()) - left_out;
   if (cut == 0 && left_out != manifest->counts.excluded + manifest->counts.failed) {
     Violate("E9: the manifest of " + job.id + " does not list what it leaves out");
+  }
+}
+
+void Invariants::CheckReports(const Job& job, const engine::Manifest& manifest) {
+  const SourceTask& task = source_.Of(job.parameters);
+  const bool expected = task.report && !task.chunks.empty();
+  if (manifest.reports.size() != (expected ? 1 : 0)) {
+    Violate("E9: the manifest of " + job.id + " does not list its report");
+    return;
+  }
+  if (!expected) return;
+  const std::string report = disk_.Read(RowsRecipe::DirectoryOf(job.id) + "/" + kReportName);
+  if (report != Source::ReportOf(task, RowsRecipe::VersionOf(job))) {
+    Violate("E9: the report of " + job.id + " does not say what became of its rows");
+  }
+  if (manifest.reports[0].bytes != report.size()) {
+    Violate("E9: the manifest of " + job.id + " has another report");
   }
 }
 

@@ -12,6 +12,7 @@
 #include "base/signing.h"
 #include "engine/options.h"
 #include "job/job.h"
+#include "manifest/manifest.h"
 #include "simulation/disk.h"
 #include "simulation/source.h"
 #include "store/job_store.h"
@@ -91,6 +92,7 @@ class Invariants {
   void CheckStagedIsGone(const JobBook& book, const engine::Job& job);
   void CheckPublished(JobBook& book, const engine::Job& job);
   void CheckManifest(const engine::Job& job, const std::string& text);
+  void CheckReports(const engine::Job& job, const engine::Manifest& manifest);
   void CheckExpiry(const engine::Job& before, const engine::Job& job);
   void CheckGroup(const std::string& group);
   void CheckToken(LeaseBook& lease, std::string_view owner, int64_t token, Timestamp expires_at,

@@ -1,5 +1,6 @@
 #include "simulation/rows_recipe.h"
 
+#include <chrono>
 #include <map>
 #include <optional>
 #include <stdexcept>
@@ -11,9 +12,20 @@ namespace spillway::simulation {
 namespace {
 
 constexpr int64_t kRowsPerCommit = 3;
+constexpr std::chrono::milliseconds kEarly{300};
 
 std::string KeyOf(int64_t chunk, int64_t row) {
   return "chunk " + std::to_string(chunk) + " row " + std::to_string(row);
+}
+
+/// What planning has stored is what this plan's chunks read.
+Result<> CheckListing(const engine::Chunk& chunk, int version, engine::Staging& staging,
+                      const std::stop_token& stop) {
+  const size_t listing = chunk.spec.find(' ');
+  if (listing == std::string::npos) return {};
+  const std::string listed = TRY(staging.Read(chunk.spec.substr(listing + 1), stop));
+  if (listed == std::to_string(version)) return {};
+  return Fail(ErrorCode::kInternal, "the listing is that of another plan");
 }
 
 }  // namespace
@@ -53,33 +65,58 @@ Result<recipe::Planned> RowsRecipe::MakePlan(const engine::Job& job, recipe::Pla
   return planned;
 }
 
-Result<engine::ChunkResult> RowsRecipe::Process(const engine::Job& job, const engine::Chunk& chunk,
-                                                engine::Staging& staging,
-                                                std::stop_token stop) const {
+Result<recipe::ChunkOutcome> RowsRecipe::Process(const engine::Job& job, const engine::Chunk& chunk,
+                                                 engine::Staging& staging,
+                                                 recipe::Progress& progress,
+                                                 std::stop_token stop) const {
   const SourceTask& task = source_.Of(job.parameters);
   const auto index = static_cast<size_t>(chunk.index);
   const int version = std::stoi(chunk.spec);
-  if (const size_t listing = chunk.spec.find(' '); listing != std::string::npos) {
-    const std::string listed = TRY(staging.Read(chunk.spec.substr(listing + 1), stop));
-    if (listed != std::to_string(version)) {
-      return Fail(ErrorCode::kInternal, "the listing is that of another plan");
-    }
-  }
+  TRY(CheckListing(chunk, version, staging, stop));
   SourceChunk& source = source_.Of(job.parameters).chunks[index];
   if (source.poison > 0) {
     --source.poison;
     process_.Crash("poison");
   }
   if (source.throws) throw std::runtime_error("the source throws");
-  std::optional<engine::PartWriter> part;
-  if (!task.actions) {
-    part.emplace(staging.NewPart(source.file, chunk.index, engine::PartOrder::kInTurn));
-  }
   engine::ChunkResult result;
-  for (int64_t row = 0; row < chunk.planned + source.miscount; ++row) {
+  if (!chunk.progress.position.empty()) {
+    result = TRY(engine::ChunkResultFromJson(chunk.progress.position));
+  }
+  std::optional<engine::PartWriter> part;
+  int64_t written_before = result.counts.written;
+  const auto begin_part = [&] {
+    written_before = result.counts.written;
+    if (!task.actions) {
+      part.emplace(staging.NewPart(source.file, chunk.index, engine::PartOrder::kInTurn));
+    }
+  };
+  std::string report;
+  const auto end_part = [&]() -> Result<> {
+    if (task.report) {
+      engine::PartWriter lines =
+          staging.NewPart(kReportName, chunk.index, engine::PartOrder::kInTurn);
+      lines.buffer().Append(std::exchange(report, {}));
+      result.parts.push_back(TRY(lines.Finish(0, stop)));
+      result.parts.back().role = engine::kReport;
+    }
+    if (task.actions) return {};
+    result.parts.push_back(TRY(part->Finish(result.counts.written - written_before, stop)));
+    result.parts.back().detail = std::to_string(chunk.index);
+    result.counts.bytes += static_cast<int64_t>(result.parts.back().bytes);
+    return {};
+  };
+  begin_part();
+  for (int64_t row = result.counts.planned; row < chunk.planned + source.miscount; ++row) {
     process_.scheduler().SleepFor(std::chrono::milliseconds(source.pause_ms), stop);
     if (stop.stop_requested()) return Fail(ErrorCode::kCancelled, "stopped while processing");
+    if (source.early > 0 && row % 2 == 1) {
+      --source.early;
+      return recipe::Postponed{.until = process_.scheduler().now() + kEarly, .why = "too early"};
+    }
     ++result.counts.planned;
+    ++result.tallies["rows"];
+    report += ReportLine(index, row);
     const RowFate fate = FateOf(chunk.index, row);
     if (fate == RowFate::kWritten) {
       ++result.counts.written;
@@ -91,18 +128,21 @@ Result<engine::ChunkResult> RowsRecipe::Process(const engine::Job& job, const en
                                .classification = failed ? "unavailable" : "excluded",
                                .message = "as the source says"});
     }
-    if (part.has_value() && row % kRowsPerCommit == 0) TRY(part->Commit(stop));
+    if (row % kRowsPerCommit != 0) continue;
+    if (part.has_value()) TRY(part->Commit(stop));
+    if (!task.goes_on) continue;
+    TRY(end_part());
+    TRY(progress.Report({.rows = result.counts.planned,
+                         .bytes = result.counts.bytes,
+                         .position = engine::ToJson(result)}));
+    begin_part();
   }
   if (source.permanent) return Fail(ErrorCode::kCorrupt, "the source is broken");
   if (source.failures > 0) {
     --source.failures;
     return FailTransient(ErrorCode::kUnavailable, "the source is away");
   }
-  if (part.has_value()) {
-    result.parts.push_back(TRY(part->Finish(result.counts.written, stop)));
-    result.counts.bytes = static_cast<int64_t>(result.parts.back().bytes);
-    result.parts.back().detail = std::to_string(chunk.index);
-  }
+  TRY(end_part());
   return result;
 }
 

@@ -30,9 +30,9 @@ class RowsRecipe final : public recipe::Recipe {
   Result<recipe::Destination> DestinationOf(const engine::Job& job) const override;
   Result<recipe::Planned> MakePlan(const engine::Job& job, recipe::Planning& plan,
                                    std::stop_token stop) const override;
-  Result<engine::ChunkResult> Process(const engine::Job& job, const engine::Chunk& chunk,
-                                      engine::Staging& staging,
-                                      std::stop_token stop) const override;
+  Result<recipe::ChunkOutcome> Process(const engine::Job& job, const engine::Chunk& chunk,
+                                       engine::Staging& staging, recipe::Progress& progress,
+                                       std::stop_token stop) const override;
   Result<recipe::Assembly> Assemble(const engine::Job& job, std::vector<engine::Part> parts,
                                     engine::Staging& staging, std::stop_token stop) const override;
 

@@ -28,6 +28,12 @@ std::string RowText(const SourceTask& task, int version, size_t chunk, int64_t r
 
 std::string FooterOf(const std::string& file) { return "end of " + file + "\n"; }
 
+std::string ReportLine(size_t chunk, int64_t row) {
+  constexpr std::string_view kFates[] = {"written", "excluded", "failed"};
+  return "chunk " + std::to_string(chunk) + " row " + std::to_string(row) + " " +
+         std::string(kFates[static_cast<size_t>(FateOf(static_cast<int64_t>(chunk), row))]) + "\n";
+}
+
 std::optional<size_t> CutChunk(const SourceTask& task, int version) {
   if (!task.cut || task.actions) return std::nullopt;
   for (size_t i = task.chunks.size(); i-- > 0;) {
@@ -51,6 +57,7 @@ SourceTask& Source::Add(Random& random, std::string name, std::string group, boo
     if (!task.actions) chunk.file = "file-" + std::to_string(i * files / chunks) + ".txt";
     chunk.rows = static_cast<int64_t>(random.Below(10));
     chunk.pause_ms = pause_ms;
+    if (random.Below(4) == 0) chunk.early = static_cast<int>(1 + random.Below(6));
     if (benign || random.Below(6) != 0) continue;
     switch (random.Below(5)) {
       case 0:
@@ -71,6 +78,8 @@ SourceTask& Source::Add(Random& random, std::string name, std::string group, boo
     }
   }
   task.listing = random.Below(3) == 0;
+  task.report = random.Below(4) == 0;
+  task.goes_on = random.Below(3) == 0;
   if (!benign && random.Below(8) == 0) task.plan_failures = static_cast<int>(random.Below(4));
   if (!benign && random.Below(20) == 0) task.plan_permanent = true;
   return tasks_[name] = std::move(task);
@@ -87,7 +96,7 @@ void Source::Heal() {
     task.plan_failures = 0;
     task.plan_permanent = false;
     for (SourceChunk& chunk : task.chunks) {
-      chunk.failures = chunk.poison = 0;
+      chunk.failures = chunk.poison = chunk.early = 0;
       chunk.permanent = chunk.throws = false;
       chunk.miscount = 0;
     }
@@ -110,6 +119,14 @@ std::map<std::string, std::string> Source::FilesOf(const SourceTask& task, int v
     for (auto& [file, text] : files) text += FooterOf(file);
   }
   return files;
+}
+
+std::string Source::ReportOf(const SourceTask& task, int version) {
+  std::string report;
+  for (size_t i = 0; i < task.chunks.size(); ++i) {
+    for (int64_t row = 0; row < RowsOf(task, i, version); ++row) report += ReportLine(i, row);
+  }
+  return report;
 }
 
 engine::Counts Source::CountsOf(const SourceTask& task, int version) {

@@ -21,6 +21,7 @@ struct SourceChunk {
   bool throws = false;     ///< An exception comes out of the recipe.
   int64_t miscount = 0;    ///< Rows that come and were not announced; negative: stay away.
   int pause_ms = 0;        ///< Between rows.
+  int early = 0;           ///< How often it is too early yet, at some row.
 };
 
 /// A task as it stands in the source. Everything in it follows from the task, the version of the
@@ -33,6 +34,8 @@ struct SourceTask {
   bool actions = false;
   bool footer = false;   ///< Assembling stages more bytes.
   bool cut = false;      ///< A limit leaves out the last part.
+  bool report = false;   ///< A line for each row says what became of it.
+  bool goes_on = false;  ///< Attempts go on from where the ones before them ended.
   bool listing = false;  ///< Planning stores a listing, which every chunk reads.
   bool growing = false;  ///< Every look finds more than the one before.
   int plan_failures = 0;
@@ -50,6 +53,8 @@ RowFate FateOf(int64_t chunk, int64_t row);
 int64_t RowsOf(const SourceTask& task, size_t chunk, int version);
 std::string RowText(const SourceTask& task, int version, size_t chunk, int64_t row);
 std::string FooterOf(const std::string& file);
+inline constexpr const char* kReportName = "report.txt";
+std::string ReportLine(size_t chunk, int64_t row);
 
 /// The last part that has rows, which `cut` leaves out; none when there is none.
 std::optional<size_t> CutChunk(const SourceTask& task, int version);
@@ -67,6 +72,7 @@ class Source {
 
   /// The bytes that each file has to have.
   static std::map<std::string, std::string> FilesOf(const SourceTask& task, int version);
+  static std::string ReportOf(const SourceTask& task, int version);
   static engine::Counts CountsOf(const SourceTask& task, int version);
 
  private:

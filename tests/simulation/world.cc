@@ -80,6 +80,7 @@ engine::Options DrawOptions(Random& random, bool crowded) {
   options.parallel_max = static_cast<int64_t>(1 + random.Below(3));
   if (crowded) options.parallel_max = 2;
   options.pending_bytes_max = size_t{1} << random.Below(9);
+  if (random.Below(2) == 0) options.result_bytes_max = random.Below(1'000);
   if (random.Below(3) == 0) {
     options.retention_of_export["rows"] = {
         .published = milliseconds(1'000 + random.Below(10'000)),

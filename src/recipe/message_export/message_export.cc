@@ -225,10 +225,9 @@ Result<Planned> MessageExport::MakePlan(const engine::Job& job, Planning& plan,
   return planned;
 }
 
-Result<engine::ChunkResult> MessageExport::Process(const engine::Job& job,
-                                                   const engine::Chunk& chunk,
-                                                   engine::Staging& staging,
-                                                   std::stop_token stop) const {
+Result<ChunkOutcome> MessageExport::Process(const engine::Job& job, const engine::Chunk& chunk,
+                                            engine::Staging& staging, Progress& /*progress*/,
+                                            std::stop_token stop) const {
   const MessageExportParameters parameters = TRY(ParametersOf(job));
   const ChunkSpec spec = TRY(ChunkSpecFromJson(chunk.spec));
   const lake::Projection projection = ProjectionOf(parameters.output);

@@ -69,13 +69,12 @@ class ClaimsTest : public OpenDataTest {
 TEST_F(ClaimsTest, O1JobsOfOneIdTakeNothingFromEachOther) {
   const engine::Job job = PlannedJob();
   const engine::Chunk chunk{.planned = 10, .attempts = 1, .lease_token = 1};
-  engine::Staging staging(store_, "unused", "unused", 1);
   const auto other = Another(77);
   std::vector<std::string> of_other;
   store_.before_put = [&] {
     store_.before_put = [] {};
     AddReading(11, "2024-01-25T12:00:00Z");
-    const engine::ChunkResult result = Must(other->Process(job, chunk, staging, {}));
+    const engine::ChunkResult result = Must(ProcessWith(*other, job, chunk, store_));
     for (const engine::PublishedFile& file : result.published) of_other.push_back(file.item);
   };
   Ran ran;
@@ -204,9 +203,8 @@ TEST_F(ClaimsTest, O1WhoLostHisSessionSaysWhatHeMayHavePut) {
     job.id += " of another";
     CollectedPlan plan;
     job.plan = Must(other->MakePlan(job, plan, {})).source;
-    engine::Staging staging(store_, "unused", "unused", 1);
     const engine::Chunk chunk{.planned = 10, .attempts = 1, .lease_token = 1};
-    EXPECT_EQ(Must(other->Process(job, chunk, staging, {})).counts.written, 10);
+    EXPECT_EQ(Must(ProcessWith(*other, job, chunk, store_)).counts.written, 10);
   };
   store_.before_put = [&] {
     store_.before_put = [] {};
@@ -365,9 +363,8 @@ class AwayTest : public ClaimsTest {
           options_, [this](std::string_view) -> Result<storage::ObjectStore*> { return &store_; },
           system_, Random(5)));
     }
-    engine::Staging staging(store_, "unused", "unused", 1);
-    return away_->Process(
-        job, {.planned = 700, .attempts = lease_token, .lease_token = lease_token}, staging, {});
+    return ProcessWith(
+        *away_, job, {.planned = 700, .attempts = lease_token, .lease_token = lease_token}, store_);
   }
 
   std::string AskAway(const std::string& sql) {

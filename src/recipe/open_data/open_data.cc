@@ -321,9 +321,9 @@ Result<Planned> OpenData::PlanOn(Databases databases, const engine::Job& job,
                  .bytes = pending * kBytesPerDay};
 }
 
-Result<engine::ChunkResult> OpenData::Process(const engine::Job& job, const engine::Chunk& chunk,
-                                              engine::Staging& /*staging*/,
-                                              std::stop_token stop) const {
+Result<ChunkOutcome> OpenData::Process(const engine::Job& job, const engine::Chunk& chunk,
+                                       engine::Staging& /*staging*/, Progress& /*progress*/,
+                                       std::stop_token stop) const {
   Attempt attempt{
       .claimant = {.work = fmt::format("{}/{}", job.id, chunk.index), .attempt = NewChance()},
       .again = chunk.lease_token > 1};

@@ -15,6 +15,7 @@
 #include "base/manual_clock.h"
 #include "postgres/server_fixture.h"
 #include "recipe/collected_plan.h"
+#include "recipe/ignored_progress.h"
 #include "recipe/open_data/migrations.h"
 #include "recipe/open_data/open_data.h"
 #include "staging/staging.h"
@@ -24,6 +25,18 @@
 namespace spillway::recipe::open_data {
 
 using postgres::Must;
+
+/// Does a chunk that is expected to end, one way or the other.
+inline Result<engine::ChunkResult> ProcessWith(const OpenData& recipe, const engine::Job& job,
+                                               const engine::Chunk& chunk,
+                                               storage::ObjectStore& store,
+                                               std::stop_token stop = {}) {
+  engine::Staging staging(store, "unused", "unused", 1);
+  IgnoredProgress progress;
+  Result<ChunkOutcome> outcome = recipe.Process(job, chunk, staging, progress, std::move(stop));
+  if (!outcome.has_value()) return std::unexpected(outcome.error());
+  return std::get<engine::ChunkResult>(*std::move(outcome));
+}
 
 /// Does what a test says before and after files are put in place.
 class HookedStore final : public storage::ForwardingStore {
@@ -155,8 +168,7 @@ class OpenDataTest : public postgres::ServerTest {
   }
 
   Result<engine::ChunkResult> Process(const engine::Job& job, const engine::Chunk& chunk) {
-    engine::Staging staging(store_, "unused", "unused", 1);
-    return Recipe().Process(job, chunk, staging, {});
+    return ProcessWith(Recipe(), job, chunk, store_);
   }
 
   Ran Run(const std::string& parameters = "{}") {

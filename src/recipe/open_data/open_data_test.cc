@@ -146,8 +146,7 @@ TEST_F(OpenDataTest, AFileOfAFormNoLongerWrittenGoes) {
   const auto other = Must(OpenData::Make(
       options_, [this](std::string_view) -> Result<storage::ObjectStore*> { return &store_; },
       clock_, Random(9)));
-  engine::Staging staging(store_, "unused", "unused", 1);
-  Must(other->Process(PlannedJob(), {.planned = 1, .attempts = 1, .lease_token = 1}, staging, {}));
+  Must(ProcessWith(*other, PlannedJob(), {.planned = 1, .attempts = 1, .lease_token = 1}, store_));
   EXPECT_THAT(Keys(), ElementsAre(HasSubstr(".csv.gz")));
 }
 

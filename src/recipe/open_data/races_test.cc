@@ -144,9 +144,9 @@ TEST_F(RacesTest, AnIngestUnderWayHoldsUpNoStop) {
   };
   std::stop_source stop;
   store_.after_put = [&stop] { stop.request_stop(); };
-  engine::Staging staging(store_, "unused", "unused", 1);
-  const auto result = Recipe().Process(
-      PlannedJob(), {.planned = 1, .attempts = 1, .lease_token = 1}, staging, stop.get_token());
+  const auto result =
+      ProcessWith(Recipe(), PlannedJob(), {.planned = 1, .attempts = 1, .lease_token = 1}, store_,
+                  stop.get_token());
   ASSERT_FALSE(result.has_value());
   EXPECT_EQ(result.error().code, ErrorCode::kCancelled);
   Must(ingest->ExecuteScript("COMMIT"));

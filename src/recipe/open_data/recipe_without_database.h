@@ -33,8 +33,8 @@ class RecipeWithoutDatabase final : public Recipe {
   Result<Planned> MakePlan(const engine::Job&, Planning&, std::stop_token) const override {
     return std::unexpected(why_);
   }
-  Result<engine::ChunkResult> Process(const engine::Job&, const engine::Chunk&, engine::Staging&,
-                                      std::stop_token) const override {
+  Result<ChunkOutcome> Process(const engine::Job&, const engine::Chunk&, engine::Staging&,
+                               Progress&, std::stop_token) const override {
     return std::unexpected(why_);
   }
   Result<Assembly> Assemble(const engine::Job& job, std::vector<engine::Part> parts,

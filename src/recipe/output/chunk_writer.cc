@@ -100,6 +100,12 @@ Result<int64_t> ChunkWriter::Fitting(const arrow::RecordBatch& batch, uint64_t r
   return fits;
 }
 
+uint64_t ChunkWriter::bytes() const {
+  uint64_t bytes = encoder_ == nullptr ? 0 : encoder_->written_bytes();
+  for (const engine::Part& part : parts_) bytes += part.bytes;
+  return bytes;
+}
+
 Result<> ChunkWriter::Append(const arrow::RecordBatch& batch, std::stop_token stop) {
   int64_t done = 0;
   while (run_ + 1 < runs_.size()) {

@@ -41,6 +41,8 @@ class ChunkWriter {
               engine::Staging& staging);
 
   Result<> Append(const arrow::RecordBatch& batch, std::stop_token stop);
+  /// What was written so far, after compression.
+  uint64_t bytes() const;
   /// What the chunk came to, with all parts, in order; at least one. Of its plan, `rows` were to be
   /// written, and `cut_off` were left out at limits.rows_per_file.
   Result<engine::ChunkResult> Finish(int64_t rows, int64_t cut_off, std::stop_token stop);

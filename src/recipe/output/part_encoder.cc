@@ -62,6 +62,7 @@ class PlainPart final : public PartEncoder {
   }
 
   uint64_t encoded_bytes() const override { return writer_.bytes(); }
+  uint64_t written_bytes() const override { return writer_.bytes(); }
 
   Result<engine::Part> Finish(std::stop_token stop) override {
     TRY(encoder_->Finish(writer_.buffer()));
@@ -87,6 +88,7 @@ class CompressedPart final : public PartEncoder {
   }
 
   uint64_t encoded_bytes() const override { return encoded_bytes_; }
+  uint64_t written_bytes() const override { return writer_.bytes(); }
 
   Result<engine::Part> Finish(std::stop_token stop) override {
     TRY(encoder_->Finish(encoded_));
@@ -126,6 +128,7 @@ class ZipPart final : public PartEncoder {
   }
 
   uint64_t encoded_bytes() const override { return encoded_bytes_; }
+  uint64_t written_bytes() const override { return writer_.bytes(); }
 
   Result<engine::Part> Finish(std::stop_token stop) override {
     TRY(encoder_->Finish(encoded_));

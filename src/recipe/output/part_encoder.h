@@ -37,6 +37,8 @@ class PartEncoder {
   virtual Result<> Append(const arrow::RecordBatch& batch, std::stop_token stop) = 0;
   /// Bytes encoded so far, before compression.
   virtual uint64_t encoded_bytes() const = 0;
+  /// Bytes that have gone to the stage, or wait for their turn.
+  virtual uint64_t written_bytes() const = 0;
   /// Stages the rest.
   virtual Result<engine::Part> Finish(std::stop_token stop) = 0;
 };

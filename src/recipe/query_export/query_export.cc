@@ -336,9 +336,9 @@ Result<Planned> QueryExport::MakePlan(const engine::Job& job, Planning& plan,
                  .bytes = found.source.rows * kBytesPerRow};
 }
 
-Result<engine::ChunkResult> QueryExport::Process(const engine::Job& job, const engine::Chunk& chunk,
-                                                 engine::Staging& staging,
-                                                 std::stop_token stop) const {
+Result<ChunkOutcome> QueryExport::Process(const engine::Job& job, const engine::Chunk& chunk,
+                                          engine::Staging& staging, Progress& progress,
+                                          std::stop_token stop) const {
   const QueryExportOptions* options = TRY(Find(job.export_name));
   const QueryExportParameters parameters = TRY(ParametersOf(job));
   const QuerySource source = TRY(QuerySourceFromJson(job.plan));
@@ -347,7 +347,13 @@ Result<engine::ChunkResult> QueryExport::Process(const engine::Job& job, const e
   const std::shared_ptr<arrow::Schema> schema = SchemaOf(source.columns);
   ChunkWriter writer(parameters.output, kind, *schema, spec.runs, chunk.index, job.created_at,
                      staging);
-  const auto write = [&](const arrow::RecordBatch& batch) { return writer.Append(batch, stop); };
+  engine::ChunkProgress done;
+  const auto write = [&](const arrow::RecordBatch& batch) -> Result<> {
+    TRY(writer.Append(batch, stop));
+    done.rows += batch.num_rows();
+    done.bytes = static_cast<int64_t>(writer.bytes());
+    return progress.Report(done);
+  };
   const ReadOptions reading = Reading(*options, parameters.output, source);
   const auto read = [&](QueryReader& reader) -> Result<engine::ChunkResult> {
     const int64_t sent = TRY(ReadChunk(reader, source, spec, chunk.index, write, stop));

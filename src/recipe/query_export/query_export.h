@@ -68,9 +68,9 @@ class QueryExport final : public Recipe {
   bool IsNeeded() const override { return snapshots_->AreNeeded(); }
   Result<Planned> MakePlan(const engine::Job& job, Planning& plan,
                            std::stop_token stop) const override;
-  Result<engine::ChunkResult> Process(const engine::Job& job, const engine::Chunk& chunk,
-                                      engine::Staging& staging,
-                                      std::stop_token stop) const override;
+  Result<ChunkOutcome> Process(const engine::Job& job, const engine::Chunk& chunk,
+                               engine::Staging& staging, Progress& progress,
+                               std::stop_token stop) const override;
   Result<Assembly> Assemble(const engine::Job& job, std::vector<engine::Part> parts,
                             engine::Staging& staging, std::stop_token stop) const override;
 

@@ -350,8 +350,10 @@ TEST_P(JobStoreConformance, HeartbeatsExtendWhatIsHeld) {
   clock_.Advance(kLease - seconds(1));
   Lease never = LeaseOf(held);
   never.chunk = 2;
-  const std::vector<Lease> leases = {LeaseOf(settled), LeaseOf(held), of_job, never};
-  EXPECT_EQ(Must(Another()->Renew(leases, kLease)), (std::vector<bool>{false, true, true, false}));
+  const std::vector<Renewal> renewals = {
+      {.lease = LeaseOf(settled)}, {.lease = LeaseOf(held)}, {.lease = of_job}, {.lease = never}};
+  EXPECT_EQ(Must(Another()->Renew(renewals, kLease)),
+            (std::vector<bool>{false, true, true, false}));
   clock_.Advance(kLease - seconds(1));
   EXPECT_FALSE(GivesOut(job.id, 0));
   EXPECT_EQ(CodeOf(store_->AcquireJob(job.id, "another", kLease)), "conflict");

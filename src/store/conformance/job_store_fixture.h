@@ -166,7 +166,8 @@ class JobStoreConformance : public testing::TestWithParam<StoreUnderTest> {
 
   /// Whether the lease was still held.
   static bool RenewOne(JobStore& store, const engine::Lease& lease) {
-    return Must(store.Renew({&lease, 1}, kLease)).at(0);
+    const Renewal renewal{.lease = lease, .progress = {}};
+    return Must(store.Renew({&renewal, 1}, kLease)).at(0);
   }
 
   bool CancelRequested(const std::string& job_id) {

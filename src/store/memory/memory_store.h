@@ -37,7 +37,7 @@ class MemoryStore final : public JobStore {
   Result<std::vector<Settled>> Settle(std::span<const Settlement> settlements) override;
   Result<engine::Job> MarkLost(const engine::Lease& lease,
                                std::span<const LostChunk> lost) override;
-  Result<std::vector<bool>> Renew(std::span<const engine::Lease> leases,
+  Result<std::vector<bool>> Renew(std::span<const Renewal> renewals,
                                   std::chrono::milliseconds duration) override;
   Result<std::vector<bool>> CancelRequested(std::span<const std::string> job_ids) override;
   Result<std::vector<engine::Chunk>> ListChunks(std::string_view job_id,
@@ -52,7 +52,7 @@ class MemoryStore final : public JobStore {
   engine::Job PutRun(const engine::Job& job);
   Result<> Move(Entry& entry, engine::Job& job, engine::JobState to, std::string_view actor,
                 std::string_view cause);
-  bool RenewLease(const engine::Lease& lease, Timestamp now, std::chrono::milliseconds duration);
+  bool RenewLease(const Renewal& renewal, Timestamp now, std::chrono::milliseconds duration);
   Settled SettleChunk(const Settlement& settlement);
 
   MemoryDatabase& database_;

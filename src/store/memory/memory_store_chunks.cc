@@ -38,6 +38,13 @@ Result<> CheckSettlements(std::span<const Settlement> settlements) {
                                                    " settlements of job " +
                                                    settlement.lease.job_id + " in one call");
     }
+    if (std::max(settlement.result.size(), settlement.position.size()) >
+        engine::kChunkFieldBytesMax) {
+      return Fail(ErrorCode::kInvalidArgument,
+                  "job " + settlement.lease.job_id + ", chunk " +
+                      std::to_string(settlement.lease.chunk) + ": a result or position above " +
+                      std::to_string(engine::kChunkFieldBytesMax) + " bytes");
+    }
     if (settlement.kind == Settlement::Kind::kDead && !settlement.failure) {
       return Fail(ErrorCode::kInvalidArgument, "job " + settlement.lease.job_id + ", chunk " +
                                                    std::to_string(settlement.lease.chunk) +
@@ -102,6 +109,7 @@ Result<Claims> MemoryStore::ClaimChunks(std::string_view job_id, int64_t after, 
     chunk.lease_expires_at = now + duration;
     ++chunk.lease_token;
     ++chunk.attempts;
+    chunk.progress.rows = chunk.progress.bytes = 0;
     claims.chunks.push_back(chunk);
   }
   if (!claims.chunks.empty()) claims.again_at.reset();
@@ -119,6 +127,7 @@ Settled MemoryStore::SettleChunk(const Settlement& settlement) {
   if (!Holds(chunk, settlement.lease)) return {};
   chunk.lease_owner.clear();
   chunk.lease_expires_at = Timestamp();
+  chunk.progress = {};
   switch (settlement.kind) {
     case Settlement::Kind::kSucceeded:
       chunk.state = ChunkState::kSucceeded;
@@ -133,6 +142,7 @@ Settled MemoryStore::SettleChunk(const Settlement& settlement) {
     case Settlement::Kind::kRetry:
       chunk.state = ChunkState::kPending;
       chunk.not_before = settlement.not_before;
+      chunk.progress.position = settlement.position;
       chunk.failure = settlement.failure;
       break;
     case Settlement::Kind::kDead:
@@ -143,6 +153,7 @@ Settled MemoryStore::SettleChunk(const Settlement& settlement) {
     case Settlement::Kind::kReleased:
       chunk.state = ChunkState::kPending;
       chunk.not_before = settlement.not_before;
+      chunk.progress.position = settlement.position;
       chunk.attempts = std::max<int64_t>(chunk.attempts - 1, 0);
       break;
   }
@@ -191,17 +202,18 @@ Result<Job> MemoryStore::MarkLost(const Lease& lease, std::span<const LostChunk>
   return job;
 }
 
-Result<std::vector<bool>> MemoryStore::Renew(std::span<const Lease> leases,
+Result<std::vector<bool>> MemoryStore::Renew(std::span<const Renewal> renewals,
                                              std::chrono::milliseconds duration) {
   std::lock_guard lock(database_.mutex_);
   const Timestamp now = clock_.Now();
   std::vector<bool> held;
-  for (const Lease& lease : leases) held.push_back(RenewLease(lease, now, duration));
+  for (const Renewal& renewal : renewals) held.push_back(RenewLease(renewal, now, duration));
   return held;
 }
 
-bool MemoryStore::RenewLease(const Lease& lease, Timestamp now,
+bool MemoryStore::RenewLease(const Renewal& renewal, Timestamp now,
                              std::chrono::milliseconds duration) {
+  const Lease& lease = renewal.lease;
   const Result<Entry*> entry = Find(lease.job_id);
   if (!entry || (*entry)->job.state != JobState::kProcessing) return false;
   Job& job = (*entry)->job;
@@ -212,6 +224,7 @@ bool MemoryStore::RenewLease(const Lease& lease, Timestamp now,
     const auto found = (*entry)->chunks.find(lease.chunk);
     if (found == (*entry)->chunks.end() || !Holds(found->second, lease)) return false;
     found->second.lease_expires_at = now + duration;
+    found->second.progress = renewal.progress;
   }
   job.updated_at = now;
   return true;

@@ -120,7 +120,7 @@ class Life {
     EXPECT_TRUE(tokens_.emplace(chunk.index, chunk.lease_token).second) << "a token given twice";
     const Lease lease{
         .job_id = id_, .chunk = chunk.index, .owner = "worker", .token = chunk.lease_token};
-    Attempt([&] { return state_.store.Renew(std::array{lease}, kLease); });
+    Attempt([&] { return state_.store.Renew(std::array{Renewal{.lease = lease}}, kLease); });
     const std::array ids = {id_};
     EXPECT_FALSE(Certain([&] { return state_.store.CancelRequested(ids); }).at(0));
     const std::vector<Settlement> done = {{.lease = lease,

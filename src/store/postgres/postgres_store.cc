@@ -37,7 +37,8 @@ constexpr char kClaim[] =
     "AND c.state = 'pending' AND c.not_before > $5::bigint) END, k.job IS NOT NULL, "
     "k.chunk_index, k.state, k.spec, k.planned, k.attempts, k.not_before, k.result, "
     "k.failure_code, k.failure_message, k.failure_retryable, k.failure_retry_after_ms, "
-    "k.lease_owner, k.lease_token, k.lease_expires_at FROM head h "
+    "k.lease_owner, k.lease_token, k.lease_expires_at, k.rows_done, k.bytes_done, "
+    "k.position FROM head h "
     "LEFT JOIN LATERAL spillway.claim_chunks(h.number, $2::bigint, h.chunks_total, "
     "CASE WHEN h.gives_out THEN $3::bigint ELSE 0 END, $4, $5::bigint, $6::bigint) k ON true "
     "ORDER BY k.chunk_index";
@@ -47,12 +48,15 @@ constexpr char kClaim[] =
 constexpr char kSettle[] =
     "WITH wanted AS (SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::text[], "
     "$5::bigint[], $6::bigint[], $7::text[], $8::bigint[], $9::bigint[], $10::bigint[], "
-    "$11::bigint[], $12::text[], $13::text[], $14::bigint[], $15::bigint[], $16::bigint[]) "
+    "$11::bigint[], $12::text[], $13::text[], $14::bigint[], $15::bigint[], $16::bigint[], "
+    "$18::text[]) "
     "AS w (n, job_id, chunk_index, owner, token, kind, result, written, excluded, failed, bytes, "
-    "code, message, retryable, retry_after_ms, not_before)), "
+    "code, message, retryable, retry_after_ms, not_before, position)), "
     "head AS MATERIALIZED (SELECT number, id FROM spillway.jobs WHERE id = ANY ($2::text[]) "
     "AND state = 'processing' ORDER BY number FOR NO KEY UPDATE), "
     "settled AS (UPDATE spillway.chunks c SET lease_owner = '', lease_expires_at = 0, "
+    "rows_done = 0, bytes_done = 0, "
+    "position = CASE WHEN w.kind IN (1, 3) THEN w.position ELSE '' END, "
     "state = (ARRAY['succeeded', 'pending', 'dead', 'pending'])[w.kind + 1], "
     "result = CASE w.kind WHEN 0 THEN w.result ELSE c.result END, "
     "attempts = CASE w.kind WHEN 3 THEN greatest(c.attempts - 1, 0) ELSE c.attempts END, "
@@ -90,12 +94,14 @@ constexpr char kClosedBefore[] =
 /// A crash of the server may undo a renewal: the next one follows soon.
 constexpr char kRenew[] =
     "WITH no_sync AS (SELECT set_config('synchronous_commit', 'off', true)), "
-    "wanted AS (SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[]) "
-    "WITH ORDINALITY AS w (job_id, chunk_index, owner, token, n)), "
+    "wanted AS (SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], "
+    "$7::bigint[], $8::bigint[], $9::text[]) "
+    "WITH ORDINALITY AS w (job_id, chunk_index, owner, token, rows, bytes, position, n)), "
     "head AS MATERIALIZED (SELECT number, id, state, lease_owner, lease_token "
     "FROM spillway.jobs, no_sync WHERE id = ANY ($1::text[]) ORDER BY number "
     "FOR NO KEY UPDATE OF jobs), "
-    "of_chunks AS (UPDATE spillway.chunks c SET lease_expires_at = $5::bigint "
+    "of_chunks AS (UPDATE spillway.chunks c SET lease_expires_at = $5::bigint, "
+    "rows_done = w.rows, bytes_done = w.bytes, position = w.position "
     "FROM wanted w JOIN head h ON h.id = w.job_id WHERE h.state = 'processing' "
     "AND c.job = h.number AND c.chunk_index = w.chunk_index AND c.state = 'leased' "
     "AND c.lease_owner = w.owner AND c.lease_token = w.token RETURNING w.n, c.job, false AS own), "
@@ -149,21 +155,22 @@ class SettlementColumns {
     retryables_.push_back(fails ? failure.retryable : 0);
     retry_afters_.push_back(fails ? failure.retry_after_ms.value_or(-1) : -1);
     not_befores_.push_back(Micros(settlement.not_before));
+    positions_.push_back(Storable(settlement.position));
   }
 
   std::vector<Parameter> Parameters(Timestamp now) const {
-    return {Array(n_),           Array(jobs_),          Array(chunks_),
-            Array(owners_),      Array(tokens_),        Array(kinds_),
-            Array(results_),     Array(written_),       Array(excluded_),
-            Array(failed_),      Array(bytes_),         Array(codes_),
-            Array(messages_),    Array(retryables_),    Array(retry_afters_),
-            Array(not_befores_), Parameter(Micros(now))};
+    return {Array(n_),           Array(jobs_),           Array(chunks_),
+            Array(owners_),      Array(tokens_),         Array(kinds_),
+            Array(results_),     Array(written_),        Array(excluded_),
+            Array(failed_),      Array(bytes_),          Array(codes_),
+            Array(messages_),    Array(retryables_),     Array(retry_afters_),
+            Array(not_befores_), Parameter(Micros(now)), Array(positions_)};
   }
 
  private:
   Integers n_, chunks_, tokens_, kinds_, written_, excluded_, failed_, bytes_, retryables_,
       retry_afters_, not_befores_;
-  Texts jobs_, owners_, results_, codes_, messages_;
+  Texts jobs_, owners_, results_, codes_, messages_, positions_;
 };
 
 /// Answers the settlements that were not applied, where they repeat one that was.
@@ -282,23 +289,30 @@ Result<std::vector<Settled>> PostgresStore::Settle(std::span<const Settlement> s
   return answers;
 }
 
-Result<std::vector<bool>> PostgresStore::Renew(std::span<const Lease> leases,
+Result<std::vector<bool>> PostgresStore::Renew(std::span<const Renewal> renewals,
                                                std::chrono::milliseconds duration) {
-  if (leases.empty()) return std::vector<bool>();
+  if (renewals.empty()) return std::vector<bool>();
   Texts jobs;
   Integers chunks;
   Texts owners;
   Integers tokens;
-  for (const Lease& lease : leases) {
+  Integers rows_done;
+  Integers bytes_done;
+  Texts positions;
+  for (const auto& [lease, progress] : renewals) {
     jobs.push_back(Storable(lease.job_id));
     chunks.push_back(lease.chunk);
     owners.push_back(Storable(lease.owner));
     tokens.push_back(lease.token);
+    rows_done.push_back(progress.rows);
+    bytes_done.push_back(progress.bytes);
+    positions.push_back(Storable(progress.position));
   }
   const Timestamp now = clock_.Now();
   const postgres::Rows rows = TRY(database_.Run(
       kRenew, std::vector<Parameter>{Array(jobs), Array(chunks), Array(owners), Array(tokens),
-                                     Micros(now + duration), Micros(now)}));
+                                     Micros(now + duration), Micros(now), Array(rows_done),
+                                     Array(bytes_done), Array(positions)}));
   return Booleans(rows);
 }
 

@@ -17,7 +17,7 @@ class PostgresStore final : public sql::SqlStore {
   Result<Claims> ClaimChunks(std::string_view job_id, int64_t after, size_t limit,
                              std::string_view owner, std::chrono::milliseconds duration) override;
   Result<std::vector<Settled>> Settle(std::span<const Settlement> settlements) override;
-  Result<std::vector<bool>> Renew(std::span<const engine::Lease> leases,
+  Result<std::vector<bool>> Renew(std::span<const Renewal> renewals,
                                   std::chrono::milliseconds duration) override;
   Result<std::vector<bool>> CancelRequested(std::span<const std::string> job_ids) override;
 

@@ -232,6 +232,36 @@ TEST(PostgresMigrations, AnOlderSchemaIsBroughtUpToDate) {
       << "a handle of an earlier message would fit it";
 }
 
+/// A chunk that somebody was working on when the program was replaced.
+TEST(PostgresMigrations, ChunksOfASchemaWithoutProgressGoOn) {
+  const TemporaryState state;
+  const auto raw = Connection::Open(state.address()).value();
+  std::string before = "CREATE SCHEMA spillway; SET search_path = spillway, pg_temp;";
+  for (const std::string_view migration : Migrations().first(5)) before += migration;
+  before +=
+      "CREATE TABLE schema_version (version bigint NOT NULL); INSERT INTO schema_version VALUES "
+      "(5); INSERT INTO jobs (id, task_id, run, export_name, recipe, tenant, job_group, "
+      "requested_by, state, phase, created_at, updated_at) VALUES ('t-1', 't', 1, '', '', '', '', "
+      "'', 'pending', 'initializing', 1, 1); INSERT INTO job_documents (job, parameters) VALUES "
+      "(1, ''); INSERT INTO chunks (job, chunk_index, state, planned, spec) VALUES (1, 0, "
+      "'pending', 7, ''); UPDATE jobs SET state = 'processing', phase = 'processing', started_at = "
+      "1, chunks_total = 1; UPDATE chunks SET state = 'leased', lease_owner = 'before', "
+      "lease_token = 1, attempts = 1;";
+  postgres::Must(raw->ExecuteScript(before));
+  ManualClock clock;
+  OpenState open(state.address(), clock);
+  const auto claims = open.store.ClaimChunks("t-1", -1, 1, "worker", std::chrono::seconds(30));
+  ASSERT_TRUE(claims) << claims.error().message;
+  ASSERT_EQ(claims->chunks.size(), 1U);
+  EXPECT_EQ(claims->chunks[0].attempts, 2);
+  EXPECT_EQ(claims->chunks[0].progress.position, "");
+  const Renewal renewal{
+      .lease = {.job_id = "t-1", .chunk = 0, .owner = "worker", .token = 2, .expires_at = {}},
+      .progress = {.rows = 1, .bytes = 2, .position = "here"}};
+  EXPECT_TRUE(open.store.Renew({&renewal, 1}, std::chrono::seconds(30))->at(0));
+  EXPECT_EQ(open.store.ListChunks("t-1", std::nullopt, -1, 1)->at(0).progress.position, "here");
+}
+
 TEST(PostgresMigrations, AnEmptyDatabaseIsSeenAsSuch) {
   const TemporaryState state;
   EXPECT_FALSE(*Database::HasSchema(state.address()));

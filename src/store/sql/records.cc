@@ -88,6 +88,9 @@ Result<engine::Chunk> ReadChunk(Cursor& row, std::string_view job_id) {
   chunk.lease_owner = row.Text();
   chunk.lease_token = row.Integer();
   chunk.lease_expires_at = row.Time();
+  chunk.progress.rows = row.Integer();
+  chunk.progress.bytes = row.Integer();
+  chunk.progress.position = row.Text();
   return chunk;
 }
 

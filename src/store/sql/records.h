@@ -25,7 +25,7 @@ namespace spillway::store::sql {
 #define SPILLWAY_SELECT_CHUNK                                                              \
   "SELECT chunk_index, state, spec, planned, attempts, not_before, result, failure_code, " \
   "failure_message, failure_retryable, failure_retry_after_ms, lease_owner, lease_token, " \
-  "lease_expires_at FROM chunks "
+  "lease_expires_at, rows_done, bytes_done, position FROM chunks "
 
 /// A job and the number that other tables know it by.
 struct JobRow {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 
 #include <fmt/format.h>
@@ -60,6 +61,13 @@ Result<> CheckSettlements(std::span<const Settlement> settlements) {
       return Fail(ErrorCode::kInvalidArgument,
                   fmt::format("more than {} settlements of job {} in one call", kSettlementsMax,
                               settlement.lease.job_id));
+    }
+    if (std::max(settlement.result.size(), settlement.position.size()) >
+        engine::kChunkFieldBytesMax) {
+      return Fail(ErrorCode::kInvalidArgument,
+                  fmt::format("job {}, chunk {}: a result or position above {} bytes",
+                              settlement.lease.job_id, settlement.lease.chunk,
+                              engine::kChunkFieldBytesMax));
     }
     if (settlement.kind == Settlement::Kind::kDead && !settlement.failure) {
       return Fail(ErrorCode::kInvalidArgument,

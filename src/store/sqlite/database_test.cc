@@ -63,6 +63,37 @@ TEST_F(DatabaseTest, OpensAgainWhatItMade) {
   EXPECT_EQ(CountMessages(**again), 0);
 }
 
+/// A chunk that somebody was working on when the program was replaced.
+TEST_F(DatabaseTest, ChunksOfASchemaWithoutProgressGoOn) {
+  constexpr size_t kBeforeProgress = 5;
+  for (const std::string_view migration : Migrations().first(kBeforeProgress))
+    ASSERT_TRUE(Raw()->Execute(std::string(migration)));
+  ASSERT_TRUE(Raw()->Execute(fmt::format(
+      "PRAGMA application_id = {}; PRAGMA user_version = {}; "
+      "INSERT INTO jobs (id, task_id, run, export_name, recipe, tenant, job_group, requested_by, "
+      "state, phase, created_at, updated_at) VALUES ('t-1', 't', 1, '', '', '', '', '', 'pending', "
+      "'initializing', 1, 1); INSERT INTO job_documents (job, parameters) VALUES (1, ''); "
+      "INSERT INTO chunks (job, chunk_index, state, planned, spec) VALUES (1, 0, 'pending', 7, "
+      "''); "
+      "UPDATE jobs SET state = 'processing', phase = 'processing', started_at = 1, "
+      "chunks_total = 1; UPDATE chunks SET state = 'leased', lease_owner = 'before', "
+      "lease_token = 1, attempts = 1",
+      0x53706c77, kBeforeProgress)));
+  auto database = *Database::Open(state_.path());
+  ManualClock clock;
+  SqliteStore store(*database, clock);
+  const auto claims = store.ClaimChunks("t-1", -1, 1, "worker", std::chrono::seconds(30));
+  ASSERT_TRUE(claims) << claims.error().message;
+  ASSERT_EQ(claims->chunks.size(), 1U);
+  EXPECT_EQ(claims->chunks[0].attempts, 2);
+  EXPECT_EQ(claims->chunks[0].progress.position, "");
+  const Renewal renewal{
+      .lease = {.job_id = "t-1", .chunk = 0, .owner = "worker", .token = 2, .expires_at = {}},
+      .progress = {.rows = 1, .bytes = 2, .position = "here"}};
+  EXPECT_TRUE(store.Renew({&renewal, 1}, std::chrono::seconds(30))->at(0));
+  EXPECT_EQ(store.ListChunks("t-1", std::nullopt, -1, 1)->at(0).progress.position, "here");
+}
+
 /// As version 0.1 left it: with a message for each chunk, which workers do not know any more.
 TEST_F(DatabaseTest, ForgetsMessagesOfASchemaWithoutTurns) {
   constexpr size_t kBeforeTurns = 3;

@@ -51,7 +51,8 @@ class QueryPlanTest : public testing::Test {
       const engine::Chunk& chunk = claims.chunks.at(0);
       const engine::Lease held{
           .job_id = id, .chunk = i, .owner = "worker", .token = chunk.lease_token};
-      ASSERT_TRUE(store_.Renew(std::vector{held, lease}, std::chrono::seconds(30)));
+      ASSERT_TRUE(store_.Renew(std::vector<Renewal>{{.lease = held}, {.lease = lease}},
+                               std::chrono::seconds(30)));
       using Kind = Settlement::Kind;
       ASSERT_TRUE(
           store_.Settle(std::vector<Settlement>{{.lease = held,

@@ -72,17 +72,20 @@ Result<> ClaimChunk(Connection& connection, int64_t job, Chunk& chunk, std::stri
   chunk.lease_expires_at = expires_at;
   ++chunk.lease_token;
   ++chunk.attempts;
+  chunk.progress.rows = chunk.progress.bytes = 0;
   TRY(Query(connection,
             "UPDATE chunks SET state = 'leased', lease_owner = ?, lease_token = ?, "
-            "lease_expires_at = ?, attempts = ? WHERE job = ? AND chunk_index = ?",
+            "lease_expires_at = ?, attempts = ?, rows_done = 0, bytes_done = 0 "
+            "WHERE job = ? AND chunk_index = ?",
             owner, chunk.lease_token, chunk.lease_expires_at, chunk.attempts, job, chunk.index)
           .Run());
   return {};
 }
 
-#define SPILLWAY_SETTLE(changes)                                                        \
-  "UPDATE chunks SET lease_owner = '', lease_expires_at = 0, " changes                  \
-  " WHERE job = ?1 AND chunk_index = ?2 AND state = 'leased' AND lease_token = ?3 AND " \
+#define SPILLWAY_SETTLE(changes)                                                           \
+  "UPDATE chunks SET lease_owner = '', lease_expires_at = 0, rows_done = 0, bytes_done = " \
+  "0, " changes                                                                            \
+  " WHERE job = ?1 AND chunk_index = ?2 AND state = 'leased' AND lease_token = ?3 AND "    \
   "lease_owner = ?4"
 #define SPILLWAY_FAILURE \
   "failure_code = ?5, failure_message = ?6, failure_retryable = ?7, failure_retry_after_ms = ?8"
@@ -93,27 +96,32 @@ Result<bool> SettleChunk(Connection& connection, int64_t job, const Settlement& 
   switch (settlement.kind) {
     case Settlement::Kind::kSucceeded:
       return TRY(Query(connection,
-                       SPILLWAY_SETTLE("state = 'succeeded', result = ?5, failure_code = NULL, "
-                                       "failure_message = '', "
-                                       "failure_retryable = 0, failure_retry_after_ms = NULL"),
+                       SPILLWAY_SETTLE(
+                           "state = 'succeeded', result = ?5, position = '', failure_code = NULL, "
+                           "failure_message = '', "
+                           "failure_retryable = 0, failure_retry_after_ms = NULL"),
                        job, lease.chunk, lease.token, lease.owner, settlement.result)
                      .Run()) == 1;
     case Settlement::Kind::kRetry:
       return TRY(Query(connection,
-                       SPILLWAY_SETTLE("state = 'pending', not_before = ?9, " SPILLWAY_FAILURE),
+                       SPILLWAY_SETTLE(
+                           "state = 'pending', not_before = ?9, position = ?10, " SPILLWAY_FAILURE),
                        job, lease.chunk, lease.token, lease.owner, failure.code, failure.message,
-                       failure.retryable, failure.retry_after_ms, settlement.not_before)
+                       failure.retryable, failure.retry_after_ms, settlement.not_before,
+                       settlement.position)
                      .Run()) == 1;
     case Settlement::Kind::kDead:
-      return TRY(Query(connection, SPILLWAY_SETTLE("state = 'dead', " SPILLWAY_FAILURE), job,
+      return TRY(Query(connection,
+                       SPILLWAY_SETTLE("state = 'dead', position = '', " SPILLWAY_FAILURE), job,
                        lease.chunk, lease.token, lease.owner, failure.code, failure.message,
                        failure.retryable, failure.retry_after_ms)
                      .Run()) == 1;
     case Settlement::Kind::kReleased:
       return TRY(Query(connection,
                        SPILLWAY_SETTLE("state = 'pending', not_before = ?5, "
-                                       "attempts = max(attempts - 1, 0)"),
-                       job, lease.chunk, lease.token, lease.owner, settlement.not_before)
+                                       "position = ?6, attempts = max(attempts - 1, 0)"),
+                       job, lease.chunk, lease.token, lease.owner, settlement.not_before,
+                       settlement.position)
                      .Run()) == 1;
   }
   return false;
@@ -150,8 +158,9 @@ Result<> AddSums(Connection& connection, int64_t job, const JobSums& sums, Times
   return {};
 }
 
-Result<bool> RenewLease(Connection& connection, const sql::JobHead& head, const Lease& lease,
+Result<bool> RenewLease(Connection& connection, const sql::JobHead& head, const Renewal& renewal,
                         Timestamp expires_at) {
+  const Lease& lease = renewal.lease;
   if (!head.Processing()) return false;
   if (lease.chunk == Lease::kJob) {
     if (!head.Holds(lease)) return false;
@@ -160,10 +169,11 @@ Result<bool> RenewLease(Connection& connection, const sql::JobHead& head, const 
                    .Run()) == 1;
   }
   return TRY(Query(connection,
-                   "UPDATE chunks SET lease_expires_at = ? WHERE job = ? AND chunk_index = ? AND "
-                   "state = 'leased' "
+                   "UPDATE chunks SET lease_expires_at = ?, rows_done = ?, bytes_done = ?, "
+                   "position = ? WHERE job = ? AND chunk_index = ? AND state = 'leased' "
                    "AND lease_owner = ? AND lease_token = ?",
-                   expires_at, head.number, lease.chunk, lease.owner, lease.token)
+                   expires_at, renewal.progress.rows, renewal.progress.bytes,
+                   renewal.progress.position, head.number, lease.chunk, lease.owner, lease.token)
                  .Run()) == 1;
 }
 
@@ -239,20 +249,20 @@ Result<std::vector<Settled>> SqliteStore::Settle(std::span<const Settlement> set
       });
 }
 
-Result<std::vector<bool>> SqliteStore::Renew(std::span<const Lease> leases,
+Result<std::vector<bool>> SqliteStore::Renew(std::span<const Renewal> renewals,
                                              std::chrono::milliseconds duration) {
-  if (leases.empty()) return std::vector<bool>();
+  if (renewals.empty()) return std::vector<bool>();
   return database_.Write(
       sql::Durability::kProcess, [&](Connection& connection) -> Result<std::vector<bool>> {
         JobHeads heads(connection);
         const Timestamp now = clock_.Now();
         std::set<int64_t> touched;
         std::vector<bool> answers;
-        answers.reserve(leases.size());
-        for (const Lease& lease : leases) {
-          const sql::JobHead* head = TRY(heads.Find(lease.job_id));
+        answers.reserve(renewals.size());
+        for (const Renewal& renewal : renewals) {
+          const sql::JobHead* head = TRY(heads.Find(renewal.lease.job_id));
           const bool held =
-              head != nullptr && TRY(RenewLease(connection, *head, lease, now + duration));
+              head != nullptr && TRY(RenewLease(connection, *head, renewal, now + duration));
           if (held && touched.insert(head->number).second)
             TRY(sql::Touch(connection, head->number, now));
           answers.push_back(held);
