@@ -95,7 +95,7 @@ using Problems = std::vector<Problem>;
 
 /// Who asks, and when.
 struct Asking {
-  Role role = Role::kOperator;
+  Role role = Role::kUser;
   Timestamp at;                   ///< What the words of a range are relative to.
   std::optional<Timestamp> tick;  ///< Of a schedule.
 };

@@ -84,6 +84,7 @@ std::string ZoneOf(const ScheduleSettings& schedule, const ConfiguredExport& exp
 
 request::Texts TextsOf(const ScheduleSettings& schedule, const ConfiguredExport& exported) {
   request::Texts texts = schedule.fields;
+  std::erase_if(texts, [](const auto& given) { return given.second.empty(); });
   // Files are named, and split, by the days that the range is of.
   if (exported.form().range_zone.has_value()) texts["time_zone"] = {ZoneOf(schedule, exported)};
   return texts;

@@ -20,6 +20,8 @@ void CheckOrganisation(const std::string& path, const ScheduleSettings& schedule
   if (form.organisation == Organisation::kRequired && schedule.organisation.empty()) {
     complaints.About(path, "has no organisation; say whose it is, for " + form.of + " need one");
   }
+  if (const auto problem = request::CheckName(schedule.organisation))
+    complaints.About(path + ".organisation", *problem, {path});
   if (form.organisation == Organisation::kNone && !schedule.organisation.empty()) {
     complaints.About(path + ".organisation", "is not for " + form.of + "; remove it", {path});
   }
@@ -39,10 +41,16 @@ void CheckSchedules(const Settings& settings, const recipe::Registry& registry,
     const request::Form form = found->form();
     CheckOrganisation(path, schedule, form, complaints);
     const auto parameters =
-        request::ParametersOf(form, TextsOf(schedule, *found), {.at = kTick, .tick = kTick});
-    if (parameters.has_value()) continue;
-    for (const request::Problem& problem : parameters.error())
-      complaints.About(path + "." + problem.field, problem.message, {path});
+        request::ParametersOf(form, TextsOf(schedule, *found),
+                              {.role = request::Role::kOperator, .at = kTick, .tick = kTick});
+    if (!parameters.has_value()) {
+      for (const request::Problem& problem : parameters.error())
+        complaints.About(path + "." + problem.field, problem.message, {path});
+      continue;
+    }
+    const Result<> checked =
+        found->definition->CheckParameters(found->exported.settings, *parameters);
+    if (!checked.has_value()) complaints.About(path, "cannot run: " + checked.error().message);
   }
 }
 

@@ -116,5 +116,40 @@ TEST(ScheduleCheck, SchedulesHaveTheParametersOfTheirExport) {
                                     "without an end")));
 }
 
+TEST(ScheduleCheck, WhatARunWouldRefuseIsToldBefore) {
+  constexpr std::string_view kExports =
+      "databases: {shop: {url: 'postgres://shop'}}\n"
+      "exports:\n"
+      "  messages: {}\n"
+      "  own: {recipe: query_export, database: shop, query: 'SELECT :organisation, :a'}\n"
+      "schedules:\n"
+      "  one: {cron: '@daily', ";
+  const auto problems = [&](std::string_view schedule) {
+    return ProblemsOf(std::string(kExports) + std::string(schedule) + "}\n");
+  };
+  const std::string messages =
+      "export: messages, organisation: a, from: yesterday, through: yesterday, ";
+  EXPECT_THAT(problems(messages + "format: parquet, compression: gzip"),
+              ElementsAre(HasSubstr("schedules.one cannot run: parquet compresses inside")));
+  EXPECT_THAT(
+      problems(messages + "compression_level: 77"),
+      ElementsAre(HasSubstr("compression_level is \"77\"; use a whole number from 1 to 19")));
+  EXPECT_THAT(problems(messages + "on_limit: fail"), ElementsAre(HasSubstr("cannot run")));
+  EXPECT_THAT(problems(messages + "parameters: {}"), testing::IsEmpty());
+  EXPECT_THAT(problems("export: own, parameters: {a: 1}"),
+              ElementsAre(HasSubstr("schedules.one has no organisation")));
+  EXPECT_THAT(problems("export: own, organisation: \"a\\nb\", parameters: {a: 1}"),
+              ElementsAre(HasSubstr("organisation has a control character")));
+}
+
+TEST(ScheduleCheck, NoFixedParameterStandsForTheOrganisation) {
+  EXPECT_THAT(ProblemsOf("databases: {shop: {url: 'postgres://shop'}}\n"
+                         "exports: {own: {recipe: query_export, database: shop,\n"
+                         "                query: 'SELECT :organisation',\n"
+                         "                parameters: {organisation: beta}}}\n"),
+              ElementsAre(HasSubstr("exports.own.parameters.organisation is always the "
+                                    "organisation that an export is of")));
+}
+
 }  // namespace
 }  // namespace spillway

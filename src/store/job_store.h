@@ -219,10 +219,10 @@ class JobStore {
   /// nothing is settled on a final job.
   virtual Result<std::vector<Settled>> Settle(std::span<const Settlement> settlements) = 0;
 
-  /// Makes succeeded chunks (at most kLostChunksMax a call) dead, under the job's lease and before its commit
-  /// point, so that a redrive repeats them: their results go, and their counts leave the job's
-  /// sums. One that has not succeeded, as when this was done before, stays as it is. Durable on
-  /// return. kConflict when the lease was lost or the outcome is decided.
+  /// Makes succeeded chunks (at most kLostChunksMax a call) dead, under the job's lease and before
+  /// its commit point, so that a redrive repeats them: their results go, and their counts leave the
+  /// job's sums. One that has not succeeded, as when this was done before, stays as it is. Durable
+  /// on return. kConflict when the lease was lost or the outcome is decided.
   virtual Result<engine::Job> MarkLost(const engine::Lease& lease,
                                        std::span<const LostChunk> lost) = 0;
 
