@@ -4,8 +4,6 @@
 
 namespace spillway {
 
-using Organisation = request::Form::Organisation;
-
 std::string PlainName(const std::string& field) { return field; }
 
 Error ToError(const request::Problems& problems, const NameField& name) {
@@ -25,12 +23,8 @@ Result<recipe::Request> RequestOf(const ConfiguredExport& exported, const reques
   auto parameters = request::ParametersOf(form, texts, asking);
   request::Problems problems;
   if (!parameters.has_value()) problems = parameters.error();
-  if (form.organisation == Organisation::kRequired && who.organisation.empty())
-    problems.insert(problems.begin(), {"organisation", "is required: whose data is exported"});
-  if (form.organisation == Organisation::kNone && !who.organisation.empty())
-    problems.insert(problems.begin(), {"organisation", "is not for " + form.of + "; leave it out"});
-  if (auto problem = request::CheckName(who.organisation))
-    problems.insert(problems.begin(), {"organisation", *std::move(problem)});
+  if (auto problem = request::CheckOrganisation(form, who.organisation))
+    problems.insert(problems.begin(), *std::move(problem));
   if (!problems.empty()) return std::unexpected(ToError(problems, name));
   return recipe::Request{.export_name = exported.exported.name,
                          .who = std::move(who),

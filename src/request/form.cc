@@ -286,6 +286,17 @@ std::optional<std::string> CheckName(const std::string& name) {
   return "has a control character, such as the end of a line; give a name without";
 }
 
+std::optional<Problem> CheckOrganisation(const Form& form, const std::string& organisation) {
+  using Organisation = Form::Organisation;
+  const std::string field = "organisation";
+  if (form.organisation == Organisation::kRequired && organisation.empty())
+    return Problem{field, "is missing; say whose data it is, for " + form.of + " need it"};
+  if (form.organisation == Organisation::kNone && !organisation.empty())
+    return Problem{field, "is not for " + form.of + "; leave it out"};
+  if (auto problem = CheckName(organisation)) return Problem{field, *std::move(problem)};
+  return std::nullopt;
+}
+
 std::string ExpectationOf(const Field& field) {
   if (!field.expectation.empty()) return field.expectation;
   const auto bounded = [&](std::string what, const auto& format) {

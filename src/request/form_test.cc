@@ -147,6 +147,22 @@ TEST(Form, AFlagSaysTrueOrFalseWhereItHasAText) {
   EXPECT_EQ(parsed({"maybe"}), "all is \"maybe\"; use true or false\n");
 }
 
+TEST(Form, AnOrganisationIsGivenWhereOneIsNeeded) {
+  using Organisation = Form::Organisation;
+  const auto problem = [](Organisation asked, const std::string& given) {
+    const auto found = CheckOrganisation({.of = "tests", .organisation = asked}, given);
+    return found.has_value() ? found->field + " " + found->message : "";
+  };
+  EXPECT_EQ(problem(Organisation::kRequired, "acme"), "");
+  EXPECT_EQ(problem(Organisation::kOptional, ""), "");
+  EXPECT_EQ(problem(Organisation::kNone, ""), "");
+  EXPECT_EQ(problem(Organisation::kRequired, ""),
+            "organisation is missing; say whose data it is, for tests need it");
+  EXPECT_EQ(problem(Organisation::kNone, "acme"), "organisation is not for tests; leave it out");
+  EXPECT_EQ(problem(Organisation::kOptional, "a\nb"),
+            "organisation has a control character, such as the end of a line; give a name without");
+}
+
 TEST(Form, FlagsAreNamedAfterFields) {
   EXPECT_EQ(Field{.name = "rows_per_file"}.flag_name(), "rows-per-file");
   EXPECT_EQ((Field{.name = "parameters", .flag = "param"}).flag_name(), "param");

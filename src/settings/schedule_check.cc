@@ -9,23 +9,10 @@ namespace spillway {
 namespace {
 
 using config::Complaints;
-using Organisation = request::Form::Organisation;
 
 /// Which instant a schedule is tried at changes nothing.
 constexpr Timestamp kTick =
     std::chrono::sys_days(std::chrono::year(2026) / 3 / 3) + std::chrono::hours(12);
-
-void CheckOrganisation(const std::string& path, const ScheduleSettings& schedule,
-                       const request::Form& form, Complaints& complaints) {
-  if (form.organisation == Organisation::kRequired && schedule.organisation.empty()) {
-    complaints.About(path, "has no organisation; say whose it is, for " + form.of + " need one");
-  }
-  if (const auto problem = request::CheckName(schedule.organisation))
-    complaints.About(path + ".organisation", *problem, {path});
-  if (form.organisation == Organisation::kNone && !schedule.organisation.empty()) {
-    complaints.About(path + ".organisation", "is not for " + form.of + "; remove it", {path});
-  }
-}
 
 }  // namespace
 
@@ -39,7 +26,8 @@ void CheckSchedules(const Settings& settings, const recipe::Registry& registry,
       continue;
     }
     const request::Form form = found->form();
-    CheckOrganisation(path, schedule, form, complaints);
+    if (const auto problem = request::CheckOrganisation(form, schedule.organisation))
+      complaints.About(path + "." + problem->field, problem->message, {path});
     const auto parameters =
         request::ParametersOf(form, TextsOf(schedule, *found),
                               {.role = request::Role::kOperator, .at = kTick, .tick = kTick});

@@ -58,7 +58,7 @@ TEST(ScheduleCheck, SchedulesMustFitTheirExports) {
       testing::UnorderedElementsAre(
           HasSubstr("spillway.yaml:2:18: schedules.typo.export does not run: no export named "
                     "\"mesages\" is configured; did you mean \"messages\"?"),
-          HasSubstr("schedules.whose has no organisation; say whose it is"),
+          HasSubstr("schedules.whose.organisation is missing; say whose data it is"),
           HasSubstr("schedules.when.from is missing; give the first day, such as yesterday"),
           HasSubstr("schedules.open.to is missing; give to (exclusive), or through"),
           HasSubstr("spillway.yaml:10:11: schedules.odd.from \"yesterdy\" is no time; use a day")));
@@ -100,7 +100,7 @@ TEST(ScheduleCheck, SchedulesHaveTheParametersOfTheirExport) {
           HasSubstr("schedules.misspelt.parameters has no value for Customer; give it one"),
           HasSubstr("schedules.table.parameters.id is no parameter of this export; it has none, so "
                     "leave it out"),
-          HasSubstr("schedules.open.organisation is not for open data; remove it"),
+          HasSubstr("schedules.open.organisation is not for open data; leave it out"),
           HasSubstr("schedules.open.parameters is not for open data"),
           HasSubstr("schedules.query.from is not for exports of queries"),
           HasSubstr("schedules.query.limit is not for exports of queries"),
@@ -137,7 +137,7 @@ TEST(ScheduleCheck, WhatARunWouldRefuseIsToldBefore) {
   EXPECT_THAT(problems(messages + "on_limit: fail"), ElementsAre(HasSubstr("cannot run")));
   EXPECT_THAT(problems(messages + "parameters: {}"), testing::IsEmpty());
   EXPECT_THAT(problems("export: own, parameters: {a: 1}"),
-              ElementsAre(HasSubstr("schedules.one has no organisation")));
+              ElementsAre(HasSubstr("schedules.one.organisation is missing")));
   EXPECT_THAT(problems("export: own, organisation: \"a\\nb\", parameters: {a: 1}"),
               ElementsAre(HasSubstr("organisation has a control character")));
 }
