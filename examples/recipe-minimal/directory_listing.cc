@@ -10,6 +10,7 @@
 #include <arrow/api.h>
 #include <nlohmann/json.hpp>
 
+#include "base/utf8.h"
 #include "recipe/definition.h"
 #include "recipe/output/assemble.h"
 #include "recipe/output/chunk_writer.h"
@@ -22,7 +23,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr size_t kFilesPerChunk = 100;  // Their names fit into a chunk's specification.
+constexpr int64_t kFilesPerChunk = 100;
 
 /// What an export's section of the configuration has, beside what the files look like.
 struct Settings : OutputSettings {
@@ -41,7 +42,12 @@ Result<std::vector<std::string>> NamesIn(const std::filesystem::path& directory)
   std::error_code error;
   for (std::filesystem::directory_iterator at(directory, error), end; !error && at != end;
        at.increment(error)) {
-    if (at->is_regular_file(error)) names.push_back(at->path().filename().string());
+    if (!at->is_regular_file(error)) continue;
+    names.push_back(at->path().filename().string());
+    if (!IsUtf8(names.back())) {
+      return Fail(ErrorCode::kInvalidArgument,
+                  directory.string() + " has a file whose name is not UTF-8; rename it");
+    }
   }
   if (error) return std::unexpected(FromErrno(error.value(), directory.string()));
   std::ranges::sort(names);
@@ -81,9 +87,11 @@ class DirectoryListing final : public Recipe {
                       std::stop_token /*stop*/) const override {
     const std::filesystem::path& directory = exports_.at(export_name).directory;
     const auto files = static_cast<int64_t>(TRY(NamesIn(directory)).size());
+    const int64_t chunks = std::max<int64_t>(1, (files + kFilesPerChunk - 1) / kFilesPerChunk);
     return Survey{.of = export_name + " of " + directory.string(),
                   .planned = files,
-                  .json = Json{{"rows", files}}.dump()};
+                  .chunks = chunks,
+                  .json = Json{{"rows", files}, {"chunks", chunks}}.dump()};
   }
 
   Result<Planned> MakePlan(const engine::Job& job, Planning& plan,
@@ -91,7 +99,7 @@ class DirectoryListing final : public Recipe {
     const std::vector<std::string> names = TRY(NamesIn(exports_.at(job.export_name).directory));
     size_t at = 0;
     do {
-      const size_t end = std::min(at + kFilesPerChunk, names.size());
+      const size_t end = std::min<size_t>(at + kFilesPerChunk, names.size());
       const std::vector<std::string> some(names.begin() + static_cast<ptrdiff_t>(at),
                                           names.begin() + static_cast<ptrdiff_t>(end));
       const Json spec = {{"names", some}, {"first", at == 0}, {"last", end == names.size()}};
@@ -168,11 +176,19 @@ class DirectoryListingDefinition final : public Definition {
         .Help("The directory whose files are listed.")
         .Required();
     section.Include(DeclareOutput());
+    section.Rule([](const Settings& settings, config::Complaints& complaints) {
+      if (settings.limits.rows_per_file > 0)
+        complaints.About("limits.rows_per_file", "is not kept by listings; remove it");
+    });
     return std::make_shared<config::SectionOf<Settings>>(std::move(section));
   }
 
   request::Form form(const config::AnyValue& /*settings*/) const override {
-    return {.of = "listings of directories", .fields = OutputFields()};
+    request::Form form{.of = "listings of directories", .fields = OutputFields()};
+    std::erase_if(form.fields, [](const request::Field& field) {  // Its plan keeps no such limit.
+      return field.name == "rows_per_file" || field.name == "on_limit";
+    });
+    return form;
   }
 
   Result<std::unique_ptr<Recipe>> Make(const std::vector<Export>& exports,

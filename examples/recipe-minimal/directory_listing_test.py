@@ -41,7 +41,7 @@ class DirectoryListingTest(unittest.TestCase):
         return done.stdout
 
     def test_it_exports_what_is_there_and_proves_it(self):
-        self.assertEqual(json.loads(self.good("--json", "plan", "photos"))["rows"], FILES)
+        self.assertEqual(json.loads(self.good("--json", "plan", "photos")), {"rows": FILES, "chunks": 25})
         job = json.loads(self.good("--json", "run", "photos"))
         self.assertEqual(job["chunks"]["total"], 25)
         self.assertEqual(job["counts"]["written"], FILES)
@@ -58,17 +58,25 @@ class DirectoryListingTest(unittest.TestCase):
         self.assertEqual((pathlib.Path(job["directory"]) / "photos.csv").read_text(encoding="utf-8"), "name,bytes\n")
 
     def test_flags_checks_and_schema_come_from_its_declarations(self):
-        job = json.loads(self.good("--json", "run", "photos", "--format", "ndjson", "--rows-per-file", "0"))
+        job = json.loads(self.good("--json", "run", "photos", "--format", "ndjson"))
         first = next(pathlib.Path(job["directory"]).glob("*.ndjson")).read_text(encoding="utf-8").splitlines()[0]
         self.assertEqual(json.loads(first), {"name": "00000.jpg", "bytes": 0})
         refused = self.call("run", "photos", "--from", "yesterday")
         self.assertEqual(refused.returncode, 2)
         self.assertIn("--from is not for listings of directories", refused.stderr)
+        refused = self.call("run", "photos", "--rows-per-file", "10")
+        self.assertIn("--rows-per-file is not for listings of directories", refused.stderr)
         self.write("exports: {photos: {recipe: directory_listing, directry: x}}")
         checked = self.call("config", "check")
         self.assertIn("exports.photos.directry is not a setting; did you mean directory?", checked.stderr)
         self.assertIn("exports.photos.directory is missing", checked.stderr)
         self.assertIn("whose files are listed", self.good("config", "schema"))
+
+    def test_a_name_that_is_no_text_is_refused_in_one_line(self):
+        open(bytes(self.path / "photos") + b"/\xff.jpg", "w", encoding="ascii").close()
+        refused = self.call("run", "photos")
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn("has a file whose name is not UTF-8; rename it", refused.stderr)
 
     def test_its_schedule_is_known(self):
         listed = json.loads(self.good("--json", "schedules"))["schedules"]

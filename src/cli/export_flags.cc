@@ -10,7 +10,6 @@
 
 #include <CLI/CLI.hpp>
 
-#include "deployment/requests.h"
 #include "storage/s3_url.h"
 
 namespace spillway::cli {
@@ -41,6 +40,8 @@ std::string HelpOf(const request::Field& field, const std::string& help) {
       return help + " (64 MiB)";
     case Kind::kDuration:
       return help + " (14m)";
+    case Kind::kValues:
+      return help + ", each as name=value";
     case Kind::kPlace:
       return help + ", or - for standard output";
     default:
@@ -87,13 +88,15 @@ void AddField(CLI::App& command, const request::Field& field, const std::string&
   }
 }
 
-std::string FlagOf(const request::Form& form, const std::string& field) {
-  const size_t dot = std::min(field.find('.'), field.size());
-  const std::string name = field.substr(0, dot);
-  const request::Field* known = form.Find(name);
-  std::string flag =
-      "--" + (known == nullptr ? request::Field{.name = name}.flag_name() : known->flag_name());
-  return dot == field.size() ? flag : flag + " " + field.substr(dot + 1);
+NameField FlagsOf(const request::Form& form) {
+  return [&form](const std::string& field) {
+    const size_t dot = std::min(field.find('.'), field.size());
+    const std::string name = field.substr(0, dot);
+    const request::Field* known = form.Find(name);
+    const request::Field unknown{.name = name};
+    const std::string flag = "--" + (known == nullptr ? unknown : *known).flag_name();
+    return dot == field.size() ? flag : flag + " " + field.substr(dot + 1);
+  };
 }
 
 void ExportFlags::AddTo(CLI::App& command, const recipe::Registry& registry) {
@@ -105,13 +108,17 @@ void ExportFlags::AddTo(CLI::App& command, const recipe::Registry& registry) {
       ->check([](const std::string& text) {
         return text.empty() ? std::string("is empty; give it a value, or leave it out") : "";
       });
-  for (const recipe::FormField& each : recipe::FormFields(registry))
+  for (recipe::FormField& each : recipe::FormFields(registry)) {
     AddField(command, each.field, each.help(), texts_);
+    every_field_.fields.push_back(std::move(each.field));
+  }
 }
 
 bool ExportFlags::to_standard_output() const {
-  return std::ranges::any_of(texts_, [](const auto& given) {
-    return given.second == std::vector<std::string>{std::string(kStandardOutput)};
+  return std::ranges::any_of(every_field_.fields, [this](const request::Field& field) {
+    const auto found = texts_.find(field.name);
+    return field.kind == Kind::kPlace && found != texts_.end() &&
+           found->second == std::vector<std::string>{std::string(kStandardOutput)};
   });
 }
 
@@ -130,8 +137,10 @@ Result<recipe::Request> ExportFlags::ToRequest(const ConfiguredExport& exported,
       }
     }
   }
-  return RequestOf(exported, texts, {.user = CurrentUser(), .organisation = organisation_},
-                   {.at = SystemClock().Now()}, FlagOf);
+  return RequestOf(
+      exported, texts,
+      {.user = CurrentUser(), .organisation = organisation_, .role = request::Role::kOperator},
+      {.at = SystemClock().Now()}, FlagsOf(every_field_));
 }
 
 std::string CurrentUser() {

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "deployment/requests.h"
 #include "recipe/definition.h"
 #include "request/form.h"
 #include "settings/exports.h"
@@ -14,12 +15,12 @@ class App;
 
 namespace spillway::cli {
 
+/// How the command line names fields of that form: "--rows-per-file".
+NameField FlagsOf(const request::Form& form);
+
 /// Adds a flag for a form's field; what is given goes into `texts`, which outlives the parsing.
 void AddField(CLI::App& command, const request::Field& field, const std::string& help,
               request::Texts& texts);
-
-/// A field as the command line names it: "--rows-per-file".
-std::string FlagOf(const request::Form& form, const std::string& field);
 
 /// What an export is asked for on the command line: a flag for every field of every recipe's form.
 class ExportFlags {
@@ -36,6 +37,7 @@ class ExportFlags {
  private:
   std::string export_name_;
   std::string organisation_;
+  request::Form every_field_;  ///< Of all recipes.
   request::Texts texts_;
 };
 

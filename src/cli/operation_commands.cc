@@ -15,10 +15,11 @@ namespace {
 
 Outcome Operate(const Invocation& invocation, const std::string& section,
                 const recipe::Operation& operation, const request::Texts& texts) {
-  const auto parameters = request::ParametersOf(operation.form, texts,
-                                                {.at = SystemClock().Now(), .tick = std::nullopt});
+  const auto parameters = request::ParametersOf(
+      operation.form, texts,
+      {.role = request::Role::kOperator, .at = SystemClock().Now(), .tick = std::nullopt});
   if (!parameters.has_value())
-    return std::unexpected(ToError(operation.form, parameters.error(), FlagOf));
+    return std::unexpected(ToError(parameters.error(), FlagsOf(operation.form)));
   const Settings settings = TRY(invocation.Load());
   std::unique_ptr<ProgressBar> bar;
   const auto show = [&bar](const std::string& title, const std::string& unit, int64_t done,

@@ -21,8 +21,8 @@ class AnyValue {
   /// The value, which must be of type T; what is empty holds T's defaults.
   template <class T>
   const T& As() const {
-    static const T nothing{};
-    return held_ == nullptr ? nothing : dynamic_cast<const Held<T>&>(*held_).value;
+    static const T kNothing{};
+    return held_ == nullptr ? kNothing : dynamic_cast<const Held<T>&>(*held_).value;
   }
 
   /// What is empty equals the defaults of every type.

@@ -70,7 +70,7 @@ class InheritedField final : public AnyField<T> {
   const std::unique_ptr<AnyField<Base>> field_;
 };
 
-/// A field whose value one of several stores by its name, as AnySection declares it.
+/// One of several fields that share a member of T, a map of sections by the field's name.
 template <class T>
 class NamedSectionField final : public AnyField<T> {
  public:
@@ -97,8 +97,8 @@ class NamedSectionField final : public AnyField<T> {
   const std::shared_ptr<const AnySection> section_;
 };
 
-/// A field whose texts one of several stores by its name: a single value is one text, a list has
-/// one for each item, and values by name are texts like name=value.
+/// One of several fields that share a member of T, a map of texts by the field's name: a single value
+/// is one text, a list has one for each item, and values by name are texts like name=value.
 template <class T>
 class TextsField final : public AnyField<T> {
  public:

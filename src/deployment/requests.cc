@@ -4,33 +4,28 @@
 
 namespace spillway {
 
-using Organisation = request::Form::Organisation;
+std::string PlainName(const std::string& field) { return field; }
 
-std::string PlainName(const request::Form& /*form*/, const std::string& field) { return field; }
-
-Error ToError(const request::Form& form, const request::Problems& problems, NameField name) {
+Error ToError(const request::Problems& problems, const NameField& name) {
   std::string message;
   for (const request::Problem& problem : problems) {
     if (!message.empty()) message += "; ";
-    message += name(form, problem.field) + " " + problem.message;
+    message += name(problem.field) + " " + problem.message;
   }
   return {.code = ErrorCode::kInvalidArgument, .message = std::move(message)};
 }
 
 Result<recipe::Request> RequestOf(const ConfiguredExport& exported, const request::Texts& texts,
-                                  request::Identity who, request::Asking asking, NameField name) {
+                                  request::Identity who, request::Asking asking,
+                                  const NameField& name) {
   const request::Form form = exported.form();
   asking.role = who.role;
   auto parameters = request::ParametersOf(form, texts, asking);
   request::Problems problems;
-  if (!parameters.has_value()) problems = std::move(parameters).error();
-  if (form.organisation == Organisation::kRequired && who.organisation.empty())
-    problems.insert(problems.begin(), {"organisation", "is required: whose data is exported"});
-  if (form.organisation == Organisation::kNone && !who.organisation.empty())
-    problems.insert(problems.begin(), {"organisation", "is not for " + form.of + "; leave it out"});
-  if (auto problem = request::CheckName(who.organisation))
-    problems.insert(problems.begin(), {"organisation", *std::move(problem)});
-  if (!problems.empty()) return std::unexpected(ToError(form, problems, name));
+  if (!parameters.has_value()) problems = parameters.error();
+  if (auto problem = request::CheckOrganisation(form, who.organisation))
+    problems.insert(problems.begin(), *std::move(problem));
+  if (!problems.empty()) return std::unexpected(ToError(problems, name));
   return recipe::Request{.export_name = exported.exported.name,
                          .who = std::move(who),
                          .parameters = *std::move(parameters)};

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "base/error.h"
@@ -10,19 +11,19 @@
 
 namespace spillway {
 
-/// Words what is wrong with a field, as one line: "limit is -5; use a whole number of at least 0".
-using NameField = std::string (*)(const request::Form& form, const std::string& field);
+/// How a surface names a field: "--rows-per-file", "rows_per_file".
+using NameField = std::function<std::string(const std::string& field)>;
 
 /// A field under its own name.
-std::string PlainName(const request::Form& form, const std::string& field);
+std::string PlainName(const std::string& field);
 
 /// What `who` asks of an export by the texts of its form. kInvalidArgument says everything that is
 /// wrong, with fields named by `name`.
 Result<recipe::Request> RequestOf(const ConfiguredExport& exported, const request::Texts& texts,
                                   request::Identity who, request::Asking asking,
-                                  NameField name = PlainName);
+                                  const NameField& name = PlainName);
 
-/// The error that says all that is wrong.
-Error ToError(const request::Form& form, const request::Problems& problems, NameField name);
+/// All that is wrong in one line: "limit is -5; use a whole number of at least 0".
+Error ToError(const request::Problems& problems, const NameField& name);
 
 }  // namespace spillway

@@ -27,7 +27,8 @@ Result<recipe::Request> RequestAt(const ConfiguredExport& exported, const std::s
                                   const ScheduleSettings& schedule, Timestamp tick) {
   return RequestOf(exported, TextsOf(schedule, exported),
                    {.user = "schedule " + name + ", " + FormatTimestamp(tick),
-                    .organisation = schedule.organisation},
+                    .organisation = schedule.organisation,
+                    .role = request::Role::kOperator},
                    {.at = tick, .tick = tick});
 }
 

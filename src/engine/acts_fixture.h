@@ -168,6 +168,19 @@ class ActsTest : public testing::Test {
             .stagings = stagings_};
   }
 
+  /// Of another process.
+  Context OtherContext(Heartbeat& heartbeat, Stagings& stagings) {
+    return {.store = store_,
+            .queue = queue_,
+            .recipes = recipes_,
+            .clock = clock_,
+            .log = log_,
+            .options = options_,
+            .owner = "other",
+            .heartbeat = heartbeat,
+            .stagings = stagings};
+  }
+
   std::string Submit(std::string parameters = "1") {
     const auto created = engine_.Submit("lines",
                                         {.export_name = "lines",

@@ -83,15 +83,7 @@ TEST_F(PlannerTest, APlanUnderALostLeaseIsRefused) {
     if (attempt == 1) {
       clock_.Advance(options_.lease * 2);
       Heartbeat heartbeat{store_, queue_, clock_, options_};
-      Context other{.store = store_,
-                    .queue = queue_,
-                    .recipes = recipes_,
-                    .clock = clock_,
-                    .log = log_,
-                    .options = options_,
-                    .owner = "other",
-                    .heartbeat = heartbeat,
-                    .stagings = stagings_};
+      Context other = OtherContext(heartbeat, stagings_);
       Random random(2);
       EXPECT_TRUE(PlanJob(other, job_id, random).has_value());
     }

@@ -71,9 +71,8 @@ Result<bool> Expire(Context& context, const Expirable& due) {
   return Expire(context, due.job, due.remains);
 }
 
-Result<std::vector<std::string>> ExpireDue(Context& context, std::span<ExpiryWalk> walks,
-                                           std::stop_token stop) {
-  std::vector<std::string> jobs;
+Result<> ExpireDue(Context& context, std::span<ExpiryWalk> walks, std::vector<std::string>& expired,
+                   std::stop_token stop) {
   FirstError failed;
   for (ExpiryWalk& walk : walks) {
     const Result<std::vector<Expirable>> page = walk.Next(context, kJobsASweep, stop);
@@ -81,17 +80,16 @@ Result<std::vector<std::string>> ExpireDue(Context& context, std::span<ExpiryWal
     if (!page.has_value()) continue;
     for (const Expirable& due : *page) {
       if (stop.stop_requested()) break;
-      const Result<bool> expired = Expire(context, due);
-      if (!expired.has_value()) {
+      const Result<bool> done = Expire(context, due);
+      if (!done.has_value()) {
         context.log.Error("job cannot expire",
-                          {{"job", due.job.id}, {"error", expired.error().message}});
-      } else if (*expired) {
-        jobs.push_back(due.job.id);
+                          {{"job", due.job.id}, {"error", done.error().message}});
+      } else if (*done) {
+        expired.push_back(due.job.id);
       }
     }
   }
-  TRY(failed.result());
-  return jobs;
+  return failed.result();
 }
 
 void SecondLook::Add(std::span<const std::string> job_ids) {

@@ -55,9 +55,10 @@ std::vector<ExpiryWalk> ExpiryWalks(const Options& options, Missing missing = Mi
 Result<bool> Expire(Context& context, const Expirable& due);
 
 /// Expires the next page of each walk. The error of one job is logged and does not stop the others.
-/// After `stop` no further job is begun. Returns the jobs that expired.
-Result<std::vector<std::string>> ExpireDue(Context& context, std::span<ExpiryWalk> walks,
-                                           std::stop_token stop = {});
+/// After `stop` no further job is begun. Adds the jobs that expired to `expired`, also where there is
+/// an error, which is the first of a page that could not be read.
+Result<> ExpireDue(Context& context, std::span<ExpiryWalk> walks, std::vector<std::string>& expired,
+                   std::stop_token stop = {});
 
 /// Looks once more at jobs that expired, a lease later: a worker that had lost its lease may have
 /// published files of them meanwhile, and died before it removed them. Used by one thread.

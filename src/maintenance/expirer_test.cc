@@ -61,7 +61,9 @@ class ExpirerTest : public ActsTest {
     int64_t expired = 0;
     for (ExpiryWalk& walk : ExpiryWalks(context.options, missing)) {
       do {
-        expired += static_cast<int64_t>(ExpireDue(context, {&walk, 1})->size());
+        std::vector<std::string> jobs;
+        EXPECT_TRUE(ExpireDue(context, {&walk, 1}, jobs).has_value());
+        expired += static_cast<int64_t>(jobs.size());
       } while (!walk.ended());
     }
     return expired;
@@ -341,7 +343,9 @@ TEST_F(ExpirerTest, AStopComesBetweenJobs) {
       if (++listed == stop_at) stop.request_stop();
     };
     std::vector<ExpiryWalk> walks = ExpiryWalks(options_);
-    EXPECT_EQ(ExpireDue(context, walks, stop.get_token())->size(), expired);
+    std::vector<std::string> jobs;
+    EXPECT_TRUE(ExpireDue(context, walks, jobs, stop.get_token()).has_value());
+    EXPECT_EQ(jobs.size(), expired);
     EXPECT_EQ(listed, lists);
   }
   cutting.before_list = [] {};

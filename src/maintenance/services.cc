@@ -75,9 +75,9 @@ class Expirer final : public Service {
   Result<> Run(std::stop_token stop) override {
     FirstError failed;
     failed.Add(second_look_.Run(stop));
-    const auto expired = ExpireDue(context_, walks_, stop);
-    failed.Add(expired);
-    if (expired.has_value()) second_look_.Add(*expired);
+    std::vector<std::string> expired;
+    failed.Add(ExpireDue(context_, walks_, expired, stop));
+    second_look_.Add(expired);
     return failed.result();
   }
 

@@ -58,8 +58,9 @@ Result<> LeftoverRemoval::FindPlaces() {
   FirstError failed;
   std::set<std::string> seen;
   for (const Job& job : newest.jobs) {
+    if (!job.started_at.has_value()) continue;
     seen.insert(job.id);
-    if (seen_.contains(job.id) || !job.started_at.has_value()) continue;
+    if (seen_.contains(job.id)) continue;
     const auto destination = Guarded([&]() -> Result<recipe::Destination> {
       const recipe::Recipe* recipe = TRY(context_.recipes.Find(job.recipe));
       return recipe->DestinationOf(job);

@@ -17,15 +17,7 @@ TEST_F(ActsTest, LeftoversAreFoundWhereThisProcessHasNeverStagedAnything) {
   ASSERT_TRUE(objects_.CreateStage(Staging::PrefixOf(job_id) + "zombie-1-1", {}).has_value());
 
   Stagings none("other", options_.pending_bytes_max);
-  Context other = {.store = store_,
-                   .queue = queue_,
-                   .recipes = recipes_,
-                   .clock = clock_,
-                   .log = log_,
-                   .options = options_,
-                   .owner = "other",
-                   .heartbeat = heartbeat_,
-                   .stagings = none};
+  Context other = OtherContext(heartbeat_, none);
   ASSERT_TRUE(LeftoverRemoval(other).Run().has_value());
   EXPECT_THAT(Staged(job_id), IsEmpty());
 }
@@ -34,15 +26,7 @@ TEST_F(ActsTest, APlaceThatCannotBeOpenedIsAskedForOnce) {
   const std::string job_id = Submit();
   WorkOff();
   Stagings none("other", options_.pending_bytes_max);
-  Context other = {.store = store_,
-                   .queue = queue_,
-                   .recipes = recipes_,
-                   .clock = clock_,
-                   .log = log_,
-                   .options = options_,
-                   .owner = "other",
-                   .heartbeat = heartbeat_,
-                   .stagings = none};
+  Context other = OtherContext(heartbeat_, none);
   lines_->no_destination = Error{.code = ErrorCode::kUnavailable, .message = "no such bucket"};
   LeftoverRemoval removal(other);
   EXPECT_EQ(removal.Run().error().message, "no such bucket");

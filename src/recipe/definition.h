@@ -88,8 +88,16 @@ class Definition {
   virtual void Check(const std::string& /*path*/, const config::AnyValue& /*settings*/,
                      const SharedSettings& /*shared*/, config::Complaints& /*complaints*/) const {}
 
-  /// What can be asked of an export with such settings; with the defaults, of any.
+  /// What can be asked of an export with such settings. An empty value gives the form that all
+  /// exports of the recipe have in common.
   virtual request::Form form(const config::AnyValue& settings) const = 0;
+
+  /// Whether such parameters, which a form has made, can be meant of an export with such settings,
+  /// as far as can be said without asking anybody: kInvalidArgument where they cannot.
+  virtual Result<> CheckParameters(const config::AnyValue& /*settings*/,
+                                   std::string_view /*parameters*/) const {
+    return {};
+  }
 
   /// The zone of an export's days.
   virtual std::string time_zone(const config::AnyValue& /*settings*/) const { return "UTC"; }
@@ -117,8 +125,8 @@ class Definition {
   virtual std::vector<std::string> examples() const { return {}; }
 };
 
-/// The recipes that a program has, in a fixed order: where an export doesn't say which is meant, it
-/// is the first.
+/// The recipes that a program has, in a fixed order: an export that doesn't say which is meant is of
+/// the first without a section of its own.
 using Registry = std::vector<std::unique_ptr<const Definition>>;
 
 /// Null where there is none of that name.

@@ -19,8 +19,9 @@ struct Survey {
 
   std::string of;  ///< "acme, lake version 12".
   std::vector<Reading> readings;
-  int64_t planned = 0;          ///< In the recipe's unit of counting.
-  std::string how = "exactly";  ///< That is meant: "exactly", "pending now".
+  int64_t planned = 0;  ///< In the recipe's unit of counting.
+  std::string how =
+      "exactly";  ///< How sure `planned` is, printed after it: "exactly", "pending now".
   int64_t chunks = 0;
   std::optional<uint64_t> output_bytes;  ///< Estimated, as CSV.
   std::vector<std::string> notes;        ///< Sentences on what is special.

@@ -46,7 +46,8 @@ Read<Json> ReadCount(const Field& field, const std::string& text) {
 
 Read<Json> ReadSize(const Field& field, const std::string& text) {
   const std::optional<config::ByteSize> size = config::ParseByteSize(text);
-  if (!size || size->bytes > static_cast<uint64_t>(field.most))
+  if (!size || size->bytes < static_cast<uint64_t>(field.least) ||
+      size->bytes > static_cast<uint64_t>(field.most))
     return std::unexpected(Expected(field, text));
   return static_cast<int64_t>(size->bytes);
 }
@@ -99,6 +100,10 @@ Read<Json> ReadSingle(const Field& field, const std::string& text) {
   }
 }
 
+const char* NameOf(Role role) {
+  return role == Role::kOperator ? "who runs this service" : "the organisation's administrators";
+}
+
 bool HasMany(Kind kind) {
   return kind == Kind::kList || kind == Kind::kCounts || kind == Kind::kColumns;
 }
@@ -112,9 +117,10 @@ class Reading {
     for (const auto& [name, given] : texts) {
       const Field* field = form_.Find(name);
       if (field == nullptr) {
-        Refuse(name);
+        problems_.push_back({name, "is not for " + form_.of + "; leave it out"});
       } else if (field->set_by > asking_.role) {
-        problems_.push_back({name, "is set by who runs this service; leave it out"});
+        problems_.push_back(
+            {name, std::string("is set by ") + NameOf(field->set_by) + "; leave it out"});
       } else {
         One(*field, given);
       }
@@ -130,18 +136,9 @@ class Reading {
   }
 
  private:
-  void Refuse(const std::string& name) {
-    std::vector<std::string> names;
-    for (const Field& field : form_.fields) names.push_back(field.name);
-    const auto nearest = NearestName(name, names);
-    problems_.push_back({name, fmt::format("is not for {}; {}", form_.of,
-                                           nearest ? "did you mean " + *nearest + "?"
-                                                   : std::string("leave it out"))});
-  }
-
   void One(const Field& field, const std::vector<std::string>& texts) {
     if (field.kind == Kind::kFlag) {
-      json_[PointerTo(field.path())] = true;
+      Flag(field, texts);
     } else if (field.kind == Kind::kValues) {
       for (const std::string& text : texts) Named(field, text);
     } else if (HasMany(field.kind)) {
@@ -158,6 +155,16 @@ class Reading {
         json_[PointerTo(field.path())] = *std::move(read);
       else
         problems_.push_back({field.name, read.error()});
+    }
+  }
+
+  /// It is set by being there; a configuration says true or false.
+  void Flag(const Field& field, const std::vector<std::string>& texts) {
+    const std::string text = texts.empty() ? "true" : texts.back();
+    if (text == "true" || text == "false") {
+      json_[PointerTo(field.path())] = text == "true";
+    } else {
+      problems_.push_back({field.name, "is " + config::Quoted(text) + "; use true or false"});
     }
   }
 
@@ -184,7 +191,12 @@ class Reading {
                                                        : "use " + config::Alternatives(known))});
       return;
     }
-    json_[PointerTo(field.path())][name] = text.substr(equals + 1);
+    Json& values = json_[PointerTo(field.path())];
+    if (values.contains(name)) {
+      problems_.push_back({field.name + "." + name, "is given twice; give it once"});
+      return;
+    }
+    values[name] = text.substr(equals + 1);
   }
 
   /// Gives names that have a value of their own what it is, and misses the others.
@@ -247,8 +259,9 @@ const Field* Form::Find(std::string_view name) const {
 std::vector<Field> RangeFields() {
   return {
       {.name = "from",
-       .help = "where the range begins, included: a day (2025-01-31, yesterday, last-month), local "
-               "time (2025-01-31T06:00) or instant (2025-01-31T05:00:00Z)",
+       .help = "where the range begins, included: a day (2025-01-31, today, yesterday, today-7d, "
+               "this-week, last-week, this-month, last-month, this-year, last-year), local time "
+               "(2025-01-31T06:00) or instant (2025-01-31T05:00:00Z)",
        .required = true,
        .expectation = "the first day, such as yesterday"},
       {.name = "to", .help = "where the range ends, not included: the same, or now"},
@@ -271,6 +284,17 @@ std::optional<std::string> CheckName(const std::string& name) {
       std::ranges::none_of(name, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
   if (plain) return std::nullopt;
   return "has a control character, such as the end of a line; give a name without";
+}
+
+std::optional<Problem> CheckOrganisation(const Form& form, const std::string& organisation) {
+  using Organisation = Form::Organisation;
+  const std::string field = "organisation";
+  if (form.organisation == Organisation::kRequired && organisation.empty())
+    return Problem{field, "is missing; say whose data it is, for " + form.of + " need it"};
+  if (form.organisation == Organisation::kNone && !organisation.empty())
+    return Problem{field, "is not for " + form.of + "; leave it out"};
+  if (auto problem = CheckName(organisation)) return Problem{field, *std::move(problem)};
+  return std::nullopt;
 }
 
 std::string ExpectationOf(const Field& field) {

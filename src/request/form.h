@@ -95,7 +95,7 @@ using Problems = std::vector<Problem>;
 
 /// Who asks, and when.
 struct Asking {
-  Role role = Role::kOperator;
+  Role role = Role::kUser;
   Timestamp at;                   ///< What the words of a range are relative to.
   std::optional<Timestamp> tick;  ///< Of a schedule.
 };
@@ -104,8 +104,11 @@ struct Asking {
 std::expected<std::string, Problems> ParametersOf(const Form& form, const Texts& texts,
                                                   const Asking& asking);
 
-/// What is wrong with the name of somebody, which goes into folders and messages as it is.
+/// What is wrong with the name of an organisation, which goes into folders and messages as it is.
 std::optional<std::string> CheckName(const std::string& name);
+
+/// What is wrong with the organisation that an export is asked for; empty: none is given.
+std::optional<Problem> CheckOrganisation(const Form& form, const std::string& organisation);
 
 /// In words: "a whole number of at least 0", "csv, json, ndjson or parquet".
 std::string ExpectationOf(const Field& field);

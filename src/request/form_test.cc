@@ -58,7 +58,7 @@ TEST(Form, TextsBecomeParameters) {
                                      {"columns", {"a", "b=c=d"}},
                                      {"null", {""}},
                                      {"place", {"/x"}}},
-                                    {.at = kNoon, .tick = kNoon});
+                                    {.role = Role::kOperator, .at = kNoon, .tick = kNoon});
   EXPECT_EQ(Json::parse(parsed), Json({{"text", "ä"},
                                        {"needed", "x"},
                                        {"limits", {{"rows", 7}, {"bytes", 2048}}},
@@ -82,20 +82,20 @@ TEST(Form, EverythingThatIsWrongIsTold) {
                     {"numbers", {"3", "x"}},
                     {"txet", {"y"}},
                     {"null", {"\xff"}},
-                    {"values", {"tock=1", "alone"}}},
-                   {.at = kNoon, .tick = std::nullopt}),
+                    {"values", {"tock=1", "alone", "tick=1", "tick=2"}}},
+                   {.role = Role::kOperator, .at = kNoon, .tick = std::nullopt}),
             "bytes is \"many\"; use a size such as 64 MiB\n"
             "end is \"crl\"; did you mean crlf? Use crlf or lf\n"
             "null is not UTF-8; give it as UTF-8\n"
             "numbers is \"x\"; use whole numbers\n"
             "rows is \"10\"; use a whole number from 0 to 9\n"
             "text is empty; give it a value, or leave it out\n"
-            "txet is not for tests; did you mean text?\n"
+            "txet is not for tests; leave it out\n"
             "values.tock is no parameter of this export; did you mean tick?\n"
             "values is \"alone\"; use name=value\n"
+            "values.tick is given twice; give it once\n"
             "within is \"soon\"; use a duration such as 14m\n"
-            "needed is missing; give a text\n"
-            "values has no value for tick; give it one\n");
+            "needed is missing; give a text\n");
 }
 
 TEST(Form, NobodySetsWhatIsForOthersToSet) {
@@ -119,7 +119,7 @@ TEST(Form, NobodySetsWhatIsForOthersToSet) {
 TEST(Form, ARangeBecomesInstants) {
   const Form form = {.of = "tests", .range_zone = "Europe/Vienna", .fields = RangeFields()};
   const auto parsed = [&](const Texts& texts) {
-    return Parsed(form, texts, {.at = kNoon, .tick = std::nullopt});
+    return Parsed(form, texts, {.role = Role::kOperator, .at = kNoon, .tick = std::nullopt});
   };
   EXPECT_EQ(Json::parse(parsed({{"from", {"yesterday"}}, {"through", {"today"}}})),
             Json({{"from", "2025-01-29T23:00:00.000000Z"},
@@ -134,6 +134,33 @@ TEST(Form, ARangeBecomesInstants) {
             "to is missing; give to (exclusive), or through (a last day)\n");
   EXPECT_EQ(parsed({{"from", {"2025-02-30"}}, {"to", {"now"}}}),
             "from \"2025-02-30\" is no day of the calendar; that month ends on 2025-02-28\n");
+}
+
+TEST(Form, AFlagSaysTrueOrFalseWhereItHasAText) {
+  const Form form = {.of = "tests", .fields = {{.name = "all", .kind = Kind::kFlag}}};
+  const auto parsed = [&](std::vector<std::string> texts) {
+    return Parsed(form, {{"all", std::move(texts)}}, {.at = kNoon, .tick = std::nullopt});
+  };
+  EXPECT_EQ(parsed({}), R"({"all":true})");
+  EXPECT_EQ(parsed({"true"}), R"({"all":true})");
+  EXPECT_EQ(parsed({"false"}), R"({"all":false})");
+  EXPECT_EQ(parsed({"maybe"}), "all is \"maybe\"; use true or false\n");
+}
+
+TEST(Form, AnOrganisationIsGivenWhereOneIsNeeded) {
+  using Organisation = Form::Organisation;
+  const auto problem = [](Organisation asked, const std::string& given) {
+    const auto found = CheckOrganisation({.of = "tests", .organisation = asked}, given);
+    return found.has_value() ? found->field + " " + found->message : "";
+  };
+  EXPECT_EQ(problem(Organisation::kRequired, "acme"), "");
+  EXPECT_EQ(problem(Organisation::kOptional, ""), "");
+  EXPECT_EQ(problem(Organisation::kNone, ""), "");
+  EXPECT_EQ(problem(Organisation::kRequired, ""),
+            "organisation is missing; say whose data it is, for tests need it");
+  EXPECT_EQ(problem(Organisation::kNone, "acme"), "organisation is not for tests; leave it out");
+  EXPECT_EQ(problem(Organisation::kOptional, "a\nb"),
+            "organisation has a control character, such as the end of a line; give a name without");
 }
 
 TEST(Form, FlagsAreNamedAfterFields) {

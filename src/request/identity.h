@@ -10,7 +10,7 @@ namespace spillway::request {
 struct Identity {
   std::string user;          ///< For records: "ada", "schedule nightly, 2025-01-31T00:00:00Z".
   std::string organisation;  ///< Whose data it is about; empty: no organisation's.
-  Role role = Role::kOperator;
+  Role role = Role::kUser;
 };
 
 }  // namespace spillway::request

@@ -3,21 +3,11 @@
 #include "base/nearest_name.h"
 
 namespace spillway {
-namespace {
-
-const config::AnyValue& OwnSection(const Settings& settings, const std::string& section) {
-  static const config::AnyValue kNothing;
-  const auto found = settings.standing.find(section);
-  return found == settings.standing.end() ? kNothing : found->second;
-}
-
-}  // namespace
-
 std::vector<recipe::Export> ExportsOf(const Settings& settings,
                                       const recipe::Definition& definition) {
   std::vector<recipe::Export> exports;
   if (const auto standing = definition.standing()) {
-    const config::AnyValue& own = OwnSection(settings, standing->section);
+    const config::AnyValue& own = settings.standing.at(standing->section);
     if (definition.CheckConfigured(own).has_value())
       exports.push_back({.name = standing->name, .destination = {}, .settings = own});
     return exports;
@@ -52,7 +42,7 @@ Result<ConfiguredExport> FindExport(const Settings& settings, const recipe::Regi
     }
     const auto standing = definition->standing();
     if (standing && standing->name == name)
-      TRY(definition->CheckConfigured(OwnSection(settings, standing->section)));
+      TRY(definition->CheckConfigured(settings.standing.at(standing->section)));
   }
   const std::vector<std::string> known = ExportNames(settings, registry);
   const auto nearest = NearestName(std::string(name), known);
@@ -84,6 +74,7 @@ std::string ZoneOf(const ScheduleSettings& schedule, const ConfiguredExport& exp
 
 request::Texts TextsOf(const ScheduleSettings& schedule, const ConfiguredExport& exported) {
   request::Texts texts = schedule.fields;
+  std::erase_if(texts, [](const auto& given) { return given.second.empty(); });
   // Files are named, and split, by the days that the range is of.
   if (exported.form().range_zone.has_value()) texts["time_zone"] = {ZoneOf(schedule, exported)};
   return texts;

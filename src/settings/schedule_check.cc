@@ -9,21 +9,10 @@ namespace spillway {
 namespace {
 
 using config::Complaints;
-using Organisation = request::Form::Organisation;
 
 /// Which instant a schedule is tried at changes nothing.
 constexpr Timestamp kTick =
     std::chrono::sys_days(std::chrono::year(2026) / 3 / 3) + std::chrono::hours(12);
-
-void CheckOrganisation(const std::string& path, const ScheduleSettings& schedule,
-                       const request::Form& form, Complaints& complaints) {
-  if (form.organisation == Organisation::kRequired && schedule.organisation.empty()) {
-    complaints.About(path, "has no organisation; say whose it is, for " + form.of + " need one");
-  }
-  if (form.organisation == Organisation::kNone && !schedule.organisation.empty()) {
-    complaints.About(path + ".organisation", "is not for " + form.of + "; remove it", {path});
-  }
-}
 
 }  // namespace
 
@@ -37,12 +26,19 @@ void CheckSchedules(const Settings& settings, const recipe::Registry& registry,
       continue;
     }
     const request::Form form = found->form();
-    CheckOrganisation(path, schedule, form, complaints);
+    if (const auto problem = request::CheckOrganisation(form, schedule.organisation))
+      complaints.About(path + "." + problem->field, problem->message, {path});
     const auto parameters =
-        request::ParametersOf(form, TextsOf(schedule, *found), {.at = kTick, .tick = kTick});
-    if (parameters.has_value()) continue;
-    for (const request::Problem& problem : parameters.error())
-      complaints.About(path + "." + problem.field, problem.message, {path});
+        request::ParametersOf(form, TextsOf(schedule, *found),
+                              {.role = request::Role::kOperator, .at = kTick, .tick = kTick});
+    if (!parameters.has_value()) {
+      for (const request::Problem& problem : parameters.error())
+        complaints.About(path + "." + problem.field, problem.message, {path});
+      continue;
+    }
+    const Result<> checked =
+        found->definition->CheckParameters(found->exported.settings, *parameters);
+    if (!checked.has_value()) complaints.About(path, "cannot run: " + checked.error().message);
   }
 }
 

@@ -58,7 +58,7 @@ TEST(ScheduleCheck, SchedulesMustFitTheirExports) {
       testing::UnorderedElementsAre(
           HasSubstr("spillway.yaml:2:18: schedules.typo.export does not run: no export named "
                     "\"mesages\" is configured; did you mean \"messages\"?"),
-          HasSubstr("schedules.whose has no organisation; say whose it is"),
+          HasSubstr("schedules.whose.organisation is missing; say whose data it is"),
           HasSubstr("schedules.when.from is missing; give the first day, such as yesterday"),
           HasSubstr("schedules.open.to is missing; give to (exclusive), or through"),
           HasSubstr("spillway.yaml:10:11: schedules.odd.from \"yesterdy\" is no time; use a day")));
@@ -100,7 +100,7 @@ TEST(ScheduleCheck, SchedulesHaveTheParametersOfTheirExport) {
           HasSubstr("schedules.misspelt.parameters has no value for Customer; give it one"),
           HasSubstr("schedules.table.parameters.id is no parameter of this export; it has none, so "
                     "leave it out"),
-          HasSubstr("schedules.open.organisation is not for open data; remove it"),
+          HasSubstr("schedules.open.organisation is not for open data; leave it out"),
           HasSubstr("schedules.open.parameters is not for open data"),
           HasSubstr("schedules.query.from is not for exports of queries"),
           HasSubstr("schedules.query.limit is not for exports of queries"),
@@ -114,6 +114,41 @@ TEST(ScheduleCheck, SchedulesHaveTheParametersOfTheirExport) {
                          "schedules: {of: {export: half, cron: '@daily'}}\n"),
               ElementsAre(HasSubstr("exports.half.query does not read: the query has a text "
                                     "without an end")));
+}
+
+TEST(ScheduleCheck, WhatARunWouldRefuseIsToldBefore) {
+  constexpr std::string_view kExports =
+      "databases: {shop: {url: 'postgres://shop'}}\n"
+      "exports:\n"
+      "  messages: {}\n"
+      "  own: {recipe: query_export, database: shop, query: 'SELECT :organisation, :a'}\n"
+      "schedules:\n"
+      "  one: {cron: '@daily', ";
+  const auto problems = [&](std::string_view schedule) {
+    return ProblemsOf(std::string(kExports) + std::string(schedule) + "}\n");
+  };
+  const std::string messages =
+      "export: messages, organisation: a, from: yesterday, through: yesterday, ";
+  EXPECT_THAT(problems(messages + "format: parquet, compression: gzip"),
+              ElementsAre(HasSubstr("schedules.one cannot run: parquet compresses inside")));
+  EXPECT_THAT(
+      problems(messages + "compression_level: 77"),
+      ElementsAre(HasSubstr("compression_level is \"77\"; use a whole number from 1 to 19")));
+  EXPECT_THAT(problems(messages + "on_limit: fail"), ElementsAre(HasSubstr("cannot run")));
+  EXPECT_THAT(problems(messages + "parameters: {}"), testing::IsEmpty());
+  EXPECT_THAT(problems("export: own, parameters: {a: 1}"),
+              ElementsAre(HasSubstr("schedules.one.organisation is missing")));
+  EXPECT_THAT(problems("export: own, organisation: \"a\\nb\", parameters: {a: 1}"),
+              ElementsAre(HasSubstr("organisation has a control character")));
+}
+
+TEST(ScheduleCheck, NoFixedParameterStandsForTheOrganisation) {
+  EXPECT_THAT(ProblemsOf("databases: {shop: {url: 'postgres://shop'}}\n"
+                         "exports: {own: {recipe: query_export, database: shop,\n"
+                         "                query: 'SELECT :organisation',\n"
+                         "                parameters: {organisation: beta}}}\n"),
+              ElementsAre(HasSubstr("exports.own.parameters.organisation is always the "
+                                    "organisation that an export is of")));
 }
 
 }  // namespace

@@ -442,7 +442,7 @@ class QueryExportTest(unittest.TestCase):
 
     def test_a_lost_snapshot_fails_for_good(self):
         spillway = self.slow()
-        process = spillway.start("run", "slow")
+        process = spillway.start("run", "slow", env={**os.environ, "SPILLWAY_ENGINE_ATTEMPTS": "50"})  # However long the server takes.
         self.await_reading(process)
         self.server.restart()
         _, err = process.communicate(timeout=120)

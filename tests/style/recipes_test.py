@@ -10,7 +10,7 @@ import sys
 
 ROOT = pathlib.Path(sys.argv[1]).resolve()
 SOURCES = ROOT / "src"
-OF_TESTS = re.compile(r"(_test|_fixture)\.(h|cc)$|/conformance/")
+OF_TESTS = re.compile(r"_test\.cc$")
 
 
 def recipes():

@@ -6,6 +6,7 @@
 
 #include "base/nearest_name.h"
 #include "recipe/message_export/message_export.h"
+#include "recipe/message_export/parameters.h"
 #include "recipe/output/output_settings.h"
 
 namespace spillway::recipe::message_export {
@@ -55,6 +56,14 @@ class MessageExportDefinition final : public Definition {
                        .fields = request::RangeFields()};
     std::ranges::move(OutputFields(), std::back_inserter(form.fields));
     return form;
+  }
+
+  Result<> CheckParameters(const config::AnyValue& settings,
+                           std::string_view parameters) const override {
+    const OutputOptions defaults = OptionsOf(settings.As<OutputSettings>(), "");
+    const Request request{.who = {.organisation = "any"}, .parameters = std::string(parameters)};
+    const MessageExportParameters read = TRY(ParametersOfRequest(request, defaults));
+    return CheckOutput(read.output, parameters);
   }
 
   std::string time_zone(const config::AnyValue& settings) const override {

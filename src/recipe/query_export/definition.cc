@@ -8,6 +8,7 @@
 
 #include "base/nearest_name.h"
 #include "postgres/connection.h"
+#include "recipe/query_export/parameters.h"
 #include "recipe/query_export/query_export.h"
 #include "recipe/query_export/query_settings.h"
 #include "source/postgres/named_query.h"
@@ -29,6 +30,16 @@ std::optional<std::vector<request::ValueName>> NamesOf(const QuerySettings& sett
     names.push_back({.name = name, .is_tick = name == kTickParameter});
   }
   return names;
+}
+
+/// A query that asks for :organisation has one.
+request::Form::Organisation OrganisationOf(const QuerySettings& settings) {
+  using Organisation = request::Form::Organisation;
+  const auto query = postgres_source::NamedQuery::Parse(settings.query);
+  const bool asks =
+      query.has_value() &&
+      std::ranges::find(query->names(), kOrganisationParameter) != query->names().end();
+  return asks ? Organisation::kRequired : Organisation::kOptional;
 }
 
 Result<std::string> Connect(const DatabaseSettings& database) {
@@ -56,11 +67,19 @@ class QueryExportDefinition final : public Definition {
              config::Complaints& complaints) const override {
     const auto& settings = any.As<QuerySettings>();
     CheckDatabase(path, settings, shared, complaints);
+    if (settings.query.empty() && !settings.parameters.empty())
+      complaints.About(path + ".parameters", "is for a query, and a table is read; remove it");
     if (settings.query.empty()) return;
     const auto query = postgres_source::NamedQuery::Parse(settings.query);
     if (!query.has_value())
       return complaints.About(path + ".query", "does not read: " + query.error().message);
     for (const auto& [name, value] : settings.parameters) {
+      if (name == kOrganisationParameter) {
+        complaints.About(path + ".parameters." + name,
+                         "is always the organisation that an export is of; remove it, or give the "
+                         "query a parameter of another name");
+        continue;
+      }
       if (std::ranges::find(query->names(), name) != query->names().end()) continue;
       complaints.About(path + ".parameters." + name, "is no parameter of the query; remove it");
     }
@@ -69,10 +88,10 @@ class QueryExportDefinition final : public Definition {
   request::Form form(const config::AnyValue& any) const override {
     const auto& settings = any.As<QuerySettings>();
     request::Form form{.of = "exports of queries",
-                       .organisation = request::Form::Organisation::kOptional,
+                       .organisation = OrganisationOf(settings),
                        .fields = {{.name = "parameters",
                                    .kind = request::Field::Kind::kValues,
-                                   .help = "name=value, for the parameter :name of the query",
+                                   .help = "values of the query's parameters, by name",
                                    .flag = "param",
                                    .letter = 'p',
                                    .names = NamesOf(settings)},
@@ -81,6 +100,14 @@ class QueryExportDefinition final : public Definition {
                                    .letter = 'z'}}};
     std::ranges::move(OutputFields(), std::back_inserter(form.fields));
     return form;
+  }
+
+  Result<> CheckParameters(const config::AnyValue& settings,
+                           std::string_view parameters) const override {
+    const OutputSettings& output = settings.As<QuerySettings>();
+    const QueryExportParameters read =
+        TRY(QueryExportParametersFromJson(parameters, OptionsOf(output, "")));
+    return CheckOutput(read.output, parameters);
   }
 
   std::string time_zone(const config::AnyValue& settings) const override {

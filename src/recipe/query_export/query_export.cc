@@ -56,10 +56,7 @@ Result<> Bind(const QueryExportOptions& options, const request::Identity& who,
   if (options.query.empty()) return {};
   const auto query = TRY(postgres_source::NamedQuery::Parse(options.query));
   const std::string organisation(kOrganisationParameter);
-  if (std::ranges::find(query.names(), organisation) == query.names().end() ||
-      options.parameters.contains(organisation)) {
-    return {};
-  }
+  if (std::ranges::find(query.names(), organisation) == query.names().end()) return {};
   if (parameters.values.contains(organisation)) {
     return Fail(ErrorCode::kInvalidArgument,
                 "parameters.organisation is the organisation of who asks; leave it out");

@@ -56,7 +56,7 @@ class JobStoreConformance : public testing::TestWithParam<StoreUnderTest> {
     job.id = task;
     job.task_id = std::move(task);
     job.export_name = "messages";
-    job.recipe = "message_export";
+    job.recipe = "rows";
     job.tenant = "tenant";
     job.group = std::move(group);
     job.parameters = R"({"from":"2026-01-01"})";
