@@ -13,9 +13,6 @@
 namespace spillway::recipe::open_data {
 namespace {
 
-constexpr size_t kFlushBytes = 16 << 20;
-constexpr size_t kFlushDays = 250;
-
 /// Whether the fault is in the data, so that some days may be readable without the others.
 bool IsOfData(const Error& error) {
   return !error.retryable &&
@@ -180,7 +177,9 @@ Result<> DayExporter::CloseDay(size_t next, const DayReader& reader, const std::
       }
       TRY(CloseRead(std::move(day), source, reader));
     }
-    if (read_days_.size() >= kFlushDays || read_bytes_ >= kFlushBytes) TRY(Flush(stop));
+    if (read_days_.size() >= items::kItemsAtOnce || read_bytes_ >= items::kBytesAtOnce) {
+      TRY(Flush(stop));
+    }
   }
   return {};
 }
@@ -215,16 +214,16 @@ Result<> DayExporter::CloseRead(OpenDay day, const DaySource& source, const DayR
   read.exported.made_of = ToHex(Sha256Of(made_of));
   for (DayFileWriter& writer : day.writers) {
     TRY(writer.Finish());
-    read.exported.files.push_back(writer.file());
-    read_bytes_ += writer.bytes().size();
+    read.exported.files.push_back(writer.described());
+    read_bytes_ += read.exported.files.back().bytes;
+    read.item.files.push_back(std::move(writer).TakeFile());
   }
   if (day.rows == 0 && empty_days_.keep) {
     read.exported.kept = !source.files_before.empty();
     read.exported.files = source.files_before;
   } else {
-    read.stale_keys = StaleKeys(read.exported, source);
+    read.item.stale_keys = StaleKeys(read.exported, source);
   }
-  read.writers = std::move(day.writers);
   read_days_.push_back(std::move(read));
   return {};
 }
@@ -259,7 +258,7 @@ Result<std::vector<DayExporter::ReadDay>> DayExporter::CheckRemovals(std::vector
   std::vector<ExportedDay> removals;
   for (ReadDay& day : days) {
     if (day.exported.rows > 0) continue;
-    for (const std::string& key : day.stale_keys) {
+    for (const std::string& key : day.item.stale_keys) {
       if (TRY(store_.Head(key)).has_value()) ++day.exported.removed;
     }
     if (day.exported.removed == 0) continue;
@@ -281,33 +280,14 @@ Result<std::vector<DayExporter::ReadDay>> DayExporter::CheckRemovals(std::vector
 }
 
 Result<> DayExporter::Put(std::vector<ReadDay> days, const std::stop_token& stop) {
-  std::vector<storage::NewObject> objects;
-  for (ReadDay& day : days) {
-    for (DayFileWriter& writer : day.writers) {
-      if (writer.writer() == nullptr) objects.push_back({writer.file().key, writer.bytes()});
-    }
-  }
-  std::vector<Result<storage::ObjectInfo>> put = store_.PutMany(objects);
-  // What happened to every file is the store's fault, not the days'.
-  const bool all_failed =
-      !put.empty() && std::ranges::none_of(put, &Result<storage::ObjectInfo>::has_value);
-  if (all_failed) return std::unexpected(put.front().error());
+  std::vector<items::Item> in_place;
+  for (ReadDay& day : days) in_place.push_back(std::move(day.item));
+  const std::vector<Result<>> put = TRY(items::PutInPlace(store_, in_place));
   std::vector<ExportedDay> exported;
-  size_t next = 0;
-  for (ReadDay& day : days) {
-    std::optional<Error> failure;
-    for (DayFileWriter& writer : day.writers) {
-      const Result<storage::ObjectInfo> info =
-          writer.writer() == nullptr ? std::move(put[next++]) : writer.writer()->Finish();
-      if (!info.has_value()) failure = info.error();
-    }
-    if (!failure.has_value()) {
-      if (const Result<> removed = RemoveStale(day); !removed.has_value()) {
-        failure = removed.error();
-      }
-    }
-    if (failure.has_value()) {
-      TRY(FailDay(day.exported.id, *failure, stop));
+  for (size_t i = 0; i < days.size(); ++i) {
+    ReadDay& day = days[i];
+    if (!put[i].has_value()) {
+      TRY(FailDay(day.exported.id, put[i].error(), stop));
     } else {
       if (lines_ != nullptr) {
         const std::vector<DayFile>& files = day.exported.files;
@@ -326,11 +306,6 @@ Result<> DayExporter::Put(std::vector<ReadDay> days, const std::stop_token& stop
       List(day.id, kExcluded, "was taken over by another export meanwhile; it is exported again");
     }
   }
-  return {};
-}
-
-Result<> DayExporter::RemoveStale(const ReadDay& day) {
-  for (const std::string& key : day.stale_keys) TRY(store_.Remove(key));
   return {};
 }
 

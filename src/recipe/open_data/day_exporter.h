@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "postgres/connection.h"
+#include "recipe/items/items.h"
 #include "recipe/open_data/change_log.h"
 #include "recipe/open_data/day_format.h"
 #include "recipe/open_data/day_reader.h"
@@ -61,8 +62,7 @@ class DayExporter {
   /// A day whose rows were all seen.
   struct ReadDay {
     ExportedDay exported;
-    std::vector<DayFileWriter> writers;
-    std::set<std::string> stale_keys;  ///< Of files that are not the day's any more.
+    items::Item item;
   };
 
   /// A day whose rows are being read.
@@ -87,8 +87,6 @@ class DayExporter {
   Result<std::vector<ReadDay>> CheckRemovals(std::vector<ReadDay> days,
                                              const std::stop_token& stop);
   Result<> Put(std::vector<ReadDay> days, const std::stop_token& stop);
-  /// Removes what stands where an empty day's files, or files of a form no longer written, were.
-  Result<> RemoveStale(const ReadDay& day);
 
   void CountExported(const ExportedDay& day);
   Result<> FailDay(const LocationDay& day, const Error& error, const std::stop_token& stop);

@@ -11,7 +11,6 @@
 namespace spillway::recipe::open_data {
 namespace {
 
-constexpr size_t kInMemoryMax = 8 << 20;
 constexpr int kGzipLevel = 1;
 /// What an encoder gets at a time: batches come as the days before filled them, and pages and
 /// dictionaries of Parquet end where batches do.
@@ -54,15 +53,18 @@ std::string FormatsOf(std::span<const DayFormat> formats) {
 
 Result<DayFileWriter> DayFileWriter::Open(const DayFormat& format, const LocationDay& day,
                                           storage::ObjectStore& store) {
-  DayFileWriter opened(store);
-  opened.file_.key = format.KeyOf(day);
+  DayFileWriter opened(store, format.KeyOf(day));
   opened.encoder_ = TRY(format.format().NewEncoder(*ReadingSchema(), {}));
   opened.wrapper_ = TRY(format.envelope().NewWrapper());
   return opened;
 }
 
+DayFile DayFileWriter::described() const {
+  return {.key = file_.key(), .rows = rows_, .bytes = file_.bytes(), .sha256 = file_.sha256()};
+}
+
 Result<> DayFileWriter::Append(const arrow::RecordBatch& rows) {
-  file_.rows += rows.num_rows();
+  rows_ += rows.num_rows();
   for (int64_t at = 0; at < rows.num_rows();) {
     const int64_t taken = std::min(rows.num_rows() - at, kRowsAtOnce - rows_waiting_);
     waiting_.push_back(rows.Slice(at, taken));
@@ -87,22 +89,14 @@ Result<> DayFileWriter::Encode() {
   waiting_.clear();
   rows_waiting_ = 0;
   TRY(encoder_->Append(*rows, encoded_));
-  TRY(Wrap());
-  if (wrapped_.size() < kInMemoryMax) return {};
-  if (writer_ == nullptr) {
-    writer_ = TRY(store_->Create(file_.key, storage::Overwrite::kAllowed));
-  }
-  TRY(writer_->Write(wrapped_.bytes()));
-  wrapped_.Clear();
-  return {};
+  return Wrap();
 }
 
 Result<> DayFileWriter::Wrap() {
-  const size_t before = wrapped_.size();
   TRY(wrapper_->Append(encoded_.bytes(), wrapped_));
   encoded_.Clear();
-  hash_.Update(wrapped_.bytes().subspan(before));
-  file_.bytes += wrapped_.size() - before;
+  TRY(file_.Append(wrapped_.bytes()));
+  wrapped_.Clear();
   return {};
 }
 
@@ -110,16 +104,13 @@ Result<> DayFileWriter::Finish() {
   TRY(Encode());
   TRY(encoder_->Finish(encoded_));
   TRY(Wrap());
-  const size_t before = wrapped_.size();
   TRY(wrapper_->Finish(wrapped_));
-  hash_.Update(wrapped_.bytes().subspan(before));
-  file_.bytes += wrapped_.size() - before;
-  file_.sha256 = ToHex(hash_.Finish());
+  TRY(file_.Append(wrapped_.bytes()));
+  TRY(file_.Finish());
   encoder_.reset();
   wrapper_.reset();
-  if (writer_ == nullptr) return {};
-  TRY(writer_->Write(wrapped_.bytes()));
-  wrapped_.Clear();
+  encoded_ = {};
+  wrapped_ = {};
   return {};
 }
 

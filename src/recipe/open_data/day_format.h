@@ -4,14 +4,16 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include <arrow/type_fwd.h>
 
 #include "base/buffer.h"
-#include "base/digest.h"
 #include "base/error.h"
 #include "envelope/envelope.h"
 #include "format/format.h"
+#include "recipe/items/items.h"
 #include "recipe/open_data/location_day.h"
 #include "storage/object_store.h"
 
@@ -40,10 +42,8 @@ class DayFormat {
 /// "csv.gz,parquet": their names in alphabetical order.
 std::string FormatsOf(std::span<const DayFormat> formats);
 
-/// One file of a day in the making: in memory, or, from a size on, on its way to the store. Nothing
-/// is in its place before the caller puts it there: `bytes()` with ObjectStore::PutMany, or a
-/// `writer()` by its Finish. The same rows give the same bytes, however they are cut into
-/// batches. One thread at a time.
+/// Writes the rows of a day into one of its files. The same rows give the same bytes, however they
+/// are cut into batches. One thread at a time.
 class DayFileWriter {
  public:
   static Result<DayFileWriter> Open(const DayFormat& format, const LocationDay& day,
@@ -53,27 +53,24 @@ class DayFileWriter {
   Result<> Finish();
 
   /// What it is once finished.
-  const DayFile& file() const { return file_; }
-  /// The whole file, unless it has a writer.
-  storage::Bytes bytes() const { return wrapped_.bytes(); }
-  storage::ObjectWriter* writer() { return writer_.get(); }
+  DayFile described() const;
+  /// The file itself, to be put in its place.
+  items::File TakeFile() && { return std::move(file_); }
 
  private:
-  explicit DayFileWriter(storage::ObjectStore& store) : store_(&store) {}
+  DayFileWriter(storage::ObjectStore& store, std::string key) : file_(store, std::move(key)) {}
 
   Result<> Encode();
   Result<> Wrap();
 
-  storage::ObjectStore* store_;
-  DayFile file_;
+  items::File file_;
+  int64_t rows_ = 0;
   std::unique_ptr<format::Encoder> encoder_;
   std::unique_ptr<envelope::Wrapper> wrapper_;
   std::vector<std::shared_ptr<arrow::RecordBatch>> waiting_;
   int64_t rows_waiting_ = 0;
   Buffer encoded_;
   Buffer wrapped_;
-  Sha256 hash_;
-  std::unique_ptr<storage::ObjectWriter> writer_;
 };
 
 }  // namespace spillway::recipe::open_data

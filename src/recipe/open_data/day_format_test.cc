@@ -63,9 +63,10 @@ TEST(DayFormatTest, R1BytesDoNotDependOnHowRowsAreCutIntoBatches) {
           at += taken;
         }
         ASSERT_TRUE(writer.Finish().has_value());
-        EXPECT_EQ(writer.file().rows, rows);
-        if (i == 0) whole = writer.file().sha256;
-        ASSERT_EQ(writer.file().sha256, whole) << rows << " rows as " << name;
+        const DayFile file = writer.described();
+        EXPECT_EQ(file.rows, rows);
+        if (i == 0) whole = file.sha256;
+        ASSERT_EQ(file.sha256, whole) << rows << " rows as " << name;
       }
     }
   }
