@@ -25,6 +25,7 @@ CodeMeaning MeaningOfStatus(int status) {
     case 501:
       return {"", ErrorCode::kUnsupported};
     case 408:
+    case 503:
       return {"", ErrorCode::kUnavailable, Verdict::kTransient};
     case 429:
       return {"", ErrorCode::kUnavailable, Verdict::kThrottled};
@@ -36,9 +37,11 @@ CodeMeaning MeaningOfStatus(int status) {
     case 507:
       return {"", ErrorCode::kOutOfSpace};
     default:
+      // Something between may have given up on a service that still works (502, 504).
+      if (status >= 500) return {"", ErrorCode::kUnavailable, Verdict::kUnknown};
       // A refusal inside a success: its status was sent before the service failed.
-      const bool passes = status >= 500 || status < 300;
-      return {"", ErrorCode::kUnavailable, passes ? Verdict::kTransient : Verdict::kPermanent};
+      if (status < 300) return {"", ErrorCode::kUnavailable, Verdict::kTransient};
+      return {"", ErrorCode::kUnavailable};
   }
 }
 

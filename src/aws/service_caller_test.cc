@@ -275,7 +275,8 @@ TEST_F(ServiceCallerTest, TellsWhatMayHaveBeenCarriedOut) {
   };
   for (const Case& lost :
        {Case{{.cut_after = -3}, true}, Case{{.body = "{}", .cut_after = 1}, true},
-        Case{Refuse(500, "InternalServerError"), true},
+        Case{Refuse(500, "InternalServerError"), true}, Case{{.status = 500}, true},
+        Case{{.status = 504, .body = "<html>"}, true}, Case{{.status = 503}, false},
         Case{Refuse(400, "LimitExceededException"), false},
         Case{Refuse(400, "ThrottlingException"), false}}) {
     // The second attempt of a conditional put finds what the first may have put there.

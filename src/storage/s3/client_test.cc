@@ -252,7 +252,7 @@ TEST_F(ClientTest, SaysWhichActionIsNotAllowed) {
 
 TEST_F(ClientTest, PutsTheBucketWhereTheServerWantsIt) {
   const auto link = [&](ClientOptions options) {
-    Caller caller(options, transport_, credentials_, clock_, 1, {});
+    Caller caller(std::move(options), transport_, credentials_, clock_, 1, {});
     const std::string url = Client(caller).PresignGet("a b", std::chrono::hours(1)).value();
     return url.substr(0, url.find('?'));
   };
@@ -301,6 +301,21 @@ TEST_F(ClientTest, AnUploadThatFailsIsAborted) {
   }
   EXPECT_EQ(server_->seen().back().method, "DELETE");
   EXPECT_EQ(server_->seen().back().target, "/bucket/k?uploadId=u1");
+}
+
+TEST_F(ClientTest, AJoinThatAGatewayDidNotWaitForIsNotAborted) {
+  for (const bool refused : {true, false}) {
+    Script([&](int, const SeenRequest& request) -> Answer {
+      if (request.target.ends_with("?uploads=")) return {.body = "<R><UploadId>u1</UploadId></R>"};
+      if (request.method == "DELETE") return {.status = 204};
+      if (request.method == "PUT") return CarriedOut(request);
+      return refused ? Refuse(403, "AccessDenied") : Answer{.status = 504, .body = "<html>"};
+    });
+    const Extent extent{.range = {"a", 0, uint64_t{6} << 20}, .etag = ""};
+    const auto joined = Join(*client_, {}, "k", {extent, extent}, {}, [] { return "t"; });
+    ASSERT_FALSE(joined);
+    EXPECT_EQ(server_->seen().back().method, refused ? "DELETE" : "POST");
+  }
 }
 
 TEST_F(ClientTest, AStopEndsAnAppendThatIsOnItsWay) {
