@@ -1,19 +1,14 @@
 #pragma once
 
-#include <atomic>
+#include <chrono>
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "aws/credentials.h"
-#include "aws/sigv4.h"
-#include "base/clock.h"
-#include "base/random.h"
-#include "http/transport.h"
+#include "aws/service_caller.h"
 #include "storage/s3/options.h"
 
 namespace spillway::storage::s3 {
@@ -38,16 +33,7 @@ struct Call {
   std::chrono::seconds idle_timeout{0};
 };
 
-/// How a call ended, beside its answer.
-struct CallRecord {
-  int attempts = 0;
-  std::string failure_code = {};  ///< Of the last attempt, empty after success.
-  bool unheard = false;           ///< An attempt had no answer: it may have been carried out.
-};
-
-/// Signs and sends calls, signing each attempt again, until one succeeds, fails permanently, or the
-/// time for retries is over. Corrects a wrong clock by the server's Date, and fetches other
-/// credentials when they are refused as expired. Thread-safe.
+/// Sends calls to one bucket, as aws::ServiceCaller does. Thread-safe.
 class Caller {
  public:
   /// All but the options must outlive the caller. `stop` ends every call within a second.
@@ -55,7 +41,8 @@ class Caller {
          Clock& clock, uint64_t seed, std::stop_token stop);
 
   /// The successful answer; kCancelled within a second of `stop`.
-  Result<http::Response> Send(const Call& call, std::stop_token stop, CallRecord* record = nullptr);
+  Result<http::Response> Send(const Call& call, std::stop_token stop,
+                              aws::CallRecord* record = nullptr);
 
   /// A link to `key` that needs no credentials until `lifetime` is over.
   Result<std::string> Presign(const std::string& method, const std::string& key,
@@ -64,31 +51,15 @@ class Caller {
   const ClientOptions& options() const { return options_; }
 
   /// The time by the server's clock, as far as it is known.
-  Timestamp Now() { return clock_.Now() + std::chrono::microseconds(skew_.load()); }
+  Timestamp Now() { return service_.Now(); }
 
  private:
   std::string PathOf(const std::optional<std::string>& key) const;
-  http::Request Sign(const Call& call, const aws::Credentials& credentials,
-                     const std::string& payload_digest);
-  Result<http::Response> SendOnce(const Call& call, const aws::Credentials& credentials,
-                                  const std::string& payload_digest, std::string& failure_code,
-                                  std::stop_token stop);
-  bool Recover(const std::string& failure_code, const aws::Credentials& credentials);
-  std::chrono::microseconds AdoptTimeOf(const http::Response& response);
-  std::chrono::microseconds PauseBefore(int attempt, const Error& error);
   std::string Describe(const Call& call) const;
 
   const ClientOptions options_;
-  std::string origin_;  // "https://host"
-  std::string host_;
-  bool bucket_in_path_ = false;
-  http::HttpTransport& transport_;
-  aws::CredentialsCache& credentials_;
-  Clock& clock_;
-  const std::stop_token stop_;
-  std::atomic<int64_t> skew_ = 0;  // microseconds
-  std::mutex mutex_;
-  Random random_;  // guarded by mutex_
+  const bool bucket_in_path_;
+  aws::ServiceCaller service_;
 };
 
 }  // namespace spillway::storage::s3

@@ -88,7 +88,7 @@ std::vector<http::Header> Client::PlacementHeaders(const Placement& placement) c
   return headers;
 }
 
-Result<http::Response> Client::Send(const Call& call, CallRecord* record) {
+Result<http::Response> Client::Send(const Call& call, aws::CallRecord* record) {
   return caller_.Send(call, stop_, record);
 }
 
@@ -126,7 +126,7 @@ Result<> Client::Get(const std::string& key, uint64_t offset, std::span<std::byt
 /// attempt succeeded, but its answer was lost. Even a first attempt may have been sent twice, since
 /// libcurl repeats a request that a kept connection has swallowed.
 Result<> Client::JudgeConflict(const std::string& key, const Metadata& mark, bool if_absent,
-                               const CallRecord& record, Error error) {
+                               const aws::CallRecord& record, Error error) {
   const bool gone = record.failure_code == kUploadGone;
   const bool taken = if_absent && error.code == ErrorCode::kConflict;
   if (!gone && !taken) return std::unexpected(std::move(error));
@@ -149,7 +149,7 @@ Result<> Client::Put(const std::string& key, const std::vector<Bytes>& pieces,
   Call call{.method = "PUT", .key = key, .headers = PlacementHeaders(placement), .body = pieces};
   call.headers.push_back({kChecksumHeader, Crc32cOf(pieces)});
   if (placement.if_absent) call.headers.push_back({"if-none-match", "*"});
-  CallRecord record;
+  aws::CallRecord record;
   Result<http::Response> response = Send(call, &record);
   if (response.has_value()) return {};
   return JudgeConflict(key, placement.metadata, placement.if_absent, record,
@@ -169,7 +169,7 @@ Result<Upload> Client::CreateUpload(const std::string& key, const Placement& pla
 }
 
 Result<http::Response> Client::SendPart(const Call& call) {
-  CallRecord record;
+  aws::CallRecord record;
   Result<http::Response> response = Send(call, &record);
   if (!response.has_value() && record.failure_code == kUploadGone) {
     response.error().code = ErrorCode::kUnavailable;
@@ -214,7 +214,7 @@ Result<UploadedPart> Client::UploadPartCopy(const Upload& upload, int number,
 }
 
 Result<> Client::CompleteUpload(const Upload& upload, const std::vector<UploadedPart>& parts,
-                                bool if_absent, const Metadata& mark, CallRecord* record) {
+                                bool if_absent, const Metadata& mark, aws::CallRecord* record) {
   const std::string document = CompleteDocument(parts);
   Call call{.method = "POST",
             .key = upload.key,
@@ -224,8 +224,8 @@ Result<> Client::CompleteUpload(const Upload& upload, const std::vector<Uploaded
             .answer = "CompleteMultipartUploadResult",
             .idle_timeout = caller_.options().copy_timeout};
   if (if_absent) call.headers.push_back({"if-none-match", "*"});
-  CallRecord own;
-  CallRecord& seen = record != nullptr ? *record : own;
+  aws::CallRecord own;
+  aws::CallRecord& seen = record != nullptr ? *record : own;
   Result<http::Response> response = Send(call, &seen);
   if (response.has_value()) return {};
   return JudgeConflict(upload.key, mark, if_absent, seen, std::move(response).error());
@@ -331,7 +331,7 @@ Result<> Client::DeleteAll(std::span<const std::string> keys) {
               .body = body}));
     if (const auto refusal = TRY(ParseDeleteRefusal(response.body)); refusal.has_value()) {
       const std::string what = "DELETE s3://" + caller_.options().bucket + "/" + refusal->key;
-      return std::unexpected(ClassifyDelete(what, refusal->code, refusal->message));
+      return std::unexpected(JudgeDelete(what, refusal->code, refusal->message));
     }
     keys = keys.subspan(batch.size());
   }

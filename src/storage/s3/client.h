@@ -111,7 +111,7 @@ class Client {
   /// answer was lost, the object has it. After a failure, `record` tells whether the server may
   /// still be completing the upload.
   Result<> CompleteUpload(const Upload& upload, const std::vector<UploadedPart>& parts,
-                          bool if_absent, const Metadata& mark, CallRecord* record = nullptr);
+                          bool if_absent, const Metadata& mark, aws::CallRecord* record = nullptr);
   Result<> AbortUpload(const Upload& upload);
   /// In the order of their numbers; kNotFound when there is no such upload (any more).
   Result<std::vector<StoredPart>> ListParts(const Upload& upload);
@@ -142,9 +142,9 @@ class Client {
  private:
   std::vector<http::Header> PlacementHeaders(const Placement& placement) const;
   Result<> JudgeConflict(const std::string& key, const Metadata& mark, bool if_absent,
-                         const CallRecord& record, Error error);
+                         const aws::CallRecord& record, Error error);
 
-  Result<http::Response> Send(const Call& call, CallRecord* record = nullptr);
+  Result<http::Response> Send(const Call& call, aws::CallRecord* record = nullptr);
   Result<http::Response> SendPart(const Call& call);
 
   Caller& caller_;

@@ -11,7 +11,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/manual_clock.h"
+#include "base/jumping_clock.h"
 #include "http/curl_transport.h"
 #include "http/scripted_server.h"
 #include "storage/s3/client.h"
@@ -35,18 +35,6 @@ inline http::Answer CarriedOut(const http::SeenRequest& request) {
                                                       : "CopyObject";
   return {.body = "<" + result + "Result><ETag>e</ETag></" + result + "Result>"};
 }
-
-/// A clock that jumps where others sleep.
-class JumpingClock final : public Clock {
- public:
-  Timestamp Now() override { return now_; }
-  void SleepFor(std::chrono::microseconds duration, std::stop_token) override {
-    now_ = now_.load() + duration;
-  }
-
- private:
-  std::atomic<Timestamp> now_ = Timestamp(std::chrono::seconds(1'800'000'000));
-};
 
 /// A client whose server answers the n-th request (from 0) as the script says, one at a time.
 class ClientTest : public testing::Test {

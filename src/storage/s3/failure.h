@@ -1,33 +1,25 @@
 #pragma once
 
+#include <optional>
+#include <span>
 #include <string>
-#include <string_view>
 
-#include "base/error.h"
-#include "http/transport.h"
+#include "aws/service_caller.h"
 
 namespace spillway::storage::s3 {
 
-/// Why S3 refused.
-struct Failure {
-  std::string code;  ///< Of the XML body, or "HTTP 503" where there is none.
-  Error error;
-};
+/// What S3's error codes mean: docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html.
+std::span<const aws::CodeMeaning> ErrorCodes();
 
-/// Judges an answer that is no success by the code in its body, and where that says nothing by its
-/// status: docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html. `what` starts the message;
-/// `action` is what a policy has to allow for it, "s3:PutObject".
-Failure Classify(const http::Response& response, const std::string& what,
-                 const std::string& action);
+/// What has to be allowed, and where: `action` is "s3:PutObject".
+std::string PermissionOf(const std::string& action);
+
+/// As aws::Service's. The body of a success may be an <Error> all the same, as Copy, Complete and
+/// UploadPartCopy answer when they fail after the status was sent; or it was cut short, where it is
+/// no whole document of the element `call.answer`.
+std::optional<aws::Refusal> ReadRefusal(const aws::Call& call, const http::Response& response);
 
 /// Judges the refusal of one key that is inside the answer to DeleteObjects.
-Error ClassifyDelete(const std::string& what, const std::string& code, const std::string& message);
-
-/// Whether the body of a success is an <Error> all the same, as Copy, Complete and UploadPartCopy
-/// answer when they fail after the status was sent.
-bool IsErrorDocument(const std::string& body);
-
-/// Whether the body is a whole document of this element.
-bool IsDocument(const std::string& body, std::string_view element);
+Error JudgeDelete(const std::string& what, const std::string& code, const std::string& message);
 
 }  // namespace spillway::storage::s3

@@ -37,9 +37,9 @@ Result<std::vector<UploadedPart>> SendParts(Client& client, const S3StoreOptions
 Result<> JoinParts(Client& client, const S3StoreOptions& options, const Upload& upload,
                    std::span<const JoinPart> parts, const Placement& placement, bool& completing) {
   const std::vector<UploadedPart> sent = TRY(SendParts(client, options, upload, parts));
-  CallRecord record;
+  aws::CallRecord record;
   Result<> completed = client.CompleteUpload(upload, sent, false, placement.metadata, &record);
-  completing = record.unheard;
+  completing = record.unknown;
   return completed;
 }
 

@@ -298,27 +298,6 @@ TEST_F(ClientTest, WaitsForAServerThatCopiesAndForNoOther) {
   EXPECT_EQ(taking.seen[2].idle_timeout, std::chrono::seconds(0));
 }
 
-/// Has no credentials until it is asked the second time.
-class LateCredentials final : public aws::CredentialsProvider {
- public:
-  Result<std::optional<aws::Credentials>> Fetch(std::stop_token) override {
-    if (asked_++ == 0) return FailTransient(ErrorCode::kUnavailable, "answered HTTP 503");
-    return aws::Credentials{.access_key_id = "id", .secret_access_key = Redacted("secret")};
-  }
-  std::string name() const override { return "a late service"; }
-
- private:
-  int asked_ = 0;
-};
-
-TEST_F(ClientTest, PassingTroubleWithCredentialsIsOutlasted) {
-  Script([](int, const SeenRequest&) { return Answer{}; });
-  aws::CredentialsCache late(std::make_unique<LateCredentials>(), clock_);
-  Caller caller(caller_->options(), transport_, late, clock_, 1, {});
-  const auto put = Client(caller).Put("k", kText, {});
-  EXPECT_TRUE(put) << put.error().message;
-}
-
 class SweepTest : public ClientTest {
  protected:
   /// The keys of uploads that a sweep of the prefix aborts, where there is one of this age.

@@ -53,10 +53,10 @@ Result<> Writer::Upload() {
                        {.if_absent = if_absent_, .metadata = mark_, .tags = tags_});
   TRY(SendPart());
   const std::vector<UploadedPart> parts = TRY(parts_.Finish());
-  CallRecord record;
+  aws::CallRecord record;
   Result<> completed = client_.CompleteUpload(*upload_, parts, if_absent_, mark_, &record);
   // An abort could undo what a slow server is about to finish. A sweep removes it otherwise.
-  if (completed.has_value() || record.unheard) upload_.reset();
+  if (completed.has_value() || record.unknown) upload_.reset();
   return completed;
 }
 
