@@ -12,8 +12,9 @@
 # A component of headers only leaves SOURCES out. spillway_test builds one GoogleTest program
 # (main comes from gmock) whose every case is a ctest test. Prefer one test program per component.
 #
-#   ARROW_PCH       take arrow/api.h and parquet's readers from a precompiled header (saves 2 s a file);
-#                   files must still include what they use
+#   PRECOMPILED arrow   take arrow/api.h and parquet's readers (saves 2 s a file), or `command_line` (Arrow's and CLI11,
+#                   5 s), from a precompiled header. Without it: the standard library's and fmt, and in tests GoogleTest
+#                   too (1 s). Files must still include what they use; clang-tidy reads them without any
 #   LABELS kill     spillway_test only: ctest labels; `slow`, `kill` and `s3` stay out of `make test`
 #   TIMEOUT 120     spillway_test only: seconds a case may take (default 120)
 #   WHOLE           spillway_test only: one ctest test for the program instead of one per case
@@ -44,21 +45,45 @@ macro(spillway_refuse_rest name)
   endif()
 endmacro()
 
-add_library(arrow_pch OBJECT ${PROJECT_SOURCE_DIR}/cmake/arrow_pch.cc)
-target_link_libraries(arrow_pch PUBLIC Arrow::parquet Threads::Threads)
-target_precompile_headers(arrow_pch PRIVATE <arrow/api.h> <parquet/arrow/reader.h> <parquet/arrow/writer.h>)
+macro(spillway_default variable value)
+  if(NOT ${variable})
+    set(${variable} ${value})
+  endif()
+endmacro()
+
+# spillway_precompiled(name LIBRARIES … HEADERS …): headers that targets have compiled once.
+function(spillway_precompiled name)
+  cmake_parse_arguments(ARG "" "" "LIBRARIES;HEADERS" ${ARGN})
+  spillway_refuse_rest(${name})
+  add_library(precompiled_${name} OBJECT ${PROJECT_SOURCE_DIR}/cmake/precompiled.cc)
+  target_link_libraries(precompiled_${name} PUBLIC ${ARG_LIBRARIES} Threads::Threads)
+  target_precompile_headers(precompiled_${name} PRIVATE ${ARG_HEADERS})
+endfunction()
+
+# A precompiled header counts only where the same macros are defined, and fmt's library defines one.
+function(spillway_take_precompiled target name)
+  target_link_libraries(${target} PRIVATE fmt::fmt)
+  target_precompile_headers(${target} REUSE_FROM precompiled_${name})
+endfunction()
+
+set(standard <chrono> <functional> <map> <memory> <mutex> <optional> <set> <span> <string> <string_view> <vector> <fmt/format.h>)
+set(arrow <arrow/api.h> <parquet/arrow/reader.h> <parquet/arrow/writer.h>)
+spillway_precompiled(standard LIBRARIES fmt::fmt HEADERS ${standard})
+spillway_precompiled(test LIBRARIES fmt::fmt GTest::gmock_main GTest::gtest HEADERS ${standard} <gmock/gmock.h> <gtest/gtest.h>)
+spillway_precompiled(arrow LIBRARIES fmt::fmt Arrow::parquet HEADERS ${standard} ${arrow})
+spillway_precompiled(command_line LIBRARIES fmt::fmt Arrow::parquet CLI11::CLI11 nlohmann_json::nlohmann_json
+  HEADERS ${standard} ${arrow} <CLI/CLI.hpp> <nlohmann/json.hpp>)
 
 function(spillway_component)
-  cmake_parse_arguments(ARG "ARROW_PCH" "NAME" "SOURCES;DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "" "NAME;PRECOMPILED" "SOURCES;DEPS" ${ARGN})
   spillway_refuse_rest("spillway_component ${ARG_NAME}")
+  spillway_default(ARG_PRECOMPILED standard)
   set(target spillway_${ARG_NAME})
   if(ARG_SOURCES)
     add_library(${target} STATIC ${ARG_SOURCES})
     target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR}/src)
     target_link_libraries(${target} PUBLIC ${ARG_DEPS} Threads::Threads)
-    if(ARG_ARROW_PCH)
-      target_precompile_headers(${target} REUSE_FROM arrow_pch)
-    endif()
+    spillway_take_precompiled(${target} ${ARG_PRECOMPILED})
   else()
     add_library(${target} INTERFACE)
     target_include_directories(${target} INTERFACE ${PROJECT_SOURCE_DIR}/src)
@@ -67,17 +92,14 @@ function(spillway_component)
 endfunction()
 
 function(spillway_test name)
-  cmake_parse_arguments(ARG "ARROW_PCH;WHOLE" "TIMEOUT" "SOURCES;DEPS;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "WHOLE" "TIMEOUT;PRECOMPILED" "SOURCES;DEPS;LABELS" ${ARGN})
   spillway_refuse_rest(${name})
-  if(NOT ARG_TIMEOUT)
-    set(ARG_TIMEOUT 120)
-  endif()
+  spillway_default(ARG_TIMEOUT 120)
+  spillway_default(ARG_PRECOMPILED test)
   add_executable(${name} ${ARG_SOURCES})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src)
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gmock_main GTest::gtest Threads::Threads)
-  if(ARG_ARROW_PCH)
-    target_precompile_headers(${name} REUSE_FROM arrow_pch)
-  endif()
+  spillway_take_precompiled(${name} ${ARG_PRECOMPILED})
   if(ARG_WHOLE)
     add_test(NAME ${name} COMMAND ${name})
     set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
@@ -88,22 +110,19 @@ function(spillway_test name)
 endfunction()
 
 function(spillway_program name)
-  cmake_parse_arguments(ARG "ARROW_PCH" "" "SOURCES;DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "" "PRECOMPILED" "SOURCES;DEPS" ${ARGN})
   spillway_refuse_rest(${name})
+  spillway_default(ARG_PRECOMPILED standard)
   add_executable(${name} ${ARG_SOURCES})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src)
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} Threads::Threads)
-  if(ARG_ARROW_PCH)
-    target_precompile_headers(${name} REUSE_FROM arrow_pch)
-  endif()
+  spillway_take_precompiled(${name} ${ARG_PRECOMPILED})
 endfunction()
 
 function(spillway_script_test name)
   cmake_parse_arguments(ARG "" "TIMEOUT" "COMMAND;LABELS" ${ARGN})
   spillway_refuse_rest(${name})
-  if(NOT ARG_TIMEOUT)
-    set(ARG_TIMEOUT 300)
-  endif()
+  spillway_default(ARG_TIMEOUT 300)
   set(python ${PROJECT_SOURCE_DIR}/.deps/venv/bin/python)
   list(POP_FRONT ARG_COMMAND script)
   set(command ${CMAKE_CURRENT_SOURCE_DIR}/${script})

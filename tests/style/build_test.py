@@ -16,7 +16,9 @@ PROJECT = """\
 cmake_minimum_required(VERSION 3.25)
 project(tried LANGUAGES CXX)
 add_library(Threads::Threads INTERFACE IMPORTED)
-add_library(Arrow::parquet INTERFACE IMPORTED)
+foreach(library Arrow::parquet fmt::fmt CLI11::CLI11 nlohmann_json::nlohmann_json GTest::gtest GTest::gmock_main)
+  add_library(${{library}} INTERFACE IMPORTED)
+endforeach()
 include({root}/cmake/component.cmake)
 enable_testing()
 {tried}
@@ -55,7 +57,7 @@ def main():
         "spillway_component(NAME a SOURCE a.cc)": "these words mean nothing here: SOURCE;a.cc",
         "spillway_component(NAME a SOURCES)": "nothing follows SOURCES",
         "spillway_component(NAME a SOURCES b.cc)": "Cannot find source file: b.cc",
-        "spillway_program(a SOURCES a.cc ARROW_PHC DEPS x)": "Cannot find source file: ARROW_PHC",
+        "spillway_program(a SOURCES a.cc PRECOMPILD arrow DEPS x)": "Cannot find source file: PRECOMPILD",
         "spillway_test(a_test SOURCES a.cc TIMEOUT)": "nothing follows TIMEOUT",
         "spillway_script_test(a SCRIPT a.py)": "these words mean nothing here: SCRIPT;a.py",
         "spillway_fuzzer(a a.cc)": "these words mean nothing here: a.cc",

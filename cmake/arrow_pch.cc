@@ -1,1 +1,0 @@
-// Carries the precompiled Arrow headers; see component.cmake.
