@@ -69,11 +69,11 @@ bench: setup-build setup-test setup-bench ## measure ours and the peers in one r
 	@ONLY=$(ONLY) bench/run.sh
 
 ##@ Write
-lint: setup-build setup-lint ## format, names and clang-tidy, without changing a file
+lint: setup-build setup-lint ## format, names and clang-tidy, without changing a file; LANDED=.ci/landed: what changed since
 	@tests/style/repository.sh
 	@git ls-files '*.h' '*.cc' | xargs -r clang-format-19 --dry-run -Werror --ferror-limit=1 || { echo 'lint: make format mends it'; exit 1; }
 	@cmake --preset lint >/dev/null
-	@tests/style/tidy.py build/lint --jobs $(JOBS)
+	@tests/style/tidy.py build/lint --jobs $(JOBS) $(if $(LANDED),--landed $(LANDED))
 
 format: setup-lint ## rewrite the sources as .clang-format says
 	@git ls-files --cached --others --exclude-standard '*.h' '*.cc' | xargs -r clang-format-19 -i
