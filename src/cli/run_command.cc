@@ -24,6 +24,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kLookMin{1};
 constexpr std::chrono::milliseconds kLookMax{50};
+constexpr std::chrono::milliseconds kShowEvery{200};
 constexpr size_t kFailuresListed = 5;
 
 /// Looks often at first: a sixteenth of the time that passed is what a job may end unseen.
@@ -38,10 +39,10 @@ struct RunFlags {
   bool detach = false;
 };
 
-Result<std::string> Note(Deployment& deployment, const engine::Job& job, bool interrupted) {
+std::string Note(const engine::Job& job, const engine::Progress& progress, bool interrupted) {
   if (interrupted) return "cancelling; Ctrl-C again leaves at once";
   if (job.state != engine::JobState::kPending) return std::string(Name(job.phase));
-  return ProgressLine(TRY(engine::ProgressOf(deployment.store(), job, SystemClock().Now())));
+  return ProgressLine(progress);
 }
 
 /// The job that is waited for.
@@ -56,13 +57,16 @@ Result<engine::Job> Watch(Deployment& deployment, const Watched& watched,
                           const std::atomic<bool>& interrupted, bool quiet) {
   ProgressBar bar(watched.id.substr(0, 8), "rows");
   const auto began = std::chrono::steady_clock::now();
+  auto show_at = began;
   while (true) {
     engine::Job job = TRY(deployment.store().Get(watched.id));
     if (IsFinal(job.state) || (interrupted && !watched.ours)) return job;
     if (job.cancel_requested_at.has_value()) deployment.StopStreaming();
-    if (!quiet) {
-      bar.Show(job.counts.written + job.counts.excluded, job.counts.planned,
-               TRY(Note(deployment, job, interrupted)));
+    if (const auto now = std::chrono::steady_clock::now(); !quiet && now >= show_at) {
+      show_at = now + kShowEvery;
+      const engine::Progress progress =
+          TRY(engine::ProgressOf(deployment.store(), job, SystemClock().Now()));
+      bar.Show(progress.rows_done, progress.rows_total, Note(job, progress, interrupted));
     }
     std::this_thread::sleep_for(PauseAfter(std::chrono::steady_clock::now() - began));
   }
@@ -135,7 +139,7 @@ Outcome Report(const Invocation& invocation, const RunFlags& flags, const store:
       PrintError({.code = ErrorCode::kCorrupt,
                   .message = fmt::format(
                       "{} of {} {} failed; `spillway jobs show {}` says why, and "
-                      "the manifest lists them all",
+                      "the manifest or a report beside it lists them all",
                       job.counts.failed, job.counts.planned, CountedBy(job.plan), job.id)},
                  false);
       PrintFailures(failures, stderr);

@@ -36,7 +36,8 @@ class LinesRecipe final : public recipe::Recipe {
   std::string source = "{}";
   std::vector<ErrorRecord> errors;  ///< Of the first chunk.
   Tallies tallies;                  ///< Of every chunk.
-  std::string report;               ///< A file that every chunk adds a line to; empty: none.
+  std::string report;               ///< A file that chunks add a line to; empty: none.
+  int64_t reports_from = 0;         ///< The first chunk that does.
   std::optional<Error> no_destination;
   std::set<std::string> without_destination;  ///< Jobs; empty: all.
   std::function<Result<>(const Chunk&)> before_chunk = [](const Chunk&) { return Result<>(); };
@@ -122,7 +123,7 @@ class LinesRecipe final : public recipe::Recipe {
  private:
   Result<> AddReport(const Chunk& chunk, Staging& staging, ChunkResult& result,
                      std::stop_token stop) const {
-    if (report.empty()) return {};
+    if (report.empty() || chunk.index < reports_from) return {};
     PartWriter part = staging.NewPart(report, chunk.index, PartOrder::kInTurn);
     part.buffer().Append("report of " + std::to_string(chunk.index) + "\n");
     result.parts.push_back(TRY(part.Finish(1, stop)));

@@ -36,7 +36,8 @@ struct ChunkResults {
   std::vector<Part> parts;
   std::vector<recipe::OutputFile> reports;
   std::vector<PublishedFile> published;
-  std::vector<ErrorRecord> errors;
+  std::vector<ErrorRecord> errors;           ///< Of chunks without a report: all of them.
+  std::vector<ErrorRecord> reported_errors;  ///< Of those with one, which lists them: the first.
   int64_t errors_left_out = 0;
   uint64_t source_bytes = 0;
 
@@ -49,18 +50,18 @@ recipe::OutputFile& FileNamed(std::vector<recipe::OutputFile>& files, const std:
   return files.emplace_back(recipe::OutputFile{.name = name, .parts = {}});
 }
 
-/// Where a report lists all errors, the first are enough here.
 void ChunkResults::Add(ChunkResult result) {
   counts += result.counts;
   source_bytes += result.source_bytes;
   errors_left_out += result.errors_left_out;
   for (const auto& [name, value] : result.tallies) tallies[name] += value;
   std::ranges::move(result.published, std::back_inserter(published));
-  std::ranges::move(result.errors, std::back_inserter(errors));
+  const bool reports_errors = HasReport(result);
+  std::ranges::move(result.errors, std::back_inserter(reports_errors ? reported_errors : errors));
+  KeepFirstErrors(reported_errors, errors_left_out);
   for (Part& part : result.parts) {
     (part.role == kReport ? FileNamed(reports, part.file).parts : parts).push_back(std::move(part));
   }
-  if (!reports.empty()) KeepFirstErrors(errors, errors_left_out);
 }
 
 Result<> CheckNotStopped(const std::stop_token& stop) {
@@ -95,6 +96,17 @@ Result<ChunkResults> Gather(Context& context, const HeldJob& held, storage::Obje
                                           " chunks have a result");
   }
   return results;
+}
+
+/// They are in the job's record. Those whose names differ from chunk to chunk have no end.
+Result<> CheckTallies(const Tallies& tallies) {
+  size_t bytes = 0;
+  for (const auto& [name, value] : tallies) bytes += name.size() + sizeof value;
+  if (bytes <= kChunkFieldBytesMax) return {};
+  return Fail(ErrorCode::kInvalidArgument,
+              fmt::format("the tallies of the chunks have {} names, which are more than the record "
+                          "of a job holds; nothing was published",
+                          tallies.size()));
 }
 
 /// Checks that the files hold what the manifest will promise.
@@ -192,6 +204,10 @@ Result<std::vector<OutcomeFile>> FilesToPublish(const std::vector<recipe::Output
       if (!names.insert(file.name).second) {
         return Fail(ErrorCode::kInternal, "two files of the export are named " + file.name);
       }
+      if (file.name == Manifest::kName || file.name == Manifest::kSignatureName) {
+        return Fail(ErrorCode::kInternal,
+                    "a file of the export is named " + file.name + ", as the manifest's own are");
+      }
       OutcomeFile& published = to_publish.emplace_back();
       published.name = file.name;
       for (const Part& part : file.parts)
@@ -217,6 +233,7 @@ Result<Job> Decide(Context& context, HeldJob& held, const recipe::Recipe& recipe
   };
   ChunkResults results = TRY(or_mark_lost(Gather(context, held, *destination.store, *staging)));
   TRY(Reconcile(held.job, results.counts));
+  TRY(CheckTallies(results.tallies));
 
   recipe::Assembly assembly = TRY(Guarded(
       [&] { return recipe.Assemble(held.job, std::move(results.parts), *staging, held.stop()); }));
@@ -238,6 +255,7 @@ Result<Job> Decide(Context& context, HeldJob& held, const recipe::Recipe& recipe
 
   Outcome outcome;
   outcome.files = TRY(FilesToPublish(assembly.files, results.reports));
+  std::ranges::move(results.reported_errors, std::back_inserter(results.errors));
   std::ranges::move(assembly.errors, std::back_inserter(results.errors));
   Tallies tallies = results.tallies;
   outcome.manifest =

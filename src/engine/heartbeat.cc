@@ -122,11 +122,12 @@ void Heartbeat::RenewLeases() {
   std::lock_guard lock(mutex_);
   size_t asked = 0;
   for (Held* held : held_) {
-    while (asked < numbers.size() && numbers[asked] < held->number_)
-      ++asked;  // Released
-                // meanwhile.
+    // Those in between were released meanwhile.
+    while (asked < numbers.size() && numbers[asked] < held->number_) ++asked;
     if (asked == numbers.size()) return;
     if (numbers[asked] != held->number_) continue;
+    // Its progress is not written: the next beat tries again.
+    if (!renewed.has_value()) held->reported_ = true;
     if (renewed.has_value() && (*renewed)[asked]) {
       held->expires_at_ = asked_at + options_.lease;
     } else if (renewed.has_value() || clock_.Now() >= held->expires_at_) {

@@ -120,6 +120,18 @@ TEST_F(HeartbeatTest, WhatAHolderReportsIsWrittenWithinASecond) {
   EXPECT_EQ(store_.renewals(), 1) << "there was nothing new";
 }
 
+TEST_F(HeartbeatTest, AReportThatCouldNotBeWrittenIsTriedAgainAtTheNextBeat) {
+  auto a = Hold("a", 1);
+  a.Report({.rows = 1});
+  clock_.Advance(std::chrono::seconds(1));
+  store_.SetAway(true);
+  heartbeat_.Beat();
+  store_.SetAway(false);
+  EXPECT_TRUE(store_.renewed().empty());
+  heartbeat_.Beat();
+  EXPECT_EQ(store_.renewed(), (std::vector<std::string>{"a/1"}));
+}
+
 TEST_F(HeartbeatTest, ACancellationIsSeenWhileRenewalsFail) {
   const auto a = Hold("a");
   store_.LoseLease("a");

@@ -67,6 +67,7 @@ store::Settlement SettlementFor(const Context& context, const HeldChunk& held,
                                        {"until", FormatTimestamp(postponed.until)},
                                        {"why", postponed.why}});
   return {.lease = held.held->lease(),
+          .kind = store::Settlement::Kind::kPostponed,
           .not_before = std::max(postponed.until, context.clock.Now() + context.options.idle_max),
           .position = held.held->position()};
 }
@@ -166,7 +167,8 @@ Result<Processed> ProcessChunks(Context& context, HeldChunks held, Random& rando
       settlements.push_back({.lease = one.held->lease(), .position = one.held->position()});
     } else {
       settlements.push_back(Process(context, held, one, random));
-      ++processed.begun;
+      // What was too early took no time, so it says nothing of how long chunks take.
+      if (settlements.back().kind != store::Settlement::Kind::kPostponed) ++processed.begun;
     }
     one.place = {};
   }

@@ -39,7 +39,7 @@ Result<HeldChunks> ClaimChunks(Context& context, std::string_view job_id, size_t
 
 /// The outcome of processing claimed chunks.
 struct Processed {
-  size_t begun = 0;  ///< Chunks that were begun; the others were given back.
+  size_t begun = 0;  ///< Chunks that were worked on; the others were given back or postponed.
   bool cancel_requested = false;
   int64_t open = 0;  ///< Open chunks of the job afterwards; if 0, it can be finished.
 };

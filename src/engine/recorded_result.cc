@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/digest.h"
+#include "engine/staged_bytes.h"
 
 namespace spillway::engine {
 
@@ -43,7 +44,7 @@ Result<ChunkResult> RecordedResult(Staging& staging, std::string_view record,
   const std::string json = TRY(staging.Read(result.stored.key, std::move(stop)));
   if (ToHex(Sha256Of(json)) == result.stored.sha256) return ChunkResultFromJson(json);
   return Fail(ErrorCode::kCorrupt,
-              result.stored.key + " is not the result that was stored; run the export afresh");
+              fmt::format("{} is not the result that was stored; {}", result.stored.key, kRedrive));
 }
 
 }  // namespace spillway::engine

@@ -141,6 +141,28 @@ TEST_F(RecordedResultTest, AReportListsWhatTheManifestDoesNot) {
   EXPECT_FALSE(Verify(objects_, "out/" + job_id, nullptr, {})->problems.empty());
 }
 
+TEST_F(RecordedResultTest, TheErrorsOfAChunkWithoutAReportAreAllInTheManifest) {
+  lines_->report = "report.csv";
+  lines_->reports_from = 1;
+  lines_->errors = Errors(250, 10);
+  const std::string job_id = Submit();
+  WorkOff();
+  const Manifest manifest = ManifestOf(job_id);
+  ASSERT_THAT(manifest.reports, SizeIs(1));
+  EXPECT_THAT(manifest.errors, SizeIs(260));
+  EXPECT_EQ(manifest.errors_left_out, 0);
+}
+
+TEST_F(RecordedResultTest, AFileMayNotHaveTheNameOfTheManifest) {
+  lines_->report = Manifest::kName;
+  const std::string job_id = Submit();
+  WorkOff();
+  const Job job = *store_.Get(job_id);
+  EXPECT_EQ(job.state, JobState::kFailed);
+  EXPECT_THAT(job.failure->message, HasSubstr("a file of the export is named manifest.json"));
+  EXPECT_THAT(Published(job_id), IsEmpty());
+}
+
 TEST_F(RecordedResultTest, AReportStandsBesideTheManifestWhereverTheFilesAre) {
   lines_->publishes_at_once = true;
   lines_->report = "report.csv";

@@ -22,6 +22,8 @@ constexpr size_t kKnownJobsMax = 64;
 constexpr int64_t kPartOfOpen = 4;
 /// The time between two requests to discard a job.
 constexpr std::chrono::seconds kDiscardsAsked{1};
+/// Queues hide a message no longer than some hours.
+constexpr std::chrono::hours kPauseMax{1};
 
 }  // namespace
 
@@ -105,15 +107,16 @@ Result<Verdict> Worker::Process(std::string_view job_id, Random& random, KnownJo
   }
   if (chunks.cancel_requested) TRY(AskForDiscarding(job_id));
   if (chunks.chunks.empty() && chunks.again_at.has_value()) {
-    const auto pause =
-        std::chrono::ceil<std::chrono::milliseconds>(*chunks.again_at - context_.clock.Now());
-    return Verdict::Again(std::max(pause, std::chrono::milliseconds{0}));
+    const Timestamp now = context_.clock.Now();
+    const auto pause = std::chrono::ceil<std::chrono::milliseconds>(
+        std::clamp(*chunks.again_at, now, now + kPauseMax) - now);
+    return Verdict::Again(pause);
   }
   if (chunks.chunks.empty()) return WithoutChunks(job_id, random);
   const Timestamp started_at = context_.clock.Now();
   const Processed processed =
       TRY(ProcessChunks(context_, std::move(chunks), random, BatchSize::kTarget));
-  job.batch.Learn(processed.begun, context_.clock.Now() - started_at);
+  if (processed.begun > 0) job.batch.Learn(processed.begun, context_.clock.Now() - started_at);
   job.open = processed.open;
   if (processed.cancel_requested) TRY(AskForDiscarding(job_id));
   if (processed.open == 0) return Finish(job_id, random);

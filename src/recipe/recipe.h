@@ -75,15 +75,16 @@ struct Postponed {
 /// What came of an attempt at a chunk.
 using ChunkOutcome = std::variant<engine::ChunkResult, Postponed>;
 
-/// Hears how far the work on a chunk is. Thread-safe. Calls cost next to nothing: what the last one
+/// Hears how far the work on a chunk is, while Process runs. Thread-safe. Calls cost next to nothing: what the last one
 /// said is written when the chunk's lease is renewed, within about a second.
 class Progress {
  public:
   virtual ~Progress() = default;
 
-  /// Rows and bytes are those done so far, of the whole chunk. A position says from where another
-  /// attempt can go on, and has to name the parts that were staged until then; the attempt that
-  /// follows one that ended early has the last one as Chunk::progress.position. Empty: as before.
+  /// Rows and bytes are those of the chunk that are done so far; an attempt that goes on from a
+  /// position counts what came before it. A position says from where another attempt can go on, and
+  /// has to name the parts that were staged until then; the attempt that follows one that ended
+  /// early has the last one as Chunk::progress.position. Empty: as before.
   /// kInvalidArgument for figures below zero, and for a position above 32 KiB.
   virtual Result<> Report(engine::ChunkProgress progress) = 0;
 };

@@ -39,7 +39,9 @@ void Staging::Leave(int64_t chunk) {
 }
 
 PartWriter Staging::NewPart(std::string file, int64_t chunk, PartOrder order) {
-  return {*this, std::move(file), chunk, order};
+  std::lock_guard lock(mutex_);
+  const bool in_place = order == PartOrder::kInPlace && in_place_.emplace(file, chunk).second;
+  return {*this, std::move(file), chunk, order, in_place};
 }
 
 Result<Part> Staging::Append(std::string_view file, std::span<const std::byte> bytes) {
@@ -118,11 +120,10 @@ Result<> PartWriter::Flush(size_t kept, std::stop_token stop) {
   storage::Stage* stage = TRY(staging_.StageOf(file_, order_));
   // The first bytes stay where they can be read: a short part before them may need them to be
   // joined.
-  const bool in_place = order_ == PartOrder::kInPlace;
   const bool first = staged_ == 0;
   const storage::Bytes front =
-      pending_->bytes().first(in_place && first && kept > 0 ? kept : pending_->size() - kept);
-  const auto chunk = in_place && !first ? std::optional(chunk_) : std::nullopt;
+      pending_->bytes().first(in_place_ && first && kept > 0 ? kept : pending_->size() - kept);
+  const auto chunk = in_place_ && !first ? std::optional(chunk_) : std::nullopt;
   std::unique_ptr<Buffer> rest = landed_ ? std::move(landed_) : std::make_unique<Buffer>();
   rest->Append(pending_->bytes().subspan(front.size()));
   flights_.push_back({std::exchange(pending_, std::move(rest)), stage->Begin(front, chunk, stop)});

@@ -12,6 +12,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/buffer.h"
@@ -57,8 +58,12 @@ class PartWriter {
 
  private:
   friend class Staging;
-  PartWriter(Staging& staging, std::string file, int64_t chunk, PartOrder order)
-      : staging_(staging), file_(std::move(file)), chunk_(chunk), order_(order) {}
+  PartWriter(Staging& staging, std::string file, int64_t chunk, PartOrder order, bool in_place)
+      : staging_(staging),
+        file_(std::move(file)),
+        chunk_(chunk),
+        order_(order),
+        in_place_(in_place) {}
 
   /// An append under way.
   struct Flight {
@@ -77,6 +82,7 @@ class PartWriter {
   std::string file_;
   int64_t chunk_;
   PartOrder order_;
+  bool in_place_;  ///< Whether the store may put its bytes in place.
   std::unique_ptr<Buffer> pending_ = std::make_unique<Buffer>();
   size_t digested_ = 0;  ///< Bytes of pending_.
   uint64_t staged_ = 0;  ///< Bytes that are staged, or on their way.
@@ -156,6 +162,9 @@ class Staging {
   std::multiset<int64_t> line_;
   std::map<std::string, std::unique_ptr<storage::Stage>, std::less<>> stages_;
   int64_t stages_asked_for_ = 0;
+  /// Files and chunks with a part that may be in place. The store keeps no room before a second
+  /// one of the same chunk, as an attempt has that goes on from a position.
+  std::set<std::pair<std::string, int64_t>> in_place_;
 };
 
 }  // namespace spillway::engine

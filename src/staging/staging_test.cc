@@ -293,6 +293,19 @@ TEST_F(FarStagingTest, AllButTheFirstBytesOfAPartMayBePutInPlace) {
   }
 }
 
+TEST_F(FarStagingTest, OnlyTheFirstPartOfAChunkIsPutInPlace) {
+  const auto place = staging_.Enter(0);
+  ASSERT_TRUE(WriteMany(8, PartOrder::kInPlace).has_value());
+  const size_t begun = far_.begun().size();
+  written_.clear();
+  const Result<Part> second = WriteMany(8, PartOrder::kInPlace);
+  ASSERT_TRUE(second.has_value());
+  EXPECT_EQ(Read(*second), written_);
+  ASSERT_GT(far_.begun().size(), begun);
+  for (size_t i = begun; i < far_.begun().size(); ++i)
+    EXPECT_FALSE(far_.begun()[i].second.has_value());
+}
+
 TEST_F(FarStagingTest, WhatHasNoNameYetStaysInItsStage) {
   const auto place = staging_.Enter(0);
   ASSERT_TRUE(WriteMany(8).has_value());

@@ -57,9 +57,11 @@ struct Settlement {
     /// Back to pending, not before `not_before`; `failure` and `position` are kept.
     kRetry,
     kDead,  ///< Attempts are exhausted or the error is permanent; `failure` is kept.
-    /// Given back (cancelled, shutting down, another process's, too early): the attempt does not
-    /// count. Back to pending, not before `not_before`; `position` is kept.
+    /// Given back (cancelled, shutting down, another process's): the attempt does not count. Back
+    /// to pending, not before `not_before`; `position` is kept.
     kReleased,
+    /// Too early: like kReleased, but what is asked about answers, so attempts begin again at 0.
+    kPostponed,
   };
   engine::Lease lease;
   Kind kind = Kind::kReleased;
@@ -238,6 +240,7 @@ class JobStore {
 
   /// Extends leases still held, of jobs in processing, and writes how far their work is; answers in
   /// order. False: the lease was lost and nothing was written, so its holder stops working.
+  /// kInvalidArgument for a position above engine::kChunkFieldBytesMax.
   virtual Result<std::vector<bool>> Renew(std::span<const Renewal> renewals,
                                           std::chrono::milliseconds duration) = 0;
 
@@ -265,7 +268,8 @@ class JobStore {
 
   /// E4. Jobs in processing that nothing has touched since `before` and whose own lease is not
   /// held: the rescuer looks at them. Oldest first. Every call that changes the job, AddChunks,
-  /// Settle and Renew touch it; claims do not.
+  /// Settle and Renew touch it; claims do not. A job whose open chunks all wait for their time, or
+  /// are leased, is not stalled, unless it is to be cancelled.
   virtual Result<std::vector<engine::Job>> Stalled(Timestamp before, size_t limit) = 0;
 
   /// Groups that have jobs pending that nothing has touched since `before`, in order of their

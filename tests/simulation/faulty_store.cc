@@ -1,5 +1,7 @@
 #include "simulation/faulty_store.h"
 
+#include <utility>
+
 namespace spillway::simulation {
 
 using engine::Job;
@@ -19,8 +21,19 @@ std::string Describe(const Lease& lease, const store::JobUpdate& update) {
 }
 
 std::string_view Name(store::Settlement::Kind kind) {
-  constexpr std::string_view kNames[] = {"succeeded", "retry", "dead", "released"};
-  return kNames[static_cast<size_t>(kind)];
+  switch (kind) {
+    case store::Settlement::Kind::kSucceeded:
+      return "succeeded";
+    case store::Settlement::Kind::kRetry:
+      return "retry";
+    case store::Settlement::Kind::kDead:
+      return "dead";
+    case store::Settlement::Kind::kReleased:
+      return "released";
+    case store::Settlement::Kind::kPostponed:
+      return "postponed";
+  }
+  std::unreachable();
 }
 
 std::string Describe(std::span<const store::Settlement> settlements) {

@@ -1,5 +1,6 @@
 #include "simulation/rows_recipe.h"
 
+#include <array>
 #include <chrono>
 #include <map>
 #include <optional>
@@ -12,7 +13,10 @@ namespace spillway::simulation {
 namespace {
 
 constexpr int64_t kRowsPerCommit = 3;
-constexpr std::chrono::milliseconds kEarly{300};
+/// One of them is longer than a lease.
+constexpr std::array<std::chrono::milliseconds, 3> kEarly{std::chrono::milliseconds{300},
+                                                          std::chrono::milliseconds{900},
+                                                          std::chrono::milliseconds{3'000}};
 
 std::string KeyOf(int64_t chunk, int64_t row) {
   return "chunk " + std::to_string(chunk) + " row " + std::to_string(row);
@@ -112,7 +116,9 @@ Result<recipe::ChunkOutcome> RowsRecipe::Process(const engine::Job& job, const e
     if (stop.stop_requested()) return Fail(ErrorCode::kCancelled, "stopped while processing");
     if (source.early > 0 && row % 2 == 1) {
       --source.early;
-      return recipe::Postponed{.until = process_.scheduler().now() + kEarly, .why = "too early"};
+      return recipe::Postponed{
+          .until = process_.scheduler().now() + kEarly[static_cast<size_t>(index % 3)],
+          .why = "too early"};
     }
     ++result.counts.planned;
     ++result.tallies["rows"];

@@ -31,12 +31,15 @@ Result<> File::Finish() {
   return {};
 }
 
-std::vector<Result<>> PutFiles(storage::ObjectStore& store, std::span<File* const> files) {
+Result<std::vector<Result<>>> File::Put(storage::ObjectStore& store, std::span<File* const> files) {
   std::vector<storage::NewObject> small;
   for (const File* file : files) {
     if (file->writer_ == nullptr) small.push_back({file->key_, file->waiting_.bytes()});
   }
   const std::vector<Result<storage::ObjectInfo>> put = store.PutMany(small);
+  if (!put.empty() && std::ranges::none_of(put, &Result<storage::ObjectInfo>::has_value)) {
+    return std::unexpected(put.front().error());
+  }
   std::vector<Result<>> became;
   size_t next = 0;
   for (File* file : files) {
@@ -56,10 +59,7 @@ Result<std::vector<Result<>>> PutInPlace(storage::ObjectStore& store, std::span<
   for (Item& item : items) {
     for (File& file : item.files) files.push_back(&file);
   }
-  const std::vector<Result<>> put = PutFiles(store, files);
-  if (!put.empty() && std::ranges::none_of(put, &Result<>::has_value)) {
-    return std::unexpected(put.front().error());
-  }
+  const std::vector<Result<>> put = TRY(File::Put(store, files));
   std::vector<Result<>> became;
   auto next = put.begin();
   for (const Item& item : items) {

@@ -34,11 +34,16 @@ class File {
 
   const std::string& key() const { return key_; }
   uint64_t bytes() const { return bytes_; }
+  /// That are in memory.
+  size_t bytes_waiting() const { return waiting_.size(); }
   /// Once finished: in hexadecimal.
   const std::string& sha256() const { return sha256_; }
 
  private:
-  friend std::vector<Result<>> PutFiles(storage::ObjectStore& store, std::span<File* const> files);
+  friend Result<std::vector<Result<>>> PutInPlace(storage::ObjectStore& store,
+                                                  std::span<struct Item> items);
+  static Result<std::vector<Result<>>> Put(storage::ObjectStore& store,
+                                           std::span<File* const> files);
 
   storage::ObjectStore* store_;
   std::string key_;
@@ -62,8 +67,8 @@ constexpr size_t kBytesAtOnce = 16 << 20;
 /// Puts the files of all items in their places, many at once, and then, of each item whose files
 /// all are in their places, removes what is stale. Returns what became of each item, in order. A
 /// file that is there already is replaced, so an item that failed, or whose result was lost, can be
-/// put again. An error of the whole call: not one file could be put, which is the store's fault and
-/// not the items'.
+/// put again. An error of the whole call: not one of the files in memory could be put, which is the
+/// store's fault and not the items'.
 Result<std::vector<Result<>>> PutInPlace(storage::ObjectStore& store, std::span<Item> items);
 
 }  // namespace spillway::recipe::items

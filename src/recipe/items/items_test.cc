@@ -14,18 +14,29 @@
 namespace spillway::recipe::items {
 namespace {
 
-/// Refuses the keys that a test names.
+/// A writer that never finishes.
+class FailingWriter final : public storage::ObjectWriter {
+ public:
+  Result<> Write(storage::Bytes /*bytes*/) override { return {}; }
+  Result<storage::ObjectInfo> Finish() override {
+    return Fail(ErrorCode::kUnavailable, "the store is away");
+  }
+};
+
+/// Refuses the keys that a test names, or fails at the end of large files.
 class RefusingStore final : public storage::ForwardingStore {
  public:
   using ForwardingStore::ForwardingStore;
 
   std::set<std::string, std::less<>> refused;
+  std::optional<std::string> never_finishes;
 
   Result<std::unique_ptr<storage::ObjectWriter>> Create(std::string_view key,
                                                         storage::Overwrite overwrite) override {
     if (refused.contains(key)) {
       return Fail(ErrorCode::kPermissionDenied, fmt::format("{} cannot be written", key));
     }
+    if (key == never_finishes) return std::make_unique<FailingWriter>();
     return ForwardingStore::Create(key, overwrite);
   }
 };
@@ -118,6 +129,27 @@ TEST_F(ItemsTest, WhereNoFileCanBePutTheStoreIsAtFault) {
   const auto put = PutInPlace(store_, items);
   ASSERT_FALSE(put.has_value());
   EXPECT_EQ(put.error().code, ErrorCode::kPermissionDenied);
+}
+
+TEST_F(ItemsTest, AStoreThatTakesNoSmallFileIsAtFaultThoughALargeOneIsThere) {
+  store_.refused = {"a"};
+  std::vector<Item> items;
+  items.push_back(ItemOf("a", "1"));
+  items.push_back(ItemOf("large", std::string(File::kInMemoryMax, 'x')));
+  EXPECT_EQ(items[0].files[0].bytes_waiting(), 1U);
+  EXPECT_EQ(items[1].files[0].bytes_waiting(), 0U);
+  EXPECT_FALSE(PutInPlace(store_, items).has_value());
+}
+
+TEST_F(ItemsTest, ALargeFileThatFailsIsItsItemsFault) {
+  store_.never_finishes = "large";
+  std::vector<Item> items;
+  items.push_back(ItemOf("a", "1"));
+  items.push_back(ItemOf("large", std::string(File::kInMemoryMax, 'x')));
+  const auto put = PutInPlace(store_, items);
+  ASSERT_TRUE(put.has_value());
+  EXPECT_TRUE(put->at(0).has_value());
+  EXPECT_FALSE(put->at(1).has_value());
 }
 
 TEST_F(ItemsTest, AnItemWithoutFilesOnlyLosesWhatIsStale) {

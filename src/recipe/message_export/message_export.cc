@@ -226,7 +226,7 @@ Result<Planned> MessageExport::MakePlan(const engine::Job& job, Planning& plan,
 }
 
 Result<ChunkOutcome> MessageExport::Process(const engine::Job& job, const engine::Chunk& chunk,
-                                            engine::Staging& staging, Progress& /*progress*/,
+                                            engine::Staging& staging, Progress& progress,
                                             std::stop_token stop) const {
   const MessageExportParameters parameters = TRY(ParametersOf(job));
   const ChunkSpec spec = TRY(ChunkSpecFromJson(chunk.spec));
@@ -239,9 +239,14 @@ Result<ChunkOutcome> MessageExport::Process(const engine::Job& job, const engine
   uint64_t source_bytes = 0;
   if (!spec.unit.slices.empty()) {
     const Resources::Lake lake = TRY(resources_.OpenLake());
-    source_bytes = TRY(
-        lake::Scan(*lake.store, schema_, spec.unit, projection, stop,
-                   [&](const arrow::RecordBatch& batch) { return writer.Append(batch, stop); }));
+    engine::ChunkProgress done;
+    const auto take = [&](const arrow::RecordBatch& batch) -> Result<> {
+      TRY(writer.Append(batch, stop));
+      done.rows += batch.num_rows();
+      done.bytes = static_cast<int64_t>(writer.bytes());
+      return progress.Report(done);
+    };
+    source_bytes = TRY(lake::Scan(*lake.store, schema_, spec.unit, projection, stop, take));
   }
   engine::ChunkResult result = TRY(writer.Finish(spec.unit.rows, spec.cut_off, stop));
   result.source_bytes = source_bytes;

@@ -215,8 +215,8 @@ Result<> DayExporter::CloseRead(OpenDay day, const DaySource& source, const DayR
   for (DayFileWriter& writer : day.writers) {
     TRY(writer.Finish());
     read.exported.files.push_back(writer.described());
-    read_bytes_ += read.exported.files.back().bytes;
     read.item.files.push_back(std::move(writer).TakeFile());
+    read_bytes_ += read.item.files.back().bytes_waiting();
   }
   if (day.rows == 0 && empty_days_.keep) {
     read.exported.kept = !source.files_before.empty();

@@ -128,6 +128,33 @@ TEST_P(JobStoreConformance, AJobThatNothingTouchesIsStalled) {
   EXPECT_EQ(stalled(10), (std::vector<std::string>{oldest, held, touched.id}));
 }
 
+TEST_P(JobStoreConformance, AJobWhoseChunksWaitForTheirTimeIsNotStalled) {
+  const Job job = Planned("waits", 2);
+  for (const int64_t index : {0, 1}) {
+    Settlement settlement{.lease = LeaseOf(Claimed(job.id, index)),
+                          .kind = Settlement::Kind::kPostponed,
+                          .not_before = clock_.Now() + std::chrono::hours(12 + index)};
+    EXPECT_TRUE(SettleOne(settlement).applied);
+  }
+  const auto is_stalled = [&] {
+    return !Must(store_->Stalled(clock_.Now() - seconds(30), 10)).empty();
+  };
+  clock_.Advance(std::chrono::hours(11));
+  EXPECT_FALSE(is_stalled());
+  clock_.Advance(std::chrono::hours(1));
+  EXPECT_TRUE(is_stalled()) << "one of them is due, and nobody claims it";
+  const engine::Chunk chunk = Claimed(job.id, 0);
+  EXPECT_FALSE(is_stalled()) << "it is leased, and the other waits";
+  clock_.Advance(kLease);
+  EXPECT_TRUE(is_stalled()) << "its lease has ended";
+  SettleOne(Success(chunk));
+  clock_.Advance(seconds(60));
+  EXPECT_FALSE(is_stalled());
+  Must(store_->RequestCancel(job.id, "ada", ""));
+  clock_.Advance(seconds(60));
+  EXPECT_TRUE(is_stalled()) << "it is to be discarded, which waits for nothing";
+}
+
 /// O1. Equal tasks of two states have ids that differ, since whoever asks names the job by chance.
 TEST_P(JobStoreConformance, O1AnIdIsTheRequestersAndTheRun) {
   Job request = Request("task");

@@ -85,6 +85,25 @@ TEST_P(JobStoreConformance, APositionIsKeptUntilTheChunkHasSucceededOrDied) {
   EXPECT_EQ(ChunkAt(job.id, 0)->progress.rows, 0);
 }
 
+TEST_P(JobStoreConformance, APostponementForgivesTheAttemptsBefore) {
+  const Job job = Planned("task", 1);
+  const auto settle = [&](Settlement::Kind kind) {
+    const Chunk chunk = Claimed(job.id, 0);
+    Settlement settlement = Failure(chunk, kind);
+    settlement.not_before = clock_.Now();
+    settlement.position = "kept";
+    EXPECT_TRUE(SettleOne(settlement).applied);
+    EXPECT_EQ(ChunkAt(job.id, 0)->progress.position, "kept");
+    return ChunkAt(job.id, 0)->attempts;
+  };
+  EXPECT_EQ(settle(Settlement::Kind::kRetry), 1);
+  EXPECT_EQ(settle(Settlement::Kind::kRetry), 2);
+  EXPECT_EQ(settle(Settlement::Kind::kReleased), 2);
+  EXPECT_EQ(settle(Settlement::Kind::kPostponed), 0);
+  EXPECT_EQ(ChunkAt(job.id, 0)->state, ChunkState::kPending);
+  EXPECT_EQ(settle(Settlement::Kind::kRetry), 1);
+}
+
 TEST_P(JobStoreConformance, WhatIsTooLongForARecordIsRefused) {
   const Job job = Planned("task", 1);
   const Chunk chunk = Claimed(job.id, 0);
@@ -94,6 +113,8 @@ TEST_P(JobStoreConformance, WhatIsTooLongForARecordIsRefused) {
   Settlement released{.lease = LeaseOf(chunk),
                       .position = std::string(engine::kChunkFieldBytesMax + 1, 'x')};
   EXPECT_EQ(CodeOf(store_->Settle({&released, 1})), "invalid_argument");
+  const Renewal renewal{.lease = LeaseOf(chunk), .progress = {.position = released.position}};
+  EXPECT_EQ(CodeOf(store_->Renew({&renewal, 1}, kLease)), "invalid_argument");
   EXPECT_EQ(ChunkAt(job.id, 0)->state, ChunkState::kLeased);
   settlement.result.pop_back();
   EXPECT_TRUE(SettleOne(settlement).applied);

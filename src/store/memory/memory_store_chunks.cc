@@ -156,6 +156,12 @@ Settled MemoryStore::SettleChunk(const Settlement& settlement) {
       chunk.progress.position = settlement.position;
       chunk.attempts = std::max<int64_t>(chunk.attempts - 1, 0);
       break;
+    case Settlement::Kind::kPostponed:
+      chunk.state = ChunkState::kPending;
+      chunk.not_before = settlement.not_before;
+      chunk.progress.position = settlement.position;
+      chunk.attempts = 0;
+      break;
   }
   job.updated_at = clock_.Now();
   return {.applied = true, .chunks_open = job.chunks_open()};
@@ -204,6 +210,10 @@ Result<Job> MemoryStore::MarkLost(const Lease& lease, std::span<const LostChunk>
 
 Result<std::vector<bool>> MemoryStore::Renew(std::span<const Renewal> renewals,
                                              std::chrono::milliseconds duration) {
+  for (const Renewal& renewal : renewals) {
+    if (renewal.progress.position.size() > engine::kChunkFieldBytesMax)
+      return Fail(ErrorCode::kInvalidArgument, "a position is too long");
+  }
   std::lock_guard lock(database_.mutex_);
   const Timestamp now = clock_.Now();
   std::vector<bool> held;

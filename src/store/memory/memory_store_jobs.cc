@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <charconv>
+#include <ranges>
 #include <set>
 #include <tuple>
 
@@ -338,12 +339,18 @@ Result<std::vector<Job>> MemoryStore::Stalled(Timestamp before, size_t limit) {
   std::lock_guard lock(database_.mutex_);
   const Timestamp now = clock_.Now();
   std::vector<Job> stalled;
+  const auto is_due = [now](const Chunk& chunk) {
+    return (chunk.state == ChunkState::kPending && chunk.not_before <= now) ||
+           (chunk.state == ChunkState::kLeased && chunk.lease_expires_at <= now);
+  };
   for (const Entry& entry : database_.jobs_) {
     const Job& job = entry.job;
-    if (job.state == JobState::kProcessing && job.updated_at < before &&
-        (job.lease_owner.empty() || job.lease_expires_at <= now)) {
-      stalled.push_back(job);
-    }
+    if (job.state != JobState::kProcessing || job.updated_at >= before) continue;
+    if (!job.lease_owner.empty() && job.lease_expires_at > now) continue;
+    const bool waits = job.phase == JobPhase::kProcessing && job.chunks_open() > 0 &&
+                       !job.cancel_requested_at.has_value() &&
+                       std::ranges::none_of(entry.chunks | std::views::values, is_due);
+    if (!waits) stalled.push_back(job);
   }
   std::ranges::sort(
       stalled, {}, [](const Job& job) { return std::tie(job.updated_at, job.created_at, job.id); });

@@ -56,15 +56,16 @@ constexpr char kSettle[] =
     "AND state = 'processing' ORDER BY number FOR NO KEY UPDATE), "
     "settled AS (UPDATE spillway.chunks c SET lease_owner = '', lease_expires_at = 0, "
     "rows_done = 0, bytes_done = 0, "
-    "position = CASE WHEN w.kind IN (1, 3) THEN w.position ELSE '' END, "
-    "state = (ARRAY['succeeded', 'pending', 'dead', 'pending'])[w.kind + 1], "
+    "position = CASE WHEN w.kind IN (1, 3, 4) THEN w.position ELSE '' END, "
+    "state = (ARRAY['succeeded', 'pending', 'dead', 'pending', 'pending'])[w.kind + 1], "
     "result = CASE w.kind WHEN 0 THEN w.result ELSE c.result END, "
-    "attempts = CASE w.kind WHEN 3 THEN greatest(c.attempts - 1, 0) ELSE c.attempts END, "
-    "not_before = CASE WHEN w.kind IN (1, 3) THEN w.not_before ELSE c.not_before END, "
-    "failure_code = CASE w.kind WHEN 3 THEN c.failure_code ELSE nullif(w.code, '') END, "
-    "failure_message = CASE w.kind WHEN 3 THEN c.failure_message ELSE w.message END, "
-    "failure_retryable = CASE w.kind WHEN 3 THEN c.failure_retryable ELSE w.retryable END, "
-    "failure_retry_after_ms = CASE w.kind WHEN 3 THEN c.failure_retry_after_ms "
+    "attempts = CASE w.kind WHEN 3 THEN greatest(c.attempts - 1, 0) WHEN 4 THEN 0 ELSE c.attempts "
+    "END, "
+    "not_before = CASE WHEN w.kind IN (1, 3, 4) THEN w.not_before ELSE c.not_before END, "
+    "failure_code = CASE WHEN w.kind >= 3 THEN c.failure_code ELSE nullif(w.code, '') END, "
+    "failure_message = CASE WHEN w.kind >= 3 THEN c.failure_message ELSE w.message END, "
+    "failure_retryable = CASE WHEN w.kind >= 3 THEN c.failure_retryable ELSE w.retryable END, "
+    "failure_retry_after_ms = CASE WHEN w.kind >= 3 THEN c.failure_retry_after_ms "
     "ELSE nullif(w.retry_after_ms, -1) END "
     "FROM wanted w JOIN head h ON h.id = w.job_id WHERE c.job = h.number "
     "AND c.chunk_index = w.chunk_index AND c.state = 'leased' AND c.lease_token = w.token "
@@ -291,6 +292,7 @@ Result<std::vector<Settled>> PostgresStore::Settle(std::span<const Settlement> s
 
 Result<std::vector<bool>> PostgresStore::Renew(std::span<const Renewal> renewals,
                                                std::chrono::milliseconds duration) {
+  TRY(sql::CheckRenewals(renewals));
   if (renewals.empty()) return std::vector<bool>();
   Texts jobs;
   Integers chunks;

@@ -43,5 +43,6 @@ std::optional<engine::ChunkState> ClosingState(Settlement::Kind kind);
 
 /// What JobStore::Settle asks of its arguments.
 Result<> CheckSettlements(std::span<const Settlement> settlements);
+Result<> CheckRenewals(std::span<const Renewal> renewals);
 
 }  // namespace spillway::store::sql

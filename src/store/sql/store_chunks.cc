@@ -49,6 +49,7 @@ std::optional<ChunkState> ClosingState(Settlement::Kind kind) {
       return ChunkState::kDead;
     case Settlement::Kind::kRetry:
     case Settlement::Kind::kReleased:
+    case Settlement::Kind::kPostponed:
       break;
   }
   return std::nullopt;
@@ -73,6 +74,17 @@ Result<> CheckSettlements(std::span<const Settlement> settlements) {
       return Fail(ErrorCode::kInvalidArgument,
                   fmt::format("job {}, chunk {}: dead without a cause", settlement.lease.job_id,
                               settlement.lease.chunk));
+    }
+  }
+  return {};
+}
+
+Result<> CheckRenewals(std::span<const Renewal> renewals) {
+  for (const Renewal& renewal : renewals) {
+    if (renewal.progress.position.size() > engine::kChunkFieldBytesMax) {
+      return Fail(ErrorCode::kInvalidArgument,
+                  fmt::format("job {}, chunk {}: a position above {} bytes", renewal.lease.job_id,
+                              renewal.lease.chunk, engine::kChunkFieldBytesMax));
     }
   }
   return {};

@@ -123,6 +123,13 @@ Result<bool> SettleChunk(Connection& connection, int64_t job, const Settlement& 
                        job, lease.chunk, lease.token, lease.owner, settlement.not_before,
                        settlement.position)
                      .Run()) == 1;
+    case Settlement::Kind::kPostponed:
+      return TRY(Query(connection,
+                       SPILLWAY_SETTLE("state = 'pending', not_before = ?5, "
+                                       "position = ?6, attempts = 0"),
+                       job, lease.chunk, lease.token, lease.owner, settlement.not_before,
+                       settlement.position)
+                     .Run()) == 1;
   }
   return false;
 }
@@ -251,6 +258,7 @@ Result<std::vector<Settled>> SqliteStore::Settle(std::span<const Settlement> set
 
 Result<std::vector<bool>> SqliteStore::Renew(std::span<const Renewal> renewals,
                                              std::chrono::milliseconds duration) {
+  TRY(sql::CheckRenewals(renewals));
   if (renewals.empty()) return std::vector<bool>();
   return database_.Write(
       sql::Durability::kProcess, [&](Connection& connection) -> Result<std::vector<bool>> {
