@@ -22,38 +22,78 @@ std::string LocalTime(const std::optional<Timestamp>& at, const TimeZone& zone) 
          std::string(span.abbreviation);
 }
 
+/// Where a schedule stands.
+struct Standing {
+  std::optional<engine::Job> last;  ///< Of the last tick.
+  std::optional<Timestamp> last_tick;
+  std::optional<Timestamp> due;  ///< The oldest tick that has come and is not fired.
+  std::optional<Timestamp> next;
+};
+
+Result<Standing> StandingOf(store::JobStore& store, const engine::Schedule& schedule,
+                            const store::ScheduleRecord* record, Timestamp now) {
+  Standing standing{.next = schedule.cron.Next(now, schedule.zone)};
+  if (record == nullptr) return standing;
+  standing.last_tick = record->last_tick;
+  if (!record->last_job_id.empty()) standing.last = TRY(store.Get(record->last_job_id));
+  standing.due = schedule.cron.Next(record->settled_until, schedule.zone);
+  if (standing.due > now) standing.due.reset();
+  return standing;
+}
+
+Json ToJson(const engine::Schedule& schedule, const Standing& standing) {
+  const auto time = [](const std::optional<Timestamp>& at) {
+    return at ? Json(FormatTimestamp(*at)) : Json();
+  };
+  const std::optional<engine::Job>& last = standing.last;
+  const bool failed = last && last->failure.has_value();
+  return {{"name", schedule.name},
+          {"export", schedule.export_name},
+          {"cron", schedule.cron.text()},
+          {"in_words", schedule.cron.InWords()},
+          {"time_zone", schedule.zone.name()},
+          {"last", time(standing.last_tick)},
+          {"last_job", last ? Json(last->id) : Json()},
+          {"last_state", last ? Json(Name(last->state)) : Json()},
+          {"last_failure", failed ? Json(last->failure->message) : Json()},
+          {"due", time(standing.due)},
+          {"next", time(standing.next)}};
+}
+
+void Print(const engine::Schedule& schedule, const Standing& standing) {
+  PrintLine(fmt::format("{}: {} {}, {}", schedule.name, schedule.export_name,
+                        schedule.cron.InWords(), schedule.zone.name()));
+  const std::optional<engine::Job>& last = standing.last;
+  PrintLine(
+      fmt::format("  last {}{}, next {}", LocalTime(standing.last_tick, schedule.zone),
+                  last ? fmt::format(" as job {}, {}", last->id, Name(last->state)) : std::string(),
+                  LocalTime(standing.next, schedule.zone)));
+  if (last && last->failure) PrintLine("  failure: " + last->failure->message);
+  if (standing.due) {
+    PrintLine(fmt::format(
+        "  due since {}; `spillway worker --schedules` fires it, and logs why if it cannot yet",
+        LocalTime(standing.due, schedule.zone)));
+  }
+}
+
 Outcome List(const Invocation& invocation) {
   Log log(LogLevel::kError, LogFormat::kText, STDERR_FILENO);
   const Settings settings = TRY(invocation.Load());
   const auto deployment = TRY(Deployment::OpenExisting(settings, invocation.registry, log));
+  store::JobStore& store = deployment->store();
   std::map<std::string, store::ScheduleRecord> records;
-  for (store::ScheduleRecord& record : TRY(deployment->store().Schedules())) {
+  for (store::ScheduleRecord& record : TRY(store.Schedules())) {
     records.emplace(record.name, std::move(record));
   }
   const std::vector<engine::Schedule> schedules = TRY(SchedulesOf(settings, invocation.registry));
   const Timestamp now = deployment->clock().Now();
   Json listed = Json::array();
   for (const engine::Schedule& schedule : schedules) {
-    const store::ScheduleRecord& record = records[schedule.name];
-    const std::optional<Timestamp> next = schedule.cron.Next(now, schedule.zone);
-    const std::string& export_name = settings.schedules.at(schedule.name).export_name;
-    const auto time = [](const std::optional<Timestamp>& at) {
-      return at ? Json(FormatTimestamp(*at)) : Json();
-    };
-    listed.push_back({{"name", schedule.name},
-                      {"export", export_name},
-                      {"cron", schedule.cron.text()},
-                      {"in_words", schedule.cron.InWords()},
-                      {"time_zone", schedule.zone.name()},
-                      {"last", time(record.last_tick)},
-                      {"last_job", record.last_job_id.empty() ? Json() : Json(record.last_job_id)},
-                      {"next", time(next)}});
-    if (invocation.json) continue;
-    PrintLine(fmt::format("{}: {} {}, {}", schedule.name, export_name, schedule.cron.InWords(),
-                          schedule.zone.name()));
-    PrintLine(fmt::format("  last {}{}, next {}", LocalTime(record.last_tick, schedule.zone),
-                          record.last_job_id.empty() ? "" : " as job " + record.last_job_id,
-                          LocalTime(next, schedule.zone)));
+    const auto record = records.find(schedule.name);
+    const Standing standing =
+        TRY(StandingOf(store, schedule, record == records.end() ? nullptr : &record->second, now));
+    listed.push_back(ToJson(schedule, standing));
+    if (!invocation.json) Print(schedule, standing);
   }
   if (invocation.json) {
     PrintJson({{"schedules", std::move(listed)}});

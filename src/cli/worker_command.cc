@@ -1,5 +1,10 @@
 #include <chrono>
+#include <map>
+#include <memory>
+#include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -19,6 +24,21 @@ Result<bool> Idle(store::JobStore& store) {
   return true;
 }
 
+/// One of each export, so that one whose lake or database does not answer holds up no other.
+Result<std::vector<engine::Services>> TimetablesOf(Deployment& deployment, const Settings& settings,
+                                                   const recipe::Registry& registry, Log& log) {
+  std::map<std::string, std::vector<engine::Schedule>> of_export;
+  for (engine::Schedule& schedule : TRY(SchedulesOf(settings, registry)))
+    of_export[schedule.export_name].push_back(std::move(schedule));
+  std::vector<engine::Services> timetables;
+  for (auto& [name, schedules] : of_export) {
+    timetables.emplace_back(deployment.clock(), log)
+        .Add(std::make_unique<engine::Timetable>(deployment.engine(), deployment.store(),
+                                                 deployment.clock(), log, std::move(schedules)));
+  }
+  return timetables;
+}
+
 struct WorkFlags {
   bool until_idle = false;
   bool schedules = false;
@@ -33,17 +53,16 @@ Outcome Work(const Invocation& invocation, const WorkFlags& flags) {
       TRY(Deployment::Open(settings, invocation.registry, log, Sharing::kShared));
   std::stop_source stop;
   const auto listening = invocation.interrupt.Listen([&stop] { stop.request_stop(); });
-  engine::Services timetable(deployment->clock(), log);
-  timetable.Add(std::make_unique<engine::Timetable>(
-      deployment->engine(), deployment->store(), deployment->clock(), log,
-      TRY(SchedulesOf(settings, invocation.registry))));
+  std::vector<engine::Services> timetables =
+      TRY(TimetablesOf(*deployment, settings, invocation.registry, log));
   log.Info("worker started", {{"state", settings.state.Shown()},
                               {"schedules", flags.schedules ? settings.schedules.size() : 0}});
   {
     const Deployment::Workers workers(*deployment);
-    std::jthread firing;
-    if (flags.schedules) {
-      firing = std::jthread([&timetable](std::stop_token token) { timetable.Run(token); });
+    std::vector<std::jthread> firing;
+    for (engine::Services& timetable : timetables) {
+      if (!flags.schedules) break;
+      firing.emplace_back([&timetable](std::stop_token token) { timetable.Run(token); });
     }
     while (!stop.stop_requested()) {
       if (flags.until_idle && TRY(Idle(deployment->store()))) break;

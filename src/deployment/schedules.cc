@@ -26,7 +26,7 @@ engine::CatchUp PolicyOf(CatchUpPolicy policy) {
 Result<recipe::Request> RequestAt(const ConfiguredExport& exported, const std::string& name,
                                   const ScheduleSettings& schedule, Timestamp tick) {
   return RequestOf(exported, TextsOf(schedule, exported),
-                   {.user = "schedule " + name + ", " + FormatTimestamp(tick),
+                   {.user = engine::RequesterAt(name, tick),
                     .organisation = schedule.organisation,
                     .role = request::Role::kOperator},
                    {.at = tick, .tick = tick});
@@ -44,6 +44,8 @@ Result<std::vector<engine::Schedule>> SchedulesOf(const Settings& settings,
     std::string recipe(exported.definition->name());
     schedules.push_back(
         {.name = name,
+         .export_name = schedule.export_name,
+         .organisation = schedule.organisation,
          .recipe = std::move(recipe),
          .cron = std::move(cron),
          .zone = std::move(zone),

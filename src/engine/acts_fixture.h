@@ -41,6 +41,9 @@ class LinesRecipe final : public recipe::Recipe {
   std::optional<Error> no_destination;
   std::set<std::string> without_destination;  ///< Jobs; empty: all.
   std::function<Result<>(const Chunk&)> before_chunk = [](const Chunk&) { return Result<>(); };
+  std::function<Result<>(const recipe::Request&)> before_canonical = [](const recipe::Request&) {
+    return Result<>();
+  };
   std::function<Result<>()> before_plan = [] { return Result<>(); };
   /// In place of `chunks` chunks.
   std::function<Result<recipe::Planned>(recipe::Planning&)> plans;
@@ -55,6 +58,7 @@ class LinesRecipe final : public recipe::Recipe {
 
   std::string_view name() const override { return "lines"; }
   Result<recipe::CanonicalRequest> Canonicalise(const recipe::Request& request) const override {
+    TRY(before_canonical(request));
     return recipe::CanonicalRequest{
         .tenant = request.who.organisation, .group = "group", .parameters = request.parameters};
   }

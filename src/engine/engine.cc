@@ -12,10 +12,6 @@ Result<Job> Engine::JobOf(std::string_view recipe_name, const recipe::Request& r
   const recipe::Recipe* recipe = TRY(recipes_.Find(recipe_name));
   recipe::CanonicalRequest canonical = TRY(Guarded([&] { return recipe->Canonicalise(request); }));
   Job job;
-  {
-    std::lock_guard lock(mutex_);
-    job.id = chance_.Hex(16);
-  }
   job.task_id = TaskId(request.export_name, canonical.tenant, canonical.parameters);
   job.export_name = request.export_name;
   job.recipe = recipe_name;
@@ -26,9 +22,15 @@ Result<Job> Engine::JobOf(std::string_view recipe_name, const recipe::Request& r
   return job;
 }
 
+std::string Engine::NewId() {
+  std::lock_guard lock(mutex_);
+  return chance_.Hex(16);
+}
+
 Result<store::Created> Engine::Submit(std::string_view recipe, const recipe::Request& request,
                                       bool fresh) {
-  const Job asked = TRY(JobOf(recipe, request));
+  Job asked = TRY(JobOf(recipe, request));
+  asked.id = NewId();
   store::Created created = TRY(store_.Create(asked, fresh));
   if (created.job.export_name != asked.export_name || created.job.tenant != asked.tenant ||
       created.job.parameters != asked.parameters) {
@@ -39,11 +41,11 @@ Result<store::Created> Engine::Submit(std::string_view recipe, const recipe::Req
   return created;
 }
 
-Result<store::Fired> Engine::Fire(std::string_view recipe, const recipe::Request& request,
-                                  store::Firing firing) {
-  firing.job = TRY(JobOf(recipe, request));
+Result<store::Fired> Engine::Fire(store::Firing firing) {
+  if (firing.job) firing.job->id = NewId();
   store::Fired fired = TRY(store_.Fire(firing));
-  if (fired.job) TRY(AdmitNext(store_, queue_, fired.job->group, options_));
+  if (fired.job && !IsFinal(fired.job->state))
+    TRY(AdmitNext(store_, queue_, fired.job->group, options_));
   return fired;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <mutex>
+#include <string>
 #include <string_view>
 
 #include "base/error.h"
@@ -25,9 +26,11 @@ class Engine {
   Result<store::Created> Submit(std::string_view recipe, const recipe::Request& request,
                                 bool fresh);
 
-  /// E10. As Submit with `fresh`, at a tick of a schedule: `firing` without its job.
-  Result<store::Fired> Fire(std::string_view recipe, const recipe::Request& request,
-                            store::Firing firing);
+  /// The job that a request makes, without an id. Nothing of it is kept.
+  Result<Job> JobOf(std::string_view recipe, const recipe::Request& request);
+
+  /// E10. As JobStore::Fire; gives the firing's job an id, and lets the job in when its turn comes.
+  Result<store::Fired> Fire(store::Firing firing);
 
   /// E6. Takes effect in running workers within their heartbeat. kConflict when it is too late.
   Result<Job> Cancel(std::string_view job_id, std::string_view actor, std::string_view cause);
@@ -36,7 +39,7 @@ class Engine {
   Result<Job> Redrive(std::string_view job_id, std::string_view actor);
 
  private:
-  Result<Job> JobOf(std::string_view recipe, const recipe::Request& request);
+  std::string NewId();
 
   store::JobStore& store_;
   store::Queue& queue_;

@@ -85,7 +85,7 @@ struct Job {
   JobPhase phase = JobPhase::kInitializing;
   Timestamp created_at;
   Timestamp updated_at;
-  std::optional<Timestamp> started_at;
+  std::optional<Timestamp> started_at;   ///< A failed job without it never began.
   std::optional<Timestamp> finished_at;  ///< Set exactly in final states.
   std::optional<Timestamp> cancel_requested_at;
 

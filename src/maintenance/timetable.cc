@@ -1,8 +1,9 @@
 #include "maintenance/timetable.h"
 
 #include <algorithm>
-#include <optional>
-#include <string_view>
+#include <utility>
+
+#include "engine/guarded.h"
 
 namespace spillway::engine {
 namespace {
@@ -11,13 +12,12 @@ using std::chrono::microseconds;
 
 constexpr std::chrono::minutes kOnTime{1};
 constexpr std::chrono::seconds kRetryMin{1};
-constexpr std::chrono::seconds kRetryMax{30};  ///< A tick that is late by a minute is missed.
+constexpr std::chrono::seconds kRetryMax{300};
 
 /// The next step of a schedule.
 struct Step {
   Timestamp until;
-  bool fires = false;
-  bool passes_over = false;  ///< Ticks before `until` do not fire, or `until` itself.
+  bool fires = false;  ///< There is a tick at `until`, and it fires. Those before it do not.
 };
 
 /// None: no tick has come since `settled`.
@@ -29,83 +29,173 @@ std::optional<Step> NextStep(const Schedule& schedule, Timestamp settled, Timest
                                   : std::max<microseconds>(schedule.catch_up_within, kOnTime);
   const Timestamp oldest = std::max(settled, now - within - microseconds(1));
   std::optional<Timestamp> tick = schedule.cron.Next(oldest, schedule.zone);
-  if (!tick || *tick > now) return Step{.until = now, .passes_over = true};
+  if (!tick || *tick > now) return Step{.until = now};
   if (schedule.catch_up == CatchUp::kLast) {
     for (auto next = tick; next && *next <= now;) {
       tick = next;
       next = schedule.cron.Next(*next, schedule.zone);
     }
   }
-  return Step{.until = *tick, .fires = true, .passes_over = *tick > *first};
+  return Step{.until = *tick, .fires = true};
+}
+
+bool MayPass(const Error& error) {
+  return error.retryable || error.code == ErrorCode::kUnavailable;
+}
+
+Result<recipe::Request> RequestAt(const Schedule& schedule, Timestamp tick) {
+  return Guarded([&] { return schedule.request(tick); });
+}
+
+/// Makes it the firing of a failed job, which says what was asked for as far as that is known.
+void GiveUp(const Schedule& schedule, const Error& error, store::Firing& firing) {
+  const Result<recipe::Request> request = RequestAt(schedule, firing.until);
+  Job job;
+  job.export_name = schedule.export_name;
+  job.recipe = schedule.recipe;
+  job.tenant = schedule.organisation;
+  job.group = schedule.export_name;
+  job.parameters = request.has_value() ? request->parameters : "{}";
+  job.requested_by = RequesterAt(schedule.name, firing.until);
+  job.task_id = TaskId(job.export_name, job.tenant, job.parameters);
+  firing.job = std::move(job);
+  firing.failure = error;
 }
 
 }  // namespace
 
-Result<int64_t> Timetable::FireDue(const Schedule& schedule, Timestamp now) {
-  const auto settled = settled_until_.find(schedule.name);
-  if (settled == settled_until_.end()) {
+std::string RequesterAt(std::string_view schedule, Timestamp tick) {
+  return "schedule " + std::string(schedule) + ", " + FormatTimestamp(tick);
+}
+
+Timetable::Timetable(Engine& engine, store::JobStore& store, Clock& clock, Log& log,
+                     std::vector<Schedule> schedules)
+    : engine_(engine), store_(store), clock_(clock), log_(log) {
+  for (Schedule& schedule : schedules) entries_.push_back({.schedule = std::move(schedule)});
+}
+
+Result<> Timetable::MakeJob(const Entry& entry, Timestamp now, store::Firing& firing) {
+  const Schedule& schedule = entry.schedule;
+  const Result<recipe::Request> request = RequestAt(schedule, firing.until);
+  Result<Job> job = request.has_value() ? engine_.JobOf(schedule.recipe, *request)
+                                        : Result<Job>(std::unexpected(request.error()));
+  if (job.has_value()) {
+    firing.job = *std::move(job);
+    return {};
+  }
+  if (MayPass(job.error())) {
+    const auto next = schedule.cron.Next(firing.until, schedule.zone);
+    const bool is_new = !entry.trouble || entry.trouble->tick != firing.until;
+    if (is_new || !next || now - entry.trouble->since < *next - firing.until)
+      return std::unexpected(job.error());
+  }
+  GiveUp(schedule, job.error(), firing);
+  return {};
+}
+
+void Timetable::Report(const Schedule& schedule, const store::Firing& firing,
+                       const store::Fired& fired) {
+  const auto first = schedule.cron.Next(*firing.after, schedule.zone);
+  if (!firing.job || (first && *first < firing.until)) {
+    log_.Warning("ticks passed over", {{"schedule", schedule.name},
+                                       {"after", FormatTimestamp(*firing.after)},
+                                       {"until", FormatTimestamp(firing.until)}});
+  }
+  if (firing.failure) {
+    log_.Error("schedule failed", {{"schedule", schedule.name},
+                                   {"tick", FormatTimestamp(firing.until)},
+                                   {"job", fired.job->id},
+                                   {"error", firing.failure->message}});
+  } else if (fired.job) {
+    log_.Info("schedule fired", {{"schedule", schedule.name},
+                                 {"tick", FormatTimestamp(firing.until)},
+                                 {"job", fired.job->id}});
+  }
+}
+
+Result<int64_t> Timetable::FireDue(Entry& entry, Timestamp now) {
+  const Schedule& schedule = entry.schedule;
+  std::optional<Timestamp>& settled = entry.settled_until;
+  entry.tick.reset();
+  if (!settled) {
     const store::Fired begun = TRY(store_.Fire({.schedule = schedule.name, .until = now}));
-    if (begun.applied) settled_until_[schedule.name] = now;
+    if (begun.applied) settled = now;
     return 0;
   }
   int64_t fired = 0;
-  while (const std::optional<Step> step = NextStep(schedule, settled->second, now)) {
-    store::Firing firing{.schedule = schedule.name, .after = settled->second, .until = step->until};
-    store::Fired settlement;
-    if (step->fires) {
-      settlement = TRY(engine_.Fire(schedule.recipe, TRY(schedule.request(step->until)), firing));
-    } else {
-      settlement = TRY(store_.Fire(firing));
+  while (const std::optional<Step> step = NextStep(schedule, *settled, now)) {
+    store::Firing firing{.schedule = schedule.name, .after = settled, .until = step->until};
+    const std::optional<Timestamp> tried = entry.trouble ? entry.trouble->tick : std::nullopt;
+    if (tried && *settled < *tried && *tried < step->until) {  // It would be passed over.
+      firing.until = *tried;
+      entry.tick = tried;
+      GiveUp(schedule, entry.trouble->error, firing);
+    } else if (step->fires) {
+      entry.tick = step->until;
+      TRY(MakeJob(entry, now, firing));
     }
+    const store::Fired settlement = TRY(engine_.Fire(firing));
     if (!settlement.applied) {  // Somebody else was faster; what is left is seen at the next look.
-      settled_until_.erase(settled);
+      settled.reset();
       break;
     }
-    if (step->passes_over) {
-      log_.Warning("ticks passed over", {{"schedule", schedule.name},
-                                         {"after", FormatTimestamp(settled->second)},
-                                         {"until", FormatTimestamp(step->until)}});
-    }
-    if (settlement.job) {
-      ++fired;
-      log_.Info("schedule fired", {{"schedule", schedule.name},
-                                   {"tick", FormatTimestamp(step->until)},
-                                   {"job", settlement.job->id}});
-    }
-    settled->second = step->until;
+    Report(schedule, firing, settlement);
+    settled = firing.until;
+    entry.trouble.reset();
+    if (firing.job && !firing.failure) ++fired;
   }
+  entry.trouble.reset();
   return fired;
 }
 
-Result<int64_t> Timetable::FireDue() {
-  if (std::ranges::any_of(schedules_, [this](const Schedule& schedule) {
-        return !settled_until_.contains(schedule.name);
-      })) {
-    for (const store::ScheduleRecord& record : TRY(store_.Schedules())) {
-      settled_until_[record.name] = record.settled_until;
-    }
+void Timetable::PutOff(Entry& entry, Error error, Timestamp now) {
+  const Schedule& schedule = entry.schedule;
+  const bool is_new = !entry.trouble || entry.trouble->tick != entry.tick;
+  if (is_new) entry.trouble = Trouble{.tick = entry.tick, .error = {}, .since = now};
+  Trouble& trouble = *entry.trouble;
+  if (is_new || trouble.error.message != error.message) {
+    log_.Warning("schedule put off",
+                 {{"schedule", schedule.name},
+                  {"tick", entry.tick ? FormatTimestamp(*entry.tick) : std::string()},
+                  {"error", error.message}});
   }
+  const auto pause = std::max<microseconds>(
+      std::min<microseconds>(kRetryMin * (1 << std::min(trouble.failures, 10)), kRetryMax),
+      error.retry_after.value_or(std::chrono::milliseconds(0)));
+  const auto next = schedule.cron.Next(now, schedule.zone);
+  trouble.again_at = next ? std::min(now + pause, *next) : now + pause;
+  ++trouble.failures;
+  trouble.error = std::move(error);
+  entry.settled_until.reset();  // It may have been settled nevertheless.
+}
+
+Result<> Timetable::ReadSettled() {
+  for (const store::ScheduleRecord& record : TRY(store_.Schedules())) {
+    const auto entry = std::ranges::find(
+        entries_, record.name, [](const Entry& candidate) { return candidate.schedule.name; });
+    if (entry != entries_.end()) entry->settled_until = record.settled_until;
+  }
+  return {};
+}
+
+Result<int64_t> Timetable::FireDue() {
+  if (std::ranges::any_of(entries_, [](const Entry& entry) { return !entry.settled_until; }))
+    TRY(ReadSettled());
   const Timestamp now = clock_.Now();
+  std::vector<Entry*> due;
+  for (Entry& entry : entries_) {
+    if (!entry.trouble || entry.trouble->again_at <= now) due.push_back(&entry);
+  }
+  std::ranges::stable_partition(due, [](const Entry* entry) { return !entry->trouble; });
   int64_t fired = 0;
-  std::optional<Error> first;
-  for (const Schedule& schedule : schedules_) {
-    if (const auto retry = retries_.find(schedule.name);
-        retry != retries_.end() && now < retry->second.at)
-      continue;
-    const Result<int64_t> of_schedule = FireDue(schedule, now);
+  for (Entry* entry : due) {
+    const Result<int64_t> of_schedule = FireDue(*entry, now);
     if (of_schedule.has_value()) {
       fired += *of_schedule;
-      retries_.erase(schedule.name);
-      continue;
+    } else {
+      PutOff(*entry, of_schedule.error(), now);
     }
-    Retry& retry = retries_[schedule.name];
-    retry.at = now + std::min(kRetryMin * (1 << std::min(retry.failures, 10)), kRetryMax);
-    ++retry.failures;
-    settled_until_.erase(schedule.name);  // It may have been settled nevertheless.
-    if (first) continue;
-    first = Error(of_schedule.error()).Within("schedule " + schedule.name);
   }
-  if (first) return std::unexpected(*std::move(first));
   return fired;
 }
 

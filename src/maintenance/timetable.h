@@ -2,7 +2,7 @@
 
 #include <chrono>
 #include <functional>
-#include <map>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -30,6 +30,8 @@ enum class CatchUp {
 /// An export that is run by the clock.
 struct Schedule {
   std::string name;
+  std::string export_name;
+  std::string organisation;  ///< Empty: the export belongs to nobody.
   std::string recipe;
   schedule::Cron cron;
   TimeZone zone;
@@ -39,22 +41,24 @@ struct Schedule {
   std::function<Result<recipe::Request>(Timestamp tick)> request;
 };
 
+/// Who asks for the job of a tick: "schedule nightly, 2026-03-29T01:00:00.000000Z".
+std::string RequesterAt(std::string_view schedule, Timestamp tick);
+
 /// E10. Fires schedules. Any number of processes may run one on the same state: a tick is fired in
 /// the step that settles it in the store, by one of them. A schedule that is new begins with the
-/// first tick after the first look. Used by one thread.
+/// first tick after the first look.
+///
+/// A tick whose job cannot be made leaves a failed job, which says why. If the reason may pass, the
+/// tick stays due first: it is tried again after a second, then two, four and so on up to five
+/// minutes, until the next tick comes (ADR 24). Used by one thread.
 class Timetable final : public Service {
  public:
   Timetable(Engine& engine, store::JobStore& store, Clock& clock, Log& log,
-            std::vector<Schedule> schedules)
-      : engine_(engine),
-        store_(store),
-        clock_(clock),
-        log_(log),
-        schedules_(std::move(schedules)) {}
+            std::vector<Schedule> schedules);
 
-  /// Fires what is due; returns how many jobs this made. The error of one schedule does not stop
-  /// the others; its ticks stay due, and it is tried again after a second, then two, four and so on
-  /// up to half a minute. Returns the first error, if any.
+  /// Fires what is due; returns how many jobs this made that can run. The error of one schedule is
+  /// logged and does not stop the others; those that failed the last time come last. An error is
+  /// one of the state: nothing can be fired.
   Result<int64_t> FireDue();
 
   std::string_view name() const override { return "timetable"; }
@@ -63,21 +67,37 @@ class Timetable final : public Service {
   Result<> Run(std::stop_token stop) override;
 
  private:
-  Result<int64_t> FireDue(const Schedule& schedule, Timestamp now);
+  /// A schedule could not be fired.
+  struct Trouble {
+    std::optional<Timestamp> tick;  ///< None: before any tick was tried.
+    Error error;                    ///< Of the last attempt.
+    Timestamp since;
+    int failures = 0;
+    Timestamp again_at;
+  };
+
+  struct Entry {
+    Schedule schedule;
+    /// Up to where the store said it is settled, when last asked; none: to be asked.
+    std::optional<Timestamp> settled_until;
+    std::optional<Timestamp> tick;  ///< The one that is being fired.
+    std::optional<Trouble> trouble;
+  };
+
+  /// Asks the store up to where each schedule is settled.
+  Result<> ReadSettled();
+  Result<int64_t> FireDue(Entry& entry, Timestamp now);
+  /// Puts the job of the tick into the firing, as failed if it cannot be made. An error: it may be
+  /// possible to make it later.
+  Result<> MakeJob(const Entry& entry, Timestamp now, store::Firing& firing);
+  void PutOff(Entry& entry, Error error, Timestamp now);
+  void Report(const Schedule& schedule, const store::Firing& firing, const store::Fired& fired);
 
   Engine& engine_;
   store::JobStore& store_;
   Clock& clock_;
   Log& log_;
-  const std::vector<Schedule> schedules_;
-  /// Up to where the store said each is settled, when last asked.
-  std::map<std::string, Timestamp> settled_until_;
-  /// Schedules that could not be fired: how often in a row, and when they are tried again.
-  struct Retry {
-    int failures = 0;
-    Timestamp at;
-  };
-  std::map<std::string, Retry> retries_;
+  std::vector<Entry> entries_;
 };
 
 }  // namespace spillway::engine

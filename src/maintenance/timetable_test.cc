@@ -1,8 +1,11 @@
 #include "maintenance/timetable.h"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <memory>
 #include <set>
-#include <sstream>
+#include <stdexcept>
 
 #include <date/date.h>
 #include <gmock/gmock.h>
@@ -17,7 +20,9 @@ using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::seconds;
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::SizeIs;
 using testing::UnorderedElementsAre;
 
 class TimetableTest : public ActsTest {
@@ -31,6 +36,8 @@ class TimetableTest : public ActsTest {
   Schedule Of(const std::string& cron, CatchUp catch_up = CatchUp::kLast,
               std::chrono::milliseconds within = hours(24)) {
     return {.name = "nightly",
+            .export_name = "lines",
+            .organisation = "t",
             .recipe = "lines",
             .cron = *schedule::Cron::Parse(cron),
             .zone = TimeZone(),
@@ -48,13 +55,18 @@ class TimetableTest : public ActsTest {
     return Timetable(engine_, store_, clock_, log_, {schedule});
   }
 
+  /// In the order in which they were made.
+  std::vector<Job> Jobs() {
+    std::vector<Job> jobs = store_.List({}, "", 100)->jobs;
+    std::ranges::stable_sort(jobs, {}, &Job::created_at);
+    return jobs;
+  }
+
   /// The ticks that fired, in order.
   std::vector<std::string> Fired() {
     std::vector<std::string> ticks;
-    const auto page = store_.List({}, "", 100);
-    for (const Job& job : page->jobs) {
-      ticks.insert(ticks.begin(), job.parameters.substr(1, job.parameters.size() - 2));
-    }
+    for (const Job& job : Jobs())
+      ticks.push_back(job.parameters.substr(1, job.parameters.size() - 2));
     return ticks;
   }
 
@@ -162,13 +174,15 @@ TEST_F(TimetableTest, AProcessThatWasPausedDoesNotFireWhatOthersPassedOver) {
   EXPECT_THAT(Fired(), ElementsAre("03-02T13:00"));
 }
 
-TEST_F(TimetableTest, ATickThatCannotBeFiredStaysDue) {
+TEST_F(TimetableTest, ATickStaysDueWhileItsReasonMayPass) {
   Timetable timetable = Start(Of("0 * * * *"));
   ASSERT_TRUE(timetable.FireDue().has_value());
   clock_.Advance(hours(1));
-  refusal_ = Error{.code = ErrorCode::kUnavailable, .message = "no zone"};
-  EXPECT_EQ(timetable.FireDue().error().message, "schedule nightly: no zone");
+  refusal_ = Error{.code = ErrorCode::kUnavailable, .message = "no lake"};
+  EXPECT_EQ(*timetable.FireDue(), 0);
+  EXPECT_THAT(Fired(), IsEmpty());
   store_.SetAway(true);
+  clock_.Advance(seconds(1));
   EXPECT_FALSE(timetable.FireDue().has_value());
   store_.SetAway(false);
   refusal_.reset();
@@ -177,8 +191,60 @@ TEST_F(TimetableTest, ATickThatCannotBeFiredStaysDue) {
   EXPECT_THAT(Fired(), ElementsAre("03-02T13:00"));
 }
 
+TEST_F(TimetableTest, ATickThatCannotBeFiredLeavesAFailedJob) {
+  Timetable timetable = Start(Of("0 * * * *"));
+  ASSERT_TRUE(timetable.FireDue().has_value());
+  clock_.Advance(hours(1));
+  refusal_ = Error{.code = ErrorCode::kNotFound, .message = "no messages of t"};
+  EXPECT_EQ(*timetable.FireDue(), 0);
+  EXPECT_EQ(*timetable.FireDue(), 0);
+  EXPECT_EQ(*Start(Of("0 * * * *")).FireDue(), 0);  // As after a restart.
+  ASSERT_EQ(Jobs().size(), 1U);
+  const Job failed = Jobs()[0];
+  EXPECT_EQ(failed.state, JobState::kFailed);
+  EXPECT_EQ(failed.failure->message, "no messages of t");
+  EXPECT_EQ(failed.failure->code, ErrorCode::kNotFound);
+  EXPECT_EQ(failed.export_name, "lines");
+  EXPECT_EQ(failed.recipe, "lines");
+  EXPECT_EQ(failed.tenant, "t");
+  EXPECT_EQ(failed.requested_by, "schedule nightly, 2026-03-02T13:00:00.000000Z");
+  const store::ScheduleRecord record = store_.Schedules()->at(0);
+  EXPECT_EQ(FormatTimestamp(*record.last_tick), "2026-03-02T13:00:00.000000Z");
+  EXPECT_EQ(record.last_job_id, failed.id);
+
+  refusal_.reset();
+  clock_.Advance(hours(1));
+  EXPECT_EQ(*timetable.FireDue(), 1);
+  EXPECT_THAT(Fired(), ElementsAre("", "03-02T14:00"));
+}
+
+TEST_F(TimetableTest, WhatTheRecipeRefusesStandsInTheFailedJob) {
+  lines_->before_canonical = [](const recipe::Request&) -> Result<> {
+    return Fail(ErrorCode::kInvalidArgument, "a field is wrong");
+  };
+  Timetable timetable = Start(Of("0 * * * *"));
+  ASSERT_TRUE(timetable.FireDue().has_value());
+  clock_.Advance(hours(1));
+  EXPECT_EQ(*timetable.FireDue(), 0);
+  EXPECT_THAT(Fired(), ElementsAre("03-02T13:00"));  // The parameters that were asked for.
+  const Job failed = Jobs()[0];
+  EXPECT_EQ(failed.failure->message, "a field is wrong");
+  EXPECT_EQ(failed.task_id, TaskId("lines", "t", failed.parameters));
+}
+
+TEST_F(TimetableTest, AnExceptionOfARecipeFailsItsTickOnly) {
+  lines_->before_canonical = [](const recipe::Request&) -> Result<> {
+    throw std::runtime_error("out of luck");
+  };
+  Timetable timetable = Start(Of("0 * * * *"));
+  ASSERT_TRUE(timetable.FireDue().has_value());
+  clock_.Advance(hours(1));
+  EXPECT_EQ(*timetable.FireDue(), 0);
+  EXPECT_EQ(Jobs().at(0).failure->message, "an unexpected exception: out of luck");
+}
+
 /// C5: what is asked for at a tick may cost reads of a lake or a database.
-TEST_F(TimetableTest, WhatCannotBeFiredIsTriedMoreAndMoreRarely) {
+TEST_F(TimetableTest, WhatMayPassIsTriedMoreAndMoreRarely) {
   int asked = 0;
   Schedule schedule = Of("5 * * * *");
   schedule.request = [&, request = schedule.request](Timestamp tick) {
@@ -187,17 +253,117 @@ TEST_F(TimetableTest, WhatCannotBeFiredIsTriedMoreAndMoreRarely) {
   };
   Timetable timetable = Start(schedule);
   ASSERT_TRUE(timetable.FireDue().has_value());
-  refusal_ = Error{.code = ErrorCode::kInvalidArgument, .message = "no zone"};
+  refusal_ = Error{.code = ErrorCode::kUnavailable, .message = "no lake"};
   clock_.Advance(minutes(5));
-  for (int look = 0; look < 2 * 60 * 60; ++look) {  // Every half second of an hour.
-    static_cast<void>(timetable.FireDue());
+  for (int look = 0; look < 2 * 59 * 60; ++look) {  // Every half second of 59 minutes.
+    EXPECT_EQ(*timetable.FireDue(), 0);
     clock_.Advance(std::chrono::milliseconds(500));
   }
-  EXPECT_GT(asked, 100);
-  EXPECT_LT(asked, 140);
+  EXPECT_GT(asked, 12);
+  EXPECT_LT(asked, 24);
+  EXPECT_THAT(Jobs(), IsEmpty());
   refusal_.reset();
+  clock_.Advance(minutes(5));
+  EXPECT_EQ(*timetable.FireDue(), 1);
+}
+
+TEST_F(TimetableTest, APauseEndsWithTheNextTick) {
+  Timetable timetable = Start(Of("* * * * *"));
+  ASSERT_TRUE(timetable.FireDue().has_value());
   clock_.Advance(seconds(30));
-  EXPECT_GE(*timetable.FireDue(), 1);
+  refusal_ = Error{.code = ErrorCode::kUnavailable,
+                   .message = "no lake",
+                   .retry_after = std::chrono::milliseconds(minutes(10))};
+  EXPECT_EQ(*timetable.FireDue(), 0);
+  refusal_.reset();
+  clock_.Advance(seconds(59));
+  EXPECT_EQ(*timetable.FireDue(), 0);
+  EXPECT_THAT(Jobs(), IsEmpty());
+  clock_.Advance(seconds(1));
+  EXPECT_EQ(*timetable.FireDue(), 1);
+}
+
+TEST_F(TimetableTest, ATickThatFailsUntilTheNextOneComesLeavesAFailedJob) {
+  for (const CatchUp catch_up : {CatchUp::kLast, CatchUp::kAll, CatchUp::kNone}) {
+    Schedule schedule = Of("* * * * *", catch_up);
+    schedule.name = "policy " + std::to_string(static_cast<int>(catch_up));
+    Timetable timetable = Start(schedule);
+    ASSERT_TRUE(timetable.FireDue().has_value());
+    clock_.Advance(seconds(30));
+    const std::string tick = FormatTimestamp(clock_.Now());
+    const size_t before = Jobs().size();
+    refusal_ = Error{.code = ErrorCode::kUnavailable, .message = "no lake"};
+    EXPECT_EQ(*timetable.FireDue(), 0);
+    for (int look = 0; look < 61; ++look) {
+      clock_.Advance(seconds(1));
+      ASSERT_TRUE(timetable.FireDue().has_value());
+    }
+    ASSERT_EQ(Jobs().size(), before + 1);
+    const Job failed = Jobs().back();
+    EXPECT_EQ(failed.state, JobState::kFailed);
+    EXPECT_EQ(failed.failure->message, "no lake");
+    EXPECT_EQ(failed.requested_by, "schedule " + schedule.name + ", " + tick);
+    refusal_.reset();
+    clock_.Advance(seconds(40));
+    EXPECT_EQ(*timetable.FireDue(), 1);
+    clock_.Advance(std::chrono::ceil<minutes>(clock_.Now()) - clock_.Now() + seconds(30));
+  }
+}
+
+TEST_F(TimetableTest, AFailedScheduleNeitherHidesNorHoldsUpOthers) {
+  std::vector<std::string> asked;
+  std::vector<Schedule> schedules;
+  for (const char* name : {"bad", "worse", "good"}) {
+    Schedule& schedule = schedules.emplace_back(Of("0 * * * *"));
+    schedule.name = name;
+    schedule.request = [&asked, name,
+                        request = schedule.request](Timestamp tick) -> Result<recipe::Request> {
+      asked.emplace_back(name);
+      if (name == std::string("bad"))
+        return FailTransient(ErrorCode::kUnavailable, "bad does not answer");
+      if (name == std::string("worse"))
+        return Fail(ErrorCode::kInvalidArgument, "worse has no messages");
+      return request(tick);
+    };
+  }
+  testing::internal::CaptureStderr();
+  Log log(LogLevel::kInfo, LogFormat::kText, STDERR_FILENO);
+  Timetable timetable(engine_, store_, clock_, log, schedules);
+  ASSERT_TRUE(timetable.FireDue().has_value());
+  clock_.Advance(hours(1));
+  EXPECT_EQ(*timetable.FireDue(), 1);
+  clock_.Advance(seconds(1));
+  EXPECT_EQ(*timetable.FireDue(), 0);
+  const std::string logged = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(logged, HasSubstr("bad does not answer"));
+  EXPECT_EQ(logged.find("bad does not answer"), logged.rfind("bad does not answer"));  // Once.
+  EXPECT_THAT(logged, HasSubstr("worse has no messages"));
+  asked.clear();
+  clock_.Advance(hours(1));
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(*timetable.FireDue(), 1);
+  testing::internal::GetCapturedStderr();
+  // The one that failed the last time comes last; its old tick is looked up for its failed job.
+  EXPECT_THAT(asked, ElementsAre("worse", "worse", "good", "bad", "bad"));
+  EXPECT_THAT(Jobs(), SizeIs(5));
+}
+
+TEST_F(TimetableTest, OfTwoProcessesOneRecordsTheFailure) {
+  Timetable one = Start(Of("0 * * * *"));
+  Timetable other = Start(Of("0 * * * *"));
+  ASSERT_TRUE(one.FireDue().has_value());
+  ASSERT_TRUE(other.FireDue().has_value());
+  refusal_ = Error{.code = ErrorCode::kUnavailable, .message = "no lake"};
+  clock_.Advance(hours(1));
+  EXPECT_EQ(*one.FireDue(), 0);
+  EXPECT_EQ(*other.FireDue(), 0);
+  clock_.Advance(minutes(59) + seconds(30));
+  for (int look = 0; look < 3; ++look) {
+    EXPECT_EQ(*one.FireDue(), 0);
+    EXPECT_EQ(*other.FireDue(), 0);
+    clock_.Advance(seconds(10));
+  }
+  EXPECT_THAT(Jobs(), SizeIs(1));
 }
 
 TEST_F(TimetableTest, AFiringIsARunOfItsOwnBesideTheOneThatStands) {

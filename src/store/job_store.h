@@ -125,6 +125,8 @@ struct Firing {
   /// The job to create, as a new run of its task, for the tick at `until`. None: no tick fires, and
   /// those up to `until` are passed over.
   std::optional<engine::Job> job;
+  /// Why the job cannot be made: it is created as failed, with this, and never begins.
+  std::optional<Error> failure;
 };
 
 /// What became of a firing.
@@ -259,7 +261,8 @@ class JobStore {
   ///   kProcessing, when its plan stands: dead chunks (all of them) are pending with no attempts,
   ///     succeeded ones stay; none may be open, then finalizing is what is left;
   ///   kInitializing, when it has no chunks: planning starts over.
-  /// kConflict too once its expiry was begun: what it had staged is gone, or going.
+  /// kConflict too once its expiry was begun: what it had staged is gone, or going; and for a job
+  /// that never began.
   virtual Result<engine::Job> Redrive(std::string_view job_id, std::string_view actor) = 0;
 
   /// E7. How many jobs of its group have waited longer than this one; 0 for one that is not
@@ -284,7 +287,8 @@ class JobStore {
   /// All schedules that were ever settled, in order of their names.
   virtual Result<std::vector<ScheduleRecord>> Schedules() = 0;
 
-  /// E11. Jobs whose expiry has not ended, in the order of their ends and then of their ids.
+  /// E11. Jobs whose expiry has not ended, in the order of their ends and then of their ids. Not
+  /// those that failed before they began: they have left nothing.
   virtual Result<std::vector<engine::Job>> Expirable(const ExpiryFilter& filter, size_t limit) = 0;
 
   /// Begins the expiry of a final job, or takes it over; `objects` and `bytes` of the first

@@ -8,6 +8,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import sqlite3
 import time
 import unittest
@@ -93,6 +94,82 @@ class ScheduleTest(unittest.TestCase):
         text = spillway.good("schedules").out
         self.assertIn("nightly: messages at 02:30, Europe/Berlin\n  last never, next ", text)
 
+
+    def test_a_tick_that_cannot_be_fired_leaves_a_failed_job(self):
+        """Nobody's messages are there yet, and the other schedule's lake is; neither hides the other."""
+        minutely = {"cron": "* * * * *", "export": "messages", "from": "2025-01-01", "to": "today"}
+        spillway = Deployment(json.dumps({
+            "engine": {"threads": 1}, "exports": {"messages": {}},
+            "schedules": {"nobody": {**minutely, "organisation": "nobody"}, "acme": {**minutely, "organisation": "acme"}}}))
+        self.addCleanup(spillway.close)
+        spillway.ingest(make_messages(1, 100))
+        logs = []
+        failed = []
+        for _ in range(2):  # The second worker is one that was started again, within the same minute or after.
+            worker = spillway.start("worker", "--schedules")
+            try:
+                deadline = time.monotonic() + 150
+                while time.monotonic() < deadline:
+                    jobs = spillway.json("jobs", "list")["jobs"]
+                    failed = [job for job in jobs if job["state"] == "failed"]
+                    if failed and any(job["state"] == "succeeded" for job in jobs):
+                        break
+                    time.sleep(0.5)
+                time.sleep(3)  # For whoever would make it twice.
+            finally:
+                worker.send_signal(signal.SIGTERM)
+                logs.append(worker.communicate(timeout=60)[1].decode())
+        jobs = spillway.json("jobs", "list")["jobs"]
+        failed = [job for job in jobs if job["state"] == "failed"]
+        self.assertTrue(failed, logs)
+        self.assertEqual({job["tenant"] for job in jobs if job["state"] != "failed"}, {"acme"}, logs)
+        self.assertEqual(len({job["requested_by"] for job in failed}), len(failed), failed)
+        for job in failed:
+            self.assertRegex(job["requested_by"], r"^schedule nobody, \d{4}-\d\d-\d\dT\d\d:\d\d:00\.000000Z$")
+            self.assertEqual((job["export"], job["recipe"], job["tenant"]), ("messages", "message_export", "nobody"))
+            self.assertEqual(job["failure"]["code"], "not_found")
+            self.assertIn("nobody", job["failure"]["message"])
+        newest = failed[0]
+        self.assertIn(f'failure: {newest["failure"]["message"]}', spillway.good("jobs", "show", newest["id"]).out)
+        self.assertIn("never began; run the export again", spillway.call("jobs", "redrive", newest["id"]).err)
+        self.assertEqual(sum(f'"{newest["id"]}"' in log or f'={newest["id"]}' in log for log in logs), 1, logs)
+
+        listed = {one["name"]: one for one in spillway.json("schedules")["schedules"]}
+        self.assertEqual((listed["nobody"]["last_job"], listed["nobody"]["last_state"], listed["nobody"]["last_failure"]),
+                         (newest["id"], "failed", newest["failure"]["message"]))
+        self.assertEqual((listed["acme"]["last_state"], listed["acme"]["last_failure"]), ("succeeded", None))
+        text = spillway.good("schedules").out
+        self.assertRegex(text, rf'last .* as job {newest["id"]}, failed, next ')
+        self.assertIn(f'\n  failure: {newest["failure"]["message"]}\n', text)
+
+    def test_a_lake_that_does_not_answer_is_tried_until_the_next_tick(self):
+        server = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(server.close)
+        port = server.getsockname()[1]
+        server.close()  # Nobody listens: connections are refused.
+        spillway = Deployment(json.dumps({
+            "engine": {"threads": 1}, "exports": {"messages": {}},
+            "lake": {"directory": "s3://lake/messages"},
+            "s3": {"endpoint": f"http://127.0.0.1:{port}", "retry_for": "1s", "region": "local"},
+            "schedules": {"acme": {"cron": "* * * * *", "export": "messages", "organisation": "acme",
+                                   "from": "2025-01-01", "to": "today"}}}))
+        self.addCleanup(spillway.close)
+        keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
+        worker = spillway.start("worker", "--schedules", env={**os.environ, **keys})
+        due, failed = [], []
+        try:
+            deadline = time.monotonic() + 200
+            while not failed and time.monotonic() < deadline:
+                time.sleep(0.5)
+                due += [one["due"] for one in spillway.json("schedules", env=keys)["schedules"] if one["due"]]
+                failed = spillway.json("jobs", "list", env=keys)["jobs"]
+        finally:
+            worker.send_signal(signal.SIGTERM)
+            log = worker.communicate(timeout=60)[1].decode()
+        self.assertEqual([job["state"] for job in failed], ["failed"], log)
+        self.assertEqual(failed[0]["failure"]["code"], "unavailable")
+        self.assertIn(failed[0]["requested_by"].removeprefix("schedule acme, "), due)
+        self.assertIn("schedule put off", log)
 
     def test_schedules_pass_parameters(self):
         with PostgresServer() as server:

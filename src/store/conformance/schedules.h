@@ -85,6 +85,49 @@ TEST_P(JobStoreConformance, AFiringIsANewRunWhateverStands) {
   EXPECT_EQ(Must(store_->Create(Request("task"), false)).job.id, "task-2");
 }
 
+TEST_P(JobStoreConformance, AFiringWhoseJobCannotBeMadePutsAFailedOne) {
+  const Timestamp start = clock_.Now();
+  const Timestamp tick = start + seconds(60);
+  Create("task");
+  Must(store_->Fire({.schedule = "nightly", .until = start}));
+  clock_.Advance(seconds(61));
+  const Firing firing{
+      .schedule = "nightly",
+      .after = start,
+      .until = tick,
+      .job = Request("task"),
+      .failure = Error{.code = ErrorCode::kNotFound, .message = std::string(kOddText)}};
+  const Fired fired = Must(store_->Fire(firing));
+  ASSERT_TRUE(fired.job);
+  EXPECT_EQ(fired.job->id, "task-2");
+  EXPECT_EQ(fired.job->state, JobState::kFailed);
+  EXPECT_FALSE(Must(store_->Fire(firing)).applied);
+
+  const Job failed = Must(Another()->Get("task-2"));
+  EXPECT_EQ(failed.state, JobState::kFailed);
+  EXPECT_EQ(failed.failure->code, ErrorCode::kNotFound);
+  EXPECT_EQ(failed.failure->message, kOddText);
+  EXPECT_EQ(failed.created_at, clock_.Now());
+  EXPECT_EQ(failed.finished_at, clock_.Now());
+  EXPECT_FALSE(failed.started_at);
+  EXPECT_EQ(failed.parameters, Request("task").parameters);
+  const ScheduleRecord record = Must(Another()->Schedules()).at(0);
+  EXPECT_EQ(record.settled_until, tick);
+  EXPECT_EQ(record.last_tick, tick);
+  EXPECT_EQ(record.last_job_id, "task-2");
+  const auto history = Must(store_->History("task-2"));
+  ASSERT_FALSE(history.empty());
+  EXPECT_EQ(history.back().to, JobState::kFailed);
+  EXPECT_EQ(history.back().cause, kOddText);
+
+  // It has left nothing, and there is nothing to go on with.
+  EXPECT_EQ(CodeOf(store_->Redrive("task-2", "ada")), "conflict");
+  const Timestamp later = clock_.Now() + seconds(1);
+  EXPECT_TRUE(Expirable(later, later, JobState::kFailed).empty());
+  EXPECT_FALSE(Must(store_->Admit("group", 1)).value().id == "task-2");
+  EXPECT_FALSE(Must(store_->Admit("group", 9)));
+}
+
 TEST_P(JobStoreConformance, SchedulesAreListedByTheirNames) {
   const Timestamp start = clock_.Now();
   const std::string odd = std::string(kOddText);

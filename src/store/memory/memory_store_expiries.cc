@@ -14,9 +14,10 @@ Result<std::vector<Job>> MemoryStore::Expirable(const ExpiryFilter& filter, size
   for (const Entry& entry : database_.jobs_) {
     const Job& job = entry.job;
     const bool ended = job.expiry && job.expiry->ended_at;
+    const bool began = job.state != engine::JobState::kFailed || job.started_at.has_value();
     const bool in_hands = job.expiry && job.expiry->begun_at >= filter.begun_before;
     if (job.export_name == filter.export_name && job.state == filter.state && job.finished_at &&
-        *job.finished_at < filter.ended_before && !ended && !in_hands &&
+        *job.finished_at < filter.ended_before && began && !ended && !in_hands &&
         place_of(job) > std::tie(filter.after.finished_at, filter.after.id)) {
       expirable.push_back(job);
     }

@@ -297,6 +297,7 @@ Result<Job> MemoryStore::Redrive(std::string_view job_id, std::string_view actor
   Job& job = entry.job;
   TRY(Require(job.state == JobState::kFailed, job,
               "is " + std::string(Name(job.state)) + "; only failed jobs can be redriven"));
+  TRY(Require(job.started_at.has_value(), job, "never began; run the export again"));
   TRY(Require(!job.expiry, job, kExpired));
   TRY(Move(entry, job, JobState::kPending, actor, "redrive"));
   job.started_at = job.finished_at = job.cancel_requested_at = std::nullopt;

@@ -2,6 +2,8 @@
 
 namespace spillway::store {
 
+using engine::JobState;
+
 Result<Fired> MemoryStore::Fire(const Firing& firing) {
   if (firing.after && firing.until <= *firing.after) {
     return Fail(ErrorCode::kInvalidArgument,
@@ -18,6 +20,13 @@ Result<Fired> MemoryStore::Fire(const Firing& firing) {
   schedule.settled_until = firing.until;
   if (firing.job) {
     fired.job = PutRun(*firing.job);
+    if (firing.failure) {
+      Entry& entry = *TRY(Find(fired.job->id));
+      TRY(Move(entry, entry.job, JobState::kProcessing, "spillway", "its tick came"));
+      TRY(Move(entry, entry.job, JobState::kFailed, "spillway", firing.failure->message));
+      entry.job.failure = firing.failure;
+      fired.job = entry.job;
+    }
     schedule.last_tick = firing.until;
     schedule.last_job_id = fired.job->id;
   }

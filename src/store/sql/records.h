@@ -27,6 +27,9 @@ namespace spillway::store::sql {
   "failure_message, failure_retryable, failure_retry_after_ms, lease_owner, lease_token, " \
   "lease_expires_at, rows_done, bytes_done, position FROM chunks "
 
+/// The actor of steps that no person asked for.
+inline constexpr std::string_view kEngine = "spillway";
+
 /// A job and the number that other tables know it by.
 struct JobRow {
   engine::Job job;

@@ -12,6 +12,7 @@ Result<std::vector<Job>> SqlStore::Expirable(const ExpiryFilter& filter, size_t 
         session,
         SPILLWAY_SELECT_JOB
         "WHERE export_name = ? AND state = ? AND finished_at < ? AND expiry_ended_at IS NULL "
+        "AND (state <> 'failed' OR started_at IS NOT NULL) "
         "AND (expiry_begun_at IS NULL OR expiry_begun_at < ?) AND (finished_at, id) > (?, ?) "
         "ORDER BY finished_at, id LIMIT ?",
         filter.export_name, engine::Name(filter.state), filter.ended_before, filter.begun_before,

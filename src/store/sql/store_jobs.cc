@@ -180,6 +180,7 @@ Result<Job> SqlStore::Redrive(std::string_view job_id, std::string_view actor) {
     Job& job = row.job;
     TRY(Require(job.state == JobState::kFailed, job,
                 fmt::format("is {}; only failed jobs can be redriven", engine::Name(job.state))));
+    TRY(Require(job.started_at.has_value(), job, "never began; run the export again"));
     TRY(Require(!job.expiry, job, "what it had staged has expired; run the export again"));
     TRY(Move(session, row, JobState::kPending, clock_.Now(), actor, "redrive"));
     job.started_at = job.finished_at = std::nullopt;

@@ -11,9 +11,6 @@ namespace {
 using engine::Job;
 using engine::JobState;
 
-/// The actor of steps that no person asked for.
-constexpr std::string_view kEngine = "spillway";
-
 /// `<created_at>.<id>` of the last job of a page.
 struct PageCursor {
   Timestamp created_at = Timestamp::max();

@@ -21,6 +21,20 @@ Result<bool> MoveForward(Session& session, const Firing& firing) {
                  .Run()) > 0;
 }
 
+/// Fails a job that was just put. It is in processing in between, since no other state fails, but
+/// nobody sees it there.
+Result<> FailAtOnce(Session& session, JobRow& row, const Error& failure) {
+  engine::Job& job = row.job;
+  const Timestamp now = job.created_at;
+  TRY(Move(session, row, engine::JobState::kProcessing, now, kEngine, "its tick came"));
+  job.started_at = now;
+  TRY(Save(session, row));
+  TRY(Move(session, row, engine::JobState::kFailed, now, kEngine, failure.message));
+  job.started_at = std::nullopt;
+  job.failure = failure;
+  return Save(session, row);
+}
+
 }  // namespace
 
 Result<Fired> SqlStore::Fire(const Firing& firing) {
@@ -33,6 +47,7 @@ Result<Fired> SqlStore::Fire(const Firing& firing) {
     if (!firing.job) return Fired{.applied = true};
     const std::optional<engine::Job> latest = TRY(LatestRun(session, firing.job->task_id));
     JobRow row = TRY(PutRun(session, *firing.job, latest ? latest->run + 1 : 1, clock_.Now()));
+    if (firing.failure) TRY(FailAtOnce(session, row, *firing.failure));
     TRY(Query(session,
               "UPDATE schedules SET last_tick = settled_until, last_job = ? WHERE name = ?",
               row.number, firing.schedule)
