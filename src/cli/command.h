@@ -64,6 +64,7 @@ void AddJobs(CLI::App& program, const Invocation& invocation, Action& action);
 void AddOperations(CLI::App& program, const Invocation& invocation, Action& action);
 void AddLink(CLI::App& program, const Invocation& invocation, Action& action);
 void AddMigrateState(CLI::App& program, const Invocation& invocation, Action& action);
+void AddAdoptKey(CLI::App& program, const Invocation& invocation, Action& action);
 void AddVerify(CLI::App& program, const Invocation& invocation, Action& action);
 void AddConfig(CLI::App& program, const Invocation& invocation, Action& action);
 void AddDoctor(CLI::App& program, const Invocation& invocation, Action& action);

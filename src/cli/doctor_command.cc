@@ -51,10 +51,13 @@ Result<std::string> FreeSpace(const std::filesystem::path& directory) {
 
 constexpr const char* kNotYet = "is not there yet; the first command that needs it makes it";
 
-Result<std::string> LookAtKey(const std::filesystem::path& path, bool jobs_were_run) {
-  if (!jobs_were_run && !IsThere(path)) return kNotYet;
+/// `recorded`: the id in the state, empty where there is none.
+Result<std::string> LookAtKey(const std::filesystem::path& path, bool is_needed,
+                              const std::string& recorded) {
+  if (!is_needed && !IsThere(path)) return kNotYet;
   const SigningKey key = TRY(SigningKey::Load(path));
   const std::string id = key.verifying_key().id();
+  TRY(CheckSigningKey(path, id, recorded));
   const std::filesystem::path beside = SigningKey::PublicPath(path);
   if (!IsThere(beside)) return "signs as " + id;
   if (TRY(VerifyingKey::Load(beside)).id() != id) {
@@ -100,17 +103,19 @@ void LookAtExports(const Deployment& deployment, const recipe::Definition& defin
 
 void LookAtParts(recipe::Examination& examination, Deployment& deployment) {
   const Settings& settings = deployment.configuration();
-  bool jobs_were_run = false;
+  bool key_is_needed = false;
+  std::string key_id;
   examination.Look("state " + settings.state.Shown(), [&]() -> Result<std::string> {
     if (!deployment.has_state()) return kNotYet;
-    jobs_were_run = !TRY(deployment.store().List({}, "", 1)).jobs.empty();
+    key_id = TRY(deployment.store().SigningKeyId());
+    key_is_needed = !key_id.empty() || !TRY(deployment.store().List({}, "", 1)).jobs.empty();
     const store::JobPage running =
         TRY(deployment.store().List({.state = engine::JobState::kProcessing}, "", 1000));
     const int64_t messages = TRY(deployment.queue().Depth());
     return fmt::format("{} jobs in processing, {} messages waiting", running.jobs.size(), messages);
   });
   examination.Look("signing key " + settings.signing_key.string(),
-                   [&] { return LookAtKey(settings.signing_key, jobs_were_run); });
+                   [&] { return LookAtKey(settings.signing_key, key_is_needed, key_id); });
   const auto place = [&](const std::string& what, const std::filesystem::path& path,
                          bool is_needed) {
     examination.Look(what + " " + path.string(), [&]() -> Result<std::string> {

@@ -44,6 +44,7 @@ void AddCommands(CLI::App& program, const Invocation& invocation, Action& action
   AddOperations(program, invocation, action);
   AddLink(program, invocation, action);
   AddMigrateState(program, invocation, action);
+  AddAdoptKey(program, invocation, action);
   AddVerify(program, invocation, action);
   AddStorage(program, invocation, action);
   AddConfig(program, invocation, action);

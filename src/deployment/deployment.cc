@@ -55,6 +55,17 @@ engine::Options OptionsOf(const Settings& settings, const recipe::Registry& regi
 
 }  // namespace
 
+Result<> CheckSigningKey(const std::filesystem::path& path, const std::string& id,
+                         const std::string& recorded) {
+  if (recorded.empty() || recorded == id) return {};
+  return Fail(ErrorCode::kConflict,
+              "the signing key " + path.string() + " is " + id +
+                  ", but what this state exports is signed with " + recorded +
+                  "; copy that key's file (and its .pub.pem) here from a machine that works on the "
+                  "state, or set signing_key to its place. To change the key of all machines on "
+                  "purpose: spillway adopt-key");
+}
+
 int ThreadsOf(const Settings& settings) {
   if (settings.engine.threads > 0) return settings.engine.threads;
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
@@ -135,7 +146,8 @@ Result<LakePlace*> Deployment::ConfiguredLake() {
 }
 
 Result<> Deployment::OpenSigningKey() {
-  const bool is_new = TRY(store_->List({}, "", 1)).jobs.empty();
+  std::string recorded = TRY(store_->SigningKeyId());
+  const bool is_new = recorded.empty() && TRY(store_->List({}, "", 1)).jobs.empty();
   Result<SigningKey> key = is_new ? SigningKey::LoadOrGenerate(settings_.signing_key)
                                   : SigningKey::Load(settings_.signing_key);
   if (!key.has_value() && is_new) {
@@ -147,10 +159,15 @@ Result<> Deployment::OpenSigningKey() {
   if (!key.has_value() && key.error().code == ErrorCode::kNotFound) {
     return Fail(ErrorCode::kNotFound,
                 "there is no signing key at " + settings_.signing_key.string() +
-                    ", although jobs were run here; put it back, or set signing_key to its place");
+                    ", although this state has one already" +
+                    (recorded.empty() ? std::string() : " (" + recorded + ")") +
+                    "; put it back, copy it from a machine that works on the state, or set "
+                    "signing_key to its place");
   }
   signing_key_ = TRY(std::move(key));
-  return {};
+  const std::string id = signing_key_->verifying_key().id();
+  if (recorded.empty()) recorded = TRY(store_->RecordSigningKey("", id));
+  return CheckSigningKey(settings_.signing_key, id, recorded);
 }
 
 Result<storage::ObjectStore*> Deployment::DestinationStore(std::string_view destination) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -41,6 +42,11 @@ enum class Sharing {
 
 /// How many threads work: those configured, or one a core.
 int ThreadsOf(const Settings& settings);
+
+/// kConflict, with what to do, unless the key of this machine is the one that is recorded in the
+/// state, or none is.
+Result<> CheckSigningKey(const std::filesystem::path& path, const std::string& id,
+                         const std::string& recorded);
 
 /// The configured parts, put together: the one place where implementations are chosen. Lives as
 /// long as the command.

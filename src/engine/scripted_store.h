@@ -148,6 +148,14 @@ class ScriptedStore final : public store::JobStore {
     if (away_) return Away();
     return store_.EndExpiry(job_id);
   }
+  Result<std::string> SigningKeyId() override {
+    if (away_) return Away();
+    return store_.SigningKeyId();
+  }
+  Result<std::string> RecordSigningKey(std::string_view known, std::string_view key_id) override {
+    if (away_) return Away();
+    return store_.RecordSigningKey(known, key_id);
+  }
 
  private:
   static std::unexpected<Error> Away() {

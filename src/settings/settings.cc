@@ -160,8 +160,8 @@ config::Section<Settings> DeclareSettings(const recipe::Registry& registry) {
       .Essential();
   section.Field("signing_key", &Settings::signing_key)
       .Help(
-          "The Ed25519 private key (PEM) that manifests are signed with; made before the first "
-          "job, its public key (.pub.pem) beside it.")
+          "The Ed25519 private key (PEM) that manifests are signed with, the same on all machines "
+          "of a state; made before the first job, its public key (.pub.pem) beside it.")
       .Essential();
   section.Field("lake", &Settings::lake, lake::DeclareLake()).Help("Where messages are kept.");
   section.Field("s3", &Settings::s3, DeclareS3())

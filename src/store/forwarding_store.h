@@ -91,6 +91,10 @@ class ForwardingStore : public JobStore {
   Result<engine::Job> EndExpiry(std::string_view job_id) override {
     return store_.EndExpiry(job_id);
   }
+  Result<std::string> SigningKeyId() override { return store_.SigningKeyId(); }
+  Result<std::string> RecordSigningKey(std::string_view known, std::string_view key_id) override {
+    return store_.RecordSigningKey(known, key_id);
+  }
 
  protected:
   JobStore& store_;

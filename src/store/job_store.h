@@ -300,6 +300,14 @@ class JobStore {
   /// Records that everything is removed, and when. Repeatable: the first time is kept. kConflict
   /// unless the expiry was begun.
   virtual Result<engine::Job> EndExpiry(std::string_view job_id) = 0;
+
+  /// The id of the key that the manifests of these jobs are signed with; empty: none is recorded.
+  virtual Result<std::string> SigningKeyId() = 0;
+
+  /// Records another one, provided that the record says `known` (empty: none is recorded), and
+  /// returns what is recorded then: of any number of processes that begin with no record, all get
+  /// the id of the first. Durable on return. kInvalidArgument for an empty `key_id`.
+  virtual Result<std::string> RecordSigningKey(std::string_view known, std::string_view key_id) = 0;
 };
 
 }  // namespace spillway::store

@@ -11,3 +11,4 @@
 #include "store/conformance/progress.h"
 #include "store/conformance/races.h"
 #include "store/conformance/schedules.h"
+#include "store/conformance/signing_keys.h"

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import subprocess
 import unittest
 
 from deployment import Deployment, make_messages
@@ -50,6 +51,17 @@ class DeploymentTest(unittest.TestCase):
         key.write_bytes(kept)
         self.spillway.good("doctor")
         self.run_export()
+
+    def test_another_key_is_refused(self):
+        self.spillway.ingest(make_messages(1, 100))
+        id = self.spillway.json("verify", self.run_export()["directory"])["key_id"]
+        key = self.spillway.path / "signing.pem"
+        subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", key], check=True)
+        for command in (("run", "messages", "-o", "acme", *RANGE), ("worker", "--until-idle")):
+            answer = self.spillway.call(*command)
+            self.assertNotEqual(answer.code, 0)
+            self.assertEqual(len(answer.err.splitlines()), 1, answer.err)
+            self.assertRegex(answer.err, f"signing key {key} is .* signed with {id}; copy .*spillway adopt-key")
 
     def test_doctor_sees_another_public_key(self):
         self.spillway.ingest(make_messages(1, 100))

@@ -67,6 +67,83 @@ class OnPostgres(unittest.TestCase):
         self.assertEqual(left, [])
 
 
+def make_key(machine):
+    """As the operator of a machine does."""
+    for file in ("signing.pem", "signing.pub.pem"):
+        (machine.path / file).unlink(missing_ok=True)
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", machine.path / "signing.pem"], check=True)
+
+
+def copy_key(source, target):
+    for file in ("signing.pem", "signing.pub.pem"):
+        if (source.path / file).exists():
+            (target.path / file).write_bytes((source.path / file).read_bytes())
+
+
+class SigningKeyTest(OnPostgres):
+    def other_machine(self):
+        other = Deployment(CONFIG)
+        self.addCleanup(other.close)
+        return other
+
+    def test_a_machine_with_another_key_is_refused(self):
+        messages = self.ingest(200)
+        job, _ = self.spillway.export("acme", "2025-01-01", "2025-02-01")
+        first = self.spillway.json("verify", self.spillway.path / job["directory"])["key_id"]
+        other = self.other_machine()
+        answer = other.call("worker", "--until-idle")
+        self.assertEqual((answer.code, len(answer.err.splitlines())), (3, 1), answer.err)
+        self.assertIn(f"there is no signing key at {other.path / 'signing.pem'}", answer.err)
+        self.assertIn(first, answer.err)
+        self.assertFalse((other.path / "signing.pem").exists())
+
+        make_key(other)
+        answer = other.call("worker", "--until-idle")
+        self.assertNotEqual(answer.code, 0)
+        self.assertEqual(len(answer.err.splitlines()), 1, answer.err)
+        self.assertRegex(answer.err, rf"the signing key {other.path / 'signing.pem'} is [0-9a-f]{{16}}, but .* signed with {first}; copy .*adopt-key")
+        doctor = other.call("doctor")
+        self.assertEqual(doctor.code, 1)
+        self.assertRegex(doctor.out, rf"FAIL  signing key .*signed with {first}; copy")
+        other.good("jobs", "list")
+
+        copy_key(self.spillway, other)
+        other.good("worker", "--until-idle")
+        self.assertRegex(other.good("doctor").out, rf"ok    signing key .*signs as {first}")
+        self.check_export(job, messages)
+
+    def test_a_key_is_changed_on_purpose(self):
+        self.ingest(200)
+        job, _ = self.spillway.export("acme", "2025-01-01", "2025-02-01")
+        kept = self.spillway.path / "kept.pem"
+        kept.write_bytes((self.spillway.path / "signing.pem").read_bytes())
+        before = self.spillway.json("verify", self.spillway.path / job["directory"])["key_id"]
+        other = self.other_machine()
+        make_key(other)
+        adopted = other.json("adopt-key")
+        self.assertEqual(adopted["before"], before)
+        self.assertNotEqual(adopted["key_id"], before)
+        self.assertIn("already", other.good("adopt-key").out)
+        self.assertIn(adopted["key_id"], self.spillway.call("worker", "--until-idle").err)
+        copy_key(other, self.spillway)
+        (self.spillway.path / "signing.pub.pem").unlink()
+        again = self.spillway.json("run", "messages", "-o", "acme", *RANGE, "--fresh")
+        for one, key, id in ((again, "signing.pem", adopted["key_id"]), (job, kept, before)):
+            checked = self.spillway.json("verify", self.spillway.path / one["directory"], "--key", key)
+            self.assertEqual((checked["signed"], checked["key_id"]), (True, id))
+
+    def test_of_two_machines_that_start_at_once_one_runs(self):
+        machines = [self.spillway, self.other_machine()]
+        workers = [machine.start("worker", "--until-idle") for machine in machines]
+        errors = [worker.communicate(timeout=60)[1].decode() for worker in workers]
+        codes = [worker.returncode for worker in workers]
+        self.assertEqual(codes.count(0), 1, errors)
+        self.assertIn("signing key", errors[codes.index(0) - 1])
+
+    def test_there_is_no_key_to_adopt_before_there_is_a_state(self):
+        self.assertIn("is not there yet", self.spillway.call("adopt-key").err)
+
+
 class StateTest(OnPostgres):
     def test_every_command_works(self):
         doctor = self.spillway.call("doctor")

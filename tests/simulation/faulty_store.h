@@ -47,6 +47,10 @@ class FaultyStore final : public store::JobStore {
                                              size_t limit) override;
   Result<engine::Job> BeginExpiry(const engine::Job& seen, int64_t objects, int64_t bytes) override;
   Result<engine::Job> EndExpiry(std::string_view job_id) override;
+  Result<std::string> SigningKeyId() override { return store_.SigningKeyId(); }
+  Result<std::string> RecordSigningKey(std::string_view known, std::string_view key_id) override {
+    return store_.RecordSigningKey(known, key_id);
+  }
 
  private:
   JobStore& store_;

@@ -50,6 +50,7 @@ class MemoryDatabase {
   std::map<std::string, JobEntry*, std::less<>> jobs_by_id_;
   std::map<int64_t, MessageEntry> messages_;
   int64_t messages_sent_ = 0;
+  std::string signing_key_id_;
 };
 
 }  // namespace spillway::store

@@ -30,6 +30,8 @@ class MemoryStore final : public JobStore {
   Result<std::vector<engine::Job>> Expirable(const ExpiryFilter& filter, size_t limit) override;
   Result<engine::Job> BeginExpiry(const engine::Job& seen, int64_t objects, int64_t bytes) override;
   Result<engine::Job> EndExpiry(std::string_view job_id) override;
+  Result<std::string> SigningKeyId() override;
+  Result<std::string> RecordSigningKey(std::string_view known, std::string_view key_id) override;
 
   Result<> AddChunks(const engine::Lease& lease, std::span<const NewChunk> chunks) override;
   Result<Claims> ClaimChunks(std::string_view job_id, int64_t after, size_t limit,

@@ -370,4 +370,16 @@ Result<std::vector<std::string>> MemoryStore::WaitingGroups(Timestamp before) {
   return std::vector<std::string>(groups.begin(), groups.end());
 }
 
+Result<std::string> MemoryStore::SigningKeyId() {
+  std::lock_guard lock(database_.mutex_);
+  return database_.signing_key_id_;
+}
+
+Result<std::string> MemoryStore::RecordSigningKey(std::string_view known, std::string_view key_id) {
+  if (key_id.empty()) return Fail(ErrorCode::kInvalidArgument, "a signing key needs an id");
+  std::lock_guard lock(database_.mutex_);
+  if (database_.signing_key_id_ == known) database_.signing_key_id_ = key_id;
+  return database_.signing_key_id_;
+}
+
 }  // namespace spillway::store

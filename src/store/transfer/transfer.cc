@@ -29,11 +29,12 @@ struct Table {
 };
 
 /// Each after those that it refers to.
-const std::array<Table, 5> kTables = {{{"jobs", "number"},
+const std::array<Table, 6> kTables = {{{"jobs", "number"},
                                        {"job_documents", "job"},
                                        {"transitions", "job, sequence"},
                                        {"chunks", "job, chunk_index"},
-                                       {"schedules", "name"}}};
+                                       {"schedules", "name"},
+                                       {"signing_key", "only_row"}}};
 
 constexpr size_t kPieceBytes = 1 << 16;
 
@@ -215,6 +216,7 @@ Result<Transferred> TransferState(const std::filesystem::path& file,
       *target, spillway::postgres::kReadCommitted,
       "SET LOCAL search_path = spillway, pg_temp; LOCK TABLE jobs, schedules", stop));
   TRY(RequireEmpty(*target));
+  TRY(target->Execute("DELETE FROM signing_key"));  // Nothing was signed with it.
   for (const Table& table : kTables) TRY(CopyTable(source, *target, table, stop));
   TRY(
       target->Execute("SELECT setval(pg_get_serial_sequence('jobs', 'number'), "

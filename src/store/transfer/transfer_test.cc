@@ -70,6 +70,9 @@ TEST_F(TransferTest, EverythingIsThereAndGoesOn) {
                                      .actor = "worker",
                                      .cause = "broken"}));
   Must(source_.Fire({.schedule = "nightly", .until = clock_.Now()}));
+  Must(source_.RecordSigningKey("", "key of the file"));
+  Must(postgres_state::OpenState(target_.address(), clock_)
+           .store.RecordSigningKey("", "key of a machine that was started too early"));
 
   const Transferred moved = Must(Transfer());
   EXPECT_EQ(moved.jobs, 2);
@@ -82,6 +85,7 @@ TEST_F(TransferTest, EverythingIsThereAndGoesOn) {
   EXPECT_EQ(Must(store.Get(failed.id)).failure->message, "no\xff encoding");
   EXPECT_EQ(Must(store.History(failed.id)).size(), Must(source_.History(failed.id)).size());
   EXPECT_EQ(Must(store.Schedules()).size(), 1U);
+  EXPECT_EQ(Must(store.SigningKeyId()), "key of the file");
   EXPECT_EQ(Must(store.ListChunks(half.id, engine::ChunkState::kSucceeded, -1, 10)).size(), 1U);
 
   EXPECT_EQ(
