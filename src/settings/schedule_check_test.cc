@@ -1,5 +1,3 @@
-#include "settings/schedule_check.h"
-
 #include <string>
 #include <string_view>
 #include <vector>
@@ -8,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "recipe/registry.h"
+#include "settings/schedule_check.h"
 #include "settings/settings_file.h"
 
 namespace spillway {
@@ -129,12 +128,14 @@ TEST(ScheduleCheck, WhatARunWouldRefuseIsToldBefore) {
   };
   const std::string messages =
       "export: messages, organisation: a, from: yesterday, through: yesterday, ";
-  EXPECT_THAT(problems(messages + "format: parquet, compression: gzip"),
-              ElementsAre(HasSubstr("schedules.one cannot run: parquet compresses inside")));
+  EXPECT_THAT(
+      problems(messages + "format: parquet, compression: gzip"),
+      ElementsAre(HasSubstr("schedules.one.compression is gzip, and parquet compresses inside")));
   EXPECT_THAT(
       problems(messages + "compression_level: 77"),
       ElementsAre(HasSubstr("compression_level is \"77\"; use a whole number from 1 to 19")));
-  EXPECT_THAT(problems(messages + "on_limit: fail"), ElementsAre(HasSubstr("cannot run")));
+  EXPECT_THAT(problems(messages + "on_limit: fail"),
+              ElementsAre(HasSubstr("schedules.one.on_limit has no limit to act at")));
   EXPECT_THAT(problems(messages + "parameters: {}"), testing::IsEmpty());
   EXPECT_THAT(problems("export: own, parameters: {a: 1}"),
               ElementsAre(HasSubstr("schedules.one.organisation is missing")));
