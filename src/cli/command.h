@@ -19,7 +19,7 @@ class App;
 
 namespace spillway::cli {
 
-/// What every command has at hand.
+/// What all commands share: the flags that each of them takes, and the recipes.
 struct Invocation {
   std::filesystem::path config = "spillway.yaml";
   bool config_given = false;
@@ -29,9 +29,9 @@ struct Invocation {
   Interrupt& interrupt;
   const recipe::Registry& registry;
 
-  /// The configuration: the file, or the defaults where there is none and none was named, under
-  /// what variables say. Problems
-  /// are printed, one a line; kInvalidArgument then has an empty message.
+  /// The configuration: the file, or the defaults where there is no file and none was named, with
+  /// what environment variables set. Problems are printed, each on its own line; kInvalidArgument
+  /// then has an empty message.
   Result<Settings> Load() const;
 
   /// Whether Load reads a file.

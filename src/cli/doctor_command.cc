@@ -66,7 +66,7 @@ Result<std::string> LookAtKey(const std::filesystem::path& path, bool is_needed,
   return fmt::format("signs as {}; recipients verify with {}", id, beside.string());
 }
 
-/// Whether the directory can be made, where a place must be one.
+/// Whether a directory that does not exist yet could be made.
 Result<std::string> LookWhereNothingIsYet(const std::filesystem::path& path) {
   std::filesystem::path parent = path;
   while (parent.has_relative_path() && !IsThere(parent)) parent = parent.parent_path();

@@ -19,7 +19,7 @@ using Kind = request::Field::Kind;
 
 constexpr std::string_view kStandardOutput = "-";
 
-/// A place as jobs record it, for other processes work on them.
+/// A place as jobs record it: absolute, since other processes work on them.
 Result<std::string> PlaceOf(const std::string& flag, const std::string& text) {
   if (storage::IsUrl(text)) {
     const auto url = storage::ParseS3Url(text);

@@ -25,7 +25,7 @@ struct IngestFlags {
   std::filesystem::path rejects;
 };
 
-/// To standard error, so that what is read of standard output stays as it is.
+/// To standard error, so that programs which read standard output see no other lines.
 void Tell(const InputFiles::PassedOver& passed_over, std::string_view what) {
   if (passed_over.count == 0) return;
   PrintLine(fmt::format("passed over {} {}; the first: {}", Grouped(passed_over.count), what,
@@ -62,7 +62,7 @@ std::string Describe(const std::string& input, const lake::IngestReport& report,
   return line;
 }
 
-/// One ingest after the other, into one lake.
+/// Ingests one input after the other into one lake.
 class Ingestion {
  public:
   Ingestion(LakePlace& lake, const Settings& settings, const Invocation& invocation,
@@ -103,7 +103,7 @@ class Ingestion {
     return report;
   }
 
-  /// Where the lines went that the last input had refused.
+  /// The file that has the lines of the last input that were refused.
   const std::filesystem::path& rejects() const { return rejects_; }
 
  private:

@@ -18,14 +18,16 @@ Outcome Init(const Invocation& invocation) {
   if (error) return std::unexpected(FromErrno(error.value(), path.string()));
   if (exists) {
     return Fail(ErrorCode::kAlreadyExists,
-                path.string() + ": is there already; move it away to start anew");
+                path.string() + ": is there already; move it away to start again");
   }
   std::ofstream file(path, std::ios::binary);
   file << StartingSettings(invocation.registry);
   file.close();
   if (!file) {
     const int why = errno;
-    std::filesystem::remove(path, error);  // Half of it would be in the way of the next attempt.
+    std::filesystem::remove(
+        path,
+        error);  // Half a file would be refused as one that is there already by the next attempt.
     return std::unexpected(FromErrno(why, "writing " + path.string()));
   }
   const Settings settings = TRY(invocation.Load());

@@ -19,7 +19,7 @@ inline constexpr std::string_view kStandardInput = "-";
 struct InputFiles {
   std::vector<std::string> files;
 
-  /// What was met in directories and is not among `files`.
+  /// What was found in directories but is not among `files`.
   struct PassedOver {
     int64_t count = 0;
     std::string first;

@@ -1,6 +1,5 @@
-#include <fmt/format.h>
-
 #include "cli/command.h"
+#include "cli/messages.h"
 #include "settings/settings_file.h"
 
 namespace spillway::cli {
@@ -8,15 +7,14 @@ namespace spillway::cli {
 namespace {
 
 std::unexpected<Error> Refused(const config::Problems& problems) {
-  for (const config::Problem& problem : problems)
-    fmt::print(stderr, "{}\n", config::ToString(problem));
+  for (const config::Problem& problem : problems) PrintLine(config::ToString(problem), stderr);
   return Fail(ErrorCode::kInvalidArgument, "");
 }
 
 }  // namespace
 
 Result<Settings> Invocation::Load() const {
-  // Jobs record paths, and other processes work on them.
+  // Absolute, since jobs record paths, and other processes work on them.
   std::error_code error;
   const std::filesystem::path file = std::filesystem::absolute(config, error).lexically_normal();
   const bool exists = !error && std::filesystem::exists(file, error);

@@ -37,6 +37,12 @@ std::string Directory(const engine::Job& job) {
 
 }  // namespace
 
+Error WithJobsList(Error error) {
+  if (error.code == ErrorCode::kNotFound)
+    error.message += "; `spillway jobs list` shows those there are";
+  return error;
+}
+
 std::string CountedBy(const std::string& plan) {
   const Json json = Embedded(plan);
   return json.is_object() ? json.value("counts", "rows") : "rows";

@@ -4,10 +4,14 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/error.h"
 #include "engine/progress.h"
 #include "job/job.h"
 
 namespace spillway::cli {
+
+/// The error, with how jobs are listed if it says that there is no such job.
+Error WithJobsList(Error error);
 
 /// A job as `--json` prints it.
 nlohmann::ordered_json JobToJson(const engine::Job& job);
@@ -18,13 +22,14 @@ std::string CountedBy(const std::string& plan);
 /// E7, as `--json` prints it; null for what is not known.
 nlohmann::ordered_json ProgressToJson(const engine::Progress& progress);
 
-/// E7 in a line: the place in the queue, or chunks, bytes, rate and time left.
+/// E7 in one line: the place in the queue, or the chunks and bytes that are done, the rate and the
+/// time left.
 std::string ProgressLine(const engine::Progress& progress);
 
-/// E11 in a line: when, and what was removed.
+/// E11 in one line: when it expired, and what was removed.
 std::string ExpiryLine(const engine::Expiry& expiry);
 
-/// A job in a few lines: how far it is; once it has succeeded, how it adds up, and where it is.
+/// A job in a few lines: how far it is; once it has succeeded, its counts, and where its files are.
 std::string Summary(const engine::Job& job);
 
 }  // namespace spillway::cli

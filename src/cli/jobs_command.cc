@@ -43,7 +43,7 @@ std::string ProgressOf(const engine::Job& job) {
   return fmt::format("{} / {}", Grouped(done), Grouped(job.counts.planned));
 }
 
-/// As a shell takes it.
+/// The text quoted for a shell.
 std::string Quoted(const std::string& text) {
   constexpr std::string_view kPlain =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/";
@@ -98,17 +98,14 @@ Json TransitionToJson(const engine::Transition& step) {
           {"cause", step.cause}};
 }
 
-Outcome Show(const Invocation& invocation, const std::string& id) {
-  Log log = ErrorLog();
-  const auto deployment = TRY(OpenState(invocation, log));
-  const engine::Job job = TRY(deployment->store().Get(id));
-  const engine::Progress progress =
-      TRY(engine::ProgressOf(deployment->store(), job, SystemClock().Now()));
-  const std::vector<engine::Transition> history = TRY(deployment->store().History(id));
+Outcome Show(const Invocation& invocation, Deployment& deployment, const std::string& id) {
+  store::JobStore& store = deployment.store();
+  const engine::Job job = TRY(store.Get(id));
+  const engine::Progress progress = TRY(engine::ProgressOf(store, job, SystemClock().Now()));
+  const std::vector<engine::Transition> history = TRY(store.History(id));
   const std::vector<engine::Chunk> dead =
-      TRY(deployment->store().ListChunks(id, engine::ChunkState::kDead, -1, kDeadListed));
-  const std::vector<engine::ErrorRecord> failures =
-      TRY(FirstFailures(deployment->store(), job, kFailuresListed));
+      TRY(store.ListChunks(id, engine::ChunkState::kDead, -1, kDeadListed));
+  const std::vector<engine::ErrorRecord> failures = TRY(FirstFailures(store, job, kFailuresListed));
   const int64_t dead_not_listed =
       std::max<int64_t>(job.chunks_dead - static_cast<int64_t>(dead.size()), 0);
   if (invocation.json) {
@@ -159,26 +156,22 @@ Outcome Print(const Invocation& invocation, const engine::Job& job, std::string_
   return ExitCode::kSuccess;
 }
 
-Outcome Cancel(const Invocation& invocation, const std::string& id) {
-  Log log = ErrorLog();
-  const auto deployment = TRY(OpenState(invocation, log));
-  engine::Job job = TRY(deployment->engine().Cancel(id, CurrentUser(), "spillway jobs cancel"));
+Outcome Cancel(const Invocation& invocation, Deployment& deployment, const std::string& id) {
+  engine::Job job = TRY(deployment.engine().Cancel(id, CurrentUser(), "spillway jobs cancel"));
   if (job.state == engine::JobState::kCancelled) return Print(invocation, job, Summary(job));
   if (job.state == engine::JobState::kPending) {
     return Print(invocation, job,
                  fmt::format("job {} will be discarded when its turn comes", job.id));
   }
-  job = TRY(deployment->AwaitCancelled(id));
+  job = TRY(deployment.AwaitCancelled(id));
   TRY(Print(invocation, job, Summary(job)));
   if (!job.failure.has_value()) return ExitCode::kSuccess;
   PrintError(*job.failure, invocation.json);
   return ExitCodeFor(job.failure->code);
 }
 
-Outcome Redrive(const Invocation& invocation, const std::string& id) {
-  Log log = ErrorLog();
-  const auto deployment = TRY(OpenState(invocation, log));
-  const engine::Job job = TRY(deployment->engine().Redrive(id, CurrentUser()));
+Outcome Redrive(const Invocation& invocation, Deployment& deployment, const std::string& id) {
+  const engine::Job job = TRY(deployment.engine().Redrive(id, CurrentUser()));
   return Print(
       invocation, job,
       fmt::format(
@@ -207,7 +200,12 @@ void Add(const engine::Expirable& due, bool json, ExpiryReport& report) {
                         ShortBytes(static_cast<uint64_t>(due.remains.bytes))));
 }
 
-/// To the end of the walk; jobs that fail are reported and passed.
+std::string WhyKept(const Error& error) {
+  const bool missing = error.code == ErrorCode::kNotFound;
+  return error.message + (missing ? ": `spillway jobs expire --missing`" : "");
+}
+
+/// Expires all jobs of the walk; one that cannot expire is reported, and the next follows.
 Result<> ExpireAll(engine::Context& context, engine::ExpiryWalk& walk, bool dry_run, bool json,
                    ExpiryReport& report) {
   constexpr size_t kPage = 1000;
@@ -215,10 +213,9 @@ Result<> ExpireAll(engine::Context& context, engine::ExpiryWalk& walk, bool dry_
     for (const engine::Expirable& due : TRY(walk.Next(context, kPage))) {
       const Result<bool> expired = dry_run && !due.error ? true : engine::Expire(context, due);
       if (!expired.has_value()) {
-        report.failed.push_back({{"id", due.job.id}, {"error", expired.error().message}});
-        if (json) continue;
-        PrintLine(fmt::format("{}  cannot expire: {}", due.job.id, expired.error().message),
-                  stderr);
+        const std::string why = WhyKept(expired.error());
+        report.failed.push_back({{"id", due.job.id}, {"error", why}});
+        if (!json) PrintLine(fmt::format("{}  cannot expire: {}", due.job.id, why), stderr);
       } else if (*expired) {
         Add(due, json, report);
       }
@@ -257,13 +254,24 @@ Outcome ExpireJobs(const Invocation& invocation, const ExpireFlags& flags) {
   return code;
 }
 
+/// What a command does with one job.
+using ActOnJob = Outcome (*)(const Invocation&, Deployment&, const std::string& id);
+
+Outcome OnJob(const Invocation& invocation, ActOnJob act, const std::string& id) {
+  Log log = ErrorLog();
+  const auto deployment = TRY(OpenState(invocation, log));
+  const Outcome outcome = act(invocation, *deployment, id);
+  if (!outcome.has_value()) return std::unexpected(WithJobsList(outcome.error()));
+  return outcome;
+}
+
 void AddOne(CLI::App& jobs, const Invocation& invocation, Action& action, const std::string& name,
-            const std::string& help, Outcome (*act)(const Invocation&, const std::string&)) {
+            const std::string& help, ActOnJob act) {
   auto id = std::make_shared<std::string>();
   CLI::App* command = jobs.add_subcommand(name, help);
   command->add_option("job", *id, "the job's id")->required();
   command->callback([id, act, &invocation, &action] {
-    action = [id, act, &invocation] { return act(invocation, *id); };
+    action = [id, act, &invocation] { return OnJob(invocation, act, *id); };
   });
 }
 

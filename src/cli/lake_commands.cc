@@ -30,10 +30,10 @@ struct CompactFlags {
   bool no_other_writers = false;
 };
 
-/// Younger files may belong to an ingest or a compaction that is at work.
+/// Younger files may belong to an ingest or a compaction that is still running.
 constexpr std::chrono::hours kVacuumAgeMin(1);
 
-/// The lake that is there, and work on it that ends with Ctrl-C.
+/// An existing lake, and work on it that Ctrl-C stops.
 class LakeWork {
  public:
   LakeWork(const Settings& settings, Interrupt& interrupt)
@@ -148,7 +148,7 @@ Result<std::optional<std::chrono::milliseconds>> VacuumAge(const CompactFlags& f
   return age;
 }
 
-/// Removes what is that old, but nothing that the jobs of this state may still read.
+/// Removes files of at least that age, but none that the jobs of this state may still read.
 Result<lake::CommitLog::Vacuumed> Vacuum(LakeWork& work, const recipe::Registry& registry,
                                          std::chrono::milliseconds age,
                                          engine::LakeReaders& readers) {

@@ -94,7 +94,9 @@ Outcome PrintLinks(const Invocation& invocation, const LinkFlags& flags) {
   Log log(LogLevel::kError, LogFormat::kText, STDERR_FILENO);
   const auto deployment =
       TRY(Deployment::OpenExisting(TRY(invocation.Load()), invocation.registry, log));
-  const engine::Job job = TRY(deployment->store().Get(flags.job_id));
+  const Result<engine::Job> found = deployment->store().Get(flags.job_id);
+  if (!found.has_value()) return std::unexpected(WithJobsList(found.error()));
+  const engine::Job& job = *found;
   if (job.state != engine::JobState::kSucceeded) {
     return Fail(ErrorCode::kConflict,
                 fmt::format("job {} is {}; only a succeeded job has files to link to", job.id,
@@ -102,7 +104,7 @@ Outcome PrintLinks(const Invocation& invocation, const LinkFlags& flags) {
   }
   if (job.expiry.has_value()) {
     return Fail(ErrorCode::kNotFound,
-                fmt::format("job {} {}; run the export anew", job.id, ExpiryLine(*job.expiry)));
+                fmt::format("job {} {}; run the export again", job.id, ExpiryLine(*job.expiry)));
   }
   const recipe::Destination destination = TRY(deployment->DestinationOf(job));
   const Timestamp until = deployment->clock().Now() + lifetime;

@@ -24,7 +24,7 @@ void PrintError(const Error& error, bool json);
 /// To standard error: what is wrong with the command line, in one line, and where its help is.
 ExitCode PrintUsageProblem(const CLI::App& program, const CLI::Error& problem);
 
-/// With a line break.
+/// With a line break; what goes to standard error, with control characters as escapes.
 void PrintLine(std::string_view line, std::FILE* to = stdout);
 void PrintJson(const nlohmann::ordered_json& json, std::FILE* to = stdout);
 

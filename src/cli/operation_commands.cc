@@ -20,6 +20,10 @@ Outcome Operate(const Invocation& invocation, const std::string& section,
       {.role = request::Role::kOperator, .at = SystemClock().Now(), .tick = std::nullopt});
   if (!parameters.has_value())
     return std::unexpected(ToError(parameters.error(), FlagsOf(operation.form)));
+  if (operation.check != nullptr) {
+    const request::Problems problems = operation.check(*parameters);
+    if (!problems.empty()) return std::unexpected(ToError(problems, FlagsOf(operation.form)));
+  }
   const Settings settings = TRY(invocation.Load());
   std::unique_ptr<ProgressBar> bar;
   const auto show = [&bar](const std::string& title, const std::string& unit, int64_t done,

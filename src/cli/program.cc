@@ -53,7 +53,8 @@ void AddCommands(CLI::App& program, const Invocation& invocation, Action& action
   AddVersion(program, invocation, action);
 }
 
-/// Libraries' exceptions are caught at their edges; what slips through is told all the same.
+/// Exceptions of libraries are caught where the libraries are called; any that is missed there is
+/// reported here.
 Outcome Act(const Action& action) {
   try {
     return action();

@@ -7,7 +7,8 @@
 
 namespace spillway::cli {
 
-/// One line on a terminal that is drawn over and over: how far, how fast, how long yet. Draws
+/// One line on a terminal that is drawn again and again: how much is done, how fast, and the time
+/// left. Draws
 /// nothing where standard error is no terminal. One thread at a time.
 class ProgressBar {
  public:

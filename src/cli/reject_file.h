@@ -10,8 +10,8 @@
 
 namespace spillway::cli {
 
-/// Refused lines in a file, which is there only once there is one. What it held before stays: lines
-/// are added behind it.
+/// Refused lines in a file, which is made for the first of them. What it held before stays: lines
+/// are added after it.
 class RejectFile final : public lake::RejectSink {
  public:
   explicit RejectFile(std::filesystem::path path) : path_(std::move(path)) {}

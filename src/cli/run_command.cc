@@ -27,7 +27,8 @@ constexpr std::chrono::milliseconds kLookMax{50};
 constexpr std::chrono::milliseconds kShowEvery{200};
 constexpr size_t kFailuresListed = 5;
 
-/// Looks often at first: a sixteenth of the time that passed is what a job may end unseen.
+/// Looks often at first: the end of a job is seen after at most a sixteenth more of the time that
+/// it took.
 std::chrono::milliseconds PauseAfter(std::chrono::steady_clock::duration passed) {
   const auto due = std::chrono::duration_cast<std::chrono::milliseconds>(passed / 16);
   return std::clamp(due, kLookMin, kLookMax);
@@ -51,8 +52,8 @@ struct Watched {
   bool ours = false;  ///< This program asked for it: an interruption cancels it.
 };
 
-/// Watches a job to its end, or that of another until interrupted, while workers of this process
-/// and others do the work.
+/// Waits for the end of a job while workers of this process and others do the work; an
+/// interruption ends the waiting for a job that others asked for.
 Result<engine::Job> Watch(Deployment& deployment, const Watched& watched,
                           const std::atomic<bool>& interrupted, bool quiet) {
   ProgressBar bar(watched.id.substr(0, 8), "rows");
@@ -122,7 +123,7 @@ Error Undone(std::string line) {
 Outcome Report(const Invocation& invocation, const RunFlags& flags, const store::Created& done,
                const std::vector<engine::ErrorRecord>& failures, const recipe::Remainder& rest) {
   const engine::Job& job = done.job;
-  // Standard output may be the export itself: what is said of it goes beside.
+  // Where standard output has the export itself, what is said of it goes to standard error.
   std::FILE* to = flags.request.to_standard_output() ? stderr : stdout;
   if (invocation.json) {
     nlohmann::ordered_json json = Json(done);
@@ -182,7 +183,7 @@ Outcome Run(const Invocation& invocation, const RunFlags& flags) {
     deployment->StopStreaming();
   });
   if (!watched.ours && !invocation.quiet && !invocation.json) {
-    PrintLine(fmt::format("job {} is under way already; --fresh runs it anew", watched.id));
+    PrintLine(fmt::format("job {} is under way already; --fresh runs it again", watched.id));
   }
   created.job = TRY([&]() -> Result<engine::Job> {
     Deployment::Workers workers(*deployment);
@@ -212,7 +213,7 @@ void AddRun(CLI::App& program, const Invocation& invocation, Action& action) {
   auto flags = std::make_shared<RunFlags>();
   CLI::App* command = program.add_subcommand("run", "export, and wait until it is done");
   flags->request.AddTo(*command, invocation.registry);
-  command->add_flag("--fresh", flags->fresh, "run anew, even if the same export is under way");
+  command->add_flag("--fresh", flags->fresh, "run again, even if the same export is under way");
   command->add_flag("--detach", flags->detach, "leave the work to workers, print the job's id");
   command->footer(ExamplesOf(invocation.registry, "run"));
   command->callback([flags, &invocation, &action] {

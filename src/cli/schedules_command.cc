@@ -14,7 +14,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// As the zone's clocks say it: "2026-03-29 03:00 CEST".
+/// The time in the zone: "2026-03-29 03:00 CEST".
 std::string LocalTime(const std::optional<Timestamp>& at, const TimeZone& zone) {
   if (!at) return "never";
   const OffsetSpan span = zone.SpanAt(date::floor<std::chrono::seconds>(*at));

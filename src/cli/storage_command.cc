@@ -18,7 +18,7 @@ namespace {
 
 using std::chrono::seconds;
 
-/// What is younger may be in somebody's hands.
+/// Younger objects may belong to work that is still running.
 constexpr seconds kAgeMin = std::chrono::hours(1);
 
 struct SweepFlags {

@@ -15,7 +15,7 @@
 namespace spillway::cli {
 namespace {
 
-/// Whether nothing waits and nothing runs.
+/// Whether no job waits or runs.
 Result<bool> Idle(store::JobStore& store) {
   for (const engine::JobState state : {engine::JobState::kPending, engine::JobState::kProcessing}) {
     const store::JobPage page = TRY(store.List({.state = state}, "", 1));

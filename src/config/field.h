@@ -115,7 +115,7 @@ class TextsField final : public AnyField<T> {
     if (override != nullptr) node = override;
     if (node == nullptr) return;
     reader.Given(path, node->position);
-    if (node->kind == YamlNode::Kind::kNull) return;
+    if (node->kind == YamlNode::Kind::kNull && described_.nullable) return;
     if (auto texts = ReadTexts(*node, described_, path, reader))
       (into.*member_)[this->name()] = *std::move(texts);
   }

@@ -44,6 +44,9 @@ Json ValueOf(const Outline& outline) {
 
 Json SchemaOf(const Outline& outline);
 
+/// YAML's numbers and booleans are read as the texts that they are written as.
+Json TextSchema() { return {{"type", {"string", "number", "boolean"}}}; }
+
 Json SectionSchema(const Outline& outline) {
   Json schema = {{"type", "object"}, {"additionalProperties", false}};
   Json properties = Json::object();
@@ -72,7 +75,7 @@ Json SectionSchema(const Outline& outline) {
     schema["type"] = {"object", "null"};
     return schema;
   }
-  return {{"anyOf", {{{"type", "string"}}, std::move(schema)}}};
+  return {{"anyOf", {TextSchema(), std::move(schema)}}};
 }
 
 Json ScalarSchema(const Outline& outline) {
@@ -91,13 +94,14 @@ Json ScalarSchema(const Outline& outline) {
       return {{"type", "string"},
               {"pattern", "^(?=.)([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$"}};
     case Outline::Kind::kSize:
-      return {{"type", {"integer", "string"}},
-              {"minimum", 0},
-              {"pattern", "^[0-9]+(\\.[0-9]{1,9})? *([kMGT]?B|[KMGT]iB)?$"}};
+      return {
+          {"type", {"integer", "string"}},
+          {"minimum", 0},
+          {"pattern", "^([0-9]+ *([kMGT]?B|[KMGT]iB)?|[0-9]+\\.[0-9]{1,9} *([kMGT]B|[KMGT]iB))$"}};
     case Outline::Kind::kChoice:
       return {{"type", "string"}, {"enum", outline.choices}};
     default:
-      return {{"type", "string"}};
+      return TextSchema();
   }
 }
 

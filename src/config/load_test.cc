@@ -193,8 +193,10 @@ TEST(Load, NamesWhatEachKindOfValueExpects) {
               ElementsAre("b.yaml:1:8: gears is a list; use a whole number from 1 to 30"));
   EXPECT_THAT(ProblemsOf("owner: {a: b}"),
               ElementsAre("b.yaml:1:8: owner is a section; use a text"));
-  EXPECT_THAT(ProblemsOf("owner:"),
-              ElementsAre("b.yaml:1:1: owner has no value; use a text, or remove the line"));
+  EXPECT_THAT(
+      ProblemsOf("owner:"),
+      ElementsAre("b.yaml:1:1: owner has no value; use a text, or remove the line; a text such as "
+                  "NULL or ~ needs quotes"));
   EXPECT_THAT(ProblemsOf("manual: ''"), ElementsAre("b.yaml:1:9: manual is \"\"; use a path"));
   EXPECT_THAT(ProblemsOf("initial: ä"), ElementsAre(HasSubstr("use one ASCII character")));
   EXPECT_THAT(ProblemsOf("luggage: 3 Mib"), ElementsAre(HasSubstr("use a size such as")));

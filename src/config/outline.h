@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -33,6 +34,7 @@ struct Outline {
 
   // Of scalars.
   std::optional<std::string> value;        ///< As its text; absent for null.
+  bool names_variables = false;            ///< The value is a text of the file: "${NAME}".
   std::optional<std::string> least, most;  ///< Inclusive bounds, as values are written.
   std::vector<std::string> choices;
 
@@ -74,6 +76,11 @@ struct OutlineOption {
   std::string name;
   std::vector<OutlineField> fields;
 };
+
+/// `outline` with texts of the file, by their paths, in place of the values that variables gave
+/// them.
+Outline WithVariablesNamed(Outline outline, const std::map<std::string, std::string>& texts,
+                           const std::string& path = "");
 
 /// The environment variable that overrides the field of that path: SPILLWAY_ENGINE_THREADS for
 /// engine.threads.

@@ -123,7 +123,11 @@ std::optional<std::string> Reader::Text(const YamlNode& node, const std::string&
     if (!substitute || node.style == YamlNode::Style::kVerbatim) return node.text;
     return Substituted(node, path);
   }
-  const std::string_view remedy = node.kind == YamlNode::Kind::kNull ? ", or remove the line" : "";
+  std::string_view remedy;
+  if (node.kind == YamlNode::Kind::kNull) {
+    remedy = substitute ? ", or remove the line; a text such as NULL or ~ needs quotes"
+                        : ", or remove the line";
+  }
   Report(node.position,
          fmt::format("{} {}; use {}{}", path, KindInWords(node.kind), expectation, remedy));
   return std::nullopt;
@@ -131,6 +135,7 @@ std::optional<std::string> Reader::Text(const YamlNode& node, const std::string&
 
 std::optional<std::string> Reader::Substituted(const YamlNode& node, const std::string& path) {
   std::string result;
+  bool from_variables = false;
   std::string_view rest = node.text;
   while (!rest.empty()) {
     if (rest.starts_with("$${")) {
@@ -155,12 +160,14 @@ std::optional<std::string> Reader::Substituted(const YamlNode& node, const std::
         return std::nullopt;
       }
       result += variable->text;
+      from_variables = true;
       rest.remove_prefix(end + 1);
     } else {
       result += rest.front();
       rest.remove_prefix(1);
     }
   }
+  if (from_variables) from_variables_[path] = {.written = node.text, .value = result};
   return result;
 }
 

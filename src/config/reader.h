@@ -29,6 +29,15 @@ struct Sources {
   FileVariables file_variables;  ///< Count where the environment has no such variable.
 };
 
+/// A text of the file that names variables, and the value that they gave it, which may be a secret.
+struct VariableText {
+  std::string written;
+  std::string value;
+};
+
+/// By the path of the field.
+using VariableTexts = std::map<std::string, VariableText>;
+
 /// What reading a configuration shares between its fields: variables, and the problems found.
 class Reader {
  public:
@@ -57,6 +66,8 @@ class Reader {
     Report(position, std::move(message));
     ++misfits_;
   }
+
+  const VariableTexts& from_variables() const { return from_variables_; }
 
   size_t problem_count() const { return problems_.size(); }
   /// Of values that are no good by themselves.
@@ -94,6 +105,7 @@ class Reader {
   Problems problems_;
   size_t misfits_ = 0;
   std::map<std::string, Position> given_;
+  VariableTexts from_variables_;
   std::vector<std::string> known_variables_;
 };
 

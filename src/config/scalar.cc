@@ -97,6 +97,7 @@ std::optional<ByteSize> ParseByteSize(std::string_view text) {
   const auto count = Scalar<uint64_t>::Parse(whole);
   const auto factor = FactorOf(kSizeUnits, Trimmed(text));
   uint64_t bytes = 0;
+  if (factor == 1 && !fraction.empty()) return std::nullopt;
   if (!count || !factor || __builtin_mul_overflow(*count, *factor, &bytes)) return std::nullopt;
   if (!fraction.empty()) {
     const auto parts = static_cast<double>(*Scalar<uint64_t>::Parse(fraction));

@@ -37,8 +37,8 @@ TEST(ByteSize, UnitsAreBinaryOrDecimal) {
   EXPECT_EQ(ParseByteSize("64kB"), ByteSize{64'000});
   EXPECT_EQ(ParseByteSize("1.5 GiB"), ByteSize{1'610'612'736});
   EXPECT_EQ(ParseByteSize("0"), ByteSize{0});
-  for (const char* text : {"", "MiB", "-1", "1.", ".5 GiB", "1.5.1 B", "1 mib", "1 KB", "1 Kib",
-                           "1e3", "99999999999999999999", "16777216 TiB"}) {
+  for (const char* text : {"", "MiB", "-1", "1.", ".5 GiB", "1.5.1 B", "1.5", "1.5 B", "1 mib",
+                           "1 KB", "1 Kib", "1e3", "99999999999999999999", "16777216 TiB"}) {
     EXPECT_EQ(ParseByteSize(text), std::nullopt) << text;
   }
 }

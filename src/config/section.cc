@@ -41,7 +41,9 @@ std::optional<std::vector<std::string>> ReadTexts(const YamlNode& node, const Ou
   if (expected.IsScalar()) {
     auto read = text(node, path);
     if (!read) return std::nullopt;
-    if (expected.kind == Outline::Kind::kPath) *read = reader.Resolved(*read).string();
+    // "-" is standard output, and no path.
+    if (expected.kind == Outline::Kind::kPath && *read != "-")
+      *read = reader.Resolved(*read).string();
     return std::vector{*std::move(read)};
   }
   const bool list = expected.kind == Outline::Kind::kList;
@@ -64,6 +66,24 @@ std::optional<std::vector<std::string>> ReadTexts(const YamlNode& node, const Ou
   return texts;
 }
 
+Outline WithVariablesNamed(Outline outline, const std::map<std::string, std::string>& texts,
+                           const std::string& path) {
+  if (const auto found = texts.find(path); found != texts.end() && outline.IsScalar()) {
+    outline.value = found->second;
+    outline.names_variables = true;
+  }
+  for (OutlineField& field : outline.fields)
+    field.outline =
+        WithVariablesNamed(std::move(field.outline), texts, FieldPath(path, field.name));
+  for (OutlineEntry& entry : outline.entries)
+    entry.outline = WithVariablesNamed(std::move(entry.outline), texts, FieldPath(path, entry.key));
+  for (size_t i = 0; i < outline.items.size(); ++i) {
+    Outline& item = outline.items[i];
+    item = WithVariablesNamed(std::move(item), texts, fmt::format("{}[{}]", path, i));
+  }
+  return outline;
+}
+
 Outline WithTexts(Outline outline, const std::vector<std::string>& texts) {
   if (outline.IsScalar()) {
     if (!texts.empty()) outline.value = texts.front();
@@ -83,6 +103,28 @@ Outline WithTexts(Outline outline, const std::vector<std::string>& texts) {
   return outline;
 }
 
+namespace {
+
+/// Whether `message` shows what came out of a variable: of the field that it is about, or of one
+/// beside it or in it.
+bool ShowsSecret(const VariableTexts& from_variables, std::string_view path,
+                 std::string_view message) {
+  // Quoted texts are cut, and their control characters escaped.
+  constexpr size_t kBytesCompared = 40;
+  constexpr size_t kSecretBytesMin = 4;
+  const std::string_view section = path.substr(0, path.find_last_of('.'));
+  return std::ranges::any_of(from_variables, [&](const auto& each) {
+    const auto& [at, text] = each;
+    if (at == path) return true;
+    if (!at.starts_with(section) || text.value.size() < kSecretBytesMin) return false;
+    const std::string quoted = Quoted(text.value);
+    const size_t shown = std::min(quoted.size() - 2, kBytesCompared);
+    return message.contains(text.value) || message.contains(quoted.substr(1, shown));
+  });
+}
+
+}  // namespace
+
 void Complaints::About(std::string_view field, std::string_view message,
                        std::initializer_list<std::string_view> related) {
   const std::string path = FieldPath(path_, field);
@@ -91,7 +133,13 @@ void Complaints::About(std::string_view field, std::string_view message,
     if (!reader_.IsGiven(place)) place = FieldPath(path_, other);
   }
   if (!reader_.IsGiven(place)) place = path;
-  reader_.ReportMisfit(reader_.PositionOf(place), path + " " + std::string(message));
+  const bool concealed = ShowsSecret(reader_.from_variables(), path, message);
+  reader_.ReportMisfit(
+      reader_.PositionOf(place),
+      path + " " +
+          (concealed ? "is not usable; what came out of a variable is not shown, so look at "
+                       "what the variables named there hold"
+                     : std::string(message)));
 }
 
 }  // namespace spillway::config

@@ -110,8 +110,10 @@ TEST(Writers, SchemasNameTypesAndBounds) {
   EXPECT_EQ(schema["title"], "Mail");
   EXPECT_EQ(schema["properties"]["port"]["maximum"], 65'535);
   EXPECT_EQ(schema["properties"]["relay_key"]["anyOf"][1]["type"], "null");
-  EXPECT_EQ(schema["properties"]["hosts"]["items"]["type"], "string");
-  EXPECT_EQ(schema["properties"]["keys"]["additionalProperties"]["type"], "string");
+  // A number or a boolean without quotes is read as the text that it is written as.
+  const auto text = nlohmann::json::parse(R"(["string", "number", "boolean"])");
+  EXPECT_EQ(schema["properties"]["hosts"]["items"]["type"], text);
+  EXPECT_EQ(schema["properties"]["keys"]["additionalProperties"]["type"], text);
   EXPECT_FALSE(schema["properties"]["admin"]["properties"]["password"].contains("default"));
 }
 

@@ -44,12 +44,11 @@ std::string ScalarYaml(const Outline& outline) {
   using Kind = Outline::Kind;
   if (!outline.value) return "null";
   std::string text = *outline.value;
-  if (outline.kind == Kind::kText || outline.kind == Kind::kPath) {
-    text = Unsubstituted(text);
-  }
+  const bool substituted = outline.kind == Kind::kText || outline.kind == Kind::kPath;
+  if (substituted && !outline.names_variables) text = Unsubstituted(text);
   const bool plain = outline.kind == Kind::kInteger || outline.kind == Kind::kBoolean ||
                      outline.kind == Kind::kDuration || outline.kind == Kind::kSize;
-  if (plain || MayBePlain(text)) return text;
+  if ((plain && !outline.names_variables) || MayBePlain(text)) return text;
   // JSON's strings are YAML's double-quoted ones. Values out of the environment may be no UTF-8.
   return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }

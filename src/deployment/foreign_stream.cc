@@ -5,7 +5,7 @@ namespace {
 
 std::unexpected<Error> Ended() {
   return Fail(ErrorCode::kConflict,
-              "the export went to the standard output of a process that has ended; run it anew");
+              "the export went to the standard output of a process that has ended; run it again");
 }
 
 }  // namespace

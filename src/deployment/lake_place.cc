@@ -13,7 +13,7 @@ Result<std::unique_ptr<LakePlace>> LakePlace::Open(const lake::LakeSettings& set
   if (missing == Stores::Missing::kFails && !storage::IsUrl(place) && !IsThere(place)) {
     return Fail(ErrorCode::kNotFound,
                 "there is no lake at " + place +
-                    "; `spillway ingest` makes it, or set lake.directory to where it is");
+                    "; ingest messages, which makes it, or set lake.directory to where it is");
   }
   lake::LakeSchema schema = TRY(lake::SchemaOf(settings));
   std::unique_ptr<storage::ObjectStore> store = TRY(stores.Open(place, missing));

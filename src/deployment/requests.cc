@@ -10,7 +10,8 @@ Error ToError(const request::Problems& problems, const NameField& name) {
   std::string message;
   for (const request::Problem& problem : problems) {
     if (!message.empty()) message += "; ";
-    message += name(problem.field) + " " + problem.message;
+    if (!problem.field.empty()) message += name(problem.field) + " ";
+    message += problem.message;
   }
   return {.code = ErrorCode::kInvalidArgument, .message = std::move(message)};
 }
@@ -25,6 +26,8 @@ Result<recipe::Request> RequestOf(const ConfiguredExport& exported, const reques
   if (!parameters.has_value()) problems = parameters.error();
   if (auto problem = request::CheckOrganisation(form, who.organisation))
     problems.insert(problems.begin(), *std::move(problem));
+  if (problems.empty())
+    problems = exported.definition->CheckParameters(exported.exported.settings, *parameters);
   if (!problems.empty()) return std::unexpected(ToError(problems, name));
   return recipe::Request{.export_name = exported.exported.name,
                          .who = std::move(who),

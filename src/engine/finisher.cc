@@ -290,7 +290,7 @@ Result<bool> IsPublished(storage::ObjectStore& store, const OutcomeReference& re
               reference.manifest_key +
                   " is there already and says something else: another spillway with a copy of this "
                   "state has published the job, or the file was changed. Nothing was overwritten; "
-                  "run the export again with --fresh");
+                  "run the export again");
 }
 
 /// Checked once more before the manifest is written: another worker may have published the job
@@ -311,7 +311,7 @@ Result<> PublishOutcome(Context& context, const HeldJob& held, storage::ObjectSt
     return Fail(ErrorCode::kConflict,
                 reference.key +
                     " is not what was decided: another spillway with a copy of this "
-                    "state works on the job; run the export again with --fresh");
+                    "state works on the job; run the export again");
   }
   for (const OutcomeFile& file : outcome.files) {
     const auto composed = store.Compose(directory + "/" + file.name, file.ranges, held.stop());

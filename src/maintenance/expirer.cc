@@ -18,7 +18,7 @@ Result<Remains> RemainsOf(Context& context, Missing missing, const Job& job) {
   return Fail(ErrorCode::kNotFound,
               remains.manifest +
                   " is not where it was published: is the destination mounted, and the right one? "
-                  "If somebody removed it, `spillway jobs expire --missing` lets the job expire");
+                  "If somebody removed it, let the job expire as one whose manifest is missing");
 }
 
 }  // namespace

@@ -92,10 +92,10 @@ class Definition {
   /// exports of the recipe have in common.
   virtual request::Form form(const config::AnyValue& settings) const = 0;
 
-  /// Whether such parameters, which a form has made, can be meant of an export with such settings,
-  /// as far as can be said without asking anybody: kInvalidArgument where they cannot.
-  virtual Result<> CheckParameters(const config::AnyValue& /*settings*/,
-                                   std::string_view /*parameters*/) const {
+  /// Why such parameters, which a form has made, cannot be meant of an export with such settings,
+  /// as far as can be said without asking anybody. A problem of no field in particular names none.
+  virtual request::Problems CheckParameters(const config::AnyValue& /*settings*/,
+                                            std::string_view /*parameters*/) const {
     return {};
   }
 

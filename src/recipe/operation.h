@@ -29,7 +29,9 @@ struct Operation {
   std::string help;
   request::Form form;
   bool only_looks = false;  ///< It changes nothing: what it says is what it is run for.
-  /// `parameters` is what request::ParametersOf makes of the form.
+  /// What is wrong with parameters beyond what the form says; null: nothing.
+  std::function<request::Problems(std::string_view parameters)> check = nullptr;
+  /// `parameters` is what request::ParametersOf makes of the form, and `check` finds good.
   std::function<Result<Report>(const config::AnyValue& settings, std::string_view parameters,
                                const ShowProgress& progress)>
       run;

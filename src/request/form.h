@@ -87,7 +87,7 @@ using Texts = std::map<std::string, std::vector<std::string>>;
 
 /// Something that is wrong with a field.
 struct Problem {
-  std::string field;  ///< "limit", or "parameters.customer" for one name of kValues.
+  std::string field;  ///< "limit", or "parameters.customer" for one name of kValues; or empty.
   std::string
       message;  ///< Goes on from the field's name: "is -5; use a whole number of at least 0".
 };

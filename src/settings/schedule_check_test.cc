@@ -16,9 +16,10 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-std::vector<std::string> ProblemsOf(const std::string& text) {
+std::vector<std::string> ProblemsOf(const std::string& text,
+                                    const config::Environment& environment = {}) {
   const recipe::Registry registry = recipe::RecipesInProgram();
-  const auto loaded = ParseSettings(text, "spillway.yaml", {}, registry);
+  const auto loaded = ParseSettings(text, "spillway.yaml", {environment, {}}, registry);
   std::vector<std::string> lines;
   if (loaded.has_value()) return lines;
   for (const config::Problem& problem : loaded.error()) lines.push_back(config::ToString(problem));
@@ -129,17 +130,75 @@ TEST(ScheduleCheck, WhatARunWouldRefuseIsToldBefore) {
   };
   const std::string messages =
       "export: messages, organisation: a, from: yesterday, through: yesterday, ";
-  EXPECT_THAT(problems(messages + "format: parquet, compression: gzip"),
-              ElementsAre(HasSubstr("schedules.one cannot run: parquet compresses inside")));
+  EXPECT_THAT(
+      problems(messages + "format: parquet, compression: gzip"),
+      ElementsAre(HasSubstr("schedules.one.compression is gzip, and parquet compresses inside")));
   EXPECT_THAT(
       problems(messages + "compression_level: 77"),
       ElementsAre(HasSubstr("compression_level is \"77\"; use a whole number from 1 to 19")));
-  EXPECT_THAT(problems(messages + "on_limit: fail"), ElementsAre(HasSubstr("cannot run")));
+  EXPECT_THAT(problems(messages + "on_limit: fail"),
+              ElementsAre(HasSubstr("schedules.one.on_limit has no limit to act at")));
   EXPECT_THAT(problems(messages + "parameters: {}"), testing::IsEmpty());
   EXPECT_THAT(problems("export: own, parameters: {a: 1}"),
               ElementsAre(HasSubstr("schedules.one.organisation is missing")));
   EXPECT_THAT(problems("export: own, organisation: \"a\\nb\", parameters: {a: 1}"),
               ElementsAre(HasSubstr("organisation has a control character")));
+}
+
+TEST(ScheduleCheck, WhatAVariableGaveIsNotShown) {
+  constexpr std::string_view kSecret =
+      "hunter2, and more of it than is ever shown in a line of quotes";
+  const auto problems = [&](std::string_view schedule) {
+    return ProblemsOf(
+        "databases: {shop: {url: 'postgres://shop'}}\n"
+        "exports: {messages: {}, recent: {recipe: query_export, database: shop, "
+        "query: 'SELECT :a'}}\n"
+        "schedules: {one: {cron: '@daily', " +
+            std::string(schedule) + "}}\n",
+        {{"A", std::string(kSecret)}, {"B", "\x1b" + std::string(kSecret)}});
+  };
+  const std::string messages = "export: messages, organisation: a, from: yesterday, ";
+  for (const std::string& schedule :
+       {messages + "to: '${A}'", messages + "to: '${B}'", messages + "to: now, format: '${A}'",
+        messages + "to: now, rows_per_file: '${A}'", messages + "to: now, on_limit: 'x${A}'",
+        std::string("export: recent, parameters: {a: x}, columns: ['${A}', '${A}']"),
+        std::string("export: recent, parameters: {a: x}, organisation: '${B}'"),
+        std::string("export: '${A}'")}) {
+    const std::vector<std::string> found = problems(schedule);
+    ASSERT_FALSE(found.empty()) << schedule;
+    for (const std::string& line : found) {
+      EXPECT_THAT(line, testing::AllOf(HasSubstr("what came out of a variable is not shown"),
+                                       testing::Not(HasSubstr("hunter2"))))
+          << schedule;
+    }
+  }
+  EXPECT_THAT(problems("export: recent, parameters: {a: '${A}', b: 1}"),
+              ElementsAre(HasSubstr("schedules.one.parameters.b is no parameter of this export")));
+}
+
+TEST(ScheduleCheck, ASchedulesOutputIsAPlace) {
+  const std::string one =
+      "schedules: {one: {export: messages, cron: '@daily', organisation: a, from: yesterday, "
+      "to: today, output: ";
+  EXPECT_THAT(ProblemsOf(one + "'-'}}\n"),
+              ElementsAre(HasSubstr("schedules.one.output is -, standard output, which a schedule "
+                                    "does not have; use a directory, or s3://bucket/prefix")));
+  EXPECT_THAT(ProblemsOf(one + "'out/-'}}\n"), testing::IsEmpty());
+}
+
+TEST(ScheduleCheck, ANullMarkerOfNullIsQuoted) {
+  const std::string one =
+      "schedules: {one: {export: messages, cron: '@daily', organisation: a, from: yesterday, "
+      "to: today, null_marker: ";
+  for (const char* text : {"NULL", "~", "null", ""}) {
+    EXPECT_THAT(ProblemsOf(one + text + "}}\n"),
+                ElementsAre(HasSubstr("schedules.one.null_marker has no value; use a text, or "
+                                      "remove the line; a text such as NULL or ~ needs quotes")))
+        << text;
+  }
+  EXPECT_THAT(ProblemsOf(one + "'NULL'}}\n"), testing::IsEmpty());
+  EXPECT_THAT(ProblemsOf("exports: {messages: {csv: {null_marker: NULL}}}\n"),
+              ElementsAre(HasSubstr("needs quotes")));
 }
 
 TEST(ScheduleCheck, NoFixedParameterStandsForTheOrganisation) {

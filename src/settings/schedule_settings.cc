@@ -22,11 +22,13 @@ Complaint CheckCron(const std::string& text) {
   return "does not read, at " + cron.error().message;
 }
 
-/// How a field is described and read that is kept as its texts.
+/// The outline of a field that is kept as its texts.
 config::Outline OutlineOf(const request::Field& field) {
   using FieldKind = request::Field::Kind;
-  config::Outline outline{
-      .kind = Kind::kText, .nullable = true, .expectation = request::ExpectationOf(field)};
+  // For a text that may be empty, null is refused: the empty text or "NULL" in quotes is meant.
+  config::Outline outline{.kind = Kind::kText,
+                          .nullable = !field.may_be_empty,
+                          .expectation = request::ExpectationOf(field)};
   switch (field.kind) {
     case FieldKind::kCount:
       outline.kind = Kind::kInteger;

@@ -73,7 +73,7 @@ Section<EngineSettings> DeclareEngine() {
       .Help("Threads that work on chunks; 0 takes one for each core.")
       .Between(0, 1024);
   section.Field("lease", &EngineSettings::lease)
-      .Help("The work of a worker that is silent for so long is taken over by another.")
+      .Help("Another worker takes over the work of one that has not renewed its lease for so long.")
       .Between(seconds(1), hours(1));
   section.Field("heartbeat", &EngineSettings::heartbeat)
       .Help("How often workers renew their leases and look for cancellations.")

@@ -80,6 +80,8 @@ struct Settings {
   SchedulesByName schedules;
   EngineSettings engine;
   LogSettings log;
+  /// Texts of the file that name variables, by path; what these gave is in the fields.
+  std::map<std::string, std::string> texts_with_variables;
   bool operator==(const Settings&) const = default;
 };
 

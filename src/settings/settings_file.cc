@@ -38,7 +38,8 @@ prints its JSON Schema, which editors complete and check with.
 - Every setting outside of a list has an environment variable: `SPILLWAY_` and its path in capitals,
   with `_` between. Lists are given as YAML: `SPILLWAY_EXPORTS_MESSAGES_COLUMNS='[ts, body]'`.
 - In texts and paths of the file, `${NAME}` is replaced by the environment variable of that name, which
-  must be set; `$${` stands for `${` itself. What came out of a variable is shown in no message.
+  must be set; `$${` stands for `${` itself. What came out of a variable is shown in no message;
+  `config show` prints such a text as the file has it.
 - A file named `.env` beside the configuration file, or the one that `--env-file` or `SPILLWAY_ENV_FILE`
   names, gives variables that the environment does not have, as lines of `NAME=value` (with or without
   `export`; quotes, ` # comments` and line breaks in quotes as python-dotenv reads them). Of it count the
@@ -61,7 +62,7 @@ std::expected<std::string, std::string> ReadText(const std::filesystem::path& fi
   }
   errno = 0;
   std::ifstream stream(file, std::ios::binary);
-  // One byte more than a configuration may have, so that one too long is seen as such.
+  // One byte more than a configuration may have, so that a longer one is noticed.
   std::string text(kTextBytesMax + 1, '\0');
   if (stream) stream.read(text.data(), static_cast<std::streamsize>(text.size()));
   if (!stream.is_open() || stream.bad()) {
@@ -92,7 +93,7 @@ std::expected<Variables, config::Problems> ReadVariables(const std::filesystem::
   std::error_code error;
   // A directory of that name is a Python environment.
   if (env_file.empty() && !std::filesystem::is_regular_file(file, error)) return variables;
-  // Shown as it was named, or by its own name: it stands beside the configuration.
+  // In messages, the name that was given, or .env, which is beside the configuration.
   const std::string shown = env_file.empty() ? ".env" : env_file.string();
   const auto text = ReadText(file, "there is no such file of variables");
   if (!text) return std::unexpected(config::Problems{{{.source = shown}, text.error()}});
@@ -109,7 +110,7 @@ std::expected<Variables, config::Problems> ReadVariables(const std::filesystem::
 std::expected<Settings, config::Problems> LoadSettings(const std::filesystem::path& file,
                                                        const Variables& variables,
                                                        const recipe::Registry& registry) {
-  const auto text = ReadText(file, "there is no such file; `spillway init` writes one");
+  const auto text = ReadText(file, "there is no such file");
   if (!text) {
     return std::unexpected(config::Problems{{{.source = file.string()}, text.error()}});
   }
@@ -120,16 +121,19 @@ std::expected<Settings, config::Problems> ParseSettings(const std::string& text,
                                                         const std::filesystem::path& file,
                                                         const Variables& variables,
                                                         const recipe::Registry& registry) {
+  config::VariableTexts from_variables;
   auto settings = config::Load(DeclareSettings(registry),
                                {.file = file.string(),
                                 .text = text,
                                 .directory = file.parent_path(),
                                 .environment = variables.environment,
                                 .file_variables = variables.of_file},
-                               DefaultSettings(registry));
+                               DefaultSettings(registry), &from_variables);
   if (!settings) return settings;
+  for (auto& [path, text] : from_variables)
+    settings->texts_with_variables[path] = std::move(text.written);
   settings->state.Resolve(file.parent_path());
-  // Of a map that is not given, nothing was read, so its paths are still relative.
+  // Paths of defaults were not read, so they are still relative.
   for (auto& [name, configured] : settings->exports) {
     if (storage::IsUrl(configured.destination.native())) continue;
     configured.destination = (file.parent_path() / configured.destination).lexically_normal();
@@ -148,7 +152,8 @@ std::string StartingSettings(const recipe::Registry& registry) {
 }
 
 std::string EffectiveSettings(const Settings& settings, const recipe::Registry& registry) {
-  return config::EffectiveFile(DeclareSettings(registry).Describe(settings));
+  return config::EffectiveFile(config::WithVariablesNamed(
+      DeclareSettings(registry).Describe(settings), settings.texts_with_variables));
 }
 
 std::string SettingsDocumentation(const recipe::Registry& registry) {

@@ -81,6 +81,34 @@ engine: {backoff: {max: 1h30m}}
             DefaultSettings(TheRegistry()));
 }
 
+TEST(Settings, WhatVariablesGaveIsShownByTheirNames) {
+  const Variables variables{.environment = {{"TOKEN", "hunter2"}, {"DAYS", "7"}}, .of_file = {}};
+  constexpr std::string_view kText = R"yaml(
+databases: {shop: {url: "postgres://shop"}}
+exports:
+  messages: {destination: "out/${TOKEN}"}
+  own: {recipe: query_export, database: shop, query: "SELECT :a, :b, :c", parameters: {a: "x${TOKEN}", b: "$${b}"}}
+schedules:
+  one: {export: own, cron: "@daily", columns: ["a=${TOKEN}"], rows_per_file: "${DAYS}", parameters: {c: "${TOKEN}"}}
+)yaml";
+  const auto settings =
+      ParseSettings(std::string(kText), "/dir/spillway.yaml", variables, TheRegistry());
+  ASSERT_TRUE(settings.has_value());
+  const std::string shown = EffectiveSettings(*settings, TheRegistry());
+  EXPECT_THAT(shown, testing::Not(HasSubstr("hunter2")));
+  for (const char* line :
+       {"destination: \"out/${TOKEN}\"\n", "      a: \"x${TOKEN}\"\n", "      b: \"$${b}\"\n",
+        "- \"a=${TOKEN}\"\n", "rows_per_file: \"${DAYS}\"\n", "      c: \"${TOKEN}\"\n"}) {
+    EXPECT_THAT(shown, HasSubstr(line));
+  }
+  const std::string with_url =
+      std::regex_replace(shown, std::regex(R"("\(secret\)")"), "postgres://shop");
+  const auto again = ParseSettings(with_url, "/dir/spillway.yaml", variables, TheRegistry());
+  ASSERT_TRUE(again.has_value());
+  EXPECT_EQ(again->exports, settings->exports);
+  EXPECT_EQ(again->schedules, settings->schedules);
+}
+
 TEST(Settings, FiveMistakesAreFiveLines) {
   EXPECT_THAT(
       ProblemsOf("lake:\n"
@@ -331,9 +359,8 @@ TEST(Settings, EnvironmentBeforeFile) {
 }
 
 TEST(Settings, FilesThatCannotBeReadSayWhy) {
-  EXPECT_THAT(
-      Lines(LoadSettings("/nowhere/spillway.yaml", {}, TheRegistry())),
-      ElementsAre("/nowhere/spillway.yaml: there is no such file; `spillway init` writes one"));
+  EXPECT_THAT(Lines(LoadSettings("/nowhere/spillway.yaml", {}, TheRegistry())),
+              ElementsAre("/nowhere/spillway.yaml: there is no such file"));
   EXPECT_THAT(Lines(LoadSettings("/", {}, TheRegistry())),
               ElementsAre(HasSubstr("/: is a directory")));
 }
@@ -403,7 +430,8 @@ TEST(Settings, TheSchemaSaysWhatTheFieldsSay) {
   EXPECT_FALSE(std::regex_match("30", std::regex(engine["lease"]["pattern"].get<std::string>())));
   const auto& exported = schema["properties"]["exports"]["additionalProperties"]["properties"];
   EXPECT_EQ(exported["format"]["enum"], nlohmann::json({"csv", "json", "ndjson", "parquet"}));
-  EXPECT_EQ(exported["columns"]["items"]["anyOf"][0]["type"], "string");
+  EXPECT_EQ(exported["columns"]["items"]["anyOf"][0]["type"],
+            nlohmann::json::parse(R"(["string", "number", "boolean"])"));
   EXPECT_EQ(exported["csv"]["properties"]["line_end"]["enum"], nlohmann::json({"crlf", "lf"}));
   EXPECT_EQ(exported["csv"]["properties"]["line_end"]["default"], "crlf");
   EXPECT_TRUE(exported["csv"]["properties"]["byte_order_mark"]["default"].is_null());
@@ -419,7 +447,7 @@ TEST(Settings, ThePageInDocsIsUpToDate) {
   std::ifstream page(CONFIGURATION_PAGE);
   const std::string text{std::istreambuf_iterator<char>(page), {}};
   EXPECT_EQ(text, SettingsDocumentation(TheRegistry()))
-      << "docs/configuration.md is not what src/settings/settings.cc says; write it anew with "
+      << "docs/configuration.md is not what src/settings/settings.cc says; write it again with "
          "WRITE_DOCUMENTATION=1 settings_test";
 }
 

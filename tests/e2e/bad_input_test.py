@@ -40,6 +40,52 @@ class BadInputTest(unittest.TestCase):
     def test_unknown_export(self):
         self.refuse(3, "mesages", "messages", command=("run", "mesages", "-o", "acme", *RANGE))
 
+    def test_what_a_terminal_would_act_on_is_escaped(self):
+        self.refuse(3, "mes\\u001b[31m\\u009b1m\\u007f\\x9bages", command=("run", b"mes\x1b[31m\xc2\x9b1m\x7f\x9bages".decode(errors="surrogateescape")))
+        self.refuse(2, "--no\\u001b[1m", command=self.run_command(*RANGE, "--no\x1b[1m"))
+        (self.spillway.path / "spillway.yaml").write_text("exports: {messages: {format: \"c\\x9b1mv\"}}\n")
+        self.refuse(2, "c\\u009b1mv", command=self.run_command(*RANGE))
+
+    def test_standard_output_takes_one_file(self):
+        for limit in (("--rows-per-file", "10"), ("--bytes-per-file", "1 MiB")):
+            answer = self.spillway.call(*self.run_command(*RANGE, "--output", "-", *limit))
+            self.assertEqual((answer.code, answer.out), (2, ""), answer.err)
+            self.assertRegex(answer.err, rf"^spillway: {limit[0]} is [0-9]+, which makes several files, and standard output takes one")
+            answer = self.spillway.call(*self.run_command(*RANGE, "--output", "-", *limit, "--on-limit", "truncate"))
+            self.assertEqual(answer.code, 0, answer.err)
+        (self.spillway.path / "spillway.yaml").write_text("exports: {messages: {limits: {rows_per_file: 10}}}\n")
+        self.assertEqual(self.spillway.call(*self.run_command(*RANGE, "--output", "-")).code, 2)
+        self.spillway.good(*self.run_command(*RANGE, "--output", "-", "--rows-per-file", "0"))
+
+    def test_flags_are_named_as_they_were_given(self):
+        self.refuse(2, "--null is for CSV", command=self.run_command(*RANGE, "-f", "json", "--null", "x"))
+        self.refuse(2, "--null reads like a number", command=self.run_command(*RANGE, "--null", "1"))
+        self.refuse(2, "--compression is gzip, and parquet", command=self.run_command(*RANGE, "-f", "parquet", "-C", "gzip"))
+        self.refuse(2, "--columns has two named", command=self.run_command(*RANGE, "--columns", "body,body"))
+        self.refuse(2, "--bytes-per-file cannot be kept", command=self.run_command(*RANGE, "-f", "parquet", "--bytes-per-file", "1 MiB"))
+
+    def test_what_a_variable_gave_is_not_shown(self):
+        config = self.spillway.path / "spillway.yaml"
+        text = ("databases: {shop: {url: 'postgres://shop'}}\n"
+                "exports: {one: {recipe: query_export, database: shop, query: 'SELECT :token', parameters: {token: '${TOKEN}'}}}\n")
+        variables = {"TOKEN": "open-sesame"}
+        config.write_text(text)
+        shown = self.spillway.good("config", "show", env=variables).out
+        self.assertIn('token: "${TOKEN}"', shown)
+        self.assertNotIn("open-sesame", shown)
+        config.write_text(shown.replace('"(secret)"', "postgres://shop"))
+        self.assertEqual(self.spillway.good("config", "show", env=variables).out, shown)
+        config.write_text(text + "schedules: {of: {export: one, cron: '@daily', rows_per_file: '${TOKEN}'}}\n")
+        answer = self.spillway.call("config", "check", env=variables)
+        self.assertEqual(answer.code, 2)
+        self.assertIn("schedules.of.rows_per_file is not usable; what came out of a variable is not shown", answer.err)
+        self.assertNotIn("open-sesame", answer.err)
+
+    def test_unknown_job(self):
+        for command in (("show",), ("cancel",), ("redrive",)):
+            self.spillway.good("jobs", "list")
+            self.refuse(3, "there is no job nowhere-1; `spillway jobs list` shows those there are", command=("jobs", *command, "nowhere-1"))
+
     def test_range_that_ends_before_it_starts(self):
         self.refuse(2, "2025-01-20", command=self.run_command("--from", "2025-01-20", "--to", "2025-01-10"))
 
@@ -51,6 +97,7 @@ class BadInputTest(unittest.TestCase):
 
     def test_unknown_column(self):
         self.refuse(2, "boddy", "body", command=self.run_command(*RANGE, "--columns", "boddy"))
+        self.refuse(2, "zzz", "it has message_id, ts", command=self.run_command(*RANGE, "--columns", "zzz"))
 
     def test_unknown_format(self):
         self.refuse(2, "cvs", "csv", command=self.run_command(*RANGE, "--format", "cvs"))

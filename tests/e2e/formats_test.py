@@ -121,10 +121,10 @@ class FormatsTest(unittest.TestCase):
         rows = "SELECT i, md5(i::text) || repeat(md5((i % 7)::text), 9) AS t FROM generate_series(1, 20000) AS i"
         sizes = [self.export(rows, "--compression-level", level, format="parquet").stat().st_size for level in (1, 19)]
         self.assertLess(sizes[1], sizes[0])
-        for flags, said in ((("--compression-level", "3"), "nothing to compress"), (("--format", "json", "--null", "-"), "csv.null_marker"),
-                            (("--format", "parquet", "--line-end", "lf"), "csv.line_end"), (("--on-limit", "fail"), "no limit to act at"),
+        for flags, said in ((("--compression-level", "3"), "--compression-level is 3, and nothing is compressed"), (("--format", "json", "--null", "-"), "--null is for CSV"),
+                            (("--format", "parquet", "--line-end", "lf"), "--line-end is for CSV"), (("--on-limit", "fail"), "no limit to act at"),
                             (("--limit", "3"), "--limit is not for exports of queries"), (("--time-limit", "3m"), "--time-limit is not for exports of queries"),
-                            (("--format", "parquet", "--compression", "zip", "--compression-level", "19"), "level 19")):
+                            (("--format", "parquet", "--compression", "zip", "--compression-level", "19"), "--compression-level is 19, which only zstd has")):
             self.assertIn(said, self.refusal("SELECT 1 AS a", *flags))
         # What an export is configured with may be without use in a run that asks for another format.
         self.assertEqual(self.export("SELECT 1 AS a", "--format", "ndjson", compression="zstd", compression_level=15,

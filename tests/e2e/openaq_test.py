@@ -210,8 +210,8 @@ class OpenAqTest(unittest.TestCase):
         self.shell("spillway run open-data")
         self.assertEqual(self.exported(), len(self.files()))
         for words, code, complaint in (
-                ("mark", 2, "say which days"), ("mark --all --location 1", 2, "all marks every day"),
-                ("mark --from 2024-02-30", 2, "2024-02-30 is no day"), ("mark --from 2024-03-02 --through 2024-03-01", 2, "exchange them"),
+                ("mark", 2, "--location is missing; give locations"), ("mark --all --location 1", 2, "--all marks every day"),
+                ("mark --from 2024-02-30", 2, '--from is "2024-02-30"; use a day'), ("mark --from 2024-03-02 --through 2024-03-01", 2, "exchange them"),
                 ("mark --location 999", 3, "has no such days"),
                 (f"migrate --as {owner} --track sensors", 2, "datetime is not there"),
                 (f"migrate --as {owner} --track nowhere", 3, "nowhere"),

@@ -41,7 +41,9 @@ void CheckFile(const std::string& text) {
   const auto settings = ParseSettings(text, "spillway.yaml", {environment, {}}, TheRegistry());
   if (!settings) return CheckProblems(settings.error(), "hunter2");
   const std::string effective = EffectiveSettings(*settings, TheRegistry());
-  const auto again = ParseSettings(effective, "spillway.yaml", {}, TheRegistry());
+  const auto again = ParseSettings(effective, "spillway.yaml", {environment, {}}, TheRegistry());
+  Require(effective.find("hunter2") == std::string::npos, "a secret in what is in force",
+          effective);
   Require(again.has_value() && *again == *settings, "not the same again", effective);
 }
 

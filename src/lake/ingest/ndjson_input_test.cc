@@ -198,7 +198,7 @@ TEST(NdjsonText, A02WhatAFrameNeedsIsNamed) {
   ASSERT_FALSE(large);
   EXPECT_EQ(large.error().message,
             "memory: the Zstandard data needs a window of 2304 MiB, and up to 2048 MiB are given: "
-            "compress it with --long=31 or less");
+            "compress it with a window of 2048 MiB or less");
   const auto dictionary = Expand(magic + "\x21\x07" + std::string(3, '\0') + "xxxxxxx");
   ASSERT_FALSE(dictionary);
   EXPECT_THAT(dictionary.error().message, HasSubstr("needs the dictionary 7"));

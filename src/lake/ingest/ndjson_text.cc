@@ -276,10 +276,9 @@ class ZstdText final : public CompressedText {
     window_bytes_ = needs.window_bytes;
     if (window_bytes_ > uint64_t{1} << kZstandardWindowLogMax) {
       return Damaged(
-          fmt::format("needs a window of {} MiB, and up to {} MiB are given: compress "
-                      "it with --long={} or less",
-                      window_bytes_ >> 20, uint64_t{1} << (kZstandardWindowLogMax - 20),
-                      kZstandardWindowLogMax));
+          fmt::format("needs a window of {0} MiB, and up to {1} MiB are given: compress "
+                      "it with a window of {1} MiB or less",
+                      window_bytes_ >> 20, uint64_t{1} << (kZstandardWindowLogMax - 20)));
     }
     if (needs.dictionary != 0) {
       return Damaged(fmt::format("needs the dictionary {}, which cannot be given: expand it first",
@@ -318,8 +317,7 @@ struct Foreign {
 };
 
 constexpr std::array kForeign = {
-    Foreign{"PAR1"sv,
-            "is a Parquet file: put it into the lake's directory and use `spillway adopt`"},
+    Foreign{"PAR1"sv, "is a Parquet file: put it into the lake's directory and adopt it there"},
     Foreign{"\xFD"
             "7zXZ\0"sv,
             "is compressed by xz: expand it first"},

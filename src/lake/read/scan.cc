@@ -58,12 +58,12 @@ Result<std::shared_ptr<arrow::Schema>> ProjectedSchema(const LakeSchema& schema,
   for (const auto& column : projection.columns) {
     const auto field = schema.columns->GetFieldByName(column.source);
     if (field == nullptr) {
-      std::string message = "no column '" + column.source + "' in the lake";
       const auto names = schema.columns->field_names();
-      if (const auto nearest = NearestName(column.source, names)) {
-        message += "; did you mean '" + *nearest + "'?";
-      }
-      return Fail(ErrorCode::kInvalidArgument, std::move(message));
+      const auto nearest = NearestName(column.source, names);
+      return Fail(ErrorCode::kInvalidArgument,
+                  fmt::format("there is no column \"{}\" in the lake; {}", column.source,
+                              nearest ? fmt::format("did you mean \"{}\"?", *nearest)
+                                      : fmt::format("it has {}", fmt::join(names, ", "))));
     }
     fields.push_back(field->WithName(column.name));
   }

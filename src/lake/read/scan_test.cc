@@ -211,7 +211,8 @@ TEST_F(ScanTest, NamesTheNearestColumn) {
   const auto schema = ProjectedSchema(lake_.schema(), {{{"kidn", "kind"}}});
   ASSERT_FALSE(schema.has_value());
   EXPECT_EQ(schema.error().code, ErrorCode::kInvalidArgument);
-  EXPECT_EQ(schema.error().message, "no column 'kidn' in the lake; did you mean 'kind'?");
+  EXPECT_EQ(schema.error().message,
+            "there is no column \"kidn\" in the lake; did you mean \"kind\"?");
 }
 
 TEST_F(ScanTest, StopsBetweenBatches) {

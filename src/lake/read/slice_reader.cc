@@ -53,7 +53,7 @@ Error OfDataFile(std::string_view key, Error error) {
   const bool corrupt = error.code == ErrorCode::kCorrupt;
   if (!corrupt && error.code != ErrorCode::kUnsupported) return error;
   std::string remedy = corrupt ? "; restore the file from a backup" : "";
-  if (!IsDataFileName(key)) remedy += ", or take it out with `spillway lake remove`";
+  if (!IsDataFileName(key)) remedy += ", or remove it from the lake";
   error.message = fmt::format("lake file {} {}{}", key, error.message, remedy);
   std::ranges::replace(error.message, '\n', ' ');
   return error;
@@ -81,9 +81,8 @@ Result<std::unique_ptr<SliceReader>> SliceReader::Open(storage::ObjectStore& sto
     }
     if (!IsDataFileName(slice.key)) return Corrupt("is gone, though the log names it");
     return Corrupt(
-        "is gone: `spillway compact --vacuum` removed it after the export was planned (then run "
-        "the "
-        "export again with --fresh), or it was lost");
+        "is gone: a vacuum removed it after the export was planned (then run the export again), or "
+        "it was lost");
   }
   const uint64_t bytes = (*opened)->size();
   if (bytes != slice.file_bytes) {

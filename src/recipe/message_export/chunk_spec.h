@@ -16,7 +16,7 @@ struct ChunkSpec {
   bool first = true;    ///< The unit opens its file.
   bool last = true;     ///< The unit closes its file.
   int64_t cut_off =
-      0;  ///< Rows behind the unit that a limit leaves out; they count as excluded here.
+      0;  ///< Rows after the unit that a limit leaves out; they count as excluded here.
 };
 
 std::string ToJson(const ChunkSpec& spec);

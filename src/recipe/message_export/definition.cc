@@ -58,12 +58,13 @@ class MessageExportDefinition final : public Definition {
     return form;
   }
 
-  Result<> CheckParameters(const config::AnyValue& settings,
-                           std::string_view parameters) const override {
+  request::Problems CheckParameters(const config::AnyValue& settings,
+                                    std::string_view parameters) const override {
     const OutputOptions defaults = OptionsOf(settings.As<OutputSettings>(), "");
     const Request request{.who = {.organisation = "any"}, .parameters = std::string(parameters)};
-    const MessageExportParameters read = TRY(ParametersOfRequest(request, defaults));
-    return CheckOutput(read.output, parameters);
+    const auto read = ParametersOfRequest(request, defaults);
+    if (!read.has_value()) return {{.field = "", .message = read.error().message}};
+    return ProblemsOf(read->output, parameters);
   }
 
   std::string time_zone(const config::AnyValue& settings) const override {

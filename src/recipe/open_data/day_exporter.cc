@@ -46,8 +46,8 @@ Error WhyNotRemoved(Removal let, int64_t delete_max) {
       .message =
           let == Removal::kRecounting
               ? "has no readings any more, but no files are removed before the recount that is "
-                "under way has come to its end; if it was broken off, run `spillway open-data "
-                "recount` again"
+                "under way has come to its end; if it was broken off, run the operation "
+                "`open-data recount` again"
               : fmt::format("has no readings any more, and with the files of all such days "
                             "more than open_data.delete_max ({}) would be removed, so it stays; "
                             "raise it where that is meant, or set open_data.on_empty: keep",

@@ -152,7 +152,8 @@ class LogExamination {
   static Result<T> WithRemedy(Result<T> seen) {
     if (!seen.has_value() && seen.error().code == ErrorCode::kPermissionDenied) {
       seen.error().message +=
-          "; `spillway open-data migrate`, run as the log's owner, grants the roles what they need";
+          "; the operation `open-data migrate`, run as the log's owner, grants the roles what they "
+          "need";
     }
     return seen;
   }
@@ -187,7 +188,7 @@ class LogExamination {
     if (!there.Boolean(0, 0)) {
       return Fail(ErrorCode::kNotFound,
                   "is not there, or the role may not use its schema; create it as "
-                  "docs/open-data.md shows, then run `spillway open-data migrate`");
+                  "docs/open-data.md shows, then run the operation `open-data migrate`");
     }
     const Rows missing =
         TRY(read_->Execute(kMissingColumns, {view.name, std::span<const std::string>(columns)}));
@@ -216,21 +217,19 @@ class LogExamination {
   Result<std::string> MayRead() {
     const Rows denied = TRY(read_->Execute(kUnreadable, {ReaderTables()}));
     if (denied.IsNull(0, 0)) return "may read the log";
-    return Fail(
-        ErrorCode::kPermissionDenied,
-        fmt::format("may not read {}; `spillway open-data migrate`, run as the log's owner, "
-                    "grants it",
-                    denied.Text(0, 0)));
+    return Fail(ErrorCode::kPermissionDenied,
+                fmt::format("may not read {}; the operation `open-data migrate`, run as the log's "
+                            "owner, grants it",
+                            denied.Text(0, 0)));
   }
 
   Result<std::string> MayWrite() {
     const Rows denied = TRY(write_->Execute(kUncallable, {WriterFunctions()}));
     if (denied.IsNull(0, 0)) return "may claim days and record them";
-    return Fail(
-        ErrorCode::kPermissionDenied,
-        fmt::format("may not call {}; `spillway open-data migrate`, run as the log's owner, "
-                    "grants it",
-                    denied.Text(0, 0)));
+    return Fail(ErrorCode::kPermissionDenied,
+                fmt::format("may not call {}; the operation `open-data migrate`, run as the log's "
+                            "owner, grants it",
+                            denied.Text(0, 0)));
   }
 
   Result<std::string> LookAtZones() {
@@ -248,7 +247,7 @@ class LogExamination {
         ErrorCode::kInvalidArgument,
         fmt::format("locations without one that both PostgreSQL and Spillway know: {}, such as {}; "
                     "correct them in open_data_locations (names like Europe/Vienna), then run "
-                    "`spillway open-data recount`",
+                    "the operation `open-data recount`",
                     Grouped(bad), first));
   }
 
@@ -269,8 +268,8 @@ class LogExamination {
           if (tables->Boolean(row, 2)) return "those of " + name + " are tracked";
           return Fail(ErrorCode::kConflict,
                       fmt::format("{} has lost or disabled triggers of the log, so changes go "
-                                  "unseen; run `spillway open-data migrate --track {}`, then "
-                                  "`spillway open-data recount`",
+                                  "unseen; run the operation `open-data migrate` with track {}, "
+                                  "then `open-data recount`",
                                   name, tables->Text(row, 4)));
         });
       } else if (tables->Boolean(row, 3)) {
@@ -278,8 +277,8 @@ class LogExamination {
           return Fail(
               ErrorCode::kConflict,
               fmt::format("{} belongs to a tracked table, but has no triggers of the log, so "
-                          "what is written straight into it goes unseen; run `spillway "
-                          "open-data migrate`, then `spillway open-data recount`",
+                          "what is written straight into it goes unseen; run the "
+                          "operation `open-data migrate`, then `open-data recount`",
                           name));
         });
       } else {
@@ -292,7 +291,7 @@ class LogExamination {
   static std::string Untracked(const std::string& table, const std::string& whole) {
     return fmt::format(
         "{} not tracked, so changes are seen only where your ingest calls open_data_changed; "
-        "else run `spillway open-data migrate --track {}`",
+        "else run the operation `open-data migrate` with track {}",
         table.empty() ? "no table of readings is known, and none is" : table + " is", whole);
   }
 
@@ -319,10 +318,10 @@ class LogExamination {
     if (failed > 0) {
       return Fail(ErrorCode::kConflict,
                   counts +
-                      "; `spillway open-data status` says why the failed ones did; when that is "
-                      "corrected, `spillway open-data recount` has them tried again");
+                      "; the operation `open-data status` says why the failed ones did; when that "
+                      "is corrected, `open-data recount` has them tried again");
     }
-    return pending > 0 ? counts + "; `spillway run open-data` exports what is pending" : counts;
+    return pending > 0 ? counts + "; the next run exports what is pending" : counts;
   }
 
   const Settings& settings_;

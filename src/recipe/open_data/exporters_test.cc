@@ -220,7 +220,7 @@ class ExportersTest : public OpenDataTest {
     return wrong;
   }
 
-  /// The same, with so long a silence of the first, whose session has ended, that it is not waited
+  /// The same, with so long a pause of the first, whose session has ended, that it is not waited
   /// for any more. What it puts then makes the log wrong until it is on a session again.
   std::string LiveThroughALongSilence() {
     const auto first = StartUntilItAsked();

@@ -53,7 +53,7 @@ TEST_F(ExportLogTest, ADayBoundThatIsNotInForceExportsNothing) {
   EXPECT_EQ(refused.error().code, ErrorCode::kConflict);
   EXPECT_THAT(refused.error().message,
               HasSubstr("open_data.day is time_beginning, but the log counts by time_ending; run "
-                        "`spillway open-data migrate`"));
+                        "the operation `open-data migrate`"));
   Must(SetDayBound(*database_, false));
   EXPECT_TRUE(Recipe().MakePlan(NewJob(), collected, {}).has_value());
 }
@@ -256,7 +256,7 @@ TEST_F(ExportLogTest, ARunSaysThatThereIsNoLog) {
   const auto plan = Recipe().MakePlan(NewJob(), collected, {});
   ASSERT_FALSE(plan.has_value());
   EXPECT_THAT(plan.error().message,
-              HasSubstr("has no export log; run `spillway open-data migrate`"));
+              HasSubstr("has no export log; run the operation `open-data migrate`"));
 }
 
 TEST_F(ExportLogTest, GrantsNameTheViewThatIsMissing) {

@@ -193,8 +193,8 @@ Result<> CheckLog(postgres::Connection& connection, const std::string& configure
   }
   const std::string found =
       version == 0 ? "has no export log" : fmt::format("has an export log of version {}", version);
-  return Fail(ErrorCode::kNotFound,
-              fmt::format("{} {}; run `spillway open-data migrate`", connection.server(), found));
+  return Fail(ErrorCode::kNotFound, fmt::format("{} {}; run the operation `open-data migrate`",
+                                                connection.server(), found));
 }
 
 Result<int> MigrateLog(postgres::Connection& connection, const std::string& configured) {
@@ -246,9 +246,9 @@ Result<> CheckDayBound(postgres::Connection& connection, bool time_ending,
   const std::string_view wanted = BoundName(time_ending);
   if (rows.Text(0, 0) == wanted) return {};
   return Fail(ErrorCode::kConflict,
-              fmt::format("open_data.day is {}, but the log counts by {}; run `spillway open-data "
-                          "migrate`, which puts the setting into force, then `spillway open-data "
-                          "recount`",
+              fmt::format("open_data.day is {}, but the log counts by {}; run the operation "
+                          "`open-data migrate`, which puts the setting into force, then "
+                          "`open-data recount`",
                           wanted, rows.Text(0, 0)));
 }
 
@@ -283,7 +283,7 @@ Result<> CheckSettle(postgres::Connection& connection, std::chrono::milliseconds
   if (rows.Boolean(0, 0)) return {};
   return Fail(ErrorCode::kConflict,
               fmt::format("open_data.settle is {} s, but the log lets days settle for {}; run "
-                          "`spillway open-data migrate`, which puts the setting into force",
+                          "the operation `open-data migrate`, which puts the setting into force",
                           settle.count() / 1000, rows.Text(0, 1)));
 }
 

@@ -46,7 +46,7 @@ struct OpenDataOptions {
 /// when (migrations/); a run exports what is pending, a file a location, day and format, each
 /// published for itself. Counts location-days, not rows.
 ///
-/// A chunk is so many days, whichever are pending when it is done: it claims them in the log, and
+/// A chunk is a number of days, whichever are pending when it is done: it claims them in the log, and
 /// what it cannot claim any more, or what the time limit leaves no time for, it excludes. So a run
 /// never holds what it does not get to. Repeating a chunk exports nothing twice: the log says what
 /// its earlier attempts have exported. A database that goes away is waited for.
@@ -102,7 +102,7 @@ class OpenData final : public Recipe {
                                         const std::stop_token& stop) const;
   /// Calls `act` with connections; where a database went away, waits for it and calls `act` again.
   /// Gives up once there was no database for retry_for in all, and where `act` has lost its session
-  /// three times in a row. Both begin anew with each day that is settled; the time in which `act`
+  /// three times in a row. Both begin again with each day that is settled; the time in which `act`
   /// works does not count.
   template <class Act>
   auto Patiently(Attempt& attempt, const std::stop_token& stop, const Act& act) const

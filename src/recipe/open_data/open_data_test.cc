@@ -281,7 +281,7 @@ TEST_F(OpenDataTest, ARepeatedChunkListsWhatItsFirstAttemptExported) {
   Ran first;
   Take(Must(Process(job, {.planned = 2, .attempts = 1, .lease_token = 1})), first);
   Ran second;
-  // A chunk that was released, or redriven, begins to count its attempts anew.
+  // A chunk that was released, or redriven, begins to count its attempts again.
   Take(Must(Process(job, {.planned = 2, .attempts = 1, .lease_token = 2})), second);
   EXPECT_THAT(second.items, ElementsAre("1/2024-01-10", "1/2024-01-11"));
   EXPECT_EQ(second.items, first.items);
@@ -319,7 +319,7 @@ TEST_F(OpenDataTest, RecountingFindsWhatANewBoundOrZoneMoves) {
   EXPECT_EQ(Run().counts.written, 11);
 }
 
-TEST_F(OpenDataTest, RecountingMendsWhatWasDeletedBeforeItWasCounted) {
+TEST_F(OpenDataTest, RecountingFindsWhatWasDeletedBeforeItWasCounted) {
   AddLocation(1, "UTC");
   AddReading(11, "2024-01-31T12:00:00Z");
   Sql("DELETE FROM open_data_export_logs; DELETE FROM measurements");

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/figures.h"
+#include "config/problem.h"
 #include "postgres/connection.h"
 #include "postgres/transaction.h"
 #include "recipe/open_data/day_format.h"
@@ -70,19 +71,19 @@ Result<Adopted> Adopt(LogSession& log, const std::string& table,
   const postgres::Rows found = TRY(log.Execute(kTheirLog, {table}));
   if (found.IsNull(0, 0)) {
     return Fail(ErrorCode::kNotFound,
-                fmt::format("there is no table {} to adopt; name it, adopt=schema.table", table));
+                fmt::format("there is no table {} to adopt; name it as schema.table", table));
   }
   const std::string theirs(found.Text(0, 0));
   if (found.Boolean(0, 2)) {
     return Fail(ErrorCode::kInvalidArgument,
                 fmt::format("{} is Spillway's own log, which has nothing to adopt; name the other "
-                            "exporter's, adopt=schema.table",
+                            "exporter's, as schema.table",
                             theirs));
   }
   if (!found.IsNull(0, 1)) {
     return Fail(ErrorCode::kInvalidArgument,
                 fmt::format("{} is no log of exports: it lacks {}; name another, "
-                            "adopt=schema.table",
+                            "as schema.table",
                             theirs, found.Text(0, 1)));
   }
   const std::vector<int64_t> locations =
@@ -256,44 +257,49 @@ struct Marking {
   bool all = false;
 };
 
-Result<> CheckDay(const std::string& field, const std::string& text) {
+Marking MarkingOf(const Json& asked) {
+  return {.as = asked.value("as", ""),
+          .locations = asked.value("location", std::vector<int64_t>()),
+          .from = asked.value("from", ""),
+          .through = asked.value("through", ""),
+          .all = asked.value("all", false)};
+}
+
+bool IsDay(const std::string& text) {
   std::istringstream in(text);
   date::year_month_day day;
   in >> date::parse("%F", day);
   const bool is_whole = in.peek() == std::istringstream::traits_type::eof();
-  if (text.empty() || (!in.fail() && is_whole && text.size() == 10)) return {};
-  return Fail(ErrorCode::kInvalidArgument,
-              fmt::format("{}: {} is no day; write it as 2024-01-31", field, text));
+  return !in.fail() && is_whole && text.size() == 10;
 }
 
-Result<> CheckMark(const Marking& marking) {
-  TRY(CheckDay("from", marking.from));
-  TRY(CheckDay("through", marking.through));
+request::Problems CheckMark(std::string_view parameters) {
+  const Result<Json> asked = Read(parameters);
+  if (!asked.has_value()) return {{.field = "", .message = asked.error().message}};
+  const Marking marking = MarkingOf(*asked);
+  request::Problems problems;
+  for (const auto& [field, text] :
+       {std::pair("from", marking.from), std::pair("through", marking.through)}) {
+    if (!text.empty() && !IsDay(text))
+      problems.push_back({field, "is " + config::Quoted(text) + "; use a day such as 2024-01-31"});
+  }
+  if (!problems.empty()) return problems;
   const bool has_days = !marking.from.empty() || !marking.through.empty();
-  if (marking.all && (has_days || !marking.locations.empty())) {
-    return Fail(ErrorCode::kInvalidArgument,
-                "all marks every day; leave location, from and through out, or all");
-  }
-  if (!marking.all && !has_days && marking.locations.empty()) {
-    return Fail(ErrorCode::kInvalidArgument, "say which days: location, from and through, or all");
-  }
-  if (!marking.from.empty() && !marking.through.empty() && marking.from > marking.through) {
-    return Fail(
-        ErrorCode::kInvalidArgument,
-        fmt::format("from {} is after through {}; exchange them", marking.from, marking.through));
-  }
+  if (marking.all && (has_days || !marking.locations.empty()))
+    return {{"all", "marks every day of every location; leave it out, or the locations and days"}};
+  if (!marking.all && !has_days && marking.locations.empty())
+    return {
+        {"location", "is missing; give locations, a first or last day, or say that all are meant"}};
+  if (!marking.from.empty() && !marking.through.empty() && marking.from > marking.through)
+    return {{"from", fmt::format("is {}, after the last day {}; exchange them", marking.from,
+                                 marking.through)}};
   return {};
 }
 
 Result<Report> Mark(const config::AnyValue& any, std::string_view parameters,
                     const ShowProgress& progress) {
   const Json asked = TRY(Read(parameters));
-  const Marking marking{.as = asked.value("as", ""),
-                        .locations = asked.value("location", std::vector<int64_t>()),
-                        .from = asked.value("from", ""),
-                        .through = asked.value("through", ""),
-                        .all = asked.value("all", false)};
-  TRY(CheckMark(marking));
+  const Marking marking = MarkingOf(asked);
   const Settings settings = TRY(Configured(any));
   LogSession log = TRY(LogSession::Open(settings, marking.as));
   TRY(CheckLog(log.connection(), settings.database.schema));
@@ -406,8 +412,8 @@ std::vector<Operation> Operations() {
                             .kind = Kind::kList,
                             .help = "a table whose changes are logged no longer"},
                            {.name = "adopt",
-                            .help = "take over what another exporter's log says is exported, "
-                                    "adopt=schema.table",
+                            .help = "take over what another exporter's log says is exported; the "
+                                    "log is open_data_export_logs, or else named as schema.table",
                             .if_bare = "open_data_export_logs"}}},
        .run = Migrate},
       {.name = "recount",
@@ -432,6 +438,7 @@ std::vector<Operation> Operations() {
                         .may_be_empty = true},
                        {.name = "all", .kind = Kind::kFlag, .help = "every day of every location"},
                        As("address of the database; else as the writing role")}},
+       .check = CheckMark,
        .run = Mark},
       {.name = "status",
        .help = "how many location-days are pending, queued, exported, failed",

@@ -49,7 +49,7 @@ TEST_F(RacesTest, BeforeItIsRead) {
   EXPECT_EQ(State(1, "2024-01-31"), "exported");
 }
 
-TEST_F(RacesTest, BehindTheSnapshotAndBeforeTheFile) {
+TEST_F(RacesTest, AfterTheSnapshotAndBeforeTheFile) {
   store_.before_put = [this] { AddLate(), store_.before_put = [] {}; };
   Run();
   EXPECT_FALSE(HasLate());
@@ -59,7 +59,7 @@ TEST_F(RacesTest, BehindTheSnapshotAndBeforeTheFile) {
   EXPECT_THAT(Run().items, IsEmpty());
 }
 
-TEST_F(RacesTest, BehindTheFileAndBeforeTheLog) {
+TEST_F(RacesTest, AfterTheFileAndBeforeTheLog) {
   store_.after_put = [this] { AddLate(), store_.after_put = [] {}; };
   Run();
   EXPECT_EQ(State(1, "2024-01-31"), "pending");

@@ -7,7 +7,7 @@
 namespace spillway::recipe::open_data {
 namespace {
 
-/// Tables that are loaded anew while days are read: to a snapshot that is older they are empty.
+/// Tables that are loaded again while days are read: to a snapshot that is older they are empty.
 class ReloadsTest : public OpenDataTest {
  protected:
   /// Reads a day whose reader has to wait for `change`, which is committed then.
@@ -32,7 +32,7 @@ class ReloadsTest : public OpenDataTest {
   }
 };
 
-TEST_F(ReloadsTest, R03LocationsThatAreLoadedAnewAreNotGone) {
+TEST_F(ReloadsTest, R03LocationsThatAreLoadedAgainAreNotGone) {
   AddLocation(1, "UTC");
   AddReading(11, "2025-01-01 12:00Z");
   Sql("ALTER VIEW open_data_locations RENAME TO live_locations;"

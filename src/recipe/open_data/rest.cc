@@ -21,8 +21,8 @@ constexpr std::string_view kRest = R"sql(
 std::string FailedLine(int64_t failed) {
   if (failed == 0) return "";
   return fmt::format(
-      "{} location-day{} failed, in this run or before, and {} not exported; `spillway open-data "
-      "status` says why, and `spillway open-data recount` has them tried again",
+      "{} location-day{} failed, in this run or before, and {} not exported; the operation "
+      "`open-data status` says why, and `open-data recount` has them tried again",
       Grouped(failed), failed == 1 ? "" : "s", failed == 1 ? "is" : "are");
 }
 
@@ -30,7 +30,7 @@ std::string WaitingLine(int64_t waiting, std::string_view recounting_since) {
   if (waiting == 0) return "";
   return fmt::format(
       "{} location-day{} without readings wait{} for the end of the recount that began at {}; "
-      "if it was broken off, run `spillway open-data recount` again",
+      "if it was broken off, run the operation `open-data recount` again",
       Grouped(waiting), waiting == 1 ? "" : "s", waiting == 1 ? "s" : "", recounting_since);
 }
 

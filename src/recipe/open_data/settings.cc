@@ -153,8 +153,7 @@ Section<Settings> Declare() {
   section.Field("manifests", &Settings::manifests)
       .Help(
           "A directory or s3://bucket/prefix for the manifests of runs, apart from the files; "
-          "unless "
-          "set, manifests/ where the files are.")
+          "unless set, manifests/ where the files are.")
       .Check(storage::CheckPlace);
   section.Field("format", &Settings::format)
       .Help("csv, csv.gz or parquet; several at once with commas between.")
@@ -170,11 +169,11 @@ Section<Settings> Declare() {
   section.Field("settle", &Settings::settle)
       .Help(
           "A day is exported only when it has been over for so long in its location's time zone; "
-          "72h spares exporting days again whose readings come late. `spillway open-data migrate` "
+          "72h spares exporting days again whose readings come late. The operation migrate "
           "puts it into force; unless set, what the log has stays, which is 0s at first.")
       .Between(seconds(0), hours(24 * 366));
   section.Field("claim_timeout", &Settings::claim_timeout)
-      .Help("Days that an exporter claimed so long ago, and never settled, are claimed by others.")
+      .Help("When other exporters may claim days that an exporter claimed and never settled.")
       .Between(minutes(1), hours(24 * 7));
   section.Field("attempts", &Settings::attempts)
       .Help("How often a day that fails is tried; then it rests until its readings change.")
@@ -200,7 +199,7 @@ Section<Settings> Declare() {
   section.Field("day", &Settings::day)
       .Help(
           "Whether a reading at midnight ends the day before it (time_ending) or begins the next "
-          "(time_beginning). `spillway open-data migrate` puts it into force.")
+          "(time_beginning). The operation migrate puts it into force.")
       .OneOf(
           {{"time_ending", DayBound::kTimeEnding}, {"time_beginning", DayBound::kTimeBeginning}});
   section.Rule(CheckFilesPlace);

@@ -101,25 +101,50 @@ std::string FirstOf(const Json& request, const char* name) {
   return found->begin().key();
 }
 
-Result<> RefuseWhatIsInVain(const OutputOptions& output, const Json& request) {
-  const auto refuse = [](std::string message) {
-    return Fail(ErrorCode::kInvalidArgument, std::move(message));
-  };
+/// What a request asks for in vain.
+void AddWhatIsInVain(const OutputOptions& output, const Json& request,
+                     request::Problems& problems) {
   const std::string csv = FirstOf(request, "csv");
   if (output.format != FileFormat::kCsv && !csv.empty()) {
-    return refuse("csv." + csv + " is for CSV, and the format is " +
-                  std::string(Name(output.format)) + "; leave it out");
+    problems.push_back({csv, "is for CSV, and the format is " + std::string(Name(output.format)) +
+                                 "; leave it out"});
   }
   if (output.compression_level != kDefaultLevel && !HasLevel(output.format, output.compression)) {
-    return refuse("compression_level " + std::to_string(output.compression_level) +
-                  " has nothing to compress; choose a compression, or leave it out");
+    problems.push_back({"compression_level",
+                        "is " + std::to_string(output.compression_level) +
+                            ", and nothing is compressed; choose a compression, or leave it out"});
   }
   const auto limits = request.find("limits");
   const bool limited = output.limits.rows_per_file > 0 || output.limits.bytes_per_file > 0;
   if (limits != request.end() && limits->contains("on_limit") && !limited) {
-    return refuse("limits.on_limit has no limit to act at; give rows_per_file or bytes_per_file");
+    problems.push_back({"on_limit", "has no limit to act at; limit the rows or bytes of a file"});
   }
-  return {};
+}
+
+void AddWhatColumnsLack(const OutputOptions& output, request::Problems& problems) {
+  std::set<std::string_view> names;
+  for (const OutputColumn& column : output.columns) {
+    if (column.name.empty()) {
+      problems.push_back({"columns", "gives \"" + column.source + "\" no name"});
+    } else if (!names.insert(column.name).second) {
+      problems.push_back(
+          {"columns", "has two named \"" + column.name + "\"; give each its own name"});
+    }
+  }
+}
+
+/// Standard output takes one file.
+void AddWhatSplits(const OutputOptions& output, request::Problems& problems) {
+  if (!output.destination.starts_with('-') || output.compression == Compression::kZip) return;
+  if (output.limits.on_limit != OnLimit::kSplit) return;
+  const auto add = [&](const char* field, uint64_t limit) {
+    if (limit == 0) return;
+    problems.push_back({field, "is " + std::to_string(limit) +
+                                   ", which makes several files, and standard output takes one; "
+                                   "use 0, or write to a directory"});
+  };
+  add("rows_per_file", static_cast<uint64_t>(output.limits.rows_per_file));
+  add("bytes_per_file", output.limits.bytes_per_file);
 }
 
 }  // namespace
@@ -182,36 +207,53 @@ Result<> ReadOutput(ObjectReader& reader, OutputOptions& output) {
   return reader.Read("destination", output.destination);
 }
 
-Result<> CheckOutput(const OutputOptions& output, std::string_view request) {
-  const auto refuse = [](std::string message) {
-    return Fail(ErrorCode::kInvalidArgument, std::move(message));
-  };
-  TRY(RefuseWhatIsInVain(output, Json::parse(request, nullptr, /*allow_exceptions=*/false)));
-  TRY(FileKind::Make(output));
-  std::set<std::string_view> names;
-  for (const OutputColumn& column : output.columns) {
-    if (column.name.empty()) return refuse("columns: \"" + column.source + "\" has no name");
-    if (!names.insert(column.name).second) {
-      return refuse("columns: two are named \"" + column.name + "\"; give each its own name");
-    }
-  }
+request::Problems ProblemsOf(const OutputOptions& output, std::string_view request) {
+  request::Problems problems;
+  AddWhatIsInVain(output, Json::parse(request, nullptr, /*allow_exceptions=*/false), problems);
+  AddWhatColumnsLack(output, problems);
+  AddWhatSplits(output, problems);
+  const Limits& limits = output.limits;
   if (output.format == FileFormat::kParquet) {
     if (output.compression == Compression::kGzip || output.compression == Compression::kZstd) {
-      return refuse("parquet compresses inside; use compression none or zip");
+      problems.push_back({"compression", "is " + std::string(Name(output.compression)) +
+                                             ", and parquet compresses inside; use none or zip"});
     }
-    if (output.limits.bytes_per_file > 0) {
-      return refuse("limits.bytes_per_file cannot be kept for parquet; use limits.rows_per_file");
+    if (limits.bytes_per_file > 0) {
+      problems.push_back(
+          {"bytes_per_file", "cannot be kept for parquet; limit the rows of a file instead"});
     }
   }
-  const bool truncates =
-      output.limits.on_limit == OnLimit::kTruncate && output.limits.bytes_per_file > 0;
+  const bool truncates = limits.on_limit == OnLimit::kTruncate && limits.bytes_per_file > 0;
   if (truncates && output.format == FileFormat::kJson) {
-    return refuse("a JSON array cannot be truncated by bytes; use ndjson, or limits.rows_per_file");
+    problems.push_back({"on_limit",
+                        "is truncate, and a JSON array cannot be cut by bytes; use ndjson, or "
+                        "limit the rows of a file instead"});
   }
+  const int level_max = LevelMax(output.format, output.compression);
+  if (output.compression_level > level_max) {
+    problems.push_back({"compression_level", "is " + std::to_string(output.compression_level) +
+                                                 ", which only zstd has; use 1 to " +
+                                                 std::to_string(level_max)});
+  }
+  const auto marker = format::CheckCsvNullMarker(output.csv.null_marker, output.csv.delimiter);
+  if (output.format == FileFormat::kCsv && !marker.has_value())
+    problems.push_back({"null_marker", marker.error().message});
+  if (!problems.empty()) return problems;
+  // Whatever else formats and compressions refuse.
+  const auto kind = FileKind::Make(output);
+  if (!kind.has_value()) return {{.field = "", .message = kind.error().message}};
   if (output.compression == Compression::kZip) {
-    TRY(envelope::NewZipMember("member", {}, output.compression_level));
+    const auto member = envelope::NewZipMember("member", {}, output.compression_level);
+    if (!member.has_value()) return {{.field = "", .message = member.error().message}};
   }
   return {};
+}
+
+Result<> CheckOutput(const OutputOptions& output, std::string_view request) {
+  const request::Problems problems = ProblemsOf(output, request);
+  if (problems.empty()) return {};
+  const auto& [field, message] = problems.front();
+  return Fail(ErrorCode::kInvalidArgument, field + (field.empty() ? "" : " ") + message);
 }
 
 Result<> CheckColumns(const Limits& limits, int64_t columns) {

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "format/format.h"
 #include "recipe/output/object_reader.h"
+#include "request/form.h"
 
 namespace spillway::recipe {
 
@@ -67,9 +68,12 @@ nlohmann::json ToJson(const OutputOptions& output);
 /// kInvalidArgument names a wrong field.
 Result<> ReadOutput(ObjectReader& reader, OutputOptions& output);
 
-/// kInvalidArgument for options that do not go together, and for what `request`, from whose JSON
-/// they were read, asks for in vain: options of CSV for another format, a level where nothing is
-/// compressed, on_limit without a limit.
+/// Options that do not go together, and what `request`, from whose JSON they were read, asks for in
+/// vain: options of CSV for another format, a level where nothing is compressed, on_limit without a
+/// limit. Fields are named as OutputFields names them.
+request::Problems ProblemsOf(const OutputOptions& output, std::string_view request);
+
+/// kInvalidArgument for the first of ProblemsOf.
 Result<> CheckOutput(const OutputOptions& output, std::string_view request);
 
 /// kInvalidArgument for more columns than limits.columns_max allows.

@@ -21,16 +21,17 @@ std::string Problem(const std::string& request) {
 }
 
 TEST(OutputOptions, N4WhatWouldDoNothingIsRefused) {
-  EXPECT_EQ(Problem(R"({"compression_level": 3})"),
-            "compression_level 3 has nothing to compress; choose a compression, or leave it out");
+  EXPECT_EQ(
+      Problem(R"({"compression_level": 3})"),
+      "compression_level is 3, and nothing is compressed; choose a compression, or leave it out");
   EXPECT_EQ(Problem(R"({"format": "json", "csv": {"null_marker": "NULL"}})"),
-            "csv.null_marker is for CSV, and the format is json; leave it out");
+            "null_marker is for CSV, and the format is json; leave it out");
   EXPECT_EQ(Problem(R"({"format": "parquet", "csv": {"line_end": "\n"}})"),
-            "csv.line_end is for CSV, and the format is parquet; leave it out");
+            "line_end is for CSV, and the format is parquet; leave it out");
   EXPECT_EQ(Problem(R"({"limits": {"on_limit": "fail"}})"),
-            "limits.on_limit has no limit to act at; give rows_per_file or bytes_per_file");
+            "on_limit has no limit to act at; limit the rows or bytes of a file");
   EXPECT_EQ(Problem(R"({"limits": {"on_limit": "truncate", "columns_max": 3}})"),
-            "limits.on_limit has no limit to act at; give rows_per_file or bytes_per_file");
+            "on_limit has no limit to act at; limit the rows or bytes of a file");
 }
 
 /// C7: rows of files are added up, which must not overflow.
@@ -81,8 +82,22 @@ TEST(OutputOptions, WhatAnExportIsConfiguredWithIsNoAskingForIt) {
 
 TEST(OutputOptions, ColumnsHaveNamesOfTheirOwn) {
   EXPECT_EQ(Problem(R"({"columns": ["a", {"source": "b", "name": "a"}]})"),
-            "columns: two are named \"a\"; give each its own name");
-  EXPECT_EQ(Problem(R"({"columns": [{"source": "b", "name": ""}]})"), "columns: \"b\" has no name");
+            "columns has two named \"a\"; give each its own name");
+  EXPECT_EQ(Problem(R"({"columns": [{"source": "b", "name": ""}]})"),
+            "columns gives \"b\" no name");
+}
+
+TEST(OutputOptions, StandardOutputTakesOneFile) {
+  const auto problem = [](std::string_view limits) {
+    OutputOptions output{.destination = "-123"};
+    return Problem("{\"limits\": {" + std::string(limits) + "}}", output);
+  };
+  EXPECT_EQ(problem(R"("rows_per_file": 3)"),
+            "rows_per_file is 3, which makes several files, and standard output takes one; use 0, "
+            "or write to a directory");
+  EXPECT_TRUE(problem(R"("bytes_per_file": 3)").starts_with("bytes_per_file is 3, which"));
+  EXPECT_EQ(problem(R"("rows_per_file": 3, "on_limit": "truncate")"), "");
+  EXPECT_EQ(problem(R"("columns_max": 3)"), "");
 }
 
 TEST(OutputOptions, O5WholeFloatsAreWrittenAsAsked) {

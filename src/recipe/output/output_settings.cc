@@ -35,13 +35,12 @@ Section<CsvSettings> DeclareCsv() {
       .OneOf({{"rfc4180", CsvProfile::kRfc4180}, {"excel", CsvProfile::kExcel}});
   section.Field("delimiter", &CsvSettings::delimiter).Help("Between fields.").Check(CheckDelimiter);
   section.Field("line_end", &CsvSettings::line_end)
-      .Help("Behind each line.")
+      .Help("What ends each line.")
       .OneOf({{"crlf", "\r\n"}, {"lf", "\n"}});
   section.Field("null_marker", &CsvSettings::null_marker)
       .Help(
           "What an absent value is written as. Without one, in a file of one column, it is \"\", "
-          "as "
-          "an empty text is, because readers pass over empty lines: set one there.");
+          "as an empty text is, because readers pass over empty lines: set one there.");
   section.Field("quoting", &CsvSettings::quoting)
       .Help("Which fields stand in quotes: those that need it, or all but absent values.")
       .OneOf({{"needed", format::Quoting::kNeeded}, {"all", format::Quoting::kAll}});
@@ -51,13 +50,11 @@ Section<CsvSettings> DeclareCsv() {
   section.Field("escape_formulas", &CsvSettings::escape_formulas)
       .Help(
           "Put an apostrophe before texts that a spreadsheet would run, never before numbers; "
-          "unless "
-          "set, as the profile says.");
+          "unless set, as the profile says.");
   section.Field("whole_floats", &CsvSettings::whole_floats)
       .Help(
           "How a whole number is written in a column of floats: with_point, 14.0, which every "
-          "reader "
-          "takes for a float; or bare, 14.")
+          "reader takes for a float; or bare, 14.")
       .OneOf(
           {{"with_point", format::WholeFloats::kWithPoint}, {"bare", format::WholeFloats::kBare}});
   section.Rule(CheckNullMarker);
@@ -77,8 +74,7 @@ Section<LimitSettings> DeclareLimits() {
   section.Field("on_limit", &LimitSettings::on_limit)
       .Help(
           "What happens at a limit: split begins another file, fail fails the job, truncate leaves "
-          "the "
-          "rest out. The manifest says which happened.")
+          "the rest out. The manifest says which happened.")
       .OneOf(
           {{"split", OnLimit::kSplit}, {"fail", OnLimit::kFail}, {"truncate", OnLimit::kTruncate}});
   return section;
@@ -141,9 +137,9 @@ Section<OutputSettings> DeclareOutput() {
   section.Field("compression", &OutputSettings::compression)
       .Help(
           "How files are compressed; zip makes one archive with a file for each day, or each part "
-          "of a query's rows. gzip and zstd "
-          "files have several members or frames, one behind the other, as their formats allow: "
-          "python-zstandard reads all of them with read_across_frames=True only.")
+          "of a query's rows. gzip and zstd files have several members or frames, one after the "
+          "other, as their formats allow: python-zstandard reads all of them with "
+          "read_across_frames=True only.")
       .Essential()
       .OneOf({{"none", Compression::kNone},
               {"gzip", Compression::kGzip},
@@ -152,14 +148,12 @@ Section<OutputSettings> DeclareOutput() {
   section.Field("compression_level", &OutputSettings::compression_level)
       .Help(
           "1 is fastest; 9, for zstd and parquet 19, is smallest. Of parquet it is the level of "
-          "the "
-          "zstd inside.")
+          "the zstd inside.")
       .Between(1, 19);
   section.Field("columns", &OutputSettings::columns, std::move(column))
       .Help(
           "The columns in their order, each a name or {source: …, name: …}; all that there are "
-          "where "
-          "the list is empty.");
+          "where the list is empty.");
   section.Field("time_zone", &OutputSettings::time_zone)
       .Help("The IANA time zone that days and times are written in.")
       .Check(config::CheckTimeZone);
@@ -233,7 +227,8 @@ std::vector<request::Field> OutputFields() {
       {.name = "rows_per_file",
        .kind = Kind::kCount,
        .help = "the most rows in a file",
-       .member = "limits.rows_per_file"},
+       .member = "limits.rows_per_file",
+       .most = int64_t{1} << 53},
       {.name = "bytes_per_file",
        .kind = Kind::kSize,
        .help = "the most bytes in a file, before compression",

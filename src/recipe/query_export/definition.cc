@@ -102,12 +102,12 @@ class QueryExportDefinition final : public Definition {
     return form;
   }
 
-  Result<> CheckParameters(const config::AnyValue& settings,
-                           std::string_view parameters) const override {
+  request::Problems CheckParameters(const config::AnyValue& settings,
+                                    std::string_view parameters) const override {
     const OutputSettings& output = settings.As<QuerySettings>();
-    const QueryExportParameters read =
-        TRY(QueryExportParametersFromJson(parameters, OptionsOf(output, "")));
-    return CheckOutput(read.output, parameters);
+    const auto read = QueryExportParametersFromJson(parameters, OptionsOf(output, ""));
+    if (!read.has_value()) return {{.field = "", .message = read.error().message}};
+    return ProblemsOf(read->output, parameters);
   }
 
   std::string time_zone(const config::AnyValue& settings) const override {

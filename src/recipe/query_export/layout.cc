@@ -15,7 +15,7 @@ int64_t RowsOf(const std::vector<QueryChunk>& chunks) {
   return rows;
 }
 
-/// One file behind the other, full but for the last.
+/// One file after the other, each full but the last.
 void JoinFiles(std::string_view stem, std::string_view extension, int64_t per_file,
                std::vector<QueryChunk>& chunks) {
   const int64_t total = RowsOf(chunks);

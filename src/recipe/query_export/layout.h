@@ -10,7 +10,7 @@
 
 namespace spillway::recipe {
 
-/// E8: leaves out the chunks and rows behind limits.rows_per_file where it truncates, kOutOfSpace
+/// E8: leaves out the chunks and rows after limits.rows_per_file where it truncates, kOutOfSpace
 /// where it fails. At least one chunk stays, perhaps without rows.
 Result<> ApplyRowLimit(const Limits& limits, std::vector<QueryChunk>& chunks);
 

@@ -16,7 +16,7 @@ auto Guarded(std::string_view text, Read read) -> Result<decltype(read(Json()))>
     // A member is not there. Its snapshot went with the process that wrote it.
     return Fail(ErrorCode::kConflict,
                 "the export was planned by another version of Spillway, whose plans this one does "
-                "not read; run the export anew");
+                "not read; run the export again");
   } catch (const Json::exception& broken) {
     return Fail(ErrorCode::kCorrupt,
                 std::string("a query export's record does not read: ") + broken.what());

@@ -49,7 +49,7 @@ struct QueryChunk {
   std::string condition;  ///< Of its postgres_source::Split.
   int64_t rows = 0;
   std::string keys;     ///< Of its Split, of all its rows; empty: not known.
-  int64_t cut_off = 0;  ///< Rows behind them that a limit leaves out; they count as excluded here.
+  int64_t cut_off = 0;  ///< Rows after them that a limit leaves out; they count as excluded here.
   std::vector<FileRun> runs;
 };
 

@@ -53,7 +53,7 @@ TEST(QueryRecords, APlanOfAnotherVersionIsRunAgain) {
     EXPECT_FALSE(error.retryable);
     EXPECT_EQ(error.message,
               "the export was planned by another version of Spillway, whose plans this one does "
-              "not read; run the export anew");
+              "not read; run the export again");
   }
   const auto broken = QueryChunkFromJson("{");
   ASSERT_FALSE(broken.has_value());

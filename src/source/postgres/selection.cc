@@ -30,7 +30,7 @@ Result<> CheckNames(const Wanted& wanted, const std::vector<std::string>& names)
                                            [&](const auto& given) { return given.first == name; });
     if (given) continue;
     return Fail(ErrorCode::kInvalidArgument,
-                fmt::format("the query's parameter :{0} has no value; give --param {0}=…", name));
+                fmt::format("the query's parameter :{} has no value; give it one", name));
   }
   return {};
 }

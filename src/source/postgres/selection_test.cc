@@ -127,7 +127,7 @@ TEST_F(SelectionTest, SaysWhichParameterIsWrong) {
   EXPECT_EQ(Read({.query = "SELECT :from::date", .parameters = {{"form", "x"}}}),
             "the query has no parameter :form; did you mean \"from\"?");
   EXPECT_EQ(Read({.query = "SELECT :from::date"}),
-            "the query's parameter :from has no value; give --param from=…");
+            "the query's parameter :from has no value; give it one");
   EXPECT_NE(Read({.query = "SELECT :from::date", .parameters = {{"from", "yesterday night"}}})
                 .find("invalid input syntax for type date"),
             std::string::npos);

@@ -97,8 +97,7 @@ Result<engine::Chunk> ReadChunk(Cursor& row, std::string_view job_id) {
 Result<JobRow> FindJob(Session& session, std::string_view job_id) {
   Query row(session, SPILLWAY_SELECT_JOB "WHERE id = ?", job_id);
   if (!TRY(row.Next())) {
-    return Fail(ErrorCode::kNotFound,
-                fmt::format("no job {}; `spillway jobs list` shows those there are", job_id));
+    return Fail(ErrorCode::kNotFound, fmt::format("there is no job {}", job_id));
   }
   return ReadJob(row);
 }

@@ -99,7 +99,7 @@ Result<> SqlStore::AddChunks(const Lease& lease, std::span<const NewChunk> chunk
   return Write(Durability::kProcess, [&](Session& session) -> Result<> {
     TRY(session.Take(Turn::kJob, lease.job_id));
     const std::optional<JobHead> head = TRY(FindHead(session, lease.job_id));
-    if (!head) return Fail(ErrorCode::kNotFound, fmt::format("no job {}", lease.job_id));
+    if (!head) return Fail(ErrorCode::kNotFound, fmt::format("there is no job {}", lease.job_id));
     if (!head->Processing() || !head->Holds(lease)) {
       return Fail(ErrorCode::kConflict, fmt::format("job {}: its lease was lost", lease.job_id));
     }
@@ -153,7 +153,7 @@ Result<std::vector<Chunk>> SqlStore::ListChunks(std::string_view job_id,
                                                 size_t limit) {
   return Read([&](Session& session) -> Result<std::vector<Chunk>> {
     const std::optional<JobHead> head = TRY(FindHead(session, job_id));
-    if (!head) return Fail(ErrorCode::kNotFound, fmt::format("no job {}", job_id));
+    if (!head) return Fail(ErrorCode::kNotFound, fmt::format("there is no job {}", job_id));
     // The conditions match the indices: the partial one has only chunks that have not succeeded.
     const std::string_view sql = !state ? SPILLWAY_SELECT_CHUNK
                                      "WHERE job = ?1 AND chunk_index > ?2 AND chunk_index < ?5 AND "
