@@ -54,7 +54,10 @@ Json SectionSchema(const Outline& outline) {
   const auto add = [&](const OutlineField& field) {
     Json property = {{"description", field.help}};
     property.update(SchemaOf(field.outline));
-    if (!field.required && !field.secret && field.outline.kind != Outline::Kind::kSection)
+    const bool has_value =
+        !field.outline.IsScalar() || field.outline.value.has_value() || field.outline.nullable;
+    if (!field.required && !field.secret && has_value &&
+        field.outline.kind != Outline::Kind::kSection)
       property["default"] = ValueOf(field.outline);
     properties[field.name] = std::move(property);
   };

@@ -86,6 +86,8 @@ class Writer {
  private:
   void Field(const OutlineField& field, size_t indent) {
     const Outline& outline = field.outline;
+    // What is not set, and must not be null, is left out.
+    if (!commented_ && outline.IsScalar() && !outline.value && !outline.nullable) return;
     const std::string margin(indent, ' ');
     if (commented_) Help(field, indent);
     if (outline.kind == Outline::Kind::kSection) {

@@ -63,7 +63,7 @@ Result<> CheckSigningKey(const std::filesystem::path& path, const std::string& i
                   ", but what this state exports is signed with " + recorded +
                   "; copy that key's file (and its .pub.pem) here from a machine that works on the "
                   "state, or set signing_key to its place. To change the key of all machines on "
-                  "purpose: spillway adopt-key");
+                  "purpose, use adopt-key (docs/signing.md)");
 }
 
 int ThreadsOf(const Settings& settings) {

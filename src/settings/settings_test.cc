@@ -102,7 +102,7 @@ schedules:
     EXPECT_THAT(shown, HasSubstr(line));
   }
   const std::string with_url =
-      std::regex_replace(shown, std::regex(R"("\(secret\)")"), "postgres://shop");
+      std::regex_replace(shown, std::regex("\"\\(secret\\)\""), "postgres://shop");
   const auto again = ParseSettings(with_url, "/dir/spillway.yaml", variables, TheRegistry());
   ASSERT_TRUE(again.has_value());
   EXPECT_EQ(again->exports, settings->exports);
@@ -432,6 +432,11 @@ TEST(Settings, TheSchemaSaysWhatTheFieldsSay) {
   EXPECT_EQ(exported["format"]["enum"], nlohmann::json({"csv", "json", "ndjson", "parquet"}));
   EXPECT_EQ(exported["columns"]["items"]["anyOf"][0]["type"],
             nlohmann::json::parse(R"(["string", "number", "boolean"])"));
+  const auto& bytes = exported["limits"]["properties"]["bytes_per_file"];
+  const std::regex size(bytes["pattern"].get<std::string>());
+  for (const char* text : {"1", "1 B", "1.5 KiB", "1.5", "1.5 B", "1,5 KiB"})
+    EXPECT_EQ(std::regex_match(text, size), config::ParseByteSize(text).has_value()) << text;
+  EXPECT_EQ(bytes["type"], nlohmann::json({"integer", "string"}));
   EXPECT_EQ(exported["csv"]["properties"]["line_end"]["enum"], nlohmann::json({"crlf", "lf"}));
   EXPECT_EQ(exported["csv"]["properties"]["line_end"]["default"], "crlf");
   EXPECT_TRUE(exported["csv"]["properties"]["byte_order_mark"]["default"].is_null());

@@ -61,7 +61,7 @@ class DeploymentTest(unittest.TestCase):
             answer = self.spillway.call(*command)
             self.assertNotEqual(answer.code, 0)
             self.assertEqual(len(answer.err.splitlines()), 1, answer.err)
-            self.assertRegex(answer.err, f"signing key {key} is .* signed with {id}; copy .*spillway adopt-key")
+            self.assertRegex(answer.err, f"signing key {key} is .* signed with {id}; copy .*adopt-key")
 
     def test_doctor_sees_another_public_key(self):
         self.spillway.ingest(make_messages(1, 100))
