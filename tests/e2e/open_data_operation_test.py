@@ -344,7 +344,7 @@ class DoctorTest(WithReadings):
         self.spillway("open-data", "migrate", **self.variables)
         changes = self.doctor()["open data, changes"]
         self.assertTrue(changes["note"])
-        self.assertIn("migrate --track measurements", changes["detail"])
+        self.assertIn("`open-data migrate` with track measurements", changes["detail"])
         self.migrate()
         self.server.sql("ALTER TABLE measurements DISABLE TRIGGER open_data_went", self.database)
         self.assert_bad(self.doctor(code=1)["open data, changes"], "lost or disabled", "recount")
@@ -370,11 +370,12 @@ class DoctorTest(WithReadings):
         self.assertEqual(self.server.sql("SELECT sum(records) FROM open_data_export_logs", self.database), [["1"]])
 
     def remedy(self, finding):
-        """Runs the commands that a finding says to run."""
-        commands = re.findall(r"`spillway ([^`]*)`", finding["detail"])
-        self.assertTrue(commands)
-        for command in commands:
-            self.spillway(*command.split(), **self.variables)
+        """Runs the operations that a finding says to run, each with the flags that are named."""
+        operations = re.findall(r"`(open-data [^`]*)`(?: with (track) (\w+))?", finding["detail"])
+        self.assertTrue(operations)
+        for operation, field, value in operations:
+            flags = (f"--{field}", value) if field else ()
+            self.spillway(*operation.split(), *flags, **self.variables)
 
     def test_o15_a_partition_without_triggers(self):
         self.migrate()
