@@ -222,7 +222,7 @@ class IngestTest(unittest.TestCase):
         shutil.move(path, kept)
         answer = self.spillway.call("run", "messages", "-o", "acme", "--from", "2025-01-01", "--to", "2025-02-01")
         self.assertIn("a vacuum removed it", answer.err)
-        self.assertIn("--fresh", answer.err)
+        self.assertIn("run the export again", answer.err)
         job = self.spillway.json("jobs", "list", "--state", "failed")["jobs"][0]["id"]
         shutil.move(kept, path)
         vacuum = ("compact", "--vacuum", "0s", "--no-other-writers")
