@@ -5,6 +5,8 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <map>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -12,6 +14,7 @@
 #include "config/load.h"
 #include "config/markdown.h"
 #include "config/yaml_writer.h"
+#include "settings/state_address.h"
 #include "storage/s3_url.h"
 
 namespace spillway {
@@ -152,8 +155,12 @@ std::string StartingSettings(const recipe::Registry& registry) {
 }
 
 std::string EffectiveSettings(const Settings& settings, const recipe::Registry& registry) {
-  return config::EffectiveFile(config::WithVariablesNamed(
-      DeclareSettings(registry).Describe(settings), settings.texts_with_variables));
+  std::map<std::string, std::string> texts = settings.texts_with_variables;
+  // Beside a variable, a password may stand in it as it is.
+  if (const auto state = texts.find("state"); state != texts.end())
+    state->second = StateAddress(state->second).Shown();
+  return config::EffectiveFile(
+      config::WithVariablesNamed(DeclareSettings(registry).Describe(settings), texts));
 }
 
 std::string SettingsDocumentation(const recipe::Registry& registry) {

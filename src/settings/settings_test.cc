@@ -109,6 +109,16 @@ schedules:
   EXPECT_EQ(again->schedules, settings->schedules);
 }
 
+TEST(Settings, APasswordBesideAVariableIsNotShown) {
+  const Variables variables{.environment = {{"HOST", "db.example"}}, .of_file = {}};
+  const auto settings = ParseSettings("state: \"postgres://ada:hunter2@${HOST}/jobs\"\n",
+                                      "/dir/spillway.yaml", variables, TheRegistry());
+  ASSERT_TRUE(settings.has_value());
+  const std::string shown = EffectiveSettings(*settings, TheRegistry());
+  EXPECT_THAT(shown, testing::Not(HasSubstr("hunter2")));
+  EXPECT_THAT(shown, HasSubstr("@${HOST}/jobs"));
+}
+
 TEST(Settings, FiveMistakesAreFiveLines) {
   EXPECT_THAT(
       ProblemsOf("lake:\n"
