@@ -20,6 +20,7 @@ Outcome AdoptKey(const Invocation& invocation) {
   }
   const SigningKey key = TRY(SigningKey::Load(settings.signing_key));
   const std::string id = key.verifying_key().id();
+  TRY(CheckPublicKey(settings.signing_key, id));
   const std::string before = TRY(deployment->store().SigningKeyId());
   const std::string recorded = TRY(deployment->store().RecordSigningKey(before, id));
   if (recorded != id) {

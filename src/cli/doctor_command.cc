@@ -60,9 +60,7 @@ Result<std::string> LookAtKey(const std::filesystem::path& path, bool is_needed,
   TRY(CheckSigningKey(path, id, recorded));
   const std::filesystem::path beside = SigningKey::PublicPath(path);
   if (!IsThere(beside)) return "signs as " + id;
-  if (TRY(VerifyingKey::Load(beside)).id() != id) {
-    return Fail(ErrorCode::kConflict, "is not the key whose public part is " + beside.string());
-  }
+  TRY(CheckPublicKey(path, id));
   return fmt::format("signs as {}; recipients verify with {}", id, beside.string());
 }
 

@@ -2,7 +2,6 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -24,7 +23,7 @@ Result<bool> Idle(store::JobStore& store) {
   return true;
 }
 
-/// One of each export, so that one whose lake or database does not answer holds up no other.
+/// A timetable of each export: one whose lake or database does not answer holds up no other.
 Result<std::vector<engine::Services>> TimetablesOf(Deployment& deployment, const Settings& settings,
                                                    const recipe::Registry& registry, Log& log) {
   std::map<std::string, std::vector<engine::Schedule>> of_export;
@@ -53,17 +52,14 @@ Outcome Work(const Invocation& invocation, const WorkFlags& flags) {
       TRY(Deployment::Open(settings, invocation.registry, log, Sharing::kShared));
   std::stop_source stop;
   const auto listening = invocation.interrupt.Listen([&stop] { stop.request_stop(); });
-  std::vector<engine::Services> timetables =
-      TRY(TimetablesOf(*deployment, settings, invocation.registry, log));
+  std::vector<engine::Services> timetables;
+  if (flags.schedules)
+    timetables = TRY(TimetablesOf(*deployment, settings, invocation.registry, log));
   log.Info("worker started", {{"state", settings.state.Shown()},
                               {"schedules", flags.schedules ? settings.schedules.size() : 0}});
   {
-    const Deployment::Workers workers(*deployment);
-    std::vector<std::jthread> firing;
-    for (engine::Services& timetable : timetables) {
-      if (!flags.schedules) break;
-      firing.emplace_back([&timetable](std::stop_token token) { timetable.Run(token); });
-    }
+    Deployment::Workers workers(*deployment);
+    for (engine::Services& timetable : timetables) workers.Run(std::move(timetable));
     while (!stop.stop_requested()) {
       if (flags.until_idle && TRY(Idle(deployment->store()))) break;
       deployment->clock().SleepFor(kLook, stop.get_token());

@@ -66,6 +66,18 @@ Result<> CheckSigningKey(const std::filesystem::path& path, const std::string& i
                   "purpose, use adopt-key (docs/signing.md)");
 }
 
+Result<> CheckPublicKey(const std::filesystem::path& path, const std::string& id) {
+  const std::filesystem::path beside = SigningKey::PublicPath(path);
+  std::string wrong = " is not there";
+  if (IsThere(beside)) {
+    if (TRY(VerifyingKey::Load(beside)).id() == id) return {};
+    wrong = " is the public key of another";
+  }
+  return Fail(ErrorCode::kConflict,
+              beside.string() + wrong + ", but recipients verify with it; write it with openssl " +
+                  "pkey -in " + path.string() + " -pubout -out " + beside.string());
+}
+
 int ThreadsOf(const Settings& settings) {
   if (settings.engine.threads > 0) return settings.engine.threads;
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
@@ -171,26 +183,32 @@ Result<> Deployment::OpenSigningKey() {
 }
 
 Result<storage::ObjectStore*> Deployment::DestinationStore(std::string_view destination) {
-  std::lock_guard lock(destinations_mutex_);
-  if (auto found = destinations_.find(destination); found != destinations_.end())
-    return found->second.get();
-  std::unique_ptr<storage::ObjectStore> store;
-  if (!destination.starts_with('-')) {
-    store = TRY(stores_.Open(std::string(destination), missing_));
-  } else {
-    // A database has no place beside it.
-    const std::filesystem::path local =
-        settings_.state.is_postgres() ? settings_.signing_key : settings_.state.file();
-    const std::string beside_state = local.parent_path() / "streamed";
-    auto& rest = destinations_[beside_state];
-    if (rest == nullptr) rest = TRY(stores_.Open(beside_state, missing_));
-    if (destination == StandardOutput()) {
-      store = std::make_unique<storage::StreamStore>(STDOUT_FILENO, *rest, streaming_.get_token());
-    } else {
-      store = std::make_unique<ForeignStream>(*rest);
-    }
+  if (destination.starts_with('-')) return Stream(destination);
+  {
+    std::lock_guard lock(destinations_mutex_);
+    if (const auto found = destinations_.find(destination); found != destinations_.end())
+      return found->second.get();
   }
-  return destinations_.emplace(destination, std::move(store)).first->second.get();
+  // Without the lock: whoever has another destination does not wait for a bucket that is silent.
+  auto store = TRY(stores_.Open(std::string(destination), missing_));
+  std::lock_guard lock(destinations_mutex_);
+  return destinations_.try_emplace(std::string(destination), std::move(store)).first->second.get();
+}
+
+Result<storage::ObjectStore*> Deployment::Stream(std::string_view destination) {
+  // A database has no place beside it.
+  const std::filesystem::path local =
+      settings_.state.is_postgres() ? settings_.signing_key : settings_.state.file();
+  storage::ObjectStore* const rest =
+      TRY(DestinationStore((local.parent_path() / "streamed").string()));
+  std::lock_guard lock(destinations_mutex_);
+  auto& store = destinations_[std::string(destination)];
+  if (store == nullptr && destination == StandardOutput()) {
+    store = std::make_unique<storage::StreamStore>(STDOUT_FILENO, *rest, streaming_.get_token());
+  } else if (store == nullptr) {
+    store = std::make_unique<ForeignStream>(*rest);
+  }
+  return store.get();
 }
 
 Result<> Deployment::AssembleEngine() {
@@ -238,10 +256,7 @@ Result<engine::Job> Deployment::AwaitCancelled(std::string_view job_id) {
 }
 
 Deployment::Workers::Workers(Deployment& deployment)
-    : deployment_(deployment),
-      context_(deployment.ContextForWorkers()),
-      worker_(context_),
-      services_(engine::WorkerServices(context_)) {
+    : deployment_(deployment), context_(deployment.ContextForWorkers()), worker_(context_) {
   engine::Heartbeat& heartbeat = *deployment.heartbeat_;
   heartbeat_ = std::jthread([&heartbeat](std::stop_token stop) { heartbeat.Run(std::move(stop)); });
   Random random = Random::FromEntropy();
@@ -249,7 +264,13 @@ Deployment::Workers::Workers(Deployment& deployment)
     threads_.emplace_back(
         [this, seed = random.Next()](std::stop_token stop) { worker_.Run(std::move(stop), seed); });
   }
-  threads_.emplace_back([this](std::stop_token stop) { services_.Run(std::move(stop)); });
+  Run(engine::WorkerServices(context_));
+}
+
+void Deployment::Workers::Run(engine::Services services) {
+  threads_.emplace_back([services = std::move(services)](std::stop_token stop) mutable {
+    services.Run(std::move(stop));
+  });
 }
 
 Deployment::Workers::~Workers() {

@@ -48,6 +48,9 @@ int ThreadsOf(const Settings& settings);
 Result<> CheckSigningKey(const std::filesystem::path& path, const std::string& id,
                          const std::string& recorded);
 
+/// kConflict, with what to do, unless the public key beside the signing key at `path` is its own.
+Result<> CheckPublicKey(const std::filesystem::path& path, const std::string& id);
+
 /// The configured parts, put together: the one place where implementations are chosen. Lives as
 /// long as the command.
 class Deployment final : private recipe::Resources {
@@ -106,6 +109,9 @@ class Deployment final : private recipe::Resources {
     Workers(const Workers&) = delete;
     Workers& operator=(const Workers&) = delete;
 
+    /// Has a thread of its own run these services too.
+    void Run(engine::Services services);
+
     /// From now on they leave the planning of jobs to other processes.
     void StopPlanning() { worker_.StopPlanning(); }
 
@@ -113,7 +119,6 @@ class Deployment final : private recipe::Resources {
     Deployment& deployment_;
     engine::Context context_;
     engine::Worker worker_;
-    engine::Services services_;
     std::vector<std::jthread> threads_;
     std::jthread heartbeat_;
   };
@@ -121,6 +126,9 @@ class Deployment final : private recipe::Resources {
  private:
   Deployment(const Settings& settings, const recipe::Registry& registry, Log& log,
              Stores::Missing missing);
+
+  /// Standard output, of this process or of another.
+  Result<storage::ObjectStore*> Stream(std::string_view destination);
 
   // What recipes are lent.
   recipe::SharedSettings settings() const override {

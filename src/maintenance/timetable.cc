@@ -1,6 +1,8 @@
 #include "maintenance/timetable.h"
 
 #include <algorithm>
+#include <functional>
+#include <map>
 #include <utility>
 
 #include "engine/guarded.h"
@@ -83,6 +85,7 @@ Result<> Timetable::MakeJob(const Entry& entry, Timestamp now, store::Firing& fi
     firing.job = *std::move(job);
     return {};
   }
+  if (job.error().code == ErrorCode::kCancelled) return std::unexpected(job.error());
   if (MayPass(job.error())) {
     const auto next = schedule.cron.Next(firing.until, schedule.zone);
     const bool is_new = !entry.trouble || entry.trouble->tick != firing.until;
@@ -148,10 +151,10 @@ Result<int64_t> Timetable::FireDue(Entry& entry, Timestamp now) {
   return fired;
 }
 
-void Timetable::PutOff(Entry& entry, Error error, Timestamp now) {
+void Timetable::PutOff(Entry& entry, Error error, Timestamp began) {
   const Schedule& schedule = entry.schedule;
   const bool is_new = !entry.trouble || entry.trouble->tick != entry.tick;
-  if (is_new) entry.trouble = Trouble{.tick = entry.tick, .error = {}, .since = now};
+  if (is_new) entry.trouble = Trouble{.tick = entry.tick, .error = {}, .since = began};
   Trouble& trouble = *entry.trouble;
   if (is_new || trouble.error.message != error.message) {
     log_.Warning("schedule put off",
@@ -162,6 +165,7 @@ void Timetable::PutOff(Entry& entry, Error error, Timestamp now) {
   const auto pause = std::max<microseconds>(
       std::min<microseconds>(kRetryMin * (1 << std::min(trouble.failures, 10)), kRetryMax),
       error.retry_after.value_or(std::chrono::milliseconds(0)));
+  const Timestamp now = clock_.Now();  // The attempt may have taken long.
   const auto next = schedule.cron.Next(now, schedule.zone);
   trouble.again_at = next ? std::min(now + pause, *next) : now + pause;
   ++trouble.failures;
@@ -170,37 +174,40 @@ void Timetable::PutOff(Entry& entry, Error error, Timestamp now) {
 }
 
 Result<> Timetable::ReadSettled() {
-  for (const store::ScheduleRecord& record : TRY(store_.Schedules())) {
-    const auto entry = std::ranges::find(
-        entries_, record.name, [](const Entry& candidate) { return candidate.schedule.name; });
-    if (entry != entries_.end()) entry->settled_until = record.settled_until;
+  std::map<std::string, Timestamp, std::less<>> settled;
+  for (store::ScheduleRecord& record : TRY(store_.Schedules()))
+    settled.emplace(std::move(record.name), record.settled_until);
+  for (Entry& entry : entries_) {
+    if (const auto found = settled.find(entry.schedule.name); found != settled.end())
+      entry.settled_until = found->second;
   }
   return {};
 }
 
-Result<int64_t> Timetable::FireDue() {
-  if (std::ranges::any_of(entries_, [](const Entry& entry) { return !entry.settled_until; }))
-    TRY(ReadSettled());
+Result<int64_t> Timetable::FireDue(const std::stop_token& stop) {
   const Timestamp now = clock_.Now();
   std::vector<Entry*> due;
   for (Entry& entry : entries_) {
     if (!entry.trouble || entry.trouble->again_at <= now) due.push_back(&entry);
   }
+  if (std::ranges::any_of(due, [](const Entry* entry) { return !entry->settled_until; }))
+    TRY(ReadSettled());
   std::ranges::stable_partition(due, [](const Entry* entry) { return !entry->trouble; });
   int64_t fired = 0;
   for (Entry* entry : due) {
+    if (stop.stop_requested()) break;
     const Result<int64_t> of_schedule = FireDue(*entry, now);
     if (of_schedule.has_value()) {
       fired += *of_schedule;
-    } else {
+    } else if (!stop.stop_requested()) {
       PutOff(*entry, of_schedule.error(), now);
     }
   }
   return fired;
 }
 
-Result<> Timetable::Run(std::stop_token) {
-  TRY(FireDue());
+Result<> Timetable::Run(std::stop_token stop) {
+  TRY(FireDue(stop));
   return {};
 }
 

@@ -58,8 +58,8 @@ class Timetable final : public Service {
 
   /// Fires what is due; returns how many jobs this made that can run. The error of one schedule is
   /// logged and does not stop the others; those that failed the last time come last. An error is
-  /// one of the state: nothing can be fired.
-  Result<int64_t> FireDue();
+  /// one of the state: nothing can be fired. After `stop`, what is left stays due.
+  Result<int64_t> FireDue(const std::stop_token& stop = {});
 
   std::string_view name() const override { return "timetable"; }
   std::chrono::milliseconds period() const override { return std::chrono::milliseconds(500); }
@@ -90,7 +90,7 @@ class Timetable final : public Service {
   /// Puts the job of the tick into the firing, as failed if it cannot be made. An error: it may be
   /// possible to make it later.
   Result<> MakeJob(const Entry& entry, Timestamp now, store::Firing& firing);
-  void PutOff(Entry& entry, Error error, Timestamp now);
+  void PutOff(Entry& entry, Error error, Timestamp began);
   void Report(const Schedule& schedule, const store::Firing& firing, const store::Fired& fired);
 
   Engine& engine_;

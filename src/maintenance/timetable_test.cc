@@ -243,6 +243,24 @@ TEST_F(TimetableTest, AnExceptionOfARecipeFailsItsTickOnly) {
   EXPECT_EQ(Jobs().at(0).failure->message, "an unexpected exception: out of luck");
 }
 
+TEST_F(TimetableTest, AfterAStopATickStaysDue) {
+  std::stop_source stop;
+  // The stop ends a call to a bucket.
+  lines_->before_canonical = [&](const recipe::Request&) -> Result<> {
+    stop.request_stop();
+    return Fail(ErrorCode::kCancelled, "stopped");
+  };
+  Timetable timetable = Start(Of("0 * * * *"));
+  ASSERT_TRUE(timetable.FireDue().has_value());
+  clock_.Advance(hours(1));
+  EXPECT_EQ(*timetable.FireDue(stop.get_token()), 0);
+  EXPECT_THAT(Jobs(), testing::IsEmpty());
+
+  lines_->before_canonical = [](const recipe::Request&) { return Result<>(); };
+  EXPECT_EQ(*timetable.FireDue(stop.get_token()), 0) << "nothing more is begun";
+  EXPECT_EQ(*Start(Of("0 * * * *")).FireDue(), 1);
+}
+
 /// C5: what is asked for at a tick may cost reads of a lake or a database.
 TEST_F(TimetableTest, WhatMayPassIsTriedMoreAndMoreRarely) {
   int asked = 0;

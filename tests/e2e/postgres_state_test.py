@@ -72,6 +72,8 @@ def make_key(machine):
     for file in ("signing.pem", "signing.pub.pem"):
         (machine.path / file).unlink(missing_ok=True)
     subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", machine.path / "signing.pem"], check=True)
+    subprocess.run(["openssl", "pkey", "-in", machine.path / "signing.pem", "-pubout",
+                    "-out", machine.path / "signing.pub.pem"], check=True)
 
 
 def copy_key(source, target):
@@ -120,6 +122,13 @@ class SigningKeyTest(OnPostgres):
         before = self.spillway.json("verify", self.spillway.path / job["directory"])["key_id"]
         other = self.other_machine()
         make_key(other)
+        public = other.path / "signing.pub.pem"
+        own = public.read_bytes()
+        public.write_bytes((self.spillway.path / "signing.pub.pem").read_bytes())
+        self.assertIn("is the public key of another, but recipients verify with it", other.call("adopt-key").err)
+        public.unlink()
+        self.assertIn("is not there, but recipients verify with it", other.call("adopt-key").err)
+        public.write_bytes(own)
         adopted = other.json("adopt-key")
         self.assertEqual(adopted["before"], before)
         self.assertNotEqual(adopted["key_id"], before)

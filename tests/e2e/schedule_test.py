@@ -171,6 +171,38 @@ class ScheduleTest(unittest.TestCase):
         self.assertIn(failed[0]["requested_by"].removeprefix("schedule acme, "), due)
         self.assertIn("schedule put off", log)
 
+    def test_a_bucket_that_does_not_answer_holds_up_no_other_export(self):
+        server = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(server.close)
+        port = server.getsockname()[1]
+        server.close()  # Nobody listens: connections are refused.
+        of_acme = {"cron": "* * * * *", "organisation": "acme", "from": "2025-01-01", "to": "today"}
+        spillway = Deployment(json.dumps({
+            "engine": {"threads": 1},
+            "exports": {"messages": {}, "far": {"recipe": "message_export", "destination": "s3://bucket/far"}},
+            "s3": {"endpoint": f"http://127.0.0.1:{port}", "retry_for": "10m", "region": "local"},
+            "schedules": {"far": {"export": "far", **of_acme}, "near": {"export": "messages", **of_acme}}}))
+        self.addCleanup(spillway.close)
+        spillway.ingest(make_messages(1, 50, days=1))
+        keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
+        worker = spillway.start("worker", "--schedules", env={**os.environ, **keys})
+        jobs = []
+        try:
+            deadline = time.monotonic() + 200
+            while not jobs and time.monotonic() < deadline:
+                time.sleep(0.5)
+                jobs = spillway.json("jobs", "list", env=keys)["jobs"]
+        finally:
+            worker.send_signal(signal.SIGTERM)
+            log = worker.communicate(timeout=60)[1].decode()
+        self.assertEqual([job["export"] for job in jobs], ["messages"], log)
+        self.assertNotIn("schedule put off", log)
+        # The end of the worker fails no tick: it is due still.
+        jobs = spillway.json("jobs", "list", env=keys)["jobs"]
+        self.assertEqual({job["export"] for job in jobs}, {"messages"}, log)
+        standing = {one["name"]: one for one in spillway.json("schedules", env=keys)["schedules"]}
+        self.assertIsNotNone(standing["far"]["due"])
+
     def test_schedules_pass_parameters(self):
         with PostgresServer() as server:
             for file in ("schema.sql", "readings.sql"):
