@@ -25,9 +25,8 @@ Outcome Init(const Invocation& invocation) {
   file.close();
   if (!file) {
     const int why = errno;
-    std::filesystem::remove(
-        path,
-        error);  // Half a file would be refused as one that is there already by the next attempt.
+    // The next attempt would refuse half a file, as one that is there already.
+    std::filesystem::remove(path, error);
     return std::unexpected(FromErrno(why, "writing " + path.string()));
   }
   const Settings settings = TRY(invocation.Load());

@@ -24,8 +24,8 @@ struct ByteSize {
 std::optional<std::chrono::milliseconds> ParseDuration(std::string_view text);
 std::string FormatDuration(std::chrono::milliseconds duration);
 
-/// "4096", "64 KiB", "1.5 GiB", "10 MB": a number, whole where it
-/// counts bytes, and one of B, kB, MB, GB, TB, KiB, MiB, GiB, TiB.
+/// "4096", "64 KiB", "1.5 GiB", "10 MB": a number and one of B, kB, MB, GB, TB, KiB, MiB, GiB, TiB.
+/// Bytes, with or without their unit, are whole.
 std::optional<ByteSize> ParseByteSize(std::string_view text);
 std::string FormatByteSize(ByteSize size);
 

@@ -64,11 +64,6 @@ void ChunkResults::Add(ChunkResult result) {
   }
 }
 
-Result<> CheckNotStopped(const std::stop_token& stop) {
-  if (stop.stop_requested()) return Fail(ErrorCode::kCancelled, "stopped while finishing");
-  return {};
-}
-
 Result<ChunkResults> Gather(Context& context, const HeldJob& held, storage::ObjectStore& store,
                             Staging& staging) {
   ChunkResults results;

@@ -14,12 +14,13 @@
 #include "result/chunk_result.h"
 
 namespace spillway::engine {
-namespace {
 
 Result<> CheckNotStopped(const std::stop_token& stop) {
   if (stop.stop_requested()) return Fail(ErrorCode::kCancelled, "stopped while finishing");
   return {};
 }
+
+namespace {
 
 /// Whether the part's bytes are there, and those that were staged.
 Result<bool> IsWhole(storage::ObjectStore& store, const Part& part, const std::stop_token& stop) {

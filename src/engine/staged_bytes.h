@@ -24,8 +24,11 @@ Error ForMissing(storage::ObjectStore& store, Error error, std::string_view file
 Result<> MakeDurable(storage::ObjectStore& store, const std::vector<recipe::OutputFile>& files,
                      const std::stop_token& stop);
 
-/// Looks for the chunks whose staged bytes, or stored results, are lost and makes them dead, so that a redrive repeats
-/// these and no others. `held.job` is the job afterwards.
+/// kCancelled once the finisher is to stop.
+Result<> CheckNotStopped(const std::stop_token& stop);
+
+/// Looks for the chunks whose staged bytes, or stored results, are lost and makes them dead, so
+/// that a redrive repeats these and no others. `held.job` is the job afterwards.
 Result<> MarkLostChunks(Context& context, HeldJob& held, storage::ObjectStore& store,
                         Staging& staging);
 

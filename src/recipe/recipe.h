@@ -75,8 +75,9 @@ struct Postponed {
 /// What came of an attempt at a chunk.
 using ChunkOutcome = std::variant<engine::ChunkResult, Postponed>;
 
-/// Hears how far the work on a chunk is, while Process runs. Thread-safe. Calls cost next to nothing: what the last one
-/// said is written when the chunk's lease is renewed, within about a second.
+/// Hears how far the work on a chunk is, while Process runs. Thread-safe. Calls cost next to
+/// nothing: what the last one said is written when the chunk's lease is renewed, within about a
+/// second.
 class Progress {
  public:
   virtual ~Progress() = default;

@@ -39,9 +39,12 @@ void Staging::Leave(int64_t chunk) {
 }
 
 PartWriter Staging::NewPart(std::string file, int64_t chunk, PartOrder order) {
+  return {*this, std::move(file), chunk, order};
+}
+
+bool Staging::TakePlace(const std::string& file, int64_t chunk) {
   std::lock_guard lock(mutex_);
-  const bool in_place = order == PartOrder::kInPlace && in_place_.emplace(file, chunk).second;
-  return {*this, std::move(file), chunk, order, in_place};
+  return placed_[file].insert(chunk).second;
 }
 
 Result<Part> Staging::Append(std::string_view file, std::span<const std::byte> bytes) {
@@ -121,9 +124,11 @@ Result<> PartWriter::Flush(size_t kept, std::stop_token stop) {
   // The first bytes stay where they can be read: a short part before them may need them to be
   // joined.
   const bool first = staged_ == 0;
+  const bool may_be = order_ == PartOrder::kInPlace;
+  if (may_be && !first && !in_place_.has_value()) in_place_ = staging_.TakePlace(file_, chunk_);
   const storage::Bytes front =
-      pending_->bytes().first(in_place_ && first && kept > 0 ? kept : pending_->size() - kept);
-  const auto chunk = in_place_ && !first ? std::optional(chunk_) : std::nullopt;
+      pending_->bytes().first(may_be && first && kept > 0 ? kept : pending_->size() - kept);
+  const auto chunk = in_place_.value_or(false) ? std::optional(chunk_) : std::nullopt;
   std::unique_ptr<Buffer> rest = landed_ ? std::move(landed_) : std::make_unique<Buffer>();
   rest->Append(pending_->bytes().subspan(front.size()));
   flights_.push_back({std::exchange(pending_, std::move(rest)), stage->Begin(front, chunk, stop)});

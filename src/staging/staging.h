@@ -3,10 +3,12 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <future>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <span>
 #include <stop_token>
@@ -58,12 +60,8 @@ class PartWriter {
 
  private:
   friend class Staging;
-  PartWriter(Staging& staging, std::string file, int64_t chunk, PartOrder order, bool in_place)
-      : staging_(staging),
-        file_(std::move(file)),
-        chunk_(chunk),
-        order_(order),
-        in_place_(in_place) {}
+  PartWriter(Staging& staging, std::string file, int64_t chunk, PartOrder order)
+      : staging_(staging), file_(std::move(file)), chunk_(chunk), order_(order) {}
 
   /// An append under way.
   struct Flight {
@@ -82,7 +80,8 @@ class PartWriter {
   std::string file_;
   int64_t chunk_;
   PartOrder order_;
-  bool in_place_;  ///< Whether the store may put its bytes in place.
+  /// Whether the store may put its bytes in place; known once there are more than the first ones.
+  std::optional<bool> in_place_;
   std::unique_ptr<Buffer> pending_ = std::make_unique<Buffer>();
   size_t digested_ = 0;  ///< Bytes of pending_.
   uint64_t staged_ = 0;  ///< Bytes that are staged, or on their way.
@@ -150,6 +149,8 @@ class Staging {
 
   void Leave(int64_t chunk);
   Result<storage::Stage*> StageOf(std::string_view file, PartOrder order);
+  /// Whether a part is the first of its file and chunk to ask.
+  bool TakePlace(const std::string& file, int64_t chunk);
 
   storage::ObjectStore& store_;
   const std::string prefix_;
@@ -162,9 +163,9 @@ class Staging {
   std::multiset<int64_t> line_;
   std::map<std::string, std::unique_ptr<storage::Stage>, std::less<>> stages_;
   int64_t stages_asked_for_ = 0;
-  /// Files and chunks with a part that may be in place. The store keeps no room before a second
-  /// one of the same chunk, as an attempt has that goes on from a position.
-  std::set<std::pair<std::string, int64_t>> in_place_;
+  /// The chunks of each file with a part that may be in place. The store keeps no room before a
+  /// second one of the same chunk, as an attempt has that goes on from a position.
+  std::map<std::string, std::set<int64_t>, std::less<>> placed_;
 };
 
 }  // namespace spillway::engine

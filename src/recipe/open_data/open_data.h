@@ -46,9 +46,9 @@ struct OpenDataOptions {
 /// when (migrations/); a run exports what is pending, a file a location, day and format, each
 /// published for itself. Counts location-days, not rows.
 ///
-/// A chunk is a number of days, whichever are pending when it is done: it claims them in the log, and
-/// what it cannot claim any more, or what the time limit leaves no time for, it excludes. So a run
-/// never holds what it does not get to. Repeating a chunk exports nothing twice: the log says what
+/// A chunk is a number of days, whichever are pending when it is done: it claims them in the log,
+/// and what it cannot claim any more, or what the time limit leaves no time for, it excludes. So a
+/// run never holds what it does not get to. Repeating a chunk exports nothing twice: the log says what
 /// its earlier attempts have exported. A database that goes away is waited for.
 class OpenData final : public Recipe {
  public:

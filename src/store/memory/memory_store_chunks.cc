@@ -151,16 +151,12 @@ Settled MemoryStore::SettleChunk(const Settlement& settlement) {
       ++job.chunks_dead;
       break;
     case Settlement::Kind::kReleased:
-      chunk.state = ChunkState::kPending;
-      chunk.not_before = settlement.not_before;
-      chunk.progress.position = settlement.position;
-      chunk.attempts = std::max<int64_t>(chunk.attempts - 1, 0);
-      break;
     case Settlement::Kind::kPostponed:
       chunk.state = ChunkState::kPending;
       chunk.not_before = settlement.not_before;
       chunk.progress.position = settlement.position;
-      chunk.attempts = 0;
+      chunk.attempts = std::max<int64_t>(chunk.attempts - 1, 0);
+      if (settlement.kind == Settlement::Kind::kPostponed) chunk.attempts = 0;
       break;
   }
   job.updated_at = clock_.Now();

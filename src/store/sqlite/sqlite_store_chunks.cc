@@ -117,18 +117,13 @@ Result<bool> SettleChunk(Connection& connection, int64_t job, const Settlement& 
                        failure.retryable, failure.retry_after_ms)
                      .Run()) == 1;
     case Settlement::Kind::kReleased:
-      return TRY(Query(connection,
-                       SPILLWAY_SETTLE("state = 'pending', not_before = ?5, "
-                                       "position = ?6, attempts = max(attempts - 1, 0)"),
-                       job, lease.chunk, lease.token, lease.owner, settlement.not_before,
-                       settlement.position)
-                     .Run()) == 1;
     case Settlement::Kind::kPostponed:
       return TRY(Query(connection,
-                       SPILLWAY_SETTLE("state = 'pending', not_before = ?5, "
-                                       "position = ?6, attempts = 0"),
+                       SPILLWAY_SETTLE(
+                           "state = 'pending', not_before = ?5, position = ?6, "
+                           "attempts = CASE WHEN ?7 THEN 0 ELSE max(attempts - 1, 0) END"),
                        job, lease.chunk, lease.token, lease.owner, settlement.not_before,
-                       settlement.position)
+                       settlement.position, settlement.kind == Settlement::Kind::kPostponed)
                      .Run()) == 1;
   }
   return false;
