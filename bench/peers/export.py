@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Exports one organisation's messages of a range of days as a peer's user would: ENGINE KIND LAKE OUTPUT
+"""Exports one organisation's messages of a range of days as a peer's user would: ENGINE KIND LAKE OUTPUT [unsynced]
 
 ENGINE  duckdb, polars, polars-igzip (piped into igzip), datafusion, and, with rows in any order, duckdb-unordered, chdb
 KIND    csv, csvgz, zip (a member a day), parquet
 
-Compresses at level 1, as ours does (DuckDB's gzip has no levels), and syncs the file, as ours does. Prints, as JSON, the
-seconds of the export alone: without the interpreter's start and the imports.
+Compresses at level 1, as ours does (DuckDB's gzip has no levels), and syncs the file, as ours does, unless told not to. Prints,
+as JSON, the seconds of the export alone: without the interpreter's start and the imports.
 """
 import datetime
 import json
@@ -123,11 +123,12 @@ def sync(output):
 
 
 def main():
-    engine, kind, lake, output = sys.argv[1:]
+    engine, kind, lake, output, *unsynced = sys.argv[1:]
     exporter = ENGINES[engine]()
     began = time.perf_counter()
     exporter.export(kind, lake, output)
-    sync(output)
+    if not unsynced:
+        sync(output)
     print(json.dumps({"wall": time.perf_counter() - began}))
 
 

@@ -27,10 +27,10 @@ constexpr std::chrono::milliseconds kLookMax{50};
 constexpr std::chrono::milliseconds kShowEvery{200};
 constexpr size_t kFailuresListed = 5;
 
-/// Looks often at first: the end of a job is seen after at most a sixteenth more of the time that
+/// Looks often at first: the end of a job is seen after at most a hundredth more of the time that
 /// it took.
 std::chrono::milliseconds PauseAfter(std::chrono::steady_clock::duration passed) {
-  const auto due = std::chrono::duration_cast<std::chrono::milliseconds>(passed / 16);
+  const auto due = std::chrono::duration_cast<std::chrono::milliseconds>(passed / 100);
   return std::clamp(due, kLookMin, kLookMax);
 }
 

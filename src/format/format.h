@@ -27,7 +27,7 @@ class Encoder {
   /// Batches have the schema that the encoder was made for, except that a text column may come
   /// dictionary-encoded in one batch and plain in the next. kInvalidArgument names the column and
   /// row of a value that the format cannot carry; the rows of that batch are then lost, and `out`
-  /// must not be used.
+  /// must not be used. Columns may be kept until Finish, so they own their memory.
   virtual Result<> Append(const arrow::RecordBatch& batch, Buffer& out) = 0;
   /// Ends the run; afterwards the encoder is used for nothing else.
   virtual Result<> Finish(Buffer& out) = 0;

@@ -94,8 +94,7 @@ class ParquetEncoder final : public Encoder {
       if (batch.num_rows() == 0) return arrow::Status::OK();
       ARROW_ASSIGN_OR_RAISE(const auto shown, InSchema(batch));
       if (writer_ == nullptr) ARROW_RETURN_NOT_OK(Open(shown.get()));
-      ARROW_RETURN_NOT_OK(BoundGroup(*shown));
-      return writer_->WriteRecordBatch(*shown);
+      return Collect(shown);
     });
   }
 
@@ -103,6 +102,7 @@ class ParquetEncoder final : public Encoder {
     stream_->Use(out);
     return Guard([&]() -> arrow::Status {
       if (writer_ == nullptr) ARROW_RETURN_NOT_OK(Open(nullptr));
+      ARROW_RETURN_NOT_OK(WriteGroup());
       return writer_->Close();
     });
   }
@@ -119,9 +119,16 @@ class ParquetEncoder final : public Encoder {
       if (DictionaryPays(*first->column(i))) continue;
       const std::string& name = schema_->field(i)->name();
       properties.disable_dictionary(name);
-      // Times of neighbouring rows differ by little.
-      if (first->column(i)->type_id() == arrow::Type::TIMESTAMP) {
-        properties.encoding(name, parquet::Encoding::DELTA_BINARY_PACKED);
+      switch (first->column(i)->type_id()) {
+        case arrow::Type::TIMESTAMP:  // Times of neighbouring rows differ by little.
+          properties.encoding(name, parquet::Encoding::DELTA_BINARY_PACKED);
+          break;
+        case arrow::Type::STRING:
+        case arrow::Type::BINARY:  // Texts compress better without their lengths between them.
+          properties.encoding(name, parquet::Encoding::DELTA_LENGTH_BYTE_ARRAY);
+          break;
+        default:
+          break;
       }
     }
     const auto arrow_properties = parquet::ArrowWriterProperties::Builder().store_schema()->build();
@@ -130,20 +137,33 @@ class ParquetEncoder final : public Encoder {
         .Value(&writer_);
   }
 
-  // Begins another row group if the current one, which always has rows, would become too large with
-  // this batch. The writer itself limits the number of rows.
-  arrow::Status BoundGroup(const arrow::RecordBatch& batch) {
-    ARROW_ASSIGN_OR_RAISE(const int64_t bytes, arrow::util::ReferencedBufferSize(batch));
-    if (group_bytes_ > 0 && group_bytes_ + bytes > kBytesPerGroup) {
-      ARROW_RETURN_NOT_OK(writer_->NewBufferedRowGroup());
-      group_rows_ = group_bytes_ = 0;
+  // Batches are collected until they are a row group, whose columns then go to the stream one after
+  // the other. Arrow's buffered row groups would copy every compressed page twice more.
+  arrow::Status Collect(std::shared_ptr<arrow::RecordBatch> batch) {
+    ARROW_ASSIGN_OR_RAISE(const int64_t bytes, arrow::util::ReferencedBufferSize(*batch));
+    if (group_bytes_ > 0 && group_bytes_ + bytes > kBytesPerGroup)
+      ARROW_RETURN_NOT_OK(WriteGroup());
+    while (group_rows_ + batch->num_rows() >= options_.rows_per_group) {
+      const int64_t fitting = options_.rows_per_group - group_rows_;
+      group_.push_back(batch->Slice(0, fitting));
+      batch = batch->Slice(fitting);
+      ARROW_RETURN_NOT_OK(WriteGroup());
     }
-    group_rows_ += batch.num_rows();
+    if (batch->num_rows() == 0) return arrow::Status::OK();
+    group_rows_ += batch->num_rows();
     group_bytes_ += bytes;
-    if (group_rows_ > options_.rows_per_group) {
-      group_rows_ %= options_.rows_per_group;
-      group_bytes_ = bytes;
-    }
+    group_.push_back(std::move(batch));
+    return arrow::Status::OK();
+  }
+
+  arrow::Status WriteGroup() {
+    if (group_.empty()) return arrow::Status::OK();
+    ARROW_ASSIGN_OR_RAISE(const auto table, arrow::Table::FromRecordBatches(schema_, group_));
+    group_.clear();
+    group_rows_ = group_bytes_ = 0;
+    ARROW_RETURN_NOT_OK(writer_->NewRowGroup());
+    for (const auto& column : table->columns())
+      ARROW_RETURN_NOT_OK(writer_->WriteColumnChunk(column));
     return arrow::Status::OK();
   }
 
@@ -186,6 +206,7 @@ class ParquetEncoder final : public Encoder {
   ParquetOptions options_;
   std::shared_ptr<BufferStream> stream_;
   std::unique_ptr<parquet::arrow::FileWriter> writer_;
+  arrow::RecordBatchVector group_;
   int64_t group_rows_ = 0;
   int64_t group_bytes_ = 0;
 };

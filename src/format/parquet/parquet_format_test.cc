@@ -1,5 +1,6 @@
 #include <arrow/api.h>
 #include <arrow/io/memory.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <parquet/arrow/reader.h>
 #include <parquet/metadata.h>
@@ -73,6 +74,20 @@ TEST(ParquetFormat, HasStatisticsPageIndexAndZstd) {
     EXPECT_TRUE(column->GetOffsetIndexLocation().has_value()) << i;
     EXPECT_TRUE(column->GetColumnIndexLocation().has_value()) << i;
   }
+}
+
+TEST(ParquetFormat, WritesTextsThatDoNotRepeatWithTheirLengthsApart) {
+  arrow::StringBuilder unique;
+  for (int i = 0; i < 1'000; ++i) ASSERT_TRUE(unique.Append("value " + std::to_string(i)).ok());
+  const auto table = arrow::RecordBatch::Make(
+      arrow::schema({arrow::field("unique", arrow::utf8())}), 1'000, {*unique.Finish()});
+  const auto reader = Encoded({}, {table});
+  const auto encodings =
+      reader->parquet_reader()->metadata()->RowGroup(0)->ColumnChunk(0)->encodings();
+  EXPECT_THAT(encodings, testing::Contains(parquet::Encoding::DELTA_LENGTH_BYTE_ARRAY));
+  EXPECT_THAT(encodings, testing::Not(testing::Contains(parquet::Encoding::PLAIN)));
+  EXPECT_TRUE(reader->ReadTable().ValueOrDie()->Equals(
+      *arrow::Table::FromRecordBatches({table}).ValueOrDie()));
 }
 
 TEST(ParquetFormat, BuildsDictionariesOnlyWhereValuesRepeat) {
