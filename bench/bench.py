@@ -14,7 +14,8 @@ error, tables to bench/RESULTS.md.
   FULL=1             ingest of all 12 M messages in place of 3 M
   BENCH_DIR=…        where inputs are kept and outputs go (6 GB); default ~/.cache/spillway-bench
   BENCH_BUILD=…      the build folder to measure; default build/release
-  BENCH_BEFORE=…     an earlier version's build folder, which takes part as `before` (lake, ingest, postgres, open-data)
+  BENCH_BEFORE=…     an earlier version's build folder, which takes part as `before` (lake, ingest, engine,
+                     postgres, open-data)
 """
 import os
 import sys

@@ -10,8 +10,9 @@ BUILD = pathlib.Path(__file__).resolve().parent.parent / "build" / "release"
 BINARIES = pathlib.Path(os.environ.get("BENCH_BUILD") or BUILD)
 SPILLWAY = BINARIES / "src" / "cli" / "spillway"
 VERSIONS = {"ours": SPILLWAY}
-if os.environ.get("BENCH_BEFORE"):
-    VERSIONS["before"] = pathlib.Path(os.environ["BENCH_BEFORE"]).resolve() / "src" / "cli" / "spillway"
+BEFORE = pathlib.Path(os.environ["BENCH_BEFORE"]).resolve() if os.environ.get("BENCH_BEFORE") else None
+if BEFORE:
+    VERSIONS["before"] = BEFORE / "src" / "cli" / "spillway"
 FIRST, AFTER = "2025-01-11", "2025-03-23"  # The same days as in peers/export.py, half-open.
 
 CONFIGURATION = """\

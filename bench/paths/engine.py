@@ -3,7 +3,7 @@ import json
 import statistics
 
 import inputs
-from deployment import BINARIES
+from deployment import BEFORE, BINARIES
 from measure import Failed, remove, run, say
 from results import Figure, Report
 
@@ -15,9 +15,9 @@ MIXED_CHUNKS = 200
 MIXED_CHUNK_BYTES = 4 << 20
 
 
-def engine(chunks, chunk_bytes):
+def engine(chunks, chunk_bytes, binaries=BINARIES):
     remove(WORK)
-    usage = run([BINARIES / "bench" / "engine_bench", WORK, "--chunks", chunks, "--chunk-bytes", chunk_bytes])
+    usage = run([binaries / "bench" / "engine_bench", WORK, "--chunks", chunks, "--chunk-bytes", chunk_bytes])
     remove(WORK)
     found = json.loads(usage.printed)
     say(f"  {chunks} chunks of {chunk_bytes} bytes: {found['chunks_per_second']} a second, planned in "
@@ -46,9 +46,15 @@ def measure_mixed(path, rounds):
 
 def measure(path, rounds):
     report = Report("engine", "chunks claimed and completed by the real workers over one SQLite file, durably")
-    runs = [engine(EMPTY_CHUNKS, 0)[0] for _ in range(rounds)]
-    report.add(Figure("figure", "engine-chunks", statistics.median(one["chunks_per_second"] for one in runs), "chunks/s",
-                      at_least=5_000, beside=f"{EMPTY_CHUNKS:,} empty chunks, 2 threads"))
+    builds = [BINARIES, BEFORE] if BEFORE else [BINARIES]
+    rates = {build: [] for build in builds}
+    for _ in range(rounds):
+        for build in builds:
+            rates[build].append(engine(EMPTY_CHUNKS, 0, build)[0]["chunks_per_second"])
+    rate = statistics.median(rates[BINARIES])
+    report.add(Figure("figure", "engine-chunks", rate, "chunks/s", at_least=5_000, beside=f"{EMPTY_CHUNKS:,} empty chunks, 2 threads"))
+    if BEFORE:
+        report.add(Figure("ratio", "engine-vs-before", rate / statistics.median(rates[BEFORE])))
     found, usage = engine(SMALL_CHUNKS, SMALL_CHUNK_BYTES)
     each = found["shares"]["recipe"] * found["processing_seconds"] * found["threads"] / SMALL_CHUNKS
     shares = ", ".join(f"{name} {share:.1%}" for name, share in found["shares"].items())
