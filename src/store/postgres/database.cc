@@ -24,13 +24,15 @@ constexpr unsigned kText = 25;
 
 constexpr char kReadOnly[] = "ISOLATION LEVEL READ COMMITTED READ ONLY";
 
-/// Reads go by key, or along one index in its order; the planner, which does not know how large a
-/// young table is, would collect and sort all of a job's chunks for every page. A client that is
-/// paused or cut off in mid-transaction must not keep its locks for long.
-constexpr char kSettings[] =
-    "SET LOCAL search_path = spillway, pg_temp; "
-    "SET LOCAL enable_bitmapscan = off; SET LOCAL enable_seqscan = off; "
+/// A client that is paused or cut off in mid-transaction must not keep its locks for long.
+constexpr char kTimeouts[] =
     "SET LOCAL idle_in_transaction_session_timeout = 5000; SET LOCAL lock_timeout = 10000";
+
+/// Reads go by key, or along one index in its order; the planner, which does not know how large a
+/// young table is, would collect and sort all of a job's chunks for every page.
+const std::string kSettings = std::string(kTimeouts) +
+                              "; SET LOCAL search_path = spillway, pg_temp; "
+                              "SET LOCAL enable_bitmapscan = off; SET LOCAL enable_seqscan = off";
 
 const postgres::ConnectOptions kConnectOptions = {.connect_timeout = Database::kPatience,
                                                   .answer_timeout = Database::kPatience};
@@ -179,6 +181,18 @@ Result<Rows> Database::Run(const std::string& sql, std::span<const Parameter> pa
   return Patiently([&](bool&) -> Result<Rows> {
     postgres::Pool::Lent connection = TRY(pool_.Lend());
     return connection->Execute(sql, parameters, {}, format);
+  });
+}
+
+Result<Rows> Database::RunOnceHeard(const std::string& sql, std::span<const Parameter> parameters) {
+  return Patiently([&](bool& last) -> Result<Rows> {
+    postgres::Pool::Lent connection = TRY(pool_.Lend());
+    auto transaction =
+        TRY(postgres::Transaction::Begin(*connection, postgres::kReadCommitted, kTimeouts));
+    Rows rows = TRY(connection->Execute(sql, parameters));
+    last = true;
+    TRY(transaction.Commit());
+    return rows;
   });
 }
 

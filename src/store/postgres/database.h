@@ -93,6 +93,11 @@ class Database {
                              std::span<const postgres::Parameter> parameters,
                              postgres::Format format = postgres::Format::kText);
 
+  /// Runs one statement whose work is committed only when its answer has come back: a connection
+  /// that is lost before leaves nothing done that nobody heard of.
+  Result<postgres::Rows> RunOnceHeard(const std::string& sql,
+                                      std::span<const postgres::Parameter> parameters);
+
   const std::string& address() const { return address_; }
 
  private:

@@ -228,8 +228,7 @@ Result<> PostgresStore::PutChunks(sql::Session& session, int64_t job,
   return {};
 }
 
-/// A transaction of several messages: what is claimed is committed only when the claims have come
-/// back, so that a connection lost before leaves no chunk leased to nobody.
+/// A claim that nobody hears of would leave its chunks leased to nobody.
 Result<Claims> PostgresStore::ClaimChunks(std::string_view job_id, int64_t after, size_t limit,
                                           std::string_view owner,
                                           std::chrono::milliseconds duration) {
@@ -238,22 +237,19 @@ Result<Claims> PostgresStore::ClaimChunks(std::string_view job_id, int64_t after
   const std::vector<Parameter> parameters = {
       Storable(job_id), after,       std::min(limit, kSettlementsMax),
       Storable(owner),  Micros(now), Micros(now + duration)};
-  return Write(sql::Durability::kDisk, [&](sql::Session& session) -> Result<Claims> {
-    const postgres::Rows rows =
-        TRY(static_cast<PostgresSession&>(session).connection().Execute(kClaim, parameters));
-    Claims claims;
-    for (int row = 0; row < rows.size(); ++row) {
-      claims.cancel_requested = rows.Boolean(row, 0);
-      if (!rows.Boolean(row, 2)) {
-        RowsCursor pause(rows, row, 1);
-        claims.again_at = pause.TimeOrNull();
-      } else {
-        RowsCursor chunk(rows, row, 3);
-        claims.chunks.push_back(TRY(sql::ReadChunk(chunk, job_id)));
-      }
+  const postgres::Rows rows = TRY(database_.RunOnceHeard(kClaim, parameters));
+  Claims claims;
+  for (int row = 0; row < rows.size(); ++row) {
+    claims.cancel_requested = rows.Boolean(row, 0);
+    if (!rows.Boolean(row, 2)) {
+      RowsCursor pause(rows, row, 1);
+      claims.again_at = pause.TimeOrNull();
+    } else {
+      RowsCursor chunk(rows, row, 3);
+      claims.chunks.push_back(TRY(sql::ReadChunk(chunk, job_id)));
     }
-    return claims;
-  });
+  }
+  return claims;
 }
 
 Result<std::vector<Settled>> PostgresStore::Settle(std::span<const Settlement> settlements) {
