@@ -23,7 +23,7 @@
 namespace spillway::lake {
 
 /// A batch has at most kBatchRows rows, and fewer if they would take more than about kBatchBytes.
-inline constexpr int64_t kBatchRows = 16384;
+inline constexpr int64_t kBatchRows = 4096;
 inline constexpr int64_t kBatchBytes = 32 << 20;
 
 /// Turns an error of SliceReader into one line that names the file and says what to do: kCorrupt
