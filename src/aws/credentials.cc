@@ -66,6 +66,14 @@ Result<Credentials> CredentialsCache::Fetch(std::unique_lock<std::mutex>& lock, 
   return std::unexpected(failure);
 }
 
+bool CredentialsCache::Doubt(const std::string& access_key_id) {
+  std::lock_guard lock(mutex_);
+  const bool others = !credentials_.has_value() || credentials_->access_key_id != access_key_id;
+  if (!others && clock_.Now() < ask_again_at_) return false;
+  if (!others) credentials_.reset();
+  return true;
+}
+
 void CredentialsCache::Refuse(const std::string& access_key_id) {
   std::lock_guard lock(mutex_);
   if (credentials_.has_value() && credentials_->access_key_id == access_key_id)

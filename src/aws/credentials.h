@@ -76,6 +76,10 @@ class CredentialsCache {
   /// Forgets the credentials that the service refused as expired, unless others are here by now.
   void Refuse(const std::string& access_key_id);
 
+  /// As Refuse, for a refusal that does not say why: they may have expired, or may not do what was
+  /// asked. False, and nothing is forgotten, for credentials that are newer than kAskAgain.
+  bool Doubt(const std::string& access_key_id);
+
  private:
   Result<Credentials> Fetch(std::unique_lock<std::mutex>& lock, bool alive,
                             const std::stop_token& stop);

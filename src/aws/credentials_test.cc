@@ -392,5 +392,16 @@ TEST_F(CredentialsCacheTest, ForgetsWhatWasRefused) {
   EXPECT_EQ(Get(), "2");
 }
 
+TEST_F(CredentialsCacheTest, DoubtsWhatIsNotNewButOnce) {
+  EXPECT_EQ(Get(), "1");
+  EXPECT_FALSE(cache_.Doubt("1")) << "just fetched";
+  EXPECT_EQ(Get(), "1");
+  clock_.Advance(CredentialsCache::kAskAgain);
+  EXPECT_TRUE(cache_.Doubt("1"));
+  EXPECT_EQ(Get(), "2");
+  EXPECT_TRUE(cache_.Doubt("1")) << "there are others";
+  EXPECT_EQ(Get(), "2");
+}
+
 }  // namespace
 }  // namespace spillway::aws

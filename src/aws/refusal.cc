@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "base/utf8.h"
+
 namespace spillway::aws {
 namespace {
 
@@ -62,7 +64,8 @@ std::string OneLine(std::string text) {
   for (char& c : text) {
     if (static_cast<unsigned char>(c) < 0x20) c = ' ';
   }
-  return text.substr(0, kShownBytes);
+  text.resize(Utf8Prefix(text, kShownBytes).size());
+  return text;
 }
 
 }  // namespace

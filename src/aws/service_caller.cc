@@ -66,7 +66,7 @@ ServiceCaller::ServiceCaller(Service service, Patience patience, http::HttpTrans
       random_(seed) {}
 
 http::Request ServiceCaller::Sign(const Call& call, const Credentials& credentials,
-                                  const std::string& payload_digest) {
+                                  const std::string& payload_digest, Timestamp now) {
   SignableRequest signable{
       .method = call.method, .path = call.path, .query = call.query, .headers = call.headers};
   signable.headers.push_back({"x-amz-content-sha256", payload_digest});  // S3 needs it
@@ -76,34 +76,39 @@ http::Request ServiceCaller::Sign(const Call& call, const Credentials& credentia
                         .idle_timeout = call.idle_timeout};
   signable.headers.push_back({"host", host_});  // libcurl writes this one
   for (http::Header& header : SignatureHeaders(signable, payload_digest, credentials,
-                                               {service_.region, service_.name}, Now()))
+                                               {service_.region, service_.name}, now))
     request.headers.push_back(std::move(header));
   request.url = origin_ + http::PercentEncode(call.path, http::Slash::kKeep);
   if (!call.query.empty()) request.url += "?" + CanonicalQuery(call.query);
   return request;
 }
 
-/// Sets the clock to the server's time; returns how far it moved.
-std::chrono::microseconds ServiceCaller::AdoptTimeOf(const http::Response& response) {
+/// Sets the clock to the server's time, and returns that.
+std::optional<Timestamp> ServiceCaller::AdoptTimeOf(const http::Response& response) {
   std::istringstream text{std::string(response.Find("date").value_or(""))};
   date::sys_seconds time;
   text >> date::parse("%a, %d %b %Y %T GMT", time);
-  if (text.fail()) return {};
-  const int64_t skew = (Timestamp(time.time_since_epoch()) - clock_.Now()).count();
-  return std::chrono::abs(std::chrono::microseconds(skew - skew_.exchange(skew)));
+  if (text.fail()) return std::nullopt;
+  const Timestamp now(time.time_since_epoch());
+  skew_ = (now - clock_.Now()).count();
+  return now;
 }
 
 Failure ServiceCaller::JudgeAnswer(const Call& call, const Refusal& refusal,
-                                   const http::Response& response, const Credentials& credentials) {
+                                   const http::Response& response, const Credentials& credentials,
+                                   Timestamp signed_at) {
   Failure failure = Judge(refusal, service_.codes, response.status, call.what, call.permission);
   failure.error.retry_after = RetryAfter(response);
   // The answer to a HEAD has no body that could tell of a skewed clock or expired credentials.
   const bool silent = call.method == "HEAD" && (response.status == 400 || response.status == 403);
   if (silent || failure.verdict == Verdict::kClockSkew) {
-    const bool moved = AdoptTimeOf(response) > kToleratedSkew;
-    if (silent && moved) {
+    const Timestamp now = AdoptTimeOf(response).value_or(signed_at);
+    // Another request may have set the clock since this one was signed.
+    const bool skewed = std::chrono::abs(now - signed_at) > kToleratedSkew;
+    if (silent && skewed) {
       failure.verdict = Verdict::kClockSkew;
-    } else if (silent && !credentials.session_token.empty()) {
+    } else if (silent && !credentials.session_token.empty() &&
+               credentials_.Doubt(credentials.access_key_id)) {
       failure.verdict = Verdict::kExpiredCredentials;
     }
   }
@@ -115,8 +120,9 @@ std::expected<http::Response, Failure> ServiceCaller::SendOnce(const Call& call,
                                                                const std::string& payload_digest,
                                                                std::stop_token stop) {
   if (call.restart) call.restart();
+  const Timestamp now = Now();
   Result<http::Response> response =
-      transport_.Send(Sign(call, credentials, payload_digest), call.sink, std::move(stop));
+      transport_.Send(Sign(call, credentials, payload_digest, now), call.sink, std::move(stop));
   if (!response.has_value()) {
     return std::unexpected(Failure{.code = "no answer",
                                    .verdict = Verdict::kUnknown,
@@ -124,7 +130,7 @@ std::expected<http::Response, Failure> ServiceCaller::SendOnce(const Call& call,
   }
   const std::optional<Refusal> refusal = service_.read_refusal(call, *response);
   if (!refusal.has_value()) return *std::move(response);
-  return std::unexpected(JudgeAnswer(call, *refusal, *response, credentials));
+  return std::unexpected(JudgeAnswer(call, *refusal, *response, credentials, now));
 }
 
 /// Whether the cause of the failure was removed, so that another attempt makes sense at once.

@@ -95,14 +95,14 @@ class ServiceCaller {
 
  private:
   http::Request Sign(const Call& call, const Credentials& credentials,
-                     const std::string& payload_digest);
+                     const std::string& payload_digest, Timestamp now);
   std::expected<http::Response, Failure> SendOnce(const Call& call, const Credentials& credentials,
                                                   const std::string& payload_digest,
                                                   std::stop_token stop);
   Failure JudgeAnswer(const Call& call, const Refusal& refusal, const http::Response& response,
-                      const Credentials& credentials);
+                      const Credentials& credentials, Timestamp signed_at);
   bool Recover(Verdict verdict, const Credentials& credentials);
-  std::chrono::microseconds AdoptTimeOf(const http::Response& response);
+  std::optional<Timestamp> AdoptTimeOf(const http::Response& response);
   std::chrono::microseconds PauseBefore(int attempt, const Error& error);
 
   const Service service_;

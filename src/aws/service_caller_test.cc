@@ -1,11 +1,13 @@
 #include "aws/service_caller.h"
 
 #include <array>
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -329,9 +331,45 @@ TEST_F(ServiceCallerTest, ExpiredCredentialsAreFetchedAgainOnce) {
 TEST_F(ServiceCallerTest, AHeadWithExpiredCredentialsIsTriedWithOthers) {
   Script([](int n, const SeenRequest&) { return Answer{.status = n == 0 ? 400 : 200}; });
   EXPECT_FALSE(Send("HEAD")) << "long-lived keys do not expire";
-  Script([](int n, const SeenRequest&) { return Answer{.status = n == 0 ? 400 : 200}; });
+  Script([](int n, const SeenRequest&) { return Answer{.status = n == 1 ? 400 : 200}; });
   Use(*temporary_);
   EXPECT_TRUE(Send("HEAD"));
+  clock_.SleepFor(CredentialsCache::kAskAgain, {});
+  EXPECT_TRUE(Send("HEAD"));
+  EXPECT_THAT(server_->seen(), SizeIs(3));
+}
+
+TEST_F(ServiceCallerTest, AHeadThatIsNotAllowedFetchesNoCredentialsEachTime) {
+  Script([](int, const SeenRequest&) { return Answer{.status = 403}; });
+  Use(*temporary_);
+  for (int n = 0; n < 3; ++n) EXPECT_EQ(Send("HEAD").error().code, ErrorCode::kPermissionDenied);
+  clock_.SleepFor(CredentialsCache::kAskAgain, {});
+  for (int n = 0; n < 3; ++n) EXPECT_EQ(Send("HEAD").error().code, ErrorCode::kPermissionDenied);
+  std::vector<std::string> signed_by;
+  for (const SeenRequest& seen : server_->seen()) {
+    const std::string header = seen.Header("authorization");
+    signed_by.push_back(header.substr(header.find("Credential=") + 11, 3));
+  }
+  EXPECT_THAT(signed_by, testing::ElementsAre("id0", "id0", "id0", "id0", "id1", "id1", "id1"));
+}
+
+/// Both were signed by the wrong clock; the one that is answered first puts it right.
+TEST_F(ServiceCallerTest, AHeadIsTriedAgainByAClockThatAnotherRequestHasPutRight) {
+  std::atomic<int> asked = 0;
+  server_.emplace([&](const SeenRequest&) {
+    switch (asked++) {
+      case 0:
+        EXPECT_TRUE(caller_->Send({.method = "POST", .what = "Put table"}, {}));
+        return Answer{.status = 403, .headers = kLater};
+      case 1:
+        return Refuse(403, "InvalidSignatureException", kLater);
+      default:
+        return Answer{.headers = kLater};
+    }
+  });
+  Use(*credentials_);
+  EXPECT_TRUE(Send("HEAD"));
+  EXPECT_EQ(asked, 4);
 }
 
 TEST_F(ServiceCallerTest, PassingTroubleWithCredentialsIsOutlasted) {

@@ -76,6 +76,18 @@ Error FromErrno(int errno_value, std::string_view what) {
     case EIO:
     case EMFILE:
     case ENFILE:
+    // A network file system that is away, or came back as another.
+    case ESTALE:
+    case ETIMEDOUT:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case ECONNREFUSED:
+    case ECONNRESET:
+    case ECONNABORTED:
+    case ENOTCONN:
+    case EREMOTEIO:
       error.code = ErrorCode::kUnavailable;
       error.retryable = true;
       break;

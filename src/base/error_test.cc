@@ -52,6 +52,10 @@ TEST(Error, SystemCallsTellWhatAndWhy) {
   EXPECT_EQ(FromErrno(ENAMETOOLONG, "x").code, ErrorCode::kInvalidArgument);
   EXPECT_EQ(FromErrno(EIO, "x").code, ErrorCode::kUnavailable);
   EXPECT_TRUE(FromErrno(EIO, "x").retryable);
+  for (const int away : {ESTALE, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, ECONNREFUSED, ENOTCONN}) {
+    EXPECT_EQ(FromErrno(away, "x").code, ErrorCode::kUnavailable) << away;
+    EXPECT_TRUE(FromErrno(away, "x").retryable) << away;
+  }
   EXPECT_EQ(FromErrno(EBADF, "x").code, ErrorCode::kInternal);
 }
 

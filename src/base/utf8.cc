@@ -1,5 +1,7 @@
 #include "base/utf8.h"
 
+#include <algorithm>
+
 namespace spillway {
 
 size_t Utf8CharacterBytes(std::string_view text) {
@@ -18,6 +20,14 @@ size_t Utf8CharacterBytes(std::string_view text) {
   const bool overlong = (lead == 0xE0 && byte(1) < 0xA0) || (lead == 0xF0 && byte(1) < 0x90);
   const bool no_character = (lead == 0xED && byte(1) >= 0xA0) || (lead == 0xF4 && byte(1) >= 0x90);
   return overlong || no_character ? 0 : bytes;
+}
+
+std::string_view Utf8Prefix(std::string_view text, size_t bytes) {
+  if (text.size() <= bytes) return text;
+  for (size_t back = 1; back <= std::min<size_t>(bytes, 3); ++back) {
+    if (Utf8CharacterBytes(text.substr(bytes - back)) > back) return text.substr(0, bytes - back);
+  }
+  return text.substr(0, bytes);
 }
 
 bool IsUtf8(std::string_view text) {

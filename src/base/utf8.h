@@ -10,6 +10,9 @@ namespace spillway {
 /// half a surrogate pair, or a number above U+10FFFF.
 size_t Utf8CharacterBytes(std::string_view text);
 
+/// The first `bytes` bytes of `text`, or up to three less, so that no character is cut off.
+std::string_view Utf8Prefix(std::string_view text, size_t bytes);
+
 /// Whether `text` consists of UTF-8 characters.
 bool IsUtf8(std::string_view text);
 

@@ -45,5 +45,17 @@ TEST(Utf8, RefusesWhatIsNoCharacter) {
   EXPECT_EQ(Utf8CharacterBytes(""), 0);
 }
 
+TEST(Utf8, CutsBetweenCharacters) {
+  EXPECT_EQ(Utf8Prefix("aé東🧪", 1), "a");
+  EXPECT_EQ(Utf8Prefix("aé東🧪", 2), "a");
+  EXPECT_EQ(Utf8Prefix("aé東🧪", 3), "aé");
+  EXPECT_EQ(Utf8Prefix("aé東🧪", 5), "aé");
+  EXPECT_EQ(Utf8Prefix("aé東🧪", 6), "aé東");
+  EXPECT_EQ(Utf8Prefix("aé東🧪", 9), "aé東");
+  EXPECT_EQ(Utf8Prefix("aé東🧪", 10), "aé東🧪");
+  EXPECT_EQ(Utf8Prefix("é", 0), "");
+  EXPECT_EQ(Utf8Prefix("\x80\x80\x80\x80\x80", 4), "\x80\x80\x80\x80") << "it has no characters";
+}
+
 }  // namespace
 }  // namespace spillway

@@ -137,7 +137,7 @@ void LookAtParts(recipe::Examination& examination, Deployment& deployment) {
   };
   place("lake", settings.lake.directory, false);
   examination.Look("lake log", [&]() -> Result<std::string> {
-    const Result<LakePlace*> lake = deployment.ConfiguredLake();
+    const Result<std::shared_ptr<LakePlace>> lake = deployment.ConfiguredLake();
     if (!lake.has_value() && lake.error().code == ErrorCode::kNotFound &&
         !storage::IsUrl(settings.lake.directory.native())) {
       return kNotYet;

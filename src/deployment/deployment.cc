@@ -145,16 +145,23 @@ Result<> Deployment::OpenState(Sharing sharing) {
 }
 
 Result<recipe::Resources::Lake> Deployment::OpenLake() {
-  LakePlace* lake = TRY(ConfiguredLake());
-  return recipe::Resources::Lake{.store = &lake->store(), .log = &lake->log()};
+  const std::shared_ptr<LakePlace> lake = TRY(ConfiguredLake());
+  return recipe::Resources::Lake{.store = {lake, &lake->store()}, .log = {lake, &lake->log()}};
 }
 
-Result<LakePlace*> Deployment::ConfiguredLake() {
-  std::lock_guard lock(lake_mutex_);
-  if (lake_ == nullptr) {
-    lake_ = TRY(LakePlace::Open(settings_.lake, stores_, clock_, Stores::Missing::kFails));
+Result<std::shared_ptr<LakePlace>> Deployment::ConfiguredLake() {
+  {
+    std::lock_guard lock(lake_mutex_);
+    if (lake_ != nullptr) return lake_;
   }
-  return lake_.get();
+  // Without the lock, as destinations are.
+  std::shared_ptr<LakePlace> lake =
+      TRY(LakePlace::Open(settings_.lake, stores_, clock_, Stores::Missing::kFails));
+  // What is opened where a disk is mounted later stays what was below it.
+  if (TRY(lake->log().Version()) == 0) return lake;
+  std::lock_guard lock(lake_mutex_);
+  if (lake_ == nullptr) lake_ = std::move(lake);
+  return lake_;
 }
 
 Result<> Deployment::OpenSigningKey() {

@@ -72,8 +72,9 @@ class Deployment final : private recipe::Resources {
   engine::Engine& engine() { return *engine_; }
   const recipe::Registry& registry() const { return registry_; }
   const recipe::Recipes& recipes() const { return recipes_; }
-  /// Opened when it is first asked for; kNotFound while there is none. Thread-safe.
-  Result<LakePlace*> ConfiguredLake();
+  /// Opened when it is first asked for, and kept once it is not empty; kNotFound while there is
+  /// none. Thread-safe.
+  Result<std::shared_ptr<LakePlace>> ConfiguredLake();
   /// Whether there is a state already.
   bool has_state() const { return has_state_; }
   Clock& clock() override { return clock_; }
@@ -160,7 +161,7 @@ class Deployment final : private recipe::Resources {
   std::unique_ptr<store::JobStore> store_;
   std::unique_ptr<store::Queue> queue_;
   std::mutex lake_mutex_;
-  std::unique_ptr<LakePlace> lake_;  // guarded by lake_mutex_
+  std::shared_ptr<LakePlace> lake_;  // guarded by lake_mutex_
   std::optional<SigningKey> signing_key_;
   std::stop_source streaming_;
   std::mutex destinations_mutex_;

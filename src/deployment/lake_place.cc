@@ -11,9 +11,10 @@ Result<std::unique_ptr<LakePlace>> LakePlace::Open(const lake::LakeSettings& set
                                                    Stores::Missing missing) {
   const std::string place = settings.directory.string();
   if (missing == Stores::Missing::kFails && !storage::IsUrl(place) && !IsThere(place)) {
-    return Fail(ErrorCode::kNotFound,
-                "there is no lake at " + place +
-                    "; ingest messages, which makes it, or set lake.directory to where it is");
+    return FailTransient(ErrorCode::kNotFound,
+                         "there is no lake at " + place +
+                             "; ingest messages, which makes it, mount the disk that it is on, or "
+                             "set lake.directory to where it is");
   }
   lake::LakeSchema schema = TRY(lake::SchemaOf(settings));
   std::unique_ptr<storage::ObjectStore> store = TRY(stores.Open(place, missing));

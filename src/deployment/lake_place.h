@@ -15,8 +15,8 @@ namespace spillway {
 /// The configured lake.
 class LakePlace {
  public:
-  /// `stores` and `clock` outlive it. Readers take Missing::kFails: kNotFound then says how a lake
-  /// is made.
+  /// `stores` and `clock` outlive it. Readers take Missing::kFails: kNotFound (retryable, since
+  /// perhaps a disk is not mounted) then says how a lake is made.
   static Result<std::unique_ptr<LakePlace>> Open(const lake::LakeSettings& settings, Stores& stores,
                                                  Clock& clock, Stores::Missing missing);
 

@@ -112,6 +112,7 @@ void Heartbeat::RenewLeases() {
       const std::chrono::milliseconds due = held->reported_ ? reporting : remaining;
       if (held->reason_.has_value() || held->expires_at_ - asked_at > due) continue;
       renewals.push_back({.lease = held->lease_, .progress = held->progress_});
+      if (!held->reported_) renewals.back().progress.position.clear();
       held->reported_ = false;
       numbers.push_back(held->number_);
     }

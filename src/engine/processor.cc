@@ -51,10 +51,12 @@ store::Settlement SettlementFor(const Context& context, const HeldChunk& held, c
   }
   settlement.failure = error;
   settlement.kind = store::Settlement::Kind::kDead;
-  if (ShouldRetry(error, held.chunk.attempts, context.options)) {
+  // As the store counts: what got further is the first attempt from there.
+  const bool advanced = settlement.position != held.chunk.progress.position;
+  const int64_t attempts = advanced ? 1 : held.chunk.attempts;
+  if (ShouldRetry(error, attempts, context.options)) {
     settlement.kind = store::Settlement::Kind::kRetry;
-    settlement.not_before =
-        context.clock.Now() + Backoff(error, held.chunk.attempts, context.options, random);
+    settlement.not_before = context.clock.Now() + Backoff(error, attempts, context.options, random);
   }
   return settlement;
 }

@@ -79,6 +79,33 @@ TEST_F(ProcessorTest, TheNextAttemptGoesOnFromThePosition) {
   EXPECT_EQ(ChunkOf(job_id).progress.position, "");
 }
 
+TEST_F(ProcessorTest, AChunkThatGetsFurtherIsNotWornOut) {
+  int64_t row = 0;
+  const int64_t fails_until = options_.attempts_max * 3;
+  lines_->reports = [&](const Chunk&, recipe::Progress& progress) -> Result<> {
+    if (row == fails_until) return {};
+    TRY(progress.Report({.rows = 1, .position = "row " + std::to_string(++row)}));
+    return FailTransient(ErrorCode::kUnavailable, "away");
+  };
+  const std::string job_id = Submit();
+  WorkOff();
+  EXPECT_EQ(row, fails_until);
+  EXPECT_EQ(store_.Get(job_id)->state, JobState::kSucceeded);
+}
+
+TEST_F(ProcessorTest, AChunkThatFailsAtOnePlaceIsGivenUp) {
+  int64_t begun = 0;
+  lines_->reports = [&](const Chunk&, recipe::Progress& progress) -> Result<> {
+    ++begun;
+    TRY(progress.Report({.rows = 1, .position = "row 1"}));
+    return FailTransient(ErrorCode::kUnavailable, "away");
+  };
+  const std::string job_id = Submit();
+  WorkOff();
+  EXPECT_EQ(begun, options_.attempts_max);
+  EXPECT_EQ(store_.Get(job_id)->state, JobState::kFailed);
+}
+
 /// The attempt ends with its process, so nobody settles it.
 TEST_F(ProcessorTest, ThePositionOfAWorkerThatDiedIsTheLastThatWasRenewed) {
   std::string position;

@@ -139,9 +139,9 @@ struct Chunk {
   std::string job_id;
   int64_t index = 0;
   ChunkState state = ChunkState::kPending;
-  std::string spec;     ///< The recipe's JSON: what to do.
-  int64_t planned = 0;  ///< Rows (or objects) the source counted for it.
-  int64_t attempts = 0;
+  std::string spec;      ///< The recipe's JSON: what to do.
+  int64_t planned = 0;   ///< Rows (or objects) the source counted for it.
+  int64_t attempts = 0;  ///< Since its position advanced or it was postponed.
   Timestamp not_before;
   std::string result;            ///< JSON of a ChunkResult, once succeeded.
   std::optional<Error> failure;  ///< Of the last attempt.

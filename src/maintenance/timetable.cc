@@ -49,6 +49,14 @@ Result<recipe::Request> RequestAt(const Schedule& schedule, Timestamp tick) {
   return Guarded([&] { return schedule.request(tick); });
 }
 
+Error TooLate(const Schedule& schedule) {
+  return {.code = ErrorCode::kUnavailable,
+          .message = "other ticks of export " + schedule.export_name +
+                     " were being started for more than a minute when this one came, and "
+                     "catch_up: none starts nothing later; set catch_up: last, or see in the "
+                     "worker's log what they waited for"};
+}
+
 /// Makes it the firing of a failed job, which says what was asked for as far as that is known.
 void GiveUp(const Schedule& schedule, const Error& error, store::Firing& firing) {
   const Result<recipe::Request> request = RequestAt(schedule, firing.until);
@@ -72,11 +80,16 @@ std::string RequesterAt(std::string_view schedule, Timestamp tick) {
 
 Timetable::Timetable(Engine& engine, store::JobStore& store, Clock& clock, Log& log,
                      std::vector<Schedule> schedules)
-    : engine_(engine), store_(store), clock_(clock), log_(log) {
+    : engine_(engine),
+      store_(store),
+      clock_(clock),
+      log_(log),
+      last_look_{clock.Now(), clock.Now()},
+      look_from_(clock.Now()) {
   for (Schedule& schedule : schedules) entries_.push_back({.schedule = std::move(schedule)});
 }
 
-Result<> Timetable::MakeJob(const Entry& entry, Timestamp now, store::Firing& firing) {
+Result<> Timetable::MakeJob(Entry& entry, Timestamp now, store::Firing& firing) {
   const Schedule& schedule = entry.schedule;
   const Result<recipe::Request> request = RequestAt(schedule, firing.until);
   Result<Job> job = request.has_value() ? engine_.JobOf(schedule.recipe, *request)
@@ -87,13 +100,26 @@ Result<> Timetable::MakeJob(const Entry& entry, Timestamp now, store::Firing& fi
   }
   if (job.error().code == ErrorCode::kCancelled) return std::unexpected(job.error());
   if (MayPass(job.error())) {
+    if (!entry.trouble || entry.trouble->tick != firing.until) entry.failing_since.reset();
+    if (!entry.failing_since) entry.failing_since = now;
     const auto next = schedule.cron.Next(firing.until, schedule.zone);
-    const bool is_new = !entry.trouble || entry.trouble->tick != firing.until;
-    if (is_new || !next || now - entry.trouble->since < *next - firing.until)
+    if (!next || now - *entry.failing_since < *next - firing.until)
       return std::unexpected(job.error());
   }
   GiveUp(schedule, job.error(), firing);
   return {};
+}
+
+std::optional<Timestamp> Timetable::Missed(const Schedule& schedule, Timestamp settled,
+                                           Timestamp before) const {
+  if (schedule.catch_up != CatchUp::kNone) return std::nullopt;
+  auto tick = schedule.cron.Next(std::max(settled, last_look_.from), schedule.zone);
+  // What was late when this look began, and came after the last one, came while the process stood
+  // still.
+  const Timestamp late = look_from_ - kOnTime - microseconds(1);
+  if (tick && *tick > last_look_.until && *tick <= late)
+    tick = schedule.cron.Next(std::max(settled, late), schedule.zone);
+  return tick && *tick < before ? tick : std::nullopt;
 }
 
 void Timetable::Report(const Schedule& schedule, const store::Firing& firing,
@@ -133,11 +159,20 @@ Result<int64_t> Timetable::FireDue(Entry& entry, Timestamp now) {
       firing.until = *tried;
       entry.tick = tried;
       GiveUp(schedule, entry.trouble->error, firing);
+    } else if (const auto missed = Missed(schedule, *settled, step->until)) {
+      firing.until = *missed;
+      entry.tick = missed;
+      GiveUp(schedule, TooLate(schedule), firing);
     } else if (step->fires) {
       entry.tick = step->until;
       TRY(MakeJob(entry, now, firing));
     }
-    const store::Fired settlement = TRY(engine_.Fire(firing));
+    const Result<store::Fired> answer = engine_.Fire(firing);
+    if (!answer.has_value()) {
+      entry.failing_since.reset();
+      return std::unexpected(answer.error());
+    }
+    const store::Fired& settlement = *answer;
     if (!settlement.applied) {  // Somebody else was faster; what is left is seen at the next look.
       settled.reset();
       break;
@@ -151,10 +186,10 @@ Result<int64_t> Timetable::FireDue(Entry& entry, Timestamp now) {
   return fired;
 }
 
-void Timetable::PutOff(Entry& entry, Error error, Timestamp began) {
+void Timetable::PutOff(Entry& entry, Error error) {
   const Schedule& schedule = entry.schedule;
   const bool is_new = !entry.trouble || entry.trouble->tick != entry.tick;
-  if (is_new) entry.trouble = Trouble{.tick = entry.tick, .error = {}, .since = began};
+  if (is_new) entry.trouble = Trouble{.tick = entry.tick, .error = {}};
   Trouble& trouble = *entry.trouble;
   if (is_new || trouble.error.message != error.message) {
     log_.Warning("schedule put off",
@@ -174,8 +209,13 @@ void Timetable::PutOff(Entry& entry, Error error, Timestamp began) {
 }
 
 Result<> Timetable::ReadSettled() {
+  Result<std::vector<store::ScheduleRecord>> records = store_.Schedules();
+  if (!records.has_value()) {
+    for (Entry& entry : entries_) entry.failing_since.reset();
+    return std::unexpected(std::move(records).error());
+  }
   std::map<std::string, Timestamp, std::less<>> settled;
-  for (store::ScheduleRecord& record : TRY(store_.Schedules()))
+  for (store::ScheduleRecord& record : *records)
     settled.emplace(std::move(record.name), record.settled_until);
   for (Entry& entry : entries_) {
     if (const auto found = settled.find(entry.schedule.name); found != settled.end())
@@ -185,10 +225,10 @@ Result<> Timetable::ReadSettled() {
 }
 
 Result<int64_t> Timetable::FireDue(const std::stop_token& stop) {
-  const Timestamp now = clock_.Now();
+  look_from_ = clock_.Now();
   std::vector<Entry*> due;
   for (Entry& entry : entries_) {
-    if (!entry.trouble || entry.trouble->again_at <= now) due.push_back(&entry);
+    if (!entry.trouble || entry.trouble->again_at <= look_from_) due.push_back(&entry);
   }
   if (std::ranges::any_of(due, [](const Entry* entry) { return !entry->settled_until; }))
     TRY(ReadSettled());
@@ -196,13 +236,14 @@ Result<int64_t> Timetable::FireDue(const std::stop_token& stop) {
   int64_t fired = 0;
   for (Entry* entry : due) {
     if (stop.stop_requested()) break;
-    const Result<int64_t> of_schedule = FireDue(*entry, now);
+    const Result<int64_t> of_schedule = FireDue(*entry, clock_.Now());
     if (of_schedule.has_value()) {
       fired += *of_schedule;
     } else if (!stop.stop_requested()) {
-      PutOff(*entry, of_schedule.error(), now);
+      PutOff(*entry, of_schedule.error());
     }
   }
+  last_look_ = {.from = look_from_, .until = clock_.Now()};
   return fired;
 }
 

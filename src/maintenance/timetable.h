@@ -22,7 +22,8 @@ namespace spillway::engine {
 
 /// What to do with ticks that came while no process was running.
 enum class CatchUp {
-  kNone,  ///< They are passed over. A tick is fired within a minute or not at all.
+  /// They are passed over. What is not begun within a minute of its tick is not begun at all.
+  kNone,
   kLast,  ///< The last one is fired, the others are passed over.
   kAll,   ///< Each is fired, in order.
 };
@@ -50,7 +51,8 @@ std::string RequesterAt(std::string_view schedule, Timestamp tick);
 ///
 /// A tick whose job cannot be made leaves a failed job, which says why. If the reason may pass, the
 /// tick stays due first: it is tried again after a second, then two, four and so on up to five
-/// minutes, until the next tick comes (ADR 24). Used by one thread.
+/// minutes, until the next tick comes (ADR 24). Time in which the state does not answer is not
+/// counted. Used by one thread.
 class Timetable final : public Service {
  public:
   Timetable(Engine& engine, store::JobStore& store, Clock& clock, Log& log,
@@ -71,9 +73,14 @@ class Timetable final : public Service {
   struct Trouble {
     std::optional<Timestamp> tick;  ///< None: before any tick was tried.
     Error error;                    ///< Of the last attempt.
-    Timestamp since;
     int failures = 0;
     Timestamp again_at;
+  };
+
+  /// From when to when entries were looked at; long where attempts wait for something.
+  struct Look {
+    Timestamp from;
+    Timestamp until;
   };
 
   struct Entry {
@@ -82,15 +89,22 @@ class Timetable final : public Service {
     std::optional<Timestamp> settled_until;
     std::optional<Timestamp> tick;  ///< The one that is being fired.
     std::optional<Trouble> trouble;
+    /// Since when the job of the trouble's tick cannot be made, counted anew after the state has not
+    /// answered.
+    std::optional<Timestamp> failing_since;
   };
 
   /// Asks the store up to where each schedule is settled.
   Result<> ReadSettled();
   Result<int64_t> FireDue(Entry& entry, Timestamp now);
+  /// The first tick between the two that came while other ticks were being fired, in the last look
+  /// or in this one, so that it was not begun within a minute.
+  std::optional<Timestamp> Missed(const Schedule& schedule, Timestamp settled,
+                                  Timestamp before) const;
   /// Puts the job of the tick into the firing, as failed if it cannot be made. An error: it may be
   /// possible to make it later.
-  Result<> MakeJob(const Entry& entry, Timestamp now, store::Firing& firing);
-  void PutOff(Entry& entry, Error error, Timestamp began);
+  Result<> MakeJob(Entry& entry, Timestamp now, store::Firing& firing);
+  void PutOff(Entry& entry, Error error);
   void Report(const Schedule& schedule, const store::Firing& firing, const store::Fired& fired);
 
   Engine& engine_;
@@ -98,6 +112,8 @@ class Timetable final : public Service {
   Clock& clock_;
   Log& log_;
   std::vector<Entry> entries_;
+  Look last_look_;
+  Timestamp look_from_;  ///< Of the look that is under way.
 };
 
 }  // namespace spillway::engine

@@ -6,6 +6,7 @@
 #include <memory>
 #include <set>
 #include <stdexcept>
+#include <utility>
 
 #include <date/date.h>
 #include <gmock/gmock.h>
@@ -180,9 +181,12 @@ TEST_F(TimetableTest, ATickStaysDueWhileItsReasonMayPass) {
   clock_.Advance(hours(1));
   refusal_ = Error{.code = ErrorCode::kUnavailable, .message = "no lake"};
   EXPECT_EQ(*timetable.FireDue(), 0);
+  refusal_ = Error{.code = ErrorCode::kNotFound, .message = "not mounted", .retryable = true};
+  clock_.Advance(seconds(1));
+  EXPECT_EQ(*timetable.FireDue(), 0);
   EXPECT_THAT(Fired(), IsEmpty());
   store_.SetAway(true);
-  clock_.Advance(seconds(1));
+  clock_.Advance(seconds(2));
   EXPECT_FALSE(timetable.FireDue().has_value());
   store_.SetAway(false);
   refusal_.reset();
@@ -326,6 +330,98 @@ TEST_F(TimetableTest, ATickThatFailsUntilTheNextOneComesLeavesAFailedJob) {
     EXPECT_EQ(*timetable.FireDue(), 1);
     clock_.Advance(std::chrono::ceil<minutes>(clock_.Now()) - clock_.Now() + seconds(30));
   }
+}
+
+/// The state that fires a tick is away, not what the tick needs.
+TEST_F(TimetableTest, AnOutageOfTheStateTakesNoTimeFromATick) {
+  Timetable timetable = Start(Of("0 * * * *", CatchUp::kAll));
+  ASSERT_TRUE(timetable.FireDue().has_value());
+  clock_.Advance(hours(1));
+  refusal_ = Error{.code = ErrorCode::kUnavailable, .message = "no lake"};
+  EXPECT_EQ(*timetable.FireDue(), 0);
+  store_.SetAway(true);
+  for (int look = 0; look < 2 * 60; ++look) {
+    clock_.Advance(minutes(1));
+    EXPECT_FALSE(timetable.FireDue().has_value());
+  }
+  store_.SetAway(false);
+  EXPECT_EQ(*timetable.FireDue(), 0);
+  clock_.Advance(minutes(59));
+  EXPECT_EQ(*timetable.FireDue(), 0);
+  EXPECT_THAT(Jobs(), IsEmpty()) << "it was tried for 59 minutes";
+  refusal_.reset();
+  clock_.Advance(minutes(5));
+  EXPECT_EQ(*timetable.FireDue(), 4);
+  EXPECT_THAT(Fired(),
+              UnorderedElementsAre("03-02T13:00", "03-02T14:00", "03-02T15:00", "03-02T16:00"));
+  for (const Job& job : Jobs()) EXPECT_NE(job.state, JobState::kFailed);
+}
+
+TEST_F(TimetableTest, AnOutageThatBeginsWhileATickIsFiredTakesNoTimeFromIt) {
+  Timetable timetable = Start(Of("0 * * * *", CatchUp::kAll));
+  ASSERT_TRUE(timetable.FireDue().has_value());
+  clock_.Advance(hours(1));
+  store_.SetAway(true);
+  EXPECT_EQ(*timetable.FireDue(),
+            0);  // What is asked for is read; the state does not take the job.
+  clock_.Advance(hours(2));
+  store_.SetAway(false);
+  refusal_ = Error{.code = ErrorCode::kUnavailable, .message = "no lake"};
+  EXPECT_EQ(*timetable.FireDue(), 0);
+  EXPECT_THAT(Jobs(), IsEmpty());
+}
+
+/// A tick that no process could begin in time is not forgotten without a trace.
+TEST_F(TimetableTest, ATickThatWaitsForOthersForMoreThanAMinuteLeavesAFailedJob) {
+  std::vector<Schedule> schedules = {Of("0 * * * *", CatchUp::kNone),
+                                     Of("0,1 * * * *", CatchUp::kNone)};
+  schedules[1].name = "other";
+  Schedule& slow = schedules[0];
+  slow.request = [this, request = slow.request](Timestamp tick) {
+    clock_.Advance(seconds(130));  // It waits for a bucket.
+    return request(tick);
+  };
+  Timetable timetable(engine_, store_, clock_, log_, schedules);
+  ASSERT_TRUE(timetable.FireDue().has_value());
+  clock_.Advance(minutes(59) + seconds(30));  // 13:00:00
+  EXPECT_EQ(*timetable.FireDue(), 1);         // 13:02:10
+  EXPECT_EQ(*timetable.FireDue(), 0);
+  const std::vector<Job> jobs = Jobs();
+  ASSERT_THAT(jobs, SizeIs(3));
+  std::vector<std::string> failed;
+  for (const Job& job : jobs) {
+    if (job.state != JobState::kFailed) continue;
+    failed.push_back(job.requested_by);
+    EXPECT_THAT(job.failure->message, HasSubstr("for more than a minute when this one came"));
+  }
+  EXPECT_THAT(failed, UnorderedElementsAre("schedule other, 2026-03-02T13:00:00.000000Z",
+                                           "schedule other, 2026-03-02T13:01:00.000000Z"));
+}
+
+TEST_F(TimetableTest, ATickThatComesDuringAnAttemptOfItsOwnScheduleLeavesAFailedJob) {
+  Schedule schedule = Of("* * * * *", CatchUp::kNone);
+  seconds takes{130};
+  schedule.request = [&, request = schedule.request](Timestamp tick) {
+    clock_.Advance(std::exchange(takes, seconds(0)));
+    return request(tick);
+  };
+  Timetable timetable = Start(schedule);
+  ASSERT_TRUE(timetable.FireDue().has_value());
+  clock_.Advance(seconds(30));         // 12:01:00
+  EXPECT_EQ(*timetable.FireDue(), 1);  // 12:03:10
+  EXPECT_EQ(*timetable.FireDue(), 1);
+  EXPECT_THAT(Fired(), UnorderedElementsAre("03-02T12:01", "03-02T12:02", "03-02T12:03"));
+  for (const Job& job : Jobs())
+    EXPECT_EQ(job.state == JobState::kFailed, job.parameters == "\"03-02T12:02\"")
+        << job.parameters;
+}
+
+TEST_F(TimetableTest, TicksWhileTheProcessStoodStillLeaveNoFailedJobs) {
+  Timetable timetable = Start(Of("* * * * *", CatchUp::kNone));
+  ASSERT_TRUE(timetable.FireDue().has_value());
+  clock_.Advance(hours(3));  // The machine slept.
+  EXPECT_EQ(*timetable.FireDue(), 1);
+  EXPECT_THAT(Fired(), ElementsAre("03-02T15:00"));
 }
 
 TEST_F(TimetableTest, AFailedScheduleNeitherHidesNorHoldsUpOthers) {

@@ -85,7 +85,9 @@ class Progress {
   /// Rows and bytes are those of the chunk that are done so far; an attempt that goes on from a
   /// position counts what came before it. A position says from where another attempt can go on, and
   /// has to name the parts that were staged until then; the attempt that follows one that ended
-  /// early has the last one as Chunk::progress.position. Empty: as before.
+  /// early has the last one as Chunk::progress.position. Empty: as before. Another position than the
+  /// last forgives the attempts before, so it has to stand for work that is not done again: a chunk
+  /// that told one at every attempt without getting further would be tried for ever.
   /// kInvalidArgument for figures below zero, and for a position above 32 KiB.
   virtual Result<> Report(engine::ChunkProgress progress) = 0;
 };

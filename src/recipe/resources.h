@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -24,8 +25,8 @@ struct SharedSettings {
 class Resources {
  public:
   struct Lake {
-    storage::ObjectStore* store = nullptr;
-    lake::CommitLog* log = nullptr;
+    std::shared_ptr<storage::ObjectStore> store;
+    std::shared_ptr<lake::CommitLog> log;
   };
 
   virtual ~Resources() = default;
@@ -33,7 +34,8 @@ class Resources {
   virtual SharedSettings settings() const = 0;
   /// The store of a destination; it lives as long as the resources.
   virtual Result<storage::ObjectStore*> Destination(std::string_view destination) = 0;
-  /// The lake, which is opened when it is first asked for. kNotFound while there is none.
+  /// The lake, which is opened when it is first asked for, and again for as long as it is empty: a
+  /// disk may be mounted there later. kNotFound while there is none.
   virtual Result<Lake> OpenLake() = 0;
   /// Whether a job is final, or no longer known.
   virtual bool IsOver(std::string_view job_id) = 0;

@@ -79,7 +79,7 @@ Section<EngineSettings> DeclareEngine() {
       .Help("How often workers renew their leases and look for cancellations.")
       .Between(milliseconds(10), hours(1));
   section.Field("attempts", &EngineSettings::attempts)
-      .Help("How often a chunk is tried that fails for passing reasons.")
+      .Help("How often a chunk is tried that fails for passing reasons, without getting further.")
       .Between(1, 100);
   section.Field("backoff", &EngineSettings::backoff, std::move(backoff))
       .Help("The pauses between attempts.");

@@ -69,13 +69,17 @@ struct Settlement {
   engine::Counts counts;
   std::optional<Error> failure;
   Timestamp not_before;
-  std::string position;  ///< Of ChunkProgress: where the next attempt goes on.
+  /// Of ChunkProgress: where the next attempt goes on. If it is neither empty nor the one that is
+  /// stored, the attempts before this one are forgiven.
+  std::string position;
 };
 
 /// A lease that its holder still needs.
 struct Renewal {
   engine::Lease lease;
-  engine::ChunkProgress progress;  ///< Of a chunk; replaces what was written before.
+  /// Of a chunk; replaces what was written before. An empty position leaves the one that is stored;
+  /// another one forgives the attempts before this one.
+  engine::ChunkProgress progress;
 };
 
 /// The answer to a settlement.

@@ -73,8 +73,10 @@ BUGS = [
     Bug("an expiry that was cut short is not taken over",
         [("maintenance/expirer.cc", "filter_.begun_before = now - context.options.lease;", "filter_.begun_before = Timestamp();")]),
     Bug("a postponed chunk has had an attempt",
-        [("store/memory/memory_store_chunks.cc", "chunk.attempts = std::max<int64_t>(chunk.attempts - 1, 0); if (settlement.kind == Settlement::Kind::kPostponed) chunk.attempts = 0;",
+        [("store/memory/memory_store_chunks.cc", "chunk.attempts = std::max<int64_t>(attempts - 1, 0); if (settlement.kind == Settlement::Kind::kPostponed) chunk.attempts = 0;",
           "")]),
+    Bug("a position that advances forgives nothing",
+        [("store/memory/memory_store_chunks.cc", "return advances ? 1 : chunk.attempts;", "static_cast<void>(advances); return chunk.attempts;")]),
     Bug("a chunk begins at another's position",
         [("store/memory/memory_store_chunks.cc", "chunk.progress.position = settlement.position; chunk.attempts",
           """for (auto& [index, other] : (*entry)->chunks) {

@@ -141,6 +141,10 @@ Result<recipe::ChunkOutcome> RowsRecipe::Process(const engine::Job& job, const e
     TRY(progress.Report({.rows = result.counts.planned,
                          .bytes = result.counts.bytes,
                          .position = engine::ToJson(result)}));
+    if (source.stumbles > 0) {
+      --source.stumbles;
+      return FailTransient(ErrorCode::kUnavailable, "the source stumbles");
+    }
     begin_part();
   }
   if (source.permanent) return Fail(ErrorCode::kCorrupt, "the source is broken");

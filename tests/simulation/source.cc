@@ -80,6 +80,8 @@ SourceTask& Source::Add(Random& random, std::string name, std::string group, boo
   task.listing = random.Below(3) == 0;
   task.report = random.Below(4) == 0;
   task.goes_on = random.Below(3) == 0;
+  if (task.goes_on && !task.chunks.empty() && random.Below(2) == 0)
+    task.chunks[random.Below(task.chunks.size())].stumbles = static_cast<int>(1 + random.Below(4));
   if (!benign && random.Below(8) == 0) task.plan_failures = static_cast<int>(random.Below(4));
   if (!benign && random.Below(20) == 0) task.plan_permanent = true;
   return tasks_[name] = std::move(task);
@@ -96,7 +98,7 @@ void Source::Heal() {
     task.plan_failures = 0;
     task.plan_permanent = false;
     for (SourceChunk& chunk : task.chunks) {
-      chunk.failures = chunk.poison = chunk.early = 0;
+      chunk.failures = chunk.poison = chunk.early = chunk.stumbles = 0;
       chunk.permanent = chunk.throws = false;
       chunk.miscount = 0;
     }

@@ -22,6 +22,7 @@ struct SourceChunk {
   int64_t miscount = 0;    ///< Rows that come and were not announced; negative: stay away.
   int pause_ms = 0;        ///< Between rows.
   int early = 0;           ///< How often it is too early yet, at some row.
+  int stumbles = 0;        ///< Transient failures left, each right behind another position.
 };
 
 /// A task as it stands in the source. Everything in it follows from the task, the version of the

@@ -1,6 +1,7 @@
 #include "lake/column/page_header.h"
 
 #include <algorithm>
+#include <initializer_list>
 
 namespace spillway::lake {
 namespace {
@@ -35,20 +36,30 @@ class CompactReader {
                                 -static_cast<int64_t>(zigzag & 1));
   }
 
-  /// Calls `field(id, type)` for each field of a struct; it must read or skip the value.
+  /// Calls `field(id, type)` for each field of a struct; it reads the value and returns true, or
+  /// leaves it to be skipped. A struct without one of the `required` fields is a failure.
   template <class Field>
-  void Struct(Field field) {
+  void Struct(std::initializer_list<int> required, Field field, int depth = 0) {
+    uint32_t read = 0;
     int32_t id = 0;
     while (ok_) {
       const uint8_t head = Byte();
       const uint8_t type = head & 0xf;
-      if (!ok_ || type == kStop) return;
+      if (!ok_ || type == kStop) break;
       id = (head >> 4) != 0 ? id + (head >> 4) : Int();
-      field(id, type);
+      if (field(id, type)) {
+        read |= 1U << id;
+      } else {
+        Skip(type, depth);
+      }
+    }
+    for (const int one : required) {
+      if ((read & 1U << one) == 0) Fail();
     }
   }
 
-  void Skip(uint8_t type, int depth = 0) {
+ private:
+  void Skip(uint8_t type, int depth) {
     if (depth > 16) Fail();
     if (!ok_) return;
     switch (type) {
@@ -72,13 +83,12 @@ class CompactReader {
       case kMap:
         return SkipMap(depth);
       case kStruct:
-        return Struct([&](int32_t, uint8_t of_field) { Skip(of_field, depth + 1); });
+        return Struct({}, [](int32_t, uint8_t) { return false; }, depth + 1);
       default:
         Fail();
     }
   }
 
- private:
   void Fail() { ok_ = false; }
 
   uint8_t Byte() {
@@ -129,45 +139,55 @@ class CompactReader {
   bool ok_ = true;
 };
 
-void ReadDataPage(CompactReader& reader, PageHeader& header) {
-  reader.Struct([&](int32_t id, uint8_t type) {
-    switch (type == CompactReader::kI32 ? id : 0) {
+/// Of a data page, or of a dictionary page, which has the first two of its fields.
+void ReadPage(CompactReader& reader, std::initializer_list<int> required, PageHeader& header) {
+  reader.Struct(required, [&](int32_t id, uint8_t type) {
+    if (type != CompactReader::kI32) return false;
+    switch (id) {
       case 1:
         header.values = reader.Int();
-        return;
+        return true;
       case 2:
         header.encoding = reader.Int();
-        return;
+        return true;
       case 3:
         header.definition_level_encoding = reader.Int();
-        return;
+        return true;
+      case 4:
+        reader.Int();  // Of repetition levels: no column of a lake has any.
+        return true;
       default:
-        reader.Skip(type);
+        return false;
     }
   });
 }
 
 void ReadDataPageV2(CompactReader& reader, PageHeader& header) {
-  reader.Struct([&](int32_t id, uint8_t type) {
+  reader.Struct({1, 2, 3, 4, 5, 6}, [&](int32_t id, uint8_t type) {
     if (id == 7 && (type == CompactReader::kTrue || type == CompactReader::kFalse)) {
       header.compressed = type == CompactReader::kTrue;
-      return;
+      return true;
     }
-    switch (type == CompactReader::kI32 ? id : 0) {
+    if (type != CompactReader::kI32) return false;
+    switch (id) {
       case 1:
         header.values = reader.Int();
-        return;
+        return true;
+      case 2:  // How many nulls and rows: the levels tell.
+      case 3:
+        reader.Int();
+        return true;
       case 4:
         header.encoding = reader.Int();
-        return;
+        return true;
       case 5:
         header.definition_level_bytes = reader.Int();
-        return;
+        return true;
       case 6:
         header.repetition_level_bytes = reader.Int();
-        return;
+        return true;
       default:
-        reader.Skip(type);
+        return false;
     }
   });
 }
@@ -178,25 +198,38 @@ std::optional<PageHeader> ParsePageHeader(std::span<const std::byte> bytes) {
   CompactReader reader(bytes);
   PageHeader header;
   int32_t type_of_page = -1;
-  reader.Struct([&](int32_t id, uint8_t type) {
-    if (id == 5 && type == CompactReader::kStruct) return ReadDataPage(reader, header);
-    if (id == 7 && type == CompactReader::kStruct) return ReadDataPage(reader, header);
-    if (id == 8 && type == CompactReader::kStruct) return ReadDataPageV2(reader, header);
-    switch (type == CompactReader::kI32 ? id : 0) {
+  reader.Struct({1, 2, 3}, [&](int32_t id, uint8_t type) {
+    if (type == CompactReader::kStruct) {
+      switch (id) {
+        case 5:
+          ReadPage(reader, {1, 2, 3, 4}, header);
+          return true;
+        case 7:
+          ReadPage(reader, {1, 2}, header);
+          return true;
+        case 8:
+          ReadDataPageV2(reader, header);
+          return true;
+        default:
+          return false;
+      }
+    }
+    if (type != CompactReader::kI32) return false;
+    switch (id) {
       case 1:
         type_of_page = reader.Int();
-        return;
+        return true;
       case 2:
         header.uncompressed_bytes = reader.Int();
-        return;
+        return true;
       case 3:
         header.compressed_bytes = reader.Int();
-        return;
+        return true;
       case 4:
         header.crc = static_cast<uint32_t>(reader.Int());
-        return;
+        return true;
       default:
-        reader.Skip(type);
+        return false;
     }
   });
   if (!reader.ok() || type_of_page < 0 || type_of_page > 3) return std::nullopt;

@@ -29,7 +29,7 @@ struct PageHeader {
 };
 
 /// Parses the header at the front of `bytes` (Thrift's compact protocol); nullopt when there is
-/// none, or when a length in it is negative.
+/// none, when a field that parquet.thrift requires is missing, or when a length is negative.
 std::optional<PageHeader> ParsePageHeader(std::span<const std::byte> bytes);
 
 }  // namespace spillway::lake

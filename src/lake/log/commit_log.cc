@@ -37,8 +37,12 @@ std::unexpected<Error> UnknownOrganisation(std::string_view organisation,
                                            const std::vector<std::string>& known) {
   std::string message = fmt::format("the lake has no organisation {:?}", organisation);
   if (known.empty()) {
-    message += ": it is empty, ingest something first";
-  } else if (const auto nearest = NearestName(organisation, known)) {
+    return FailTransient(ErrorCode::kNotFound,
+                         message +
+                             ": it is empty; ingest something first, or mount the disk that it is "
+                             "on");
+  }
+  if (const auto nearest = NearestName(organisation, known)) {
     message += fmt::format("; did you mean {:?}?", *nearest);
   } else {
     message += fmt::format(" among its {}", known.size());

@@ -29,7 +29,8 @@ class CommitLog {
  public:
   CommitLog(storage::ObjectStore& store, Clock& clock) : store_(store), clock_(clock) {}
 
-  /// kNotFound names the organisation and the known one that was most likely meant. The records
+  /// kNotFound names the organisation and the known one that was most likely meant; retryable where
+  /// the lake is empty, since the disk that it is on may not be mounted yet. The records
   /// after the last checkpoint are replayed over it; only the organisation's shard of it is read.
   Result<Snapshot> Read(std::string_view organisation) const;
 

@@ -67,6 +67,7 @@ TEST_F(CommitLogTest, AnEmptyLakeHasNothing) {
   ASSERT_FALSE(read);
   EXPECT_EQ(read.error().code, ErrorCode::kNotFound);
   EXPECT_THAT(read.error().message, HasSubstr("ingest something first"));
+  EXPECT_TRUE(read.error().retryable) << "perhaps its disk is not mounted yet";
 }
 
 TEST_F(CommitLogTest, EverythingInACommitIsReadBack) {
@@ -143,6 +144,7 @@ TEST_F(CommitLogTest, AnUnknownOrganisationNamesTheOneThatWasMeant) {
   const auto read = log_.Read("acme-mial");
   ASSERT_FALSE(read);
   EXPECT_THAT(read.error().message, HasSubstr("did you mean \"acme-mail\"?"));
+  EXPECT_FALSE(read.error().retryable);
 }
 
 TEST_F(CommitLogTest, AReaderAfterCheckpointsSeesAllThatWasCommitted) {

@@ -40,6 +40,11 @@ std::string_view Advice(int errno_value) {
       return "; choose a shorter name";
     case EIO:
       return "; check the disk";
+    case ESTALE:
+    case ETIMEDOUT:
+    case EHOSTUNREACH:
+    case ENOTCONN:
+      return "; see whether the network file system there is mounted and its server answers";
     default:
       return "";
   }

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "aws/partition.h"
+#include "base/utf8.h"
 #include "storage/s3/failure.h"
 
 namespace spillway::storage::s3 {
@@ -87,7 +88,7 @@ std::string Caller::PathOf(const std::optional<std::string>& key) const {
 
 std::string Caller::Describe(const Call& call) const {
   const std::string key = KeyOf(call);
-  return fmt::format("{} s3://{}/{}{}", call.method, options_.bucket, key.substr(0, kShownBytes),
+  return fmt::format("{} s3://{}/{}{}", call.method, options_.bucket, Utf8Prefix(key, kShownBytes),
                      key.size() > kShownBytes ? "..." : "");
 }
 

@@ -104,6 +104,52 @@ TEST_P(JobStoreConformance, APostponementForgivesTheAttemptsBefore) {
   EXPECT_EQ(settle(Settlement::Kind::kRetry), 1);
 }
 
+TEST_P(JobStoreConformance, APositionThatAdvancesForgivesTheAttemptsBefore) {
+  const Job job = Planned("task", 1);
+  const auto settle = [&](Settlement::Kind kind, const std::string& position) {
+    Settlement settlement = Failure(Claimed(job.id, 0), kind);
+    settlement.not_before = clock_.Now();
+    settlement.position = position;
+    EXPECT_TRUE(SettleOne(settlement).applied);
+    return ChunkAt(job.id, 0)->attempts;
+  };
+  EXPECT_EQ(settle(Settlement::Kind::kRetry, ""), 1);
+  EXPECT_EQ(settle(Settlement::Kind::kRetry, ""), 2);
+  EXPECT_EQ(settle(Settlement::Kind::kRetry, "a"), 1) << "this one is the first from there";
+  EXPECT_EQ(settle(Settlement::Kind::kRetry, "a"), 2);
+  EXPECT_EQ(settle(Settlement::Kind::kReleased, "a"), 2);
+  EXPECT_EQ(settle(Settlement::Kind::kReleased, "b"), 0);
+  EXPECT_EQ(settle(Settlement::Kind::kRetry, "b"), 1);
+  EXPECT_EQ(settle(Settlement::Kind::kPostponed, "b"), 0);
+}
+
+/// Its worker may end without a word.
+TEST_P(JobStoreConformance, ARenewalThatAdvancesForgivesTheAttemptsBefore) {
+  const std::string odd(kOddText);
+  const Job job = Planned("task", 1);
+  const auto renew = [&](const Chunk& chunk, const std::string& position) {
+    const Renewal renewal{.lease = LeaseOf(chunk),
+                          .progress = {.rows = 3, .bytes = 30, .position = position}};
+    EXPECT_TRUE(Must(store_->Renew({&renewal, 1}, kLease)).at(0));
+    return ChunkAt(job.id, 0).value();
+  };
+  Claimed(job.id, 0);
+  clock_.Advance(kLease);
+  const Chunk second = Claimed(job.id, 0);
+  EXPECT_EQ(second.attempts, 2);
+  EXPECT_EQ(renew(second, "").attempts, 2);
+  EXPECT_EQ(renew(second, odd).attempts, 1);
+  EXPECT_EQ(renew(second, odd).attempts, 1);
+  const Chunk kept = renew(second, "");
+  EXPECT_EQ(kept.progress.position, odd) << "nothing was told since";
+  EXPECT_EQ(kept.progress.rows, 3);
+  clock_.Advance(kLease);
+  const Chunk third = Claimed(job.id, 0);
+  EXPECT_EQ(third.attempts, 2);
+  EXPECT_EQ(renew(third, odd).attempts, 2) << "it is where the second was";
+  EXPECT_EQ(renew(third, "further").attempts, 1);
+}
+
 TEST_P(JobStoreConformance, WhatIsTooLongForARecordIsRefused) {
   const Job job = Planned("task", 1);
   const Chunk chunk = Claimed(job.id, 0);

@@ -22,6 +22,12 @@ bool Holds(const Chunk& chunk, const Lease& lease) {
          chunk.lease_token == lease.token;
 }
 
+/// How many attempts count once the chunk is at `position`: one that advances forgives those before.
+int64_t AttemptsAt(const Chunk& chunk, const std::string& position) {
+  const bool advances = !position.empty() && position != chunk.progress.position;
+  return advances ? 1 : chunk.attempts;
+}
+
 /// Whether the settlement repeats one that closed the chunk: tokens are given once.
 bool ClosedBefore(const Chunk& chunk, const Settlement& settlement) {
   return chunk.lease_token == settlement.lease.token &&
@@ -125,6 +131,7 @@ Settled MemoryStore::SettleChunk(const Settlement& settlement) {
   Chunk& chunk = found->second;
   if (ClosedBefore(chunk, settlement)) return {.applied = true, .chunks_open = job.chunks_open()};
   if (!Holds(chunk, settlement.lease)) return {};
+  const int64_t attempts = AttemptsAt(chunk, settlement.position);
   chunk.lease_owner.clear();
   chunk.lease_expires_at = Timestamp();
   chunk.progress = {};
@@ -141,6 +148,7 @@ Settled MemoryStore::SettleChunk(const Settlement& settlement) {
       break;
     case Settlement::Kind::kRetry:
       chunk.state = ChunkState::kPending;
+      chunk.attempts = attempts;
       chunk.not_before = settlement.not_before;
       chunk.progress.position = settlement.position;
       chunk.failure = settlement.failure;
@@ -155,7 +163,7 @@ Settled MemoryStore::SettleChunk(const Settlement& settlement) {
       chunk.state = ChunkState::kPending;
       chunk.not_before = settlement.not_before;
       chunk.progress.position = settlement.position;
-      chunk.attempts = std::max<int64_t>(chunk.attempts - 1, 0);
+      chunk.attempts = std::max<int64_t>(attempts - 1, 0);
       if (settlement.kind == Settlement::Kind::kPostponed) chunk.attempts = 0;
       break;
   }
@@ -229,8 +237,12 @@ bool MemoryStore::RenewLease(const Renewal& renewal, Timestamp now,
   } else {
     const auto found = (*entry)->chunks.find(lease.chunk);
     if (found == (*entry)->chunks.end() || !Holds(found->second, lease)) return false;
-    found->second.lease_expires_at = now + duration;
-    found->second.progress = renewal.progress;
+    Chunk& chunk = found->second;
+    chunk.lease_expires_at = now + duration;
+    chunk.attempts = AttemptsAt(chunk, renewal.progress.position);
+    std::string before = std::move(chunk.progress.position);
+    chunk.progress = renewal.progress;
+    if (chunk.progress.position.empty()) chunk.progress.position = std::move(before);
   }
   job.updated_at = now;
   return true;

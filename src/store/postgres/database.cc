@@ -155,9 +155,19 @@ Result<bool> Database::HasSchema(const std::string& address) {
   return TRY(SchemaVersion(*connection)) > 0;
 }
 
+Result<postgres::Pool::Lent> Database::Lend() {
+  postgres::Pool::Lent connection = TRY(pool_.Lend());
+  const steady_clock::time_point now = steady_clock::now();
+  if (now - checked_at_.load() >= kCheckEvery) {
+    TRY(SchemaVersion(*connection));
+    checked_at_ = now;
+  }
+  return connection;
+}
+
 Result<> Database::Write(const Act& act) {
   return Patiently([&](bool& last) -> Result<> {
-    postgres::Pool::Lent connection = TRY(pool_.Lend());
+    postgres::Pool::Lent connection = TRY(Lend());
     auto transaction =
         TRY(postgres::Transaction::Begin(*connection, postgres::kReadCommitted, kSettings));
     PostgresSession session(*connection);
@@ -169,7 +179,7 @@ Result<> Database::Write(const Act& act) {
 
 Result<> Database::Read(const Act& act) {
   return Patiently([&](bool&) -> Result<> {
-    postgres::Pool::Lent connection = TRY(pool_.Lend());
+    postgres::Pool::Lent connection = TRY(Lend());
     auto transaction = TRY(postgres::Transaction::Begin(*connection, kReadOnly, kSettings));
     PostgresSession session(*connection);
     return act(session);
@@ -179,7 +189,7 @@ Result<> Database::Read(const Act& act) {
 Result<Rows> Database::Run(const std::string& sql, std::span<const Parameter> parameters,
                            postgres::Format format) {
   return Patiently([&](bool&) -> Result<Rows> {
-    postgres::Pool::Lent connection = TRY(pool_.Lend());
+    postgres::Pool::Lent connection = TRY(Lend());
     return connection->Execute(sql, parameters, {}, format);
   });
 }

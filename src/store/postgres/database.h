@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <deque>
 #include <functional>
@@ -69,10 +70,12 @@ class RowsCursor final : public sql::Cursor {
 /// with or without PgBouncer in transaction mode. Calls wait up to kPatience for a server that is
 /// away (it restarts), and are repeated after deadlocks; then they are kUnavailable. A commit whose
 /// answer was lost is kUnavailable at once: it may be done or not, and the caller has to look
-/// before it retries. Thread-safe.
+/// before it retries. Within kCheckEvery after a newer program has migrated the database, everything
+/// is kUnsupported. Thread-safe.
 class Database {
  public:
   static constexpr std::chrono::milliseconds kPatience{10'000};
+  static constexpr std::chrono::seconds kCheckEvery{1};
 
   /// Brings the schema up to date. Fails at once when the server is away.
   static Result<std::unique_ptr<Database>> Open(const std::string& address);
@@ -103,8 +106,12 @@ class Database {
  private:
   explicit Database(const std::string& address);
 
+  /// A connection, unless a newer program has migrated the database.
+  Result<postgres::Pool::Lent> Lend();
+
   const std::string address_;
   postgres::Pool pool_;
+  std::atomic<std::chrono::steady_clock::time_point> checked_at_;  ///< The version of the schema.
 };
 
 }  // namespace spillway::store::postgres_state

@@ -8,7 +8,8 @@
 
 namespace spillway::store::postgres_state {
 
-/// The numbered files of migrations/, in order; the first is version 1.
+/// The numbered files of migrations/, in order; the first is version 1. Whatever older programs
+/// would misread is one, even where no table changes, such as another form of results.
 std::span<const std::string_view> Migrations();
 
 /// Which schema the database has; 0 for none. kUnsupported for one that is newer than this

@@ -59,8 +59,9 @@ constexpr char kSettle[] =
     "position = CASE WHEN w.kind IN (1, 3, 4) THEN w.position ELSE '' END, "
     "state = (ARRAY['succeeded', 'pending', 'dead', 'pending', 'pending'])[w.kind + 1], "
     "result = CASE w.kind WHEN 0 THEN w.result ELSE c.result END, "
-    "attempts = CASE w.kind WHEN 3 THEN greatest(c.attempts - 1, 0) WHEN 4 THEN 0 ELSE c.attempts "
-    "END, "
+    "attempts = CASE WHEN w.kind = 4 THEN 0 "
+    "WHEN w.kind IN (1, 3) AND w.position NOT IN ('', c.position) THEN (w.kind = 1)::integer "
+    "WHEN w.kind = 3 THEN greatest(c.attempts - 1, 0) ELSE c.attempts END, "
     "not_before = CASE WHEN w.kind IN (1, 3, 4) THEN w.not_before ELSE c.not_before END, "
     "failure_code = CASE WHEN w.kind >= 3 THEN c.failure_code ELSE nullif(w.code, '') END, "
     "failure_message = CASE WHEN w.kind >= 3 THEN c.failure_message ELSE w.message END, "
@@ -92,7 +93,8 @@ constexpr char kClosedBefore[] =
     "JOIN spillway.chunks c ON c.job = j.number AND c.chunk_index = w.chunk_index "
     "AND c.lease_token = w.token AND c.state = w.state";
 
-/// A crash of the server may undo a renewal: the next one follows soon.
+/// A crash of the server may undo a renewal: the next one follows soon. A position that stays is
+/// not written again, so a long one stays where it is stored.
 constexpr char kRenew[] =
     "WITH no_sync AS (SELECT set_config('synchronous_commit', 'off', true)), "
     "wanted AS (SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], "
@@ -102,7 +104,9 @@ constexpr char kRenew[] =
     "FROM spillway.jobs, no_sync WHERE id = ANY ($1::text[]) ORDER BY number "
     "FOR NO KEY UPDATE OF jobs), "
     "of_chunks AS (UPDATE spillway.chunks c SET lease_expires_at = $5::bigint, "
-    "rows_done = w.rows, bytes_done = w.bytes, position = w.position "
+    "rows_done = w.rows, bytes_done = w.bytes, "
+    "attempts = CASE WHEN w.position IN ('', c.position) THEN c.attempts ELSE 1 END, "
+    "position = CASE WHEN w.position IN ('', c.position) THEN c.position ELSE w.position END "
     "FROM wanted w JOIN head h ON h.id = w.job_id WHERE h.state = 'processing' "
     "AND c.job = h.number AND c.chunk_index = w.chunk_index AND c.state = 'leased' "
     "AND c.lease_owner = w.owner AND c.lease_token = w.token RETURNING w.n, c.job, false AS own), "

@@ -1,5 +1,6 @@
 // What the database itself refuses, and which databases are refused.
 #include <array>
+#include <thread>
 
 #include <gmock/gmock.h>
 
@@ -44,6 +45,21 @@ constexpr char kRows[] = R"sql(
   UPDATE chunks SET state = 'succeeded', lease_owner = '', result = '{}' WHERE chunk_index = 2;
   UPDATE chunks SET state = 'dead', lease_owner = '', failure_code = 'internal' WHERE chunk_index = 3;
 )sql";
+
+TEST(PostgresDatabase, AProcessThatRunsIsRefusedOnceANewerProgramHasMigrated) {
+  const TemporaryState state;
+  const auto database = Database::Open(state.address()).value();
+  const auto act = [](sql::Session&) -> Result<> { return {}; };
+  ASSERT_TRUE(database->Read(act));
+  const auto connection = Connection::Open(state.address()).value();
+  postgres::Must(connection->Execute("UPDATE spillway.schema_version SET version = 900"));
+  while (database->Read(act)) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  for (const Error& refusal : {database->Read(act).error(), database->Write(act).error(),
+                               database->Run("SELECT 1", {}).error()}) {
+    EXPECT_EQ(refusal.code, ErrorCode::kUnsupported);
+    EXPECT_THAT(refusal.message, AllOf(HasSubstr("schema 900"), HasSubstr("upgrade")));
+  }
+}
 
 TEST(PostgresDatabase, TransactionsSeeWhatOthersCommitWhileTheyWait) {
   const TemporaryState state;

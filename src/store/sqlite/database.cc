@@ -90,6 +90,7 @@ Result<> Database::RunBatch(std::span<Waiting* const> batch) {
       batch, [](const Waiting* waiting) { return waiting->durability == Durability::kDisk; });
   TRY(SetSynchronous(to_disk ? Durability::kDisk : Durability::kProcess));
   TRY(Query(*writer_, "BEGIN IMMEDIATE").Run());
+  TRY(RefuseNewer(*writer_, path_.native()));
   if (batch.size() == 1) {
     TRY((*batch.front()->act)(*writer_));
   } else {
@@ -117,15 +118,18 @@ Result<> Database::SetSynchronous(Durability durability) {
 }
 
 Result<std::unique_ptr<Connection>> Database::TakeReader() {
+  std::unique_ptr<Connection> reader;
   {
     std::lock_guard lock(readers_mutex_);
     if (!readers_.empty()) {
-      std::unique_ptr<Connection> reader = std::move(readers_.back());
+      reader = std::move(readers_.back());
       readers_.pop_back();
-      return reader;
     }
   }
-  return Connection::Open(path_, Connection::Mode::kReadOnly, busy_timeout_);
+  if (reader == nullptr)
+    reader = TRY(Connection::Open(path_, Connection::Mode::kReadOnly, busy_timeout_));
+  TRY(RefuseNewer(*reader, path_.native()));
+  return reader;
 }
 
 void Database::GiveReader(std::unique_ptr<Connection> reader) {

@@ -21,7 +21,8 @@ using sql::Durability;
 
 /// One SQLite file (WAL), shared by any number of threads and processes. Concurrent writes are
 /// committed together: a thread that finds nobody committing runs all waiting writes in one
-/// transaction, each in its own savepoint, so that they share one fsync. Thread-safe.
+/// transaction, each in its own savepoint, so that they share one fsync. Once a newer program has
+/// migrated the file, everything is kUnsupported. Thread-safe.
 class Database {
  public:
   /// How long a call waits for other processes' transactions before it is kUnavailable.

@@ -122,6 +122,19 @@ TEST_F(DatabaseTest, RefusesANewerSchema) {
           state_.path().string(), Migrations().size()));
 }
 
+TEST_F(DatabaseTest, IsRefusedToAProcessThatRunsOnceANewerProgramHasMigratedIt) {
+  const auto database = *Database::Open(state_.path());
+  ASSERT_EQ(CountMessages(*database), 0);
+  ASSERT_TRUE(Raw()->Execute("PRAGMA user_version = 700"));
+  const auto act = [](Connection&) -> Result<> { return {}; };
+  for (const Result<>& refused :
+       {database->Write(Durability::kProcess, act), database->Read(act)}) {
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::kUnsupported);
+    EXPECT_THAT(refused.error().message, HasSubstr("has schema 700; this spillway knows up to"));
+  }
+}
+
 TEST_F(DatabaseTest, RefusesAnotherProgramsDatabase) {
   ASSERT_TRUE(Raw()->Execute("CREATE TABLE theirs (a)"));
   ExpectRefusal(Database::Open(state_.path()), "unsupported", "another program's database");

@@ -17,16 +17,9 @@ Result<int64_t> ReadNumber(Connection& connection, std::string_view sql) {
   return query.Integer();
 }
 
-/// The schema's version. Refuses databases of other programs and newer schemas.
-Result<size_t> Version(Connection& connection, std::string_view path) {
+/// The schema's version, unless it is newer than those that this program knows.
+Result<size_t> KnownVersion(Connection& connection, std::string_view path) {
   const int64_t version = TRY(ReadNumber(connection, "PRAGMA user_version"));
-  const int64_t application = TRY(ReadNumber(connection, "PRAGMA application_id"));
-  const int64_t tables = TRY(ReadNumber(connection, "SELECT count(*) FROM sqlite_schema"));
-  if (application != kApplicationId && (application != 0 || version != 0 || tables != 0)) {
-    return Fail(
-        ErrorCode::kUnsupported,
-        fmt::format("{}: is another program's database; point state: at another file", path));
-  }
   const auto newest = static_cast<int64_t>(Migrations().size());
   if (version > newest) {
     return Fail(
@@ -37,6 +30,19 @@ Result<size_t> Version(Connection& connection, std::string_view path) {
             path, version, newest));
   }
   return static_cast<size_t>(version);
+}
+
+/// The schema's version. Refuses databases of other programs and newer schemas.
+Result<size_t> Version(Connection& connection, std::string_view path) {
+  const int64_t version = TRY(ReadNumber(connection, "PRAGMA user_version"));
+  const int64_t application = TRY(ReadNumber(connection, "PRAGMA application_id"));
+  const int64_t tables = TRY(ReadNumber(connection, "SELECT count(*) FROM sqlite_schema"));
+  if (application != kApplicationId && (application != 0 || version != 0 || tables != 0)) {
+    return Fail(
+        ErrorCode::kUnsupported,
+        fmt::format("{}: is another program's database; point state: at another file", path));
+  }
+  return KnownVersion(connection, path);
 }
 
 /// Does `act` in one transaction, so that all it reads is of one moment.
@@ -58,6 +64,11 @@ Result<> Apply(Connection& connection, std::string_view path) {
 }
 
 }  // namespace
+
+Result<> RefuseNewer(Connection& connection, std::string_view path) {
+  TRY(KnownVersion(connection, path));
+  return {};
+}
 
 Result<> Migrate(Connection& connection, std::string_view path) {
   while (true) {

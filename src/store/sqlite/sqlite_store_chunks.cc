@@ -104,8 +104,9 @@ Result<bool> SettleChunk(Connection& connection, int64_t job, const Settlement& 
                      .Run()) == 1;
     case Settlement::Kind::kRetry:
       return TRY(Query(connection,
-                       SPILLWAY_SETTLE(
-                           "state = 'pending', not_before = ?9, position = ?10, " SPILLWAY_FAILURE),
+                       SPILLWAY_SETTLE("state = 'pending', not_before = ?9, position = ?10, "
+                                       "attempts = CASE WHEN ?10 IN ('', position) THEN attempts "
+                                       "ELSE 1 END, " SPILLWAY_FAILURE),
                        job, lease.chunk, lease.token, lease.owner, failure.code, failure.message,
                        failure.retryable, failure.retry_after_ms, settlement.not_before,
                        settlement.position)
@@ -119,9 +120,9 @@ Result<bool> SettleChunk(Connection& connection, int64_t job, const Settlement& 
     case Settlement::Kind::kReleased:
     case Settlement::Kind::kPostponed:
       return TRY(Query(connection,
-                       SPILLWAY_SETTLE(
-                           "state = 'pending', not_before = ?5, position = ?6, "
-                           "attempts = CASE WHEN ?7 THEN 0 ELSE max(attempts - 1, 0) END"),
+                       SPILLWAY_SETTLE("state = 'pending', not_before = ?5, position = ?6, "
+                                       "attempts = CASE WHEN ?7 OR ?6 NOT IN ('', position) THEN 0 "
+                                       "ELSE max(attempts - 1, 0) END"),
                        job, lease.chunk, lease.token, lease.owner, settlement.not_before,
                        settlement.position, settlement.kind == Settlement::Kind::kPostponed)
                      .Run()) == 1;
@@ -171,9 +172,11 @@ Result<bool> RenewLease(Connection& connection, const sql::JobHead& head, const 
                    .Run()) == 1;
   }
   return TRY(Query(connection,
-                   "UPDATE chunks SET lease_expires_at = ?, rows_done = ?, bytes_done = ?, "
-                   "position = ? WHERE job = ? AND chunk_index = ? AND state = 'leased' "
-                   "AND lease_owner = ? AND lease_token = ?",
+                   "UPDATE chunks SET lease_expires_at = ?1, rows_done = ?2, bytes_done = ?3, "
+                   "attempts = CASE WHEN ?4 IN ('', position) THEN attempts ELSE 1 END, "
+                   "position = CASE ?4 WHEN '' THEN position ELSE ?4 END "
+                   "WHERE job = ?5 AND chunk_index = ?6 AND state = 'leased' "
+                   "AND lease_owner = ?7 AND lease_token = ?8",
                    expires_at, renewal.progress.rows, renewal.progress.bytes,
                    renewal.progress.position, head.number, lease.chunk, lease.owner, lease.token)
                  .Run()) == 1;
