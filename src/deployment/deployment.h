@@ -87,7 +87,8 @@ class Deployment final : private recipe::Resources {
   void StopStreaming() { streaming_.request_stop(); }
 
   /// The store behind a destination: a directory, a bucket, StandardOutput(), or that of another
-  /// process, where only what was left beside it is in reach.
+  /// process, where only what was left beside it is in reach. Where a directory was replaced, the
+  /// new one; kUnavailable, retryable, while one that was there is not: it is not made again.
   Result<storage::ObjectStore*> DestinationStore(std::string_view destination);
 
   /// Where a job's files are.
@@ -164,7 +165,10 @@ class Deployment final : private recipe::Resources {
   std::optional<SigningKey> signing_key_;
   std::stop_source streaming_;
   std::mutex destinations_mutex_;
-  std::map<std::string, std::unique_ptr<storage::ObjectStore>, std::less<>> destinations_;
+  /// The last of each is the one in use. Work that has begun may hold those before it, which are no
+  /// longer in place.
+  std::map<std::string, std::vector<std::unique_ptr<storage::ObjectStore>>, std::less<>>
+      destinations_;  // guarded by destinations_mutex_
   recipe::Recipes recipes_;
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<engine::Heartbeat> heartbeat_;

@@ -1,14 +1,18 @@
 #!/usr/bin/env python3
 """What a deployment is made of: who makes which file, and who signs."""
+import contextlib
 import json
 import os
 import pathlib
+import shutil
 import subprocess
+import time
 import unittest
 
 from deployment import Deployment, make_messages
 
 RANGE = ("--from", "2025-01-10", "--to", "2025-01-20")
+IMPATIENT = "engine: {lease: 1s, backoff: {base: 1ms, max: 10ms}}\n"
 
 
 class DeploymentTest(unittest.TestCase):
@@ -75,6 +79,64 @@ class DeploymentTest(unittest.TestCase):
         answer = self.spillway.call("doctor")
         self.assertEqual(answer.code, 1)
         self.assertIn("signing.pub.pem", answer.out)
+
+    @contextlib.contextmanager
+    def working(self):
+        worker = self.spillway.start("worker")
+        try:
+            yield worker
+        finally:
+            worker.terminate()
+            worker.log = worker.communicate()[1].decode()
+
+    def detach(self, *arguments):
+        return self.run_export("--detach", "--fresh", *arguments)["id"]
+
+    def await_end(self, id):
+        while True:
+            job = self.spillway.json("jobs", "show", id)
+            if job["state"] not in ("pending", "processing"):
+                return job
+            time.sleep(0.05)
+
+    def test_files_are_where_the_job_says_although_the_directory_was_moved_or_made_again(self):
+        (self.spillway.path / "spillway.yaml").write_text(IMPATIENT)
+        self.spillway.ingest(make_messages(1, 100))
+        exports, moved = self.spillway.path / "exports", self.spillway.path / "moved"
+        with self.working():
+            self.assertEqual(self.await_end(self.detach())["state"], "succeeded")
+            exports.rename(moved)
+            before = self.spillway.files("moved")
+            for _ in range(2):
+                job = self.await_end(self.detach())
+                self.assertEqual(job["state"], "succeeded", job.get("failure"))
+                self.spillway.good("verify", job["directory"], "--key", "signing.pub.pem")
+                self.assertEqual(self.spillway.files("moved"), before)
+                shutil.rmtree(exports)
+                exports.mkdir()
+
+    def test_a_directory_that_is_away_is_waited_for_and_not_made_again(self):
+        (self.spillway.path / "spillway.yaml").write_text(IMPATIENT)
+        self.spillway.ingest(make_messages(1, 100))
+        exports, moved = self.spillway.path / "exports", self.spillway.path / "moved"
+        rows = next((self.spillway.path / "lake").rglob("*.parquet"))
+        with self.working():
+            self.await_end(self.detach())
+            kept = rows.rename(self.spillway.path / "kept.parquet")
+            id = self.detach()
+            self.assertEqual(self.await_end(id)["state"], "failed")
+            kept.rename(rows)
+            exports.rename(moved)
+            self.spillway.good("jobs", "redrive", id)
+            job = self.await_end(id)
+            self.assertEqual(job["state"], "failed")
+            self.assertIn(f"{exports} is no longer the directory", job["failure"]["message"])
+            self.assertFalse(exports.exists())
+            moved.rename(exports)
+            self.spillway.good("jobs", "redrive", id)
+            job = self.await_end(id)
+            self.assertEqual(job["state"], "succeeded", job.get("failure"))
+            self.spillway.good("verify", job["directory"], "--key", "signing.pub.pem")
 
     def test_signed_is_what_was_verified(self):
         self.spillway.ingest(make_messages(1, 100))
