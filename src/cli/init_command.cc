@@ -6,6 +6,7 @@
 #include "base/signing.h"
 #include "cli/command.h"
 #include "cli/messages.h"
+#include "deployment/deployment.h"
 #include "settings/settings_file.h"
 
 namespace spillway::cli {
@@ -30,11 +31,14 @@ Outcome Init(const Invocation& invocation) {
     return std::unexpected(FromErrno(why, "writing " + path.string()));
   }
   const Settings settings = TRY(invocation.Load());
-  TRY(SigningKey::LoadOrGenerate(settings.signing_key));
+  if (!invocation.quiet) PrintLine("wrote " + path.string());
+  const SigningKey key = TRY(SigningKey::LoadOrGenerate(settings.signing_key));
+  const std::filesystem::path beside = SigningKey::PublicPath(settings.signing_key);
+  const bool has_public = IsThere(beside);
+  if (has_public) TRY(CheckPublicKey(settings.signing_key, key.verifying_key().id()));
   if (!invocation.quiet) {
-    PrintLine("wrote " + path.string());
     PrintLine("exports are signed by " + settings.signing_key.string() +
-              "; recipients verify with " + SigningKey::PublicPath(settings.signing_key).string());
+              (has_public ? "; recipients verify with " + beside.string() : std::string()));
     PrintLine("next: spillway ingest messages.ndjson");
   }
   return ExitCode::kSuccess;

@@ -178,6 +178,10 @@ Result<> Deployment::OpenSigningKey() {
   }
   signing_key_ = TRY(std::move(key));
   const std::string id = signing_key_->verifying_key().id();
+  TRY(CheckSigningKey(settings_.signing_key, id, recorded));
+  // Where a secret is mounted, the public key may be elsewhere.
+  if (IsThere(SigningKey::PublicPath(settings_.signing_key)))
+    TRY(CheckPublicKey(settings_.signing_key, id));
   if (recorded.empty()) recorded = TRY(store_->RecordSigningKey("", id));
   return CheckSigningKey(settings_.signing_key, id, recorded);
 }

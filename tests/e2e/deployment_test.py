@@ -89,6 +89,44 @@ class DeploymentTest(unittest.TestCase):
             worker.terminate()
             worker.log = worker.communicate()[1].decode()
 
+    def adopt_new_key(self):
+        key = self.spillway.path / "signing.pem"
+        subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", key], check=True)
+        subprocess.run(["openssl", "pkey", "-in", key, "-pubout", "-out", key.with_name("signing.pub.pem")], check=True)
+        return self.spillway.json("adopt-key")["key_id"]
+
+    def test_a_worker_with_the_former_key_leaves_jobs_to_one_with_the_new(self):
+        (self.spillway.path / "spillway.yaml").write_text(IMPATIENT)
+        self.spillway.ingest(make_messages(1, 100))
+        with self.working() as former:
+            self.await_end(self.detach())
+            id = self.adopt_new_key()
+            job = self.detach()
+            while self.spillway.json("jobs", "show", job)["chunks"]["succeeded"] == 0:
+                time.sleep(0.05)
+            with self.working():
+                directory = self.await_end(job)["directory"]
+        self.assertEqual(self.spillway.json("verify", directory, "--key", "signing.pub.pem")["key_id"], id)
+        self.assertRegex(former.log, f"job not finished .*{job}.* is signed with {id} since; stop it")
+
+    def test_another_public_key_beside_it_is_refused(self):
+        self.spillway.ingest(make_messages(1, 100))
+        self.run_export()
+        public = self.spillway.path / "signing.pub.pem"
+        kept = public.read_bytes()
+        subprocess.run("openssl genpkey -algorithm ed25519 | openssl pkey -pubout -out signing.pub.pem", shell=True,
+                       check=True, cwd=self.spillway.path)
+        for command in (("run", "messages", "-o", "acme", *RANGE), ("worker", "--until-idle"), ("adopt-key",)):
+            answer = self.spillway.call(*command)
+            self.assertEqual((answer.code, len(answer.err.splitlines())), (4, 1), answer.err)
+            self.assertIn(f"{public} is the public key of another", answer.err)
+        (self.spillway.path / "spillway.yaml").unlink()
+        self.assertIn("is the public key of another", self.spillway.call("init").err)
+        public.unlink()
+        self.run_export()
+        public.write_bytes(kept)
+        self.run_export()
+
     def detach(self, *arguments):
         return self.run_export("--detach", "--fresh", *arguments)["id"]
 
