@@ -13,4 +13,7 @@ size_t Utf8CharacterBytes(std::string_view text);
 /// Whether `text` consists of UTF-8 characters.
 bool IsUtf8(std::string_view text);
 
+/// Whether `text` has a control character of ASCII: NUL, a line break, a tab, DEL.
+bool HasControlCharacter(std::string_view text);
+
 }  // namespace spillway

@@ -45,5 +45,12 @@ TEST(Utf8, RefusesWhatIsNoCharacter) {
   EXPECT_EQ(Utf8CharacterBytes(""), 0);
 }
 
+TEST(Utf8, ControlCharacters) {
+  for (const std::string_view text : {"a\0b"sv, "\n"sv, "a\t"sv, "\x1f"sv, "\x7f"sv})
+    EXPECT_TRUE(HasControlCharacter(text)) << text;
+  for (const std::string_view text : {""sv, " a~"sv, "naïve/中文 🙂"sv, "\xC2\x85"sv})
+    EXPECT_FALSE(HasControlCharacter(text)) << text;
+}
+
 }  // namespace
 }  // namespace spillway

@@ -138,6 +138,8 @@ TEST(ScheduleCheck, WhatARunWouldRefuseIsToldBefore) {
       ElementsAre(HasSubstr("compression_level is \"77\"; use a whole number from 1 to 19")));
   EXPECT_THAT(problems(messages + "on_limit: fail"),
               ElementsAre(HasSubstr("schedules.one.on_limit has no limit to act at")));
+  EXPECT_THAT(problems(messages + "output: \"out\\0\""),
+              ElementsAre(HasSubstr("schedules.one.output has a control character")));
   EXPECT_THAT(problems(messages + "parameters: {}"), testing::IsEmpty());
   EXPECT_THAT(problems("export: own, parameters: {a: 1}"),
               ElementsAre(HasSubstr("schedules.one.organisation is missing")));

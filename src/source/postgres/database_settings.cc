@@ -13,7 +13,8 @@ Section<DatabaseSettings> DeclareDatabase() {
           "Where it is: postgres://user@host:5432/database?sslmode=verify-full, as libpq takes it. "
           "The password may stand in it as ${VARIABLE}, or in the file of PGPASSFILE.")
       .Required()
-      .Secret();
+      .Secret()
+      .OneLine();
   section.Field("statement_timeout", &DatabaseSettings::statement_timeout)
       .Help("A statement that takes longer is ended, and the job fails; 0s for no limit.")
       .Between(milliseconds(0), hours(24 * 7));
