@@ -76,5 +76,19 @@ TEST(SettingChecks, PlacesAndUrlsHaveNoControlCharacters) {
   }
 }
 
+TEST(SettingChecks, AnAddressThatDoesNotReadIsToldWithoutIt) {
+  for (const char* url : {"postgres//shop", "postgres://ada:hunter2%@shop", "mysql://hunter2@shop",
+                          "postgres://ada:hun@ter2@shop/x"}) {
+    const std::vector<std::string> problems =
+        ProblemsOf(std::string("databases:\n  shop: {url: '") + url + "'}\n");
+    EXPECT_THAT(problems, ElementsAre("spillway.yaml:2:15: databases.shop.url does not read as "
+                                      "postgres://user@host:port/database; percent-encode special "
+                                      "characters"))
+        << url;
+  }
+  for (const char* url : {"postgresql://ada@[::1]:5433/shop?sslmode=require", "host=/run dbname=x"})
+    EXPECT_THAT(ProblemsOf(std::string("databases: {shop: {url: '") + url + "'}}"), ElementsAre());
+}
+
 }  // namespace
 }  // namespace spillway

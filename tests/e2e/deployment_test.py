@@ -32,6 +32,26 @@ class DeploymentTest(unittest.TestCase):
         self.assertIn("no file; the defaults are in force", self.spillway.good("config", "check").out)
         self.assertEqual(list(self.spillway.path.iterdir()), [])
 
+    def test_doctor_sees_destinations_that_cannot_be(self):
+        (self.spillway.path / "file").write_text("")
+        for destination in ("file/below", "file/far/below", "/proc/exports"):
+            (self.spillway.path / "spillway.yaml").write_text(f"exports: {{messages: {{destination: {destination}}}}}\n")
+            answer = self.spillway.call("doctor")
+            self.assertEqual(answer.code, 1)
+            self.assertRegex(answer.out, f"FAIL  export messages .*{destination} is not there, and cannot be made in")
+        (self.spillway.path / "spillway.yaml").write_text("lake: {directory: file/lake}\n")
+        self.assertRegex(self.spillway.good("doctor").out, "note  lake .*file/lake is not there, and cannot be made in")
+        self.assertEqual(self.spillway.files(), ["file", "spillway.yaml"])
+
+    def test_doctor_sees_a_key_that_everybody_may_read(self):
+        self.spillway.ingest(make_messages(1, 10))
+        self.run_export()
+        key = self.spillway.path / "signing.pem"
+        self.assertNotIn("note", self.spillway.good("doctor").out)
+        key.chmod(0o644)
+        self.assertIn(f"note  signing key {key}: everybody on this machine may read it (mode 644), and so sign as you; chmod 600",
+                      self.spillway.good("doctor").out)
+
     def test_init_makes_both_keys(self):
         os.remove(self.spillway.path / "spillway.yaml")
         self.spillway.good("init")
