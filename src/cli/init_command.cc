@@ -21,6 +21,9 @@ Outcome Init(const Invocation& invocation) {
     return Fail(ErrorCode::kAlreadyExists,
                 path.string() + ": is there already; move it away to start again");
   }
+  if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path(), error);
+  if (error)
+    return std::unexpected(FromErrno(error.value(), "making " + path.parent_path().string()));
   std::ofstream file(path, std::ios::binary);
   file << StartingSettings(invocation.registry);
   file.close();

@@ -144,6 +144,14 @@ Result<> Deployment::OpenState(Sharing sharing) {
   return {};
 }
 
+Result<> Deployment::CheckState() const {
+  if (has_state_) return {};
+  return Fail(ErrorCode::kNotFound,
+              "there is no state at " + settings_.state.Shown() +
+                  ": the first export makes it; if there should be one already, set state, or the "
+                  "variable SPILLWAY_STATE, to its place");
+}
+
 Result<recipe::Resources::Lake> Deployment::OpenLake() {
   LakePlace* lake = TRY(ConfiguredLake());
   return recipe::Resources::Lake{.store = &lake->store(), .log = &lake->log()};

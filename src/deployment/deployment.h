@@ -76,6 +76,8 @@ class Deployment final : private recipe::Resources {
   Result<LakePlace*> ConfiguredLake();
   /// Whether there is a state already.
   bool has_state() const { return has_state_; }
+  /// kNotFound, saying where, unless there is.
+  Result<> CheckState() const;
   Clock& clock() override { return clock_; }
   Stores& stores() { return stores_; }
   const Settings& configuration() const { return settings_; }

@@ -24,8 +24,12 @@ class DeploymentTest(unittest.TestCase):
 
     def test_looking_makes_nothing(self):
         os.remove(self.spillway.path / "spillway.yaml")
-        self.assertIn("no jobs", self.spillway.good("jobs", "list").out)
-        self.assertEqual(self.spillway.call("jobs", "show", "none").code, 3)
+        for command in (("list",), ("show", "none"), ("cancel", "none"), ("redrive", "none"), ("expire",)):
+            answer = self.spillway.call("jobs", *command)
+            self.assertEqual((answer.code, answer.out, len(answer.err.splitlines())), (3, "", 1), answer.err)
+            self.assertIn(f"there is no state at {self.spillway.path / 'state.db'}", answer.err)
+        for command in (("schedules",), ("storage", "sweep")):
+            self.assertIn("there is no state at", self.spillway.good(*command).err)
         self.assertEqual(self.spillway.call("plan", "messages", "-o", "acme", *RANGE).code, 3)
         self.assertEqual(self.spillway.call("verify", "exports").code, 3)
         self.assertIn("no file; the defaults are in force", self.spillway.good("doctor").out)
@@ -56,6 +60,11 @@ class DeploymentTest(unittest.TestCase):
         os.remove(self.spillway.path / "spillway.yaml")
         self.spillway.good("init")
         self.assertEqual(self.spillway.files(), ["signing.pem", "signing.pub.pem", "spillway.yaml"])
+
+    def test_init_makes_the_folder_of_its_configuration(self):
+        os.remove(self.spillway.path / "spillway.yaml")
+        self.spillway.good("--config", "a/b/spillway.yaml", "init")
+        self.assertEqual(self.spillway.files(), ["a/b/signing.pem", "a/b/signing.pub.pem", "a/b/spillway.yaml"])
 
     def run_export(self, *arguments):
         return self.spillway.json("run", "messages", "-o", "acme", *RANGE, *arguments)
