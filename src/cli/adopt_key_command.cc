@@ -13,11 +13,7 @@ Outcome AdoptKey(const Invocation& invocation) {
   Log log(LogLevel::kError, LogFormat::kText, STDERR_FILENO);
   const Settings settings = TRY(invocation.Load());
   const auto deployment = TRY(Deployment::OpenExisting(settings, invocation.registry, log));
-  if (!deployment->has_state()) {
-    return Fail(ErrorCode::kNotFound, settings.state.Shown() +
-                                          ": is not there yet; the first command that exports "
-                                          "makes it, and records the key");
-  }
+  TRY(deployment->CheckState());
   const SigningKey key = TRY(SigningKey::Load(settings.signing_key));
   const std::string id = key.verifying_key().id();
   TRY(CheckPublicKey(settings.signing_key, id));

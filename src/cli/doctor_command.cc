@@ -1,5 +1,8 @@
+#include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 
@@ -16,6 +19,7 @@
 #include "maintenance/sweeper.h"
 #include "recipe/examination.h"
 #include "settings/exports.h"
+#include "settings/settings_file.h"
 #include "storage/maintenance.h"
 #include "storage/objects.h"
 #include "storage/s3_url.h"
@@ -51,6 +55,16 @@ Result<std::string> FreeSpace(const std::filesystem::path& directory) {
 
 constexpr const char* kNotYet = "is not there yet; the first command that needs it makes it";
 
+/// Whoever can read a signing key can sign in its owner's name.
+void LookWhoReadsKey(const std::filesystem::path& path, recipe::Examination& examination) {
+  struct stat status{};
+  if (stat(path.c_str(), &status) != 0 || (status.st_mode & S_IROTH) == 0) return;
+  examination.Note("signing key " + path.string(),
+                   fmt::format("everybody on this machine may read it (mode {:o}), and so sign as "
+                               "you; chmod 600 {}",
+                               status.st_mode & 0777, path.string()));
+}
+
 /// `recorded`: the id in the state, empty where there is none.
 Result<std::string> LookAtKey(const std::filesystem::path& path, bool is_needed,
                               const std::string& recorded) {
@@ -64,13 +78,19 @@ Result<std::string> LookAtKey(const std::filesystem::path& path, bool is_needed,
   return fmt::format("signs as {}; recipients verify with {}", id, beside.string());
 }
 
-/// Whether a directory that does not exist yet could be made.
+/// Whether a directory that does not exist yet could be made: makes another one where it would be.
 Result<std::string> LookWhereNothingIsYet(const std::filesystem::path& path) {
   std::filesystem::path parent = path;
   while (parent.has_relative_path() && !IsThere(parent)) parent = parent.parent_path();
-  if (access(parent.c_str(), W_OK | X_OK) == 0) return kNotYet;
-  return std::unexpected(
-      FromErrno(errno, path.string() + " is not there, and cannot be made in " + parent.string()));
+  std::string trial = parent / ".spillway-doctor-XXXXXX";
+  if (mkdtemp(trial.data()) == nullptr) {
+    Error error =
+        FromErrno(errno, path.string() + " is not there, and cannot be made in " + parent.string());
+    error.message += "; choose another place, or give this user access to it";
+    return std::unexpected(std::move(error));
+  }
+  rmdir(trial.c_str());
+  return kNotYet;
 }
 
 using LookAtPlace =
@@ -99,7 +119,14 @@ void LookAtExports(const Deployment& deployment, const recipe::Definition& defin
                        examination);
 }
 
-void LookAtParts(recipe::Examination& examination, Deployment& deployment) {
+/// Whether any export is configured. Without, there still is one, which may be of no use to anybody.
+bool HasOwnExports(const Invocation& invocation, const Settings& settings) {
+  const auto defaults = ParseSettings(
+      "", std::filesystem::absolute(invocation.config).lexically_normal(), {}, invocation.registry);
+  return !defaults.has_value() || defaults->exports != settings.exports;
+}
+
+void LookAtParts(recipe::Examination& examination, Deployment& deployment, bool has_own_exports) {
   const Settings& settings = deployment.configuration();
   bool key_is_needed = false;
   std::string key_id;
@@ -114,14 +141,18 @@ void LookAtParts(recipe::Examination& examination, Deployment& deployment) {
   });
   examination.Look("signing key " + settings.signing_key.string(),
                    [&] { return LookAtKey(settings.signing_key, key_is_needed, key_id); });
+  LookWhoReadsKey(settings.signing_key, examination);
   const auto place = [&](const std::string& what, const std::filesystem::path& path,
                          bool is_needed) {
-    examination.Look(what + " " + path.string(), [&]() -> Result<std::string> {
-      const bool is_bucket = storage::IsUrl(path.native());
-      if (!is_bucket && !IsThere(path)) {
-        if (is_needed) return TRY(LookWhereNothingIsYet(path));
-        return kNotYet;
-      }
+    const std::string named = what + " " + path.string();
+    const bool is_bucket = storage::IsUrl(path.native());
+    if (!is_bucket && !IsThere(path)) {
+      const Result<std::string> found = LookWhereNothingIsYet(path);
+      if (!found.has_value() && !is_needed) return examination.Note(named, found.error().message);
+      examination.Look(named, [&] { return found; });
+      return;
+    }
+    examination.Look(named, [&]() -> Result<std::string> {
       const auto store = TRY(deployment.stores().Open(path, Stores::Missing::kFails));
       std::string found = TRY(TryStore(*store));
       const engine::Leftovers left = TRY(engine::SweepLeftovers(
@@ -149,7 +180,7 @@ void LookAtParts(recipe::Examination& examination, Deployment& deployment) {
     return fmt::format("version {}, {} organisations", version, organisations.size());
   });
   for (const auto& [name, settings_of_export] : settings.exports) {
-    place("export " + name, settings_of_export.destination, false);
+    place("export " + name, settings_of_export.destination, has_own_exports);
   }
   for (const auto& definition : deployment.registry())
     LookAtExports(deployment, *definition, place, examination);
@@ -166,7 +197,7 @@ Outcome Examine(const Invocation& invocation) {
   });
   const auto deployment = Deployment::OpenExisting(settings, invocation.registry, log);
   if (deployment.has_value()) {
-    LookAtParts(examination, **deployment);
+    LookAtParts(examination, **deployment, HasOwnExports(invocation, settings));
   } else {
     examination.Look("deployment",
                      [&]() -> Result<std::string> { return std::unexpected(deployment.error()); });

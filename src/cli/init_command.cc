@@ -6,6 +6,7 @@
 #include "base/signing.h"
 #include "cli/command.h"
 #include "cli/messages.h"
+#include "deployment/deployment.h"
 #include "settings/settings_file.h"
 
 namespace spillway::cli {
@@ -20,6 +21,9 @@ Outcome Init(const Invocation& invocation) {
     return Fail(ErrorCode::kAlreadyExists,
                 path.string() + ": is there already; move it away to start again");
   }
+  if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path(), error);
+  if (error)
+    return std::unexpected(FromErrno(error.value(), "making " + path.parent_path().string()));
   std::ofstream file(path, std::ios::binary);
   file << StartingSettings(invocation.registry);
   file.close();
@@ -30,11 +34,14 @@ Outcome Init(const Invocation& invocation) {
     return std::unexpected(FromErrno(why, "writing " + path.string()));
   }
   const Settings settings = TRY(invocation.Load());
-  TRY(SigningKey::LoadOrGenerate(settings.signing_key));
+  if (!invocation.quiet) PrintLine("wrote " + path.string());
+  const SigningKey key = TRY(SigningKey::LoadOrGenerate(settings.signing_key));
+  const std::filesystem::path beside = SigningKey::PublicPath(settings.signing_key);
+  const bool has_public = IsThere(beside);
+  if (has_public) TRY(CheckPublicKey(settings.signing_key, key.verifying_key().id()));
   if (!invocation.quiet) {
-    PrintLine("wrote " + path.string());
     PrintLine("exports are signed by " + settings.signing_key.string() +
-              "; recipients verify with " + SigningKey::PublicPath(settings.signing_key).string());
+              (has_public ? "; recipients verify with " + beside.string() : std::string()));
     PrintLine("next: spillway ingest messages.ndjson");
   }
   return ExitCode::kSuccess;

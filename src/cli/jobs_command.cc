@@ -32,7 +32,9 @@ struct ListFlags {
 };
 
 Result<std::unique_ptr<Deployment>> OpenState(const Invocation& invocation, Log& log) {
-  return Deployment::OpenExisting(TRY(invocation.Load()), invocation.registry, log);
+  auto deployment = TRY(Deployment::OpenExisting(TRY(invocation.Load()), invocation.registry, log));
+  TRY(deployment->CheckState());
+  return deployment;
 }
 
 Log ErrorLog() { return Log(LogLevel::kError, LogFormat::kText, STDERR_FILENO); }

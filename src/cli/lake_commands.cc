@@ -149,11 +149,13 @@ Result<std::optional<std::chrono::milliseconds>> VacuumAge(const CompactFlags& f
 }
 
 /// Removes files of at least that age, but none that the jobs of this state may still read.
-Result<lake::CommitLog::Vacuumed> Vacuum(LakeWork& work, const recipe::Registry& registry,
+Result<lake::CommitLog::Vacuumed> Vacuum(LakeWork& work, const Invocation& invocation,
                                          std::chrono::milliseconds age,
                                          engine::LakeReaders& readers) {
   Log log(LogLevel::kError, LogFormat::kText, STDERR_FILENO);
-  const auto deployment = TRY(Deployment::OpenExisting(work.settings(), registry, log));
+  const auto deployment = TRY(Deployment::OpenExisting(work.settings(), invocation.registry, log));
+  if (const auto state = deployment->CheckState(); !state.has_value() && !invocation.quiet)
+    PrintLine(state.error().message, stderr);
   readers = TRY(engine::FindLakeReaders(deployment->store(), deployment->recipes()));
   Timestamp older_than = work.clock().Now() - age;
   older_than = std::min(older_than, readers.planning_since.value_or(older_than));
@@ -172,7 +174,7 @@ Outcome Compact(const Invocation& invocation, const CompactFlags& flags) {
   lake::CommitLog::Vacuumed vacuumed;
   engine::LakeReaders readers;
   if (vacuum_age) {
-    vacuumed = TRY(Vacuum(*work, invocation.registry, *vacuum_age, readers));
+    vacuumed = TRY(Vacuum(*work, invocation, *vacuum_age, readers));
   }
   if (invocation.json) {
     PrintJson({{"partitions", report.partitions},

@@ -94,6 +94,7 @@ Outcome PrintLinks(const Invocation& invocation, const LinkFlags& flags) {
   Log log(LogLevel::kError, LogFormat::kText, STDERR_FILENO);
   const auto deployment =
       TRY(Deployment::OpenExisting(TRY(invocation.Load()), invocation.registry, log));
+  TRY(deployment->CheckState());
   const Result<engine::Job> found = deployment->store().Get(flags.job_id);
   if (!found.has_value()) return std::unexpected(WithJobsList(found.error()));
   const engine::Job& job = *found;

@@ -80,6 +80,8 @@ Outcome List(const Invocation& invocation) {
   Log log(LogLevel::kError, LogFormat::kText, STDERR_FILENO);
   const Settings settings = TRY(invocation.Load());
   const auto deployment = TRY(Deployment::OpenExisting(settings, invocation.registry, log));
+  if (const auto state = deployment->CheckState(); !state.has_value() && !invocation.quiet)
+    PrintLine(state.error().message, stderr);
   store::JobStore& store = deployment->store();
   std::map<std::string, store::ScheduleRecord> records;
   for (store::ScheduleRecord& record : TRY(store.Schedules())) {

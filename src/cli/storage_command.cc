@@ -47,6 +47,8 @@ Outcome SweepStorage(const Invocation& invocation, const SweepFlags& flags) {
   const Settings settings = TRY(invocation.Load());
   Log log(LogLevel::kError, settings.log.format, STDERR_FILENO);
   const auto deployment = TRY(Deployment::OpenExisting(settings, invocation.registry, log));
+  if (const auto state = deployment->CheckState(); !state.has_value() && !invocation.quiet)
+    PrintLine(state.error().message, stderr);
   const auto sweep = flags.dry_run ? storage::Sweep::kCount : storage::Sweep::kRemove;
   nlohmann::ordered_json all = nlohmann::ordered_json::array();
   std::set<std::string> places = {settings.lake.directory.string()};

@@ -166,6 +166,13 @@ class Field final : public AnyField<T> {
     this->outline_.variables.push_back(std::move(name));
     return *this;
   }
+  /// It has no control characters, as paths have none: it is a URL, or a name of something outside.
+  Field& OneLine()
+    requires ScalarValue<Inner>
+  {
+    scalar_->one_line = true;
+    return *this;
+  }
   /// Both inclusive.
   Field& Between(Inner least, Inner most)
     requires ScalarValue<Inner>

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/nearest_name.h"
+#include "base/utf8.h"
 #include "config/outline.h"
 #include "config/reader.h"
 #include "config/scalar.h"
@@ -56,6 +57,8 @@ class ScalarShape final : public Shape<V> {
   /// Other names of choices, which only flags and environment variables may use.
   std::vector<std::pair<std::string, V>> aliases;
   std::function<Complaint(const V&)> check;
+  /// No control characters: the system would cut a name at NUL.
+  bool one_line = Scalar<V>::kKind == Outline::Kind::kPath;
 
   void Read(const YamlNode* node, const std::string& path, Reader& reader,
             V& value) const override {
@@ -85,6 +88,11 @@ class ScalarShape final : public Shape<V> {
   void ReadGiven(const YamlNode& node, const std::string& path, Reader& reader, V& value) const {
     const auto text = reader.Text(node, path, kSubstitutes, Expectation());
     if (!text) return;
+    if (one_line && HasControlCharacter(*text)) {
+      reader.Report(node.position,
+                    path + " has a control character, such as the end of a line; remove it");
+      return;
+    }
     // A value that a variable gave may be a secret, whatever the field is.
     const bool concealed = concealed_ || *text != node.text;
     const std::optional<V> parsed = Parse(*text, node.style);

@@ -144,6 +144,14 @@ Result<> Deployment::OpenState(Sharing sharing) {
   return {};
 }
 
+Result<> Deployment::CheckState() const {
+  if (has_state_) return {};
+  return Fail(ErrorCode::kNotFound,
+              "there is no state at " + settings_.state.Shown() +
+                  ": the first export makes it; if there should be one already, set state, or the "
+                  "variable SPILLWAY_STATE, to its place");
+}
+
 Result<recipe::Resources::Lake> Deployment::OpenLake() {
   const std::shared_ptr<LakePlace> lake = TRY(ConfiguredLake());
   return recipe::Resources::Lake{.store = {lake, &lake->store()}, .log = {lake, &lake->log()}};
@@ -185,21 +193,35 @@ Result<> Deployment::OpenSigningKey() {
   }
   signing_key_ = TRY(std::move(key));
   const std::string id = signing_key_->verifying_key().id();
+  TRY(CheckSigningKey(settings_.signing_key, id, recorded));
+  // Where a secret is mounted, the public key may be elsewhere.
+  if (IsThere(SigningKey::PublicPath(settings_.signing_key)))
+    TRY(CheckPublicKey(settings_.signing_key, id));
   if (recorded.empty()) recorded = TRY(store_->RecordSigningKey("", id));
   return CheckSigningKey(settings_.signing_key, id, recorded);
 }
 
 Result<storage::ObjectStore*> Deployment::DestinationStore(std::string_view destination) {
   if (destination.starts_with('-')) return Stream(destination);
+  storage::ObjectStore* known = nullptr;
   {
     std::lock_guard lock(destinations_mutex_);
     if (const auto found = destinations_.find(destination); found != destinations_.end())
-      return found->second.get();
+      known = found->second.back().get();
   }
   // Without the lock: whoever has another destination does not wait for a bucket that is silent.
-  auto store = TRY(stores_.Open(std::string(destination), missing_));
+  const Result<> in_place = known == nullptr ? Result<>() : known->CheckInPlace();
+  if (known != nullptr && in_place.has_value()) return known;
+  // A directory that was there, and is gone, is not made again: its disk may be away.
+  auto store =
+      stores_.Open(std::string(destination), known == nullptr ? missing_ : Stores::Missing::kFails);
+  if (!store.has_value())
+    return std::unexpected(in_place.has_value() ? store.error() : in_place.error());
   std::lock_guard lock(destinations_mutex_);
-  return destinations_.try_emplace(std::string(destination), std::move(store)).first->second.get();
+  auto& opened = destinations_[std::string(destination)];
+  const bool somebody_was_quicker = !opened.empty() && opened.back().get() != known;
+  if (!somebody_was_quicker) opened.push_back(*std::move(store));
+  return opened.back().get();
 }
 
 Result<storage::ObjectStore*> Deployment::Stream(std::string_view destination) {
@@ -209,13 +231,14 @@ Result<storage::ObjectStore*> Deployment::Stream(std::string_view destination) {
   storage::ObjectStore* const rest =
       TRY(DestinationStore((local.parent_path() / "streamed").string()));
   std::lock_guard lock(destinations_mutex_);
-  auto& store = destinations_[std::string(destination)];
-  if (store == nullptr && destination == StandardOutput()) {
-    store = std::make_unique<storage::StreamStore>(STDOUT_FILENO, *rest, streaming_.get_token());
-  } else if (store == nullptr) {
-    store = std::make_unique<ForeignStream>(*rest);
+  auto& opened = destinations_[std::string(destination)];
+  if (opened.empty() && destination == StandardOutput()) {
+    opened.push_back(
+        std::make_unique<storage::StreamStore>(STDOUT_FILENO, *rest, streaming_.get_token()));
+  } else if (opened.empty()) {
+    opened.push_back(std::make_unique<ForeignStream>(*rest));
   }
-  return store.get();
+  return opened.back().get();
 }
 
 Result<> Deployment::AssembleEngine() {

@@ -77,6 +77,8 @@ class Deployment final : private recipe::Resources {
   Result<std::shared_ptr<LakePlace>> ConfiguredLake();
   /// Whether there is a state already.
   bool has_state() const { return has_state_; }
+  /// kNotFound, saying where, unless there is.
+  Result<> CheckState() const;
   Clock& clock() override { return clock_; }
   Stores& stores() { return stores_; }
   const Settings& configuration() const { return settings_; }
@@ -88,7 +90,8 @@ class Deployment final : private recipe::Resources {
   void StopStreaming() { streaming_.request_stop(); }
 
   /// The store behind a destination: a directory, a bucket, StandardOutput(), or that of another
-  /// process, where only what was left beside it is in reach.
+  /// process, where only what was left beside it is in reach. Where a directory was replaced, the
+  /// new one; kUnavailable, retryable, while one that was there is not: it is not made again.
   Result<storage::ObjectStore*> DestinationStore(std::string_view destination);
 
   /// Where a job's files are.
@@ -165,7 +168,10 @@ class Deployment final : private recipe::Resources {
   std::optional<SigningKey> signing_key_;
   std::stop_source streaming_;
   std::mutex destinations_mutex_;
-  std::map<std::string, std::unique_ptr<storage::ObjectStore>, std::less<>> destinations_;
+  /// The last of each is the one in use. Work that has begun may hold those before it, which are no
+  /// longer in place.
+  std::map<std::string, std::vector<std::unique_ptr<storage::ObjectStore>>, std::less<>>
+      destinations_;  // guarded by destinations_mutex_
   recipe::Recipes recipes_;
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<engine::Heartbeat> heartbeat_;

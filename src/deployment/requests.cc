@@ -27,7 +27,8 @@ Result<recipe::Request> RequestOf(const ConfiguredExport& exported, const reques
   if (auto problem = request::CheckOrganisation(form, who.organisation))
     problems.insert(problems.begin(), *std::move(problem));
   if (problems.empty())
-    problems = exported.definition->CheckParameters(exported.exported.settings, *parameters);
+    problems = exported.definition->CheckParameters(exported.exported.settings, *parameters,
+                                                    exported.shared);
   if (!problems.empty()) return std::unexpected(ToError(problems, name));
   return recipe::Request{.export_name = exported.exported.name,
                          .who = std::move(who),

@@ -212,6 +212,21 @@ Result<std::vector<OutcomeFile>> FilesToPublish(const std::vector<recipe::Output
   return to_publish;
 }
 
+/// All manifests of a state are signed with one key, which may be another than when this process
+/// was started (ADR 25). kConflict, retryable, where it is.
+Result<> CheckSigningKey(Context& context) {
+  if (context.signing_key == nullptr) return {};
+  const std::string own = context.signing_key->verifying_key().id();
+  std::string recorded = TRY(context.store.SigningKeyId());
+  if (recorded.empty()) recorded = TRY(context.store.RecordSigningKey("", own));
+  if (recorded == own) return {};
+  return FailTransient(
+      ErrorCode::kConflict,
+      "this process signs with " + own + ", but what this state exports is signed with " +
+          recorded + " since; stop it, give it that key's files, and start it again. Until then " +
+          "it leaves the job to those that have the key");
+}
+
 /// Everything up to the commit point. The returned job is past it.
 Result<Job> Decide(Context& context, HeldJob& held, const recipe::Recipe& recipe,
                    const recipe::Destination& destination) {
@@ -255,6 +270,7 @@ Result<Job> Decide(Context& context, HeldJob& held, const recipe::Recipe& recipe
   Tallies tallies = results.tallies;
   outcome.manifest =
       ToJson(Describe(context, held.job, counts, std::move(results), assembly.files, destination));
+  TRY(CheckSigningKey(context));
   if (context.signing_key != nullptr)
     outcome.signature = context.signing_key->Sign(outcome.manifest);
   const std::string outcome_key = fmt::format(
@@ -399,6 +415,15 @@ Result<Verdict> FinishJob(Context& context, std::string_view job_id, Random& ran
   if (!seen.has_value() && seen.error().code != ErrorCode::kNotFound)
     return std::unexpected(seen.error());
   if (!seen.has_value() || !IsToBeFinished(*seen)) return Verdict::Done();
+  // Nor is what only another process can do, which gets a message of its own from the rescuer.
+  if (seen->phase < JobPhase::kCompleted && seen->chunks_dead == 0) {
+    const Result<> signs = CheckSigningKey(context);
+    if (!signs.has_value() && signs.error().code == ErrorCode::kConflict) {
+      context.log.Error("job not finished", {{"job", job_id}, {"error", signs.error().message}});
+      return Verdict::Done();
+    }
+    TRY(signs);
+  }
   bool busy = false;
   std::optional<HeldJob> held = TRY(HoldJob(context, job_id, &busy));
   if (!held.has_value()) return busy ? Verdict::Again(context.options.lease) : Verdict::Done();

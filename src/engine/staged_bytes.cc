@@ -88,6 +88,7 @@ Error ForMissing(storage::ObjectStore& store, Error error, std::string_view file
                  std::string_view remedy) {
   if (error.code != ErrorCode::kNotFound) return error;
   // What is missing may be the whole place.
+  if (const auto in_place = store.CheckInPlace(); !in_place.has_value()) return in_place.error();
   if (const auto listed = store.List("", "", 1); !listed.has_value()) return listed.error();
   return {.code = ErrorCode::kCorrupt,
           .message = "staged bytes of " + std::string(file) +

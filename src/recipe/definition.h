@@ -95,7 +95,8 @@ class Definition {
   /// Why such parameters, which a form has made, cannot be meant of an export with such settings,
   /// as far as can be said without asking anybody. A problem of no field in particular names none.
   virtual request::Problems CheckParameters(const config::AnyValue& /*settings*/,
-                                            std::string_view /*parameters*/) const {
+                                            std::string_view /*parameters*/,
+                                            const SharedSettings& /*shared*/) const {
     return {};
   }
 

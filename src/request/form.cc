@@ -95,6 +95,10 @@ Read<Json> ReadSingle(const Field& field, const std::string& text) {
       return ReadChoice(field, text);
     case Kind::kColumns:
       return ReadColumn(text);
+    case Kind::kPlace:
+      if (HasControlCharacter(text))
+        return std::unexpected("has a control character, such as the end of a line; remove it");
+      return text;
     default:
       return text;
   }
@@ -280,9 +284,7 @@ std::expected<std::string, Problems> ParametersOf(const Form& form, const Texts&
 
 std::optional<std::string> CheckName(const std::string& name) {
   if (!IsUtf8(name)) return "is not UTF-8; give it as UTF-8";
-  const bool plain =
-      std::ranges::none_of(name, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
-  if (plain) return std::nullopt;
+  if (!HasControlCharacter(name)) return std::nullopt;
   return "has a control character, such as the end of a line; give a name without";
 }
 

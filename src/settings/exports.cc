@@ -38,7 +38,9 @@ Result<ConfiguredExport> FindExport(const Settings& settings, const recipe::Regi
   for (const auto& definition : registry) {
     for (recipe::Export& exported : ExportsOf(settings, *definition)) {
       if (exported.name == name)
-        return ConfiguredExport{.definition = definition.get(), .exported = std::move(exported)};
+        return ConfiguredExport{.definition = definition.get(),
+                                .exported = std::move(exported),
+                                .shared = {.lake = settings.lake, .databases = settings.databases}};
     }
     const auto standing = definition->standing();
     if (standing && standing->name == name)

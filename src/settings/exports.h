@@ -16,6 +16,7 @@ namespace spillway {
 struct ConfiguredExport {
   const recipe::Definition* definition;
   recipe::Export exported;
+  recipe::SharedSettings shared;  ///< Of the settings that it was found in, which outlive it.
 
   request::Form form() const { return definition->form(exported.settings); }
   std::string time_zone() const { return definition->time_zone(exported.settings); }

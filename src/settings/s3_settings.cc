@@ -51,11 +51,13 @@ Section<S3Settings> DeclareS3() {
   section.Field("endpoint", &S3Settings::endpoint)
       .Help("The server, as https://host:port; unless set, AWS in the region.")
       .Check(CheckEndpoint)
+      .OneLine()
       .Variable("AWS_ENDPOINT_URL_S3")
       .Variable("AWS_ENDPOINT_URL");
   section.Field("region", &S3Settings::region)
       .Help("The region of the buckets.")
       .Check(config::CheckNotEmpty)
+      .OneLine()
       .Variable("AWS_REGION")
       .Variable("AWS_DEFAULT_REGION");
   section.Field("path_style", &S3Settings::path_style)
@@ -72,7 +74,8 @@ Section<S3Settings> DeclareS3() {
       .OneOf({{"bucket", Kind::kBucketDefault}, {"aes256", Kind::kS3}, {"kms", Kind::kKms}});
   section.Field("kms_key", &S3Settings::kms_key)
       .Help("The KMS key's id or ARN; unless set, the account's own key of S3.")
-      .Check(config::CheckNotEmpty);
+      .Check(config::CheckNotEmpty)
+      .OneLine();
   section.Field("bucket_key", &S3Settings::bucket_key)
       .Help("Let S3 ask KMS once for many objects.");
   section.Field("tags", &S3Settings::tags)

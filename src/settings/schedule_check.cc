@@ -56,7 +56,7 @@ void CheckSchedules(const Settings& settings, const recipe::Registry& registry,
       continue;
     }
     for (const request::Problem& problem :
-         found->definition->CheckParameters(found->exported.settings, *parameters)) {
+         found->definition->CheckParameters(found->exported.settings, *parameters, found->shared)) {
       if (problem.field.empty())
         complaints.About(path, "cannot run: " + problem.message);
       else

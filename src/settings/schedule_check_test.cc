@@ -138,6 +138,17 @@ TEST(ScheduleCheck, WhatARunWouldRefuseIsToldBefore) {
       ElementsAre(HasSubstr("compression_level is \"77\"; use a whole number from 1 to 19")));
   EXPECT_THAT(problems(messages + "on_limit: fail"),
               ElementsAre(HasSubstr("schedules.one.on_limit has no limit to act at")));
+  EXPECT_THAT(
+      problems(messages + "columns: [bdy, ts]"),
+      ElementsAre(HasSubstr("spillway.yaml:6:106: schedules.one.columns is \"bdy\", which is "
+                            "no column of the lake; did you mean body?")));
+  EXPECT_THAT(problems(messages + "columns: [body, ts=at]"), testing::IsEmpty());
+  EXPECT_THAT(ProblemsOf("exports: {messages: {columns: [bdy]}}\n"
+                         "schedules: {one: {cron: '@daily', " +
+                         messages + "}}\n"),
+              ElementsAre(HasSubstr("exports.messages.columns[0] is \"bdy\"")));
+  EXPECT_THAT(problems(messages + "output: \"out\\0\""),
+              ElementsAre(HasSubstr("schedules.one.output has a control character")));
   EXPECT_THAT(problems(messages + "parameters: {}"), testing::IsEmpty());
   EXPECT_THAT(problems("export: own, parameters: {a: 1}"),
               ElementsAre(HasSubstr("schedules.one.organisation is missing")));

@@ -1,5 +1,6 @@
 #include "settings/setting_checks.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "recipe/registry.h"
@@ -9,6 +10,7 @@ namespace spillway {
 namespace {
 
 using testing::ElementsAre;
+using testing::HasSubstr;
 
 const recipe::Registry& TheRegistry() {
   static const recipe::Registry kRegistry = recipe::RecipesInProgram();
@@ -50,6 +52,42 @@ TEST(SettingChecks, M1AMistypedStateIsRefusedWithoutItsPassword) {
        {"state.db", "/srv/a:b/state.db", "/srv/12:30@home/state.db", "a b.db", "./x@y",
         "postgres://u:p%2Fw@h:5432,i/d?sslmode=require", "postgresql:///d?host=/run"})
     EXPECT_THAT(ProblemsOf("state: '" + state + "'"), ElementsAre()) << state;
+}
+
+TEST(SettingChecks, PlacesAndUrlsHaveNoControlCharacters) {
+  const std::string control = " has a control character, such as the end of a line; remove it";
+  EXPECT_THAT(ProblemsOf("lake: {directory: \"nul\\0b\"}"),
+              ElementsAre("spillway.yaml:1:19: lake.directory" + control));
+  EXPECT_THAT(ProblemsOf("s3:\n  ca_file: \"two\\nlines\"\n  endpoint: \"https://h\\0\"\n"
+                         "  region: \"a\\tb\"\n"),
+              ElementsAre("spillway.yaml:2:12: s3.ca_file" + control,
+                          "spillway.yaml:3:13: s3.endpoint" + control,
+                          "spillway.yaml:4:11: s3.region" + control));
+  for (const std::string setting :
+       {"state: \"{}\"", "signing_key: \"{}\"", "exports: {{x: {{destination: \"{}\"}}}}",
+        "exports: {{x: {{destination: \"s3://bucket/{}\"}}}}", "open_data: {{directory: \"{}\"}}",
+        "open_data: {{bucket: \"{}\"}}", "open_data: {{manifests: \"{}\"}}",
+        "open_data: {{database: {{host: \"{}\"}}}}", "databases: {{x: {{url: \"{}\"}}}}"}) {
+    for (const char* text : {"nul\\0b", "two\\nlines", "\\x7f"}) {
+      EXPECT_THAT(ProblemsOf(fmt::format(fmt::runtime(setting), text)),
+                  ElementsAre(HasSubstr(control)))
+          << setting << text;
+    }
+  }
+}
+
+TEST(SettingChecks, AnAddressThatDoesNotReadIsToldWithoutIt) {
+  for (const char* url : {"postgres//shop", "postgres://ada:hunter2%@shop", "mysql://hunter2@shop",
+                          "postgres://ada:hun@ter2@shop/x"}) {
+    const std::vector<std::string> problems =
+        ProblemsOf(std::string("databases:\n  shop: {url: '") + url + "'}\n");
+    EXPECT_THAT(problems, ElementsAre("spillway.yaml:2:15: databases.shop.url does not read as "
+                                      "postgres://user@host:port/database; percent-encode special "
+                                      "characters"))
+        << url;
+  }
+  for (const char* url : {"postgresql://ada@[::1]:5433/shop?sslmode=require", "host=/run dbname=x"})
+    EXPECT_THAT(ProblemsOf(std::string("databases: {shop: {url: '") + url + "'}}"), ElementsAre());
 }
 
 }  // namespace

@@ -157,6 +157,7 @@ config::Section<Settings> DeclareSettings(const recipe::Registry& registry) {
           "postgres://user@host:5432/database, which workers on any number of machines share. A "
           "password is best kept in PGPASSFILE or PGPASSWORD, or written as ${NAME}.")
       .Check(CheckState)
+      .OneLine()
       .Essential();
   section.Field("signing_key", &Settings::signing_key)
       .Help(

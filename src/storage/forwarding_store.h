@@ -43,6 +43,7 @@ class ForwardingStore : public ObjectStore {
                              std::stop_token stop) override {
     return store_.Compose(key, ranges, std::move(stop));
   }
+  Result<> CheckInPlace() override { return store_.CheckInPlace(); }
   Maintenance* maintenance() override { return store_.maintenance(); }
   Links* links() override { return store_.links(); }
 

@@ -82,8 +82,9 @@ class BadInputTest(unittest.TestCase):
         self.assertNotIn("open-sesame", answer.err)
 
     def test_unknown_job(self):
+        self.spillway.good("worker", "--until-idle")
+        self.assertIn("no jobs", self.spillway.good("jobs", "list").out)
         for command in (("show",), ("cancel",), ("redrive",)):
-            self.spillway.good("jobs", "list")
             self.refuse(3, "there is no job nowhere-1; `spillway jobs list` shows those there are", command=("jobs", *command, "nowhere-1"))
 
     def test_range_that_ends_before_it_starts(self):

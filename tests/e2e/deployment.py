@@ -51,6 +51,11 @@ class Deployment:
     def json(self, *arguments, **options):
         return json.loads(self.good("--json", *arguments, **options).out)
 
+    def jobs(self, *filters, **options):
+        """The jobs that there are; none while there is no state yet."""
+        answer = self.call("--json", "jobs", "list", *filters, **options)
+        return [] if answer.code == 3 else json.loads(answer.out)["jobs"]
+
     def ingest(self, messages, name="messages.ndjson", *arguments):
         write_ndjson(self.path / name, messages)
         return self.json("ingest", name, *arguments)[0]

@@ -1,14 +1,18 @@
 #!/usr/bin/env python3
 """What a deployment is made of: who makes which file, and who signs."""
+import contextlib
 import json
 import os
 import pathlib
+import shutil
 import subprocess
+import time
 import unittest
 
 from deployment import Deployment, make_messages
 
 RANGE = ("--from", "2025-01-10", "--to", "2025-01-20")
+IMPATIENT = "engine: {lease: 1s, backoff: {base: 1ms, max: 10ms}}\n"
 
 
 class DeploymentTest(unittest.TestCase):
@@ -20,18 +24,47 @@ class DeploymentTest(unittest.TestCase):
 
     def test_looking_makes_nothing(self):
         os.remove(self.spillway.path / "spillway.yaml")
-        self.assertIn("no jobs", self.spillway.good("jobs", "list").out)
-        self.assertEqual(self.spillway.call("jobs", "show", "none").code, 3)
+        for command in (("list",), ("show", "none"), ("cancel", "none"), ("redrive", "none"), ("expire",)):
+            answer = self.spillway.call("jobs", *command)
+            self.assertEqual((answer.code, answer.out, len(answer.err.splitlines())), (3, "", 1), answer.err)
+            self.assertIn(f"there is no state at {self.spillway.path / 'state.db'}", answer.err)
+        for command in (("schedules",), ("storage", "sweep")):
+            self.assertIn("there is no state at", self.spillway.good(*command).err)
         self.assertEqual(self.spillway.call("plan", "messages", "-o", "acme", *RANGE).code, 3)
         self.assertEqual(self.spillway.call("verify", "exports").code, 3)
         self.assertIn("no file; the defaults are in force", self.spillway.good("doctor").out)
         self.assertIn("no file; the defaults are in force", self.spillway.good("config", "check").out)
         self.assertEqual(list(self.spillway.path.iterdir()), [])
 
+    def test_doctor_sees_destinations_that_cannot_be(self):
+        (self.spillway.path / "file").write_text("")
+        for destination in ("file/below", "file/far/below", "/proc/exports"):
+            (self.spillway.path / "spillway.yaml").write_text(f"exports: {{messages: {{destination: {destination}}}}}\n")
+            answer = self.spillway.call("doctor")
+            self.assertEqual(answer.code, 1)
+            self.assertRegex(answer.out, f"FAIL  export messages .*{destination} is not there, and cannot be made in")
+        (self.spillway.path / "spillway.yaml").write_text("lake: {directory: file/lake}\n")
+        self.assertRegex(self.spillway.good("doctor").out, "note  lake .*file/lake is not there, and cannot be made in")
+        self.assertEqual(self.spillway.files(), ["file", "spillway.yaml"])
+
+    def test_doctor_sees_a_key_that_everybody_may_read(self):
+        self.spillway.ingest(make_messages(1, 10))
+        self.run_export()
+        key = self.spillway.path / "signing.pem"
+        self.assertNotIn("note", self.spillway.good("doctor").out)
+        key.chmod(0o644)
+        self.assertIn(f"note  signing key {key}: everybody on this machine may read it (mode 644), and so sign as you; chmod 600",
+                      self.spillway.good("doctor").out)
+
     def test_init_makes_both_keys(self):
         os.remove(self.spillway.path / "spillway.yaml")
         self.spillway.good("init")
         self.assertEqual(self.spillway.files(), ["signing.pem", "signing.pub.pem", "spillway.yaml"])
+
+    def test_init_makes_the_folder_of_its_configuration(self):
+        os.remove(self.spillway.path / "spillway.yaml")
+        self.spillway.good("--config", "a/b/spillway.yaml", "init")
+        self.assertEqual(self.spillway.files(), ["a/b/signing.pem", "a/b/signing.pub.pem", "a/b/spillway.yaml"])
 
     def run_export(self, *arguments):
         return self.spillway.json("run", "messages", "-o", "acme", *RANGE, *arguments)
@@ -75,6 +108,102 @@ class DeploymentTest(unittest.TestCase):
         answer = self.spillway.call("doctor")
         self.assertEqual(answer.code, 1)
         self.assertIn("signing.pub.pem", answer.out)
+
+    @contextlib.contextmanager
+    def working(self):
+        worker = self.spillway.start("worker")
+        try:
+            yield worker
+        finally:
+            worker.terminate()
+            worker.log = worker.communicate()[1].decode()
+
+    def adopt_new_key(self):
+        key = self.spillway.path / "signing.pem"
+        subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", key], check=True)
+        subprocess.run(["openssl", "pkey", "-in", key, "-pubout", "-out", key.with_name("signing.pub.pem")], check=True)
+        return self.spillway.json("adopt-key")["key_id"]
+
+    def test_a_worker_with_the_former_key_leaves_jobs_to_one_with_the_new(self):
+        (self.spillway.path / "spillway.yaml").write_text(IMPATIENT)
+        self.spillway.ingest(make_messages(1, 100))
+        with self.working() as former:
+            self.await_end(self.detach())
+            id = self.adopt_new_key()
+            job = self.detach()
+            while self.spillway.json("jobs", "show", job)["chunks"]["succeeded"] == 0:
+                time.sleep(0.05)
+            with self.working():
+                directory = self.await_end(job)["directory"]
+        self.assertEqual(self.spillway.json("verify", directory, "--key", "signing.pub.pem")["key_id"], id)
+        self.assertRegex(former.log, f"job not finished .*{job}.* is signed with {id} since; stop it")
+
+    def test_another_public_key_beside_it_is_refused(self):
+        self.spillway.ingest(make_messages(1, 100))
+        self.run_export()
+        public = self.spillway.path / "signing.pub.pem"
+        kept = public.read_bytes()
+        subprocess.run("openssl genpkey -algorithm ed25519 | openssl pkey -pubout -out signing.pub.pem", shell=True,
+                       check=True, cwd=self.spillway.path)
+        for command in (("run", "messages", "-o", "acme", *RANGE), ("worker", "--until-idle"), ("adopt-key",)):
+            answer = self.spillway.call(*command)
+            self.assertEqual((answer.code, len(answer.err.splitlines())), (4, 1), answer.err)
+            self.assertIn(f"{public} is the public key of another", answer.err)
+        (self.spillway.path / "spillway.yaml").unlink()
+        self.assertIn("is the public key of another", self.spillway.call("init").err)
+        public.unlink()
+        self.run_export()
+        public.write_bytes(kept)
+        self.run_export()
+
+    def detach(self, *arguments):
+        return self.run_export("--detach", "--fresh", *arguments)["id"]
+
+    def await_end(self, id):
+        while True:
+            job = self.spillway.json("jobs", "show", id)
+            if job["state"] not in ("pending", "processing"):
+                return job
+            time.sleep(0.05)
+
+    def test_files_are_where_the_job_says_although_the_directory_was_moved_or_made_again(self):
+        (self.spillway.path / "spillway.yaml").write_text(IMPATIENT)
+        self.spillway.ingest(make_messages(1, 100))
+        exports, moved = self.spillway.path / "exports", self.spillway.path / "moved"
+        with self.working():
+            self.assertEqual(self.await_end(self.detach())["state"], "succeeded")
+            exports.rename(moved)
+            before = self.spillway.files("moved")
+            for _ in range(2):
+                job = self.await_end(self.detach())
+                self.assertEqual(job["state"], "succeeded", job.get("failure"))
+                self.spillway.good("verify", job["directory"], "--key", "signing.pub.pem")
+                self.assertEqual(self.spillway.files("moved"), before)
+                shutil.rmtree(exports)
+                exports.mkdir()
+
+    def test_a_directory_that_is_away_is_waited_for_and_not_made_again(self):
+        (self.spillway.path / "spillway.yaml").write_text(IMPATIENT)
+        self.spillway.ingest(make_messages(1, 100))
+        exports, moved = self.spillway.path / "exports", self.spillway.path / "moved"
+        rows = next((self.spillway.path / "lake").rglob("*.parquet"))
+        with self.working():
+            self.await_end(self.detach())
+            kept = rows.rename(self.spillway.path / "kept.parquet")
+            id = self.detach()
+            self.assertEqual(self.await_end(id)["state"], "failed")
+            kept.rename(rows)
+            exports.rename(moved)
+            self.spillway.good("jobs", "redrive", id)
+            job = self.await_end(id)
+            self.assertEqual(job["state"], "failed")
+            self.assertIn(f"{exports} is no longer the directory", job["failure"]["message"])
+            self.assertFalse(exports.exists())
+            moved.rename(exports)
+            self.spillway.good("jobs", "redrive", id)
+            job = self.await_end(id)
+            self.assertEqual(job["state"], "succeeded", job.get("failure"))
+            self.spillway.good("verify", job["directory"], "--key", "signing.pub.pem")
 
     def test_signed_is_what_was_verified(self):
         self.spillway.ingest(make_messages(1, 100))

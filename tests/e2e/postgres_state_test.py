@@ -150,7 +150,7 @@ class SigningKeyTest(OnPostgres):
         self.assertIn("signing key", errors[codes.index(0) - 1])
 
     def test_there_is_no_key_to_adopt_before_there_is_a_state(self):
-        self.assertIn("is not there yet", self.spillway.call("adopt-key").err)
+        self.assertIn("there is no state at", self.spillway.call("adopt-key").err)
 
 
 class StateTest(OnPostgres):
@@ -159,7 +159,9 @@ class StateTest(OnPostgres):
         self.assertIn("is not there yet", doctor.out)
         self.assertEqual(self.server.sql("SELECT count(*) FROM pg_namespace WHERE nspname = 'spillway'", self.database), [["0"]],
                          "commands that look make nothing")
-        self.assertEqual(self.spillway.json("jobs", "list")["jobs"], [])
+        answer = self.spillway.call("jobs", "list")
+        self.assertEqual(answer.code, 3)
+        self.assertIn("there is no state at postgres://", answer.err)
         messages = self.ingest(2000)
         job, _ = self.spillway.export("acme", "2025-01-01", "2025-02-01")
         self.check_export(job, messages)

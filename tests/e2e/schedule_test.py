@@ -64,7 +64,7 @@ class ScheduleTest(unittest.TestCase):
         try:
             deadline = time.monotonic() + 120
             while time.monotonic() < deadline:
-                jobs = spillway.json("jobs", "list")["jobs"]
+                jobs = spillway.jobs()
                 if jobs and all(job["state"] == "succeeded" for job in jobs):
                     break
                 time.sleep(0.5)
@@ -74,7 +74,7 @@ class ScheduleTest(unittest.TestCase):
                 server.send_signal(signal.SIGTERM)
             outputs = [server.communicate(timeout=60)[1].decode() for server in servers]
         self.assertEqual([server.returncode for server in servers], [0, 0, 0], outputs)
-        jobs = spillway.json("jobs", "list")["jobs"]
+        jobs = spillway.jobs()
         ticks = [job["requested_by"] for job in jobs]
         self.assertTrue(1 <= len(ticks) <= 4, ticks)
         self.assertEqual(len(set(ticks)), len(ticks), ticks)
@@ -110,7 +110,7 @@ class ScheduleTest(unittest.TestCase):
             try:
                 deadline = time.monotonic() + 150
                 while time.monotonic() < deadline:
-                    jobs = spillway.json("jobs", "list")["jobs"]
+                    jobs = spillway.jobs()
                     failed = [job for job in jobs if job["state"] == "failed"]
                     if failed and any(job["state"] == "succeeded" for job in jobs):
                         break
@@ -119,7 +119,7 @@ class ScheduleTest(unittest.TestCase):
             finally:
                 worker.send_signal(signal.SIGTERM)
                 logs.append(worker.communicate(timeout=60)[1].decode())
-        jobs = spillway.json("jobs", "list")["jobs"]
+        jobs = spillway.jobs()
         failed = [job for job in jobs if job["state"] == "failed"]
         self.assertTrue(failed, logs)
         self.assertEqual({job["tenant"] for job in jobs if job["state"] != "failed"}, {"acme"}, logs)
@@ -162,7 +162,7 @@ class ScheduleTest(unittest.TestCase):
             while not failed and time.monotonic() < deadline:
                 time.sleep(0.5)
                 due += [one["due"] for one in spillway.json("schedules", env=keys)["schedules"] if one["due"]]
-                failed = spillway.json("jobs", "list", env=keys)["jobs"]
+                failed = spillway.jobs(env=keys)
         finally:
             worker.send_signal(signal.SIGTERM)
             log = worker.communicate(timeout=60)[1].decode()
@@ -191,14 +191,14 @@ class ScheduleTest(unittest.TestCase):
             deadline = time.monotonic() + 200
             while not jobs and time.monotonic() < deadline:
                 time.sleep(0.5)
-                jobs = spillway.json("jobs", "list", env=keys)["jobs"]
+                jobs = spillway.jobs(env=keys)
         finally:
             worker.send_signal(signal.SIGTERM)
             log = worker.communicate(timeout=60)[1].decode()
         self.assertEqual([job["export"] for job in jobs], ["messages"], log)
         self.assertNotIn("schedule put off", log)
         # The end of the worker fails no tick: it is due still.
-        jobs = spillway.json("jobs", "list", env=keys)["jobs"]
+        jobs = spillway.jobs(env=keys)
         self.assertEqual({job["export"] for job in jobs}, {"messages"}, log)
         standing = {one["name"]: one for one in spillway.json("schedules", env=keys)["schedules"]}
         self.assertIsNotNone(standing["far"]["due"])
@@ -225,7 +225,7 @@ class ScheduleTest(unittest.TestCase):
                 jobs = {}
                 while len(jobs) < 2 and time.monotonic() < deadline:
                     time.sleep(0.5)
-                    jobs = {job["export"]: job for job in spillway.json("jobs", "list", "--state", "succeeded")["jobs"]}
+                    jobs = {job["export"]: job for job in spillway.jobs("--state", "succeeded")}
             finally:
                 worker.send_signal(signal.SIGTERM)
                 output = worker.communicate(timeout=60)[1].decode()

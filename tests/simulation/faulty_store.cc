@@ -226,4 +226,13 @@ Result<Job> FaultyStore::EndExpiry(std::string_view job_id) {
   });
 }
 
+Result<std::string> FaultyStore::SigningKeyId() {
+  return process_.Call("signing key", "", [&] { return store_.SigningKeyId(); });
+}
+
+Result<std::string> FaultyStore::RecordSigningKey(std::string_view known, std::string_view key_id) {
+  return process_.Call("record signing key", key_id,
+                       [&] { return store_.RecordSigningKey(known, key_id); });
+}
+
 }  // namespace spillway::simulation

@@ -47,10 +47,8 @@ class FaultyStore final : public store::JobStore {
                                              size_t limit) override;
   Result<engine::Job> BeginExpiry(const engine::Job& seen, int64_t objects, int64_t bytes) override;
   Result<engine::Job> EndExpiry(std::string_view job_id) override;
-  Result<std::string> SigningKeyId() override { return store_.SigningKeyId(); }
-  Result<std::string> RecordSigningKey(std::string_view known, std::string_view key_id) override {
-    return store_.RecordSigningKey(known, key_id);
-  }
+  Result<std::string> SigningKeyId() override;
+  Result<std::string> RecordSigningKey(std::string_view known, std::string_view key_id) override;
 
  private:
   JobStore& store_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "base/nearest_name.h"
 #include "recipe/message_export/message_export.h"
@@ -11,6 +12,16 @@
 
 namespace spillway::recipe::message_export {
 namespace {
+
+config::Complaint CheckColumn(const std::string& source, const lake::LakeSettings& lake) {
+  std::vector<std::string> known;
+  for (const auto& column : lake.columns) known.push_back(column.name);
+  if (std::ranges::find(known, source) != known.end()) return std::nullopt;
+  const auto nearest = NearestName(source, known);
+  return fmt::format(
+      "is {}, which is no column of the lake; {}", config::Quoted(source),
+      nearest ? "did you mean " + *nearest + "?" : "use " + config::Alternatives(known));
+}
 
 class MessageExportDefinition final : public Definition {
  public:
@@ -34,18 +45,10 @@ class MessageExportDefinition final : public Definition {
 
   void Check(const std::string& path, const config::AnyValue& settings,
              const SharedSettings& shared, config::Complaints& complaints) const override {
-    std::vector<std::string> known;
-    for (const auto& column : shared.lake.columns) known.push_back(column.name);
     const auto& columns = settings.As<OutputSettings>().columns;
     for (size_t i = 0; i < columns.size(); ++i) {
-      const std::string& source = columns[i].source;
-      if (std::ranges::find(known, source) != known.end()) continue;
-      const auto nearest = NearestName(source, known);
-      complaints.About(
-          fmt::format("{}.columns[{}]", path, i),
-          fmt::format(
-              "is {}, which is no column of the lake; {}", config::Quoted(source),
-              nearest ? "did you mean " + *nearest + "?" : "use " + config::Alternatives(known)));
+      if (const auto complaint = CheckColumn(columns[i].source, shared.lake))
+        complaints.About(fmt::format("{}.columns[{}]", path, i), *complaint);
     }
   }
 
@@ -58,13 +61,20 @@ class MessageExportDefinition final : public Definition {
     return form;
   }
 
-  request::Problems CheckParameters(const config::AnyValue& settings,
-                                    std::string_view parameters) const override {
+  request::Problems CheckParameters(const config::AnyValue& settings, std::string_view parameters,
+                                    const SharedSettings& shared) const override {
     const OutputOptions defaults = OptionsOf(settings.As<OutputSettings>(), "");
     const Request request{.who = {.organisation = "any"}, .parameters = std::string(parameters)};
     const auto read = ParametersOfRequest(request, defaults);
     if (!read.has_value()) return {{.field = "", .message = read.error().message}};
-    return ProblemsOf(read->output, parameters);
+    request::Problems problems = ProblemsOf(read->output, parameters);
+    // Those of the settings are looked at with them.
+    if (!nlohmann::json::parse(parameters).contains("columns")) return problems;
+    for (const OutputColumn& column : read->output.columns) {
+      if (auto complaint = CheckColumn(column.source, shared.lake))
+        problems.push_back({"columns", *std::move(complaint)});
+    }
+    return problems;
   }
 
   std::string time_zone(const config::AnyValue& settings) const override {

@@ -39,6 +39,7 @@ Section<Database> DeclareDatabase() {
   Section<Database> section;
   section.Field("host", &Database::host)
       .Help("Host name, address or directory of the socket; empty: there is no open data.")
+      .OneLine()
       .Variable("DATABASE_HOST");
   section.Field("port", &Database::port)
       .Help("Its port.")
@@ -46,6 +47,7 @@ Section<Database> DeclareDatabase() {
       .Variable("DATABASE_PORT");
   section.Field("name", &Database::name)
       .Help("The database with the readings.")
+      .OneLine()
       .Variable("DATABASE_DB");
   section.Field("ssl_mode", &Database::ssl_mode)
       .Help("Whether and how the connection is encrypted, as libpq's sslmode.")
@@ -149,6 +151,7 @@ Section<Settings> Declare() {
   section.Field("bucket", &Settings::bucket)
       .Help("The bucket for location s3, or bucket/prefix.")
       .Check(CheckBucket)
+      .OneLine()
       .Variable("OPEN_DATA_BUCKET");
   section.Field("manifests", &Settings::manifests)
       .Help(

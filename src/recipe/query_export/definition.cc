@@ -102,8 +102,8 @@ class QueryExportDefinition final : public Definition {
     return form;
   }
 
-  request::Problems CheckParameters(const config::AnyValue& settings,
-                                    std::string_view parameters) const override {
+  request::Problems CheckParameters(const config::AnyValue& settings, std::string_view parameters,
+                                    const SharedSettings& /*shared*/) const override {
     const OutputSettings& output = settings.As<QuerySettings>();
     const auto read = QueryExportParametersFromJson(parameters, OptionsOf(output, ""));
     if (!read.has_value()) return {{.field = "", .message = read.error().message}};

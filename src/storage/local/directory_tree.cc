@@ -99,6 +99,18 @@ Result<DirectoryTree> DirectoryTree::Open(const std::string& root, bool create) 
   return DirectoryTree(root, std::move(directory));
 }
 
+Result<> DirectoryTree::CheckInPlace() const {
+  struct stat held;
+  struct stat named;
+  if (fstat(directory_.get(), &held) == 0 && stat(root_.c_str(), &named) == 0 &&
+      held.st_dev == named.st_dev && held.st_ino == named.st_ino)
+    return {};
+  return FailTransient(ErrorCode::kUnavailable,
+                       root_ +
+                           " is no longer the directory that was opened: it was moved or removed, "
+                           "or something was mounted there; put it back, or make it again");
+}
+
 auto DirectoryTree::Walk(std::string_view path, Missing missing) const -> Outcome<FileDescriptor> {
   if (FileDescriptor whole = OpenAtOnce(directory_.get(), path); whole.open()) return whole;
   FileDescriptor here(openat(directory_.get(), ".", kDirectoryFlags));

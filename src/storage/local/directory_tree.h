@@ -35,6 +35,10 @@ class DirectoryTree {
   /// `create`: makes the root, and what is missing above it.
   static Result<DirectoryTree> Open(const std::string& root, bool create);
 
+  /// kUnavailable, retryable, unless the root's path names this directory still: it may have been
+  /// moved or removed, or something mounted over it.
+  Result<> CheckInPlace() const;
+
   /// The path as people see it, for messages.
   std::string Show(std::string_view path) const { return root_ + "/" + std::string(path); }
 

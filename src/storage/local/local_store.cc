@@ -23,8 +23,8 @@ namespace {
 
 class LocalWriter final : public ObjectWriter {
  public:
-  LocalWriter(TemporaryFile file, std::string key, Overwrite overwrite)
-      : file_(std::move(file)), key_(std::move(key)), overwrite_(overwrite) {}
+  LocalWriter(const DirectoryTree& tree, TemporaryFile file, std::string key, Overwrite overwrite)
+      : tree_(tree), file_(std::move(file)), key_(std::move(key)), overwrite_(overwrite) {}
 
   Result<> Write(Bytes bytes) override {
     if (failed_) return std::unexpected(*failed_);
@@ -39,10 +39,13 @@ class LocalWriter final : public ObjectWriter {
   Result<ObjectInfo> Finish() override {
     if (failed_) return std::unexpected(*failed_);
     failed_ = Error{.message = fmt::format("{} is finished already", file_.file().shown())};
-    return file_.Publish(key_, overwrite_);
+    ObjectInfo published = TRY(file_.Publish(key_, overwrite_));
+    TRY(tree_.CheckInPlace());
+    return published;
   }
 
  private:
+  const DirectoryTree& tree_;
   TemporaryFile file_;
   const std::string key_;
   const Overwrite overwrite_;
@@ -130,8 +133,8 @@ Result<std::unique_ptr<ObjectWriter>> LocalStore::Create(std::string_view key,
   if (overwrite == Overwrite::kNever && TRY(HeadFile(key)).has_value()) {
     return std::unexpected(PathError(EEXIST, "write", tree_.Show(key)));
   }
-  return std::make_unique<LocalWriter>(TRY(TemporaryFile::Create(tree_, key)), std::string(key),
-                                       overwrite);
+  return std::make_unique<LocalWriter>(tree_, TRY(TemporaryFile::Create(tree_, key)),
+                                       std::string(key), overwrite);
 }
 
 std::vector<Result<ObjectInfo>> LocalStore::PutMany(std::span<const NewObject> objects) {
@@ -195,6 +198,7 @@ Result<std::unique_ptr<Stage>> LocalStore::CreateStage(std::string_view key,
                             kPrivatePrefix, kTemporaryPrefix));
   }
   auto file = tree_.CreateFile(key, Missing::kCreateDurable);
+  if (!file && file.error() == ENOENT) TRY(tree_.CheckInPlace());
   if (!file) return std::unexpected(PathError(file.error(), "create", tree_.Show(key)));
   flock(file->get(), LOCK_EX | LOCK_NB);
   return std::make_unique<LocalStage>(
@@ -232,7 +236,7 @@ Result<ObjectInfo> LocalStore::Compose(std::string_view key, std::span<const Obj
   if (copied) return HeadPublished(key);
   if (copied.error().code == ErrorCode::kNotFound) {
     const auto composed_before = TRY(HeadFile(key));
-    if (composed_before && composed_before->bytes == TotalBytes(ranges)) return *composed_before;
+    if (composed_before && composed_before->bytes == TotalBytes(ranges)) return HeadPublished(key);
   }
   return std::unexpected(copied.error());
 }
@@ -246,6 +250,7 @@ Result<ObjectInfo> LocalStore::HeadPublished(std::string_view key) {
   if (!info)
     return Fail(ErrorCode::kConflict,
                 fmt::format("{} was removed while it was published", tree_.Show(key)));
+  TRY(tree_.CheckInPlace());
   return *std::move(info);
 }
 

@@ -28,6 +28,10 @@ namespace spillway::storage {
 /// bytes it should have. A Sync that failed always fails: the kernel may have dropped the bytes.
 /// Removing an object or a stage also removes the directories that become empty.
 ///
+/// The store is the directory that its path named when it was opened, also when that was moved since
+/// or another one stands there now. Then Finish, PutMany and Compose fail, even where they have done
+/// their work in the former one: what they report as published is at the path.
+///
 /// Opening removes the unfinished files of processes that died. Must outlive its writers, readers
 /// and stages.
 class LocalStore final : public ObjectStore, public Maintenance {
@@ -50,6 +54,7 @@ class LocalStore final : public ObjectStore, public Maintenance {
   Result<> Sync(std::string_view key) override;
   Result<ObjectInfo> Compose(std::string_view key, std::span<const ObjectRange> ranges,
                              std::stop_token) override;
+  Result<> CheckInPlace() override { return tree_.CheckInPlace(); }
   Maintenance* maintenance() override { return this; }
 
   Result<> ProveCreateOnce() override { return {}; }

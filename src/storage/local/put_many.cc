@@ -72,6 +72,7 @@ std::vector<Result<ObjectInfo>> PutManyFiles(const DirectoryTree& tree,
     PutGroup(tree, objects.first(group), answers);
     objects = objects.subspan(group);
   }
+  if (const auto in_place = tree.CheckInPlace(); !in_place) FailAll(answers, in_place.error());
   return answers;
 }
 

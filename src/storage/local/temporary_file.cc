@@ -58,6 +58,7 @@ Result<TemporaryFile> TemporaryFile::Create(const DirectoryTree& tree, std::stri
     std::string path = UniqueName();
     auto file = tree.CreateFile(path, Missing::kCreate);
     if (!file) {
+      if (file.error() == ENOENT) TRY(tree.CheckInPlace());
       return std::unexpected(
           PathError(file.error(), "create a file in", tree.Show(".spillway/tmp")));
     }
@@ -81,6 +82,7 @@ Result<ObjectInfo> TemporaryFile::Publish(std::string_view key, Overwrite overwr
   if (fstat(file_.fd(), &status) != 0)
     return std::unexpected(PathError(errno, "read", file_.shown()));
   if (auto moved = Move(*tree_, path_, key, overwrite, durably); !moved) {
+    if (moved.error() == ENOENT) TRY(tree_->CheckInPlace());
     return std::unexpected(PathError(moved.error(), "write", file_.shown()));
   }
   if (durably == Durably::kLater) path_.clear();  // the destructor has nothing to remove

@@ -1,0 +1,79 @@
+/// A local store whose directory is moved or removed while it is open.
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/scratch_directory.h"
+#include "storage/conformance.h"
+#include "storage/local/local_store.h"
+#include "storage/objects.h"
+
+namespace spillway::storage {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+constexpr std::string_view kStageKey = ".spillway/jobs/j1/stage-1";
+
+class MovedStoreTest : public testing::Test {
+ protected:
+  /// kUnavailable, and worth another attempt.
+  template <class T>
+  static void ExpectMoved(const Result<T>& refused) {
+    ASSERT_THAT(refused, FailsWith(ErrorCode::kUnavailable));
+    EXPECT_TRUE(refused.error().retryable);
+    EXPECT_THAT(refused.error().message, HasSubstr("root is no longer the directory"));
+  }
+
+  static Bytes BytesOf(std::string_view text) { return std::as_bytes(std::span(text)); }
+
+  const ScratchDirectory scratch_;
+  const fs::path root_ = scratch_ / "root";
+  const fs::path moved_ = scratch_ / "moved";
+  std::unique_ptr<LocalStore> store_ = LocalStore::OpenOrCreate(root_.string()).value();
+};
+
+TEST_F(MovedStoreTest, NothingCountsAsPublishedInADirectoryThatWasMoved) {
+  const Bytes staged = BytesOf("staged");
+  auto stage = store_->CreateStage(kStageKey, {}).value();
+  const std::vector<ObjectRange> ranges = {stage->Append({&staged, 1}, {}).value()};
+  auto writer = store_->Create("written", Overwrite::kNever).value();
+  const NewObject put{"put", BytesOf("put")};
+  ASSERT_TRUE(store_->CheckInPlace());
+  fs::rename(root_, moved_);
+  for (const bool made_again : {false, true}) {
+    if (made_again) fs::create_directory(root_);
+    ExpectMoved(store_->CheckInPlace());
+    ExpectMoved(store_->Compose("composed", ranges, {}));
+    ExpectMoved(store_->PutMany({&put, 1})[0]);
+  }
+  ExpectMoved(writer->Finish());
+  EXPECT_TRUE(fs::is_empty(root_));
+
+  fs::remove(root_);
+  fs::rename(moved_, root_);
+  EXPECT_TRUE(store_->CheckInPlace());
+  EXPECT_TRUE(store_->Compose("composed", ranges, {}));
+  EXPECT_TRUE(store_->PutMany({&put, 1})[0]);
+  EXPECT_EQ(ReadWhole(*store_, "composed").value(), "staged");
+}
+
+TEST_F(MovedStoreTest, NothingIsBegunInADirectoryThatWasRemoved) {
+  auto writer = store_->Create("written", Overwrite::kNever).value();
+  const NewObject put{"put", BytesOf("put")};
+  fs::remove_all(root_);
+  for (const bool made_again : {false, true}) {
+    if (made_again) fs::create_directory(root_);
+    ExpectMoved(store_->CreateStage(kStageKey, {}));
+    ExpectMoved(store_->Create("another", Overwrite::kNever));
+    ExpectMoved(store_->PutMany({&put, 1})[0]);
+  }
+  ExpectMoved(writer->Finish());
+  EXPECT_TRUE(fs::is_empty(root_));
+}
+
+}  // namespace
+}  // namespace spillway::storage
