@@ -37,10 +37,23 @@ Result<std::unique_ptr<Deployment>> OpenState(const Invocation& invocation, Log&
 
 Log ErrorLog() { return Log(LogLevel::kError, LogFormat::kText, STDERR_FILENO); }
 
+/// "50 / 150, 100 excluded": what is written of what was planned, and what became of the others.
 std::string ProgressOf(const engine::Job& job) {
-  if (job.counts.planned == 0) return std::string(Name(job.phase));
-  const int64_t done = job.counts.written + job.counts.excluded;
-  return fmt::format("{} / {}", Grouped(done), Grouped(job.counts.planned));
+  if (job.phase < engine::JobPhase::kProcessing)
+    return IsFinal(job.state) ? "not planned" : std::string(Name(job.phase));
+  const engine::Counts& counts = job.counts;
+  std::string progress = fmt::format("{} / {}", Grouped(counts.written), Grouped(counts.planned));
+  if (counts.excluded > 0) progress += fmt::format(", {} excluded", Grouped(counts.excluded));
+  if (counts.failed > 0) progress += fmt::format(", {} failed", Grouped(counts.failed));
+  return progress;
+}
+
+/// How far the job is, or how far it came.
+std::string StandingOf(const engine::Job& job) {
+  if (!IsFinal(job.state) || job.state == engine::JobState::kSucceeded)
+    return fmt::format("state {}, phase {}", Name(job.state), Name(job.phase));
+  if (!job.started_at.has_value()) return fmt::format("state {}, before it began", Name(job.state));
+  return fmt::format("state {}, in phase {}", Name(job.state), Name(job.phase));
 }
 
 /// The text quoted for a shell.
@@ -85,6 +98,10 @@ Outcome List(const Invocation& invocation, const ListFlags& flags) {
     PrintLine(fmt::format("{}  {:<10}  {:<12}  {:<20}  {:>25}  {}", job.id, Name(job.state),
                           job.export_name, job.tenant, ProgressOf(job),
                           FormatTimestamp(job.created_at).substr(0, 19)));
+    if (job.failure.has_value()) {
+      PrintLine(
+          fmt::format("  requested by {}; failure: {}", job.requested_by, job.failure->message));
+    }
   }
   if (!page.next_cursor.empty()) PrintLine("more: " + NextPage(flags, page.next_cursor));
   return ExitCode::kSuccess;
@@ -98,13 +115,12 @@ Json TransitionToJson(const engine::Transition& step) {
           {"cause", step.cause}};
 }
 
-Outcome Show(const Invocation& invocation, Deployment& deployment, const std::string& id) {
+Outcome Show(const Invocation& invocation, Deployment& deployment, const engine::Job& job) {
   store::JobStore& store = deployment.store();
-  const engine::Job job = TRY(store.Get(id));
   const engine::Progress progress = TRY(engine::ProgressOf(store, job, SystemClock().Now()));
-  const std::vector<engine::Transition> history = TRY(store.History(id));
+  const std::vector<engine::Transition> history = TRY(store.History(job.id));
   const std::vector<engine::Chunk> dead =
-      TRY(store.ListChunks(id, engine::ChunkState::kDead, -1, kDeadListed));
+      TRY(store.ListChunks(job.id, engine::ChunkState::kDead, -1, kDeadListed));
   const std::vector<engine::ErrorRecord> failures = TRY(FirstFailures(store, job, kFailuresListed));
   const int64_t dead_not_listed =
       std::max<int64_t>(job.chunks_dead - static_cast<int64_t>(dead.size()), 0);
@@ -125,12 +141,12 @@ Outcome Show(const Invocation& invocation, Deployment& deployment, const std::st
     PrintJson(json);
     return ExitCode::kSuccess;
   }
-  PrintLine(Summary(job));
-  PrintLine(fmt::format("state {}, phase {}, {} dead chunks", Name(job.state), Name(job.phase),
-                        job.chunks_dead));
+  PrintSummary(job);
+  PrintLine(fmt::format("{}, {} dead chunks", StandingOf(job), job.chunks_dead));
+  PrintLine("requested by " + job.requested_by);
   PrintLine(ProgressLine(progress));
   if (job.expiry.has_value()) PrintLine(ExpiryLine(*job.expiry));
-  if (job.failure.has_value()) PrintLine(fmt::format("failure: {}", job.failure->message));
+  if (job.failure.has_value()) PrintLine("failure: " + job.failure->message);
   for (const engine::Transition& step : history) {
     PrintLine(fmt::format("{}  {:<10}  {}  {}", FormatTimestamp(step.at), Name(step.to), step.actor,
                           step.cause));
@@ -156,22 +172,28 @@ Outcome Print(const Invocation& invocation, const engine::Job& job, std::string_
   return ExitCode::kSuccess;
 }
 
-Outcome Cancel(const Invocation& invocation, Deployment& deployment, const std::string& id) {
-  engine::Job job = TRY(deployment.engine().Cancel(id, CurrentUser(), "spillway jobs cancel"));
-  if (job.state == engine::JobState::kCancelled) return Print(invocation, job, Summary(job));
+Outcome PrintCancelled(const Invocation& invocation, const engine::Job& job) {
+  invocation.json ? PrintJson(JobToJson(job)) : PrintSummary(job);
+  return ExitCode::kSuccess;
+}
+
+Outcome Cancel(const Invocation& invocation, Deployment& deployment, const engine::Job& asked) {
+  engine::Job job =
+      TRY(deployment.engine().Cancel(asked.id, CurrentUser(), "spillway jobs cancel"));
+  if (job.state == engine::JobState::kCancelled) return PrintCancelled(invocation, job);
   if (job.state == engine::JobState::kPending) {
     return Print(invocation, job,
                  fmt::format("job {} will be discarded when its turn comes", job.id));
   }
-  job = TRY(deployment.AwaitCancelled(id));
-  TRY(Print(invocation, job, Summary(job)));
+  job = TRY(deployment.AwaitCancelled(job.id));
+  TRY(PrintCancelled(invocation, job));
   if (!job.failure.has_value()) return ExitCode::kSuccess;
   PrintError(*job.failure, invocation.json);
   return ExitCodeFor(job.failure->code);
 }
 
-Outcome Redrive(const Invocation& invocation, Deployment& deployment, const std::string& id) {
-  const engine::Job job = TRY(deployment.engine().Redrive(id, CurrentUser()));
+Outcome Redrive(const Invocation& invocation, Deployment& deployment, const engine::Job& failed) {
+  const engine::Job job = TRY(deployment.engine().Redrive(failed.id, CurrentUser()));
   return Print(
       invocation, job,
       fmt::format(
@@ -255,14 +277,12 @@ Outcome ExpireJobs(const Invocation& invocation, const ExpireFlags& flags) {
 }
 
 /// What a command does with one job.
-using ActOnJob = Outcome (*)(const Invocation&, Deployment&, const std::string& id);
+using ActOnJob = Outcome (*)(const Invocation&, Deployment&, const engine::Job&);
 
 Outcome OnJob(const Invocation& invocation, ActOnJob act, const std::string& id) {
   Log log = ErrorLog();
   const auto deployment = TRY(OpenState(invocation, log));
-  const Outcome outcome = act(invocation, *deployment, id);
-  if (!outcome.has_value()) return std::unexpected(WithJobsList(outcome.error()));
-  return outcome;
+  return act(invocation, *deployment, TRY(FindJob(deployment->store(), id)));
 }
 
 void AddOne(CLI::App& jobs, const Invocation& invocation, Action& action, const std::string& name,

@@ -94,9 +94,7 @@ Outcome PrintLinks(const Invocation& invocation, const LinkFlags& flags) {
   Log log(LogLevel::kError, LogFormat::kText, STDERR_FILENO);
   const auto deployment =
       TRY(Deployment::OpenExisting(TRY(invocation.Load()), invocation.registry, log));
-  const Result<engine::Job> found = deployment->store().Get(flags.job_id);
-  if (!found.has_value()) return std::unexpected(WithJobsList(found.error()));
-  const engine::Job& job = *found;
+  const engine::Job job = TRY(FindJob(deployment->store(), flags.job_id));
   if (job.state != engine::JobState::kSucceeded) {
     return Fail(ErrorCode::kConflict,
                 fmt::format("job {} is {}; only a succeeded job has files to link to", job.id,

@@ -135,7 +135,7 @@ Outcome Report(const Invocation& invocation, const RunFlags& flags, const store:
   } else if (job.state == engine::JobState::kFailed) {
     PrintError({.code = ErrorCode::kInternal, .message = WhyFailed(job)}, false);
   } else {
-    if (!invocation.quiet) PrintLine(Summary(job), to);
+    if (!invocation.quiet) PrintSummary(job, to);
     if (job.state == engine::JobState::kSucceeded && job.counts.failed > 0) {
       PrintError({.code = ErrorCode::kCorrupt,
                   .message = fmt::format(

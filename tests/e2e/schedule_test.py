@@ -130,7 +130,10 @@ class ScheduleTest(unittest.TestCase):
             self.assertEqual(job["failure"]["code"], "not_found")
             self.assertIn("nobody", job["failure"]["message"])
         newest = failed[0]
-        self.assertIn(f'failure: {newest["failure"]["message"]}', spillway.good("jobs", "show", newest["id"]).out)
+        for shown in spillway.good("jobs", "show", newest["id"]).out, spillway.good("jobs", "list", "--state", "failed").out:
+            self.assertIn(f'failure: {newest["failure"]["message"]}', shown)
+            self.assertIn(f'requested by {newest["requested_by"]}', shown)
+            self.assertNotIn("initializing", shown)
         self.assertIn("never began; run the export again", spillway.call("jobs", "redrive", newest["id"]).err)
         self.assertEqual(sum(f'"{newest["id"]}"' in log or f'={newest["id"]}' in log for log in logs), 1, logs)
 
