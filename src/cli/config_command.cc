@@ -7,11 +7,6 @@
 namespace spillway::cli {
 namespace {
 
-void PrintText(const std::string& text) {
-  const bool ends_line = text.ends_with('\n');
-  PrintLine(ends_line ? std::string_view(text).substr(0, text.size() - 1) : std::string_view(text));
-}
-
 Outcome Check(const Invocation& invocation) {
   TRY(invocation.Load());
   if (!invocation.quiet) {

@@ -46,6 +46,23 @@ class BadInputTest(unittest.TestCase):
         (self.spillway.path / "spillway.yaml").write_text("exports: {messages: {format: \"c\\x9b1mv\"}}\n")
         self.refuse(2, "c\\u009b1mv", command=self.run_command(*RANGE))
 
+    def test_what_a_terminal_would_act_on_is_escaped_on_standard_output(self):
+        name = "m\x1b[31m\u009b1m\x7f\nforged: whole and unchanged.ndjson"
+        shown = "m\\u001b[31m\\u009b1m\\u007f\\u000aforged: whole and unchanged"
+        shutil.copy(self.spillway.path / "messages.ndjson", self.spillway.path / name)
+        answer = self.spillway.good("ingest", name)
+        self.assertRegex(answer.out, "^" + re.escape(shown) + r"\.ndjson: .*\n$")
+        job = self.spillway.json(*self.run_command(*RANGE, "--output", "out\x1b[31m\u009b"))
+        plain = self.spillway.good("jobs", "show", job["id"]).out
+        self.assertIn("/out\\u001b[31m\\u009b/acme/", plain)
+        (self.spillway.path / "spillway.yaml").write_text("lake: {directory: \"lake\\e[31m\\x9b\"}\n")
+        plain += self.spillway.call("doctor").out
+        self.assertIn("lake\\u001b[31m\\u009b: ", plain)
+        as_json = self.spillway.call("--json", "doctor").out
+        self.assertIn("lake\x1b[31m\u009b", "".join(finding["what"] for finding in json.loads(as_json)))
+        for printed in plain, as_json:
+            self.assertNotRegex(printed, "[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+
     def test_standard_output_takes_one_file(self):
         for limit in (("--rows-per-file", "10"), ("--bytes-per-file", "1 MiB")):
             answer = self.spillway.call(*self.run_command(*RANGE, "--output", "-", *limit))
