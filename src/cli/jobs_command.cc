@@ -290,6 +290,7 @@ void AddOne(CLI::App& jobs, const Invocation& invocation, Action& action, const 
   auto id = std::make_shared<std::string>();
   CLI::App* command = jobs.add_subcommand(name, help);
   command->add_option("job", *id, "the job's id")->required();
+  command->footer("Example:\n  spillway jobs " + name + " 6f1c0d2e9a8b7c65-1");
   command->callback([id, act, &invocation, &action] {
     action = [id, act, &invocation] { return OnJob(invocation, act, *id); };
   });
@@ -315,6 +316,9 @@ void AddJobs(CLI::App& program, const Invocation& invocation, Action& action) {
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
   list->add_option("--cursor", flags->cursor, "where the page before ended");
+  list->footer(
+      "Examples:\n  spillway jobs list --state failed --limit 20\n"
+      "  spillway jobs list --export messages --tenant acme");
   list->callback([flags, &invocation, &action] {
     action = [flags, &invocation] { return List(invocation, *flags); };
   });

@@ -47,7 +47,7 @@ Result<seconds> LifetimeOf(const LinkFlags& flags) {
 Result<storage::Links*> LinksInto(storage::ObjectStore& store, const std::string& job_id) {
   storage::Links* const links = store.links();
   if (links != nullptr) return links;
-  return Fail(ErrorCode::kUnsupported,
+  return Fail(ErrorCode::kInvalidArgument,
               "job " + job_id +
                   " is not in a bucket; links lead to exports whose destination is "
                   "s3://bucket/prefix");

@@ -1,12 +1,17 @@
 #include "cli/messages.h"
 
+#include <algorithm>
 #include <cstdio>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "base/control_characters.h"
+#include "base/nearest_name.h"
 
 namespace spillway::cli {
 namespace {
@@ -21,6 +26,19 @@ std::string ToText(const nlohmann::ordered_json& json, int indent) {
   return json.dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
+/// What is wrong, where the first word that was not understood stands in the place of a command.
+std::optional<std::string> UnknownCommand(const CLI::App& program, const CLI::App& deepest) {
+  const std::vector<std::string> rest = program.remaining(/*recurse=*/true);
+  if (deepest.get_require_subcommand_min() == 0 || rest.empty() || rest.front().starts_with('-'))
+    return std::nullopt;
+  std::vector<std::string> known;
+  for (const CLI::App* command : deepest.get_subcommands([](const CLI::App*) { return true; }))
+    known.push_back(command->get_name());
+  const std::optional<std::string> nearest = NearestName(rest.front(), known);
+  return fmt::format("there is no command \"{}\"{}", rest.front(),
+                     nearest ? "; did you mean " + *nearest + "?" : "");
+}
+
 }  // namespace
 
 void PrintError(const Error& error, bool json) {
@@ -30,14 +48,17 @@ void PrintError(const Error& error, bool json) {
             stderr);
 }
 
-ExitCode PrintUsageProblem(const CLI::App& program, const CLI::Error& problem) {
+ExitCode PrintUsageProblem(const CLI::App& program, const CLI::Error& problem, bool json) {
   std::string command = "spillway";
   const CLI::App* deepest = &program;
   while (!deepest->get_subcommands().empty()) {
     deepest = deepest->get_subcommands().front();
     command += " " + deepest->get_name();
   }
-  PrintLine("spillway: " + std::string(problem.what()) + "; see: " + command + " --help", stderr);
+  const std::optional<std::string> unknown = UnknownCommand(program, *deepest);
+  PrintError({.code = ErrorCode::kInvalidArgument,
+              .message = unknown.value_or(problem.what()) + "; see: " + command + " --help"},
+             json);
   return ExitCode::kUsage;
 }
 

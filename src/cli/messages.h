@@ -21,8 +21,9 @@ namespace spillway::cli {
 /// an empty message.
 void PrintError(const Error& error, bool json);
 
-/// To standard error: what is wrong with the command line, in one line, and where its help is.
-ExitCode PrintUsageProblem(const CLI::App& program, const CLI::Error& problem);
+/// To standard error, as PrintError does: what is wrong with the command line, and where its help
+/// is.
+ExitCode PrintUsageProblem(const CLI::App& program, const CLI::Error& problem, bool json);
 
 /// One line, whatever is in it: control characters, ends of lines included, are printed as escapes.
 /// All that the program prints goes through these three, since it may have in it what others gave:

@@ -63,6 +63,25 @@ class BadInputTest(unittest.TestCase):
         for printed in plain, as_json:
             self.assertNotRegex(printed, "[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 
+    def test_every_failure_is_one_json_object_where_json_is_asked_for(self):
+        broken = self.spillway.path / "broken.yaml"
+        broken.write_text("engine: {threads: many}\nlog: {level: loudest}\n")
+        for command, words in ((("jbos",), "jbos"), ((), "subcommand"), (("jobs", "show"), "job"), (self.run_command("--nonsense"), "--nonsense"),
+                               (("jobs", "list", "--limit", "x"), "limit"), (("-c", broken, "jobs", "list"), "engine.threads"),
+                               (("-c", broken, "doctor"), "log.level"), (("serve",), "--no-http")):
+            for whole in (("--json", *command), (*command, "--json")):
+                answer = self.spillway.call(*whole)
+                self.assertEqual((answer.code, answer.out), (2, ""), answer.err)
+                error = json.loads(answer.err)["error"]
+                self.assertEqual(error["code"], "invalid_argument")
+                self.assertIn(words, error["message"])
+
+    def test_a_command_that_is_none_is_named_with_the_nearest(self):
+        for command, nearest in ((("jbos", "list"), "jobs"), (("jobs", "lst"), "list"), (("jobs", "lsit", "--limit", "3"), "list"),
+                                 (("config", "chekc"), "check"), (("open-data", "satus"), "status")):
+            self.refuse(2, f'there is no command "{command[1] if nearest != "jobs" else "jbos"}"; did you mean {nearest}?', "--help", command=command)
+        self.refuse(2, 'there is no command "frobnicate"; see: spillway --help', command=("frobnicate",))
+
     def test_standard_output_takes_one_file(self):
         for limit in (("--rows-per-file", "10"), ("--bytes-per-file", "1 MiB")):
             answer = self.spillway.call(*self.run_command(*RANGE, "--output", "-", *limit))
@@ -127,7 +146,11 @@ class BadInputTest(unittest.TestCase):
         def look(*words):
             text = self.spillway.good(*words, "--help").out
             examples = [line for line in re.split("Examples?[^\n]*:\n", text)[-1].splitlines() if "spillway" in line]
-            self.assertTrue(any(f" {words[0]}" in line for line in examples), f"spillway {' '.join(words)}: {text}")
+            # A group's examples are those of its commands; each of these has its own.
+            own = " ".join(words) if not subcommands(text) else words[0]
+            self.assertTrue(any(f" {own}" in line for line in examples), f"spillway {' '.join(words)}: {text}")
+            if len(words) > 1:
+                self.assertTrue(all(f" {own}" in line for line in examples), f"spillway {' '.join(words)}: {text}")
             for name in subcommands(text):
                 look(*words, name)
 

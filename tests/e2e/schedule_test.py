@@ -312,7 +312,7 @@ class RetentionTest(unittest.TestCase):
         whole = Deployment("")
         self.addCleanup(whole.close)
         answer = whole.call("serve")
-        self.assertNotEqual(answer.code, 0)
+        self.assertEqual(answer.code, 2)
         self.assertIn("serve has no HTTP interface yet; use serve --no-http", answer.err)
         self.assertIn("no schedules", whole.good("schedules").out)
 
