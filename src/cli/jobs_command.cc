@@ -193,6 +193,12 @@ Outcome Cancel(const Invocation& invocation, Deployment& deployment, const engin
 }
 
 Outcome Redrive(const Invocation& invocation, Deployment& deployment, const engine::Job& failed) {
+  if (failed.state == engine::JobState::kFailed && GoesToStandardOutput(failed)) {
+    return Fail(ErrorCode::kConflict,
+                fmt::format("job {} went to the standard output of a process that has ended; run "
+                            "the export again",
+                            failed.id));
+  }
   const engine::Job job = TRY(deployment.engine().Redrive(failed.id, CurrentUser()));
   return Print(
       invocation, job,

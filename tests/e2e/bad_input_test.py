@@ -90,7 +90,8 @@ class BadInputTest(unittest.TestCase):
             answer = self.spillway.call(*self.run_command(*RANGE, "--output", "-", *limit, "--on-limit", "truncate"))
             self.assertEqual(answer.code, 0, answer.err)
         (self.spillway.path / "spillway.yaml").write_text("exports: {messages: {limits: {rows_per_file: 10}}}\n")
-        self.assertEqual(self.spillway.call(*self.run_command(*RANGE, "--output", "-")).code, 2)
+        self.refuse(2, "spillway: the configuration's limits.rows_per_file is 10, which makes several files",
+                    command=self.run_command(*RANGE, "--output", "-"))
         self.spillway.good(*self.run_command(*RANGE, "--output", "-", "--rows-per-file", "0"))
 
     def test_flags_are_named_as_they_were_given(self):
@@ -270,6 +271,8 @@ class BadInputTest(unittest.TestCase):
         shown = self.spillway.good("jobs", "show", job["id"]).out
         self.assertIn("failure: ", shown)
         self.assertNotIn("planned", shown)
+        self.refuse(4, "standard output of a process that has ended; run the export again", command=("jobs", "redrive", job["id"]))
+        self.assertEqual(self.spillway.json("jobs", "show", job["id"])["state"], "failed")
 
     def test_next_page_keeps_the_filters(self):
         for null in ("a", "b", "c"):
