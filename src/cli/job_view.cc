@@ -7,6 +7,7 @@
 #include "base/figures.h"
 #include "cli/messages.h"
 #include "cli/progress_bar.h"
+#include "recipe/recipients.h"
 #include "staging/outcome.h"
 
 namespace spillway::cli {
@@ -96,8 +97,8 @@ Json JobToJson(const engine::Job& job) {
                {"started_at", time(job.started_at)},
                {"finished_at", time(job.finished_at)},
                {"cancel_requested_at", time(job.cancel_requested_at)},
-               {"parameters", Embedded(job.parameters)},
-               {"source", Embedded(job.plan)},
+               {"parameters", recipe::WithoutSecrets(Embedded(job.parameters))},
+               {"source", recipe::WithoutSecrets(Embedded(job.plan))},
                {"chunks",
                 {{"total", job.chunks_total},
                  {"succeeded", job.chunks_succeeded},

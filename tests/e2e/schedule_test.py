@@ -217,9 +217,10 @@ class ScheduleTest(unittest.TestCase):
                                      "query": "SELECT :A::int + :b::int AS sum, :tick::timestamptz AS tick"}},
                 "open_data": {"database": {"host": "127.0.0.1", "port": server.port, "read": {"user": "postgres"},
                                            "write": {"user": "postgres"}}},
-                "schedules": {"sum": {**minutely, "export": "sums", "organisation": "acme", "parameters": {"A": 3, "b": "4"}},
+                "schedules": {"sum": {**minutely, "export": "sums", "organisation": "acme", "parameters": {"A": 3, "b": "${FOUR}"}},
                               "some": {**minutely, "export": "open-data", "limit": 3, "time_limit": "14m"}}}))
             self.addCleanup(spillway.close)
+            (spillway.path / ".env").write_text("FOUR=4\n")
             spillway.good("open-data", "migrate", "--track", "measurements")
             spillway.good("open-data", "recount")
             worker = spillway.start("worker", "--schedules")
@@ -239,6 +240,7 @@ class ScheduleTest(unittest.TestCase):
             self.assertEqual(row["sum"], "7")
             self.assertEqual(jobs["sums"]["requested_by"], f"schedule sum, {row['tick']}")
             self.assertEqual(jobs["sums"]["tenant"], "acme")
+            self.assertEqual({name: jobs["sums"]["parameters"]["parameters"][name] for name in "Ab"}, {"A": "3", "b": "(secret)"})
 
 
 class RetentionTest(unittest.TestCase):
