@@ -118,7 +118,8 @@ Json JobToJson(const engine::Job& job) {
                        {"bytes", job.expiry->bytes}};
   }
   if (job.failure.has_value()) {
-    json["failure"] = {{"code", Name(job.failure->code)}, {"message", job.failure->message}};
+    json["failure"] = {{"code", Name(job.failure->code)},
+                       {"message", InCommands(job.failure->message)}};
   }
   return json;
 }

@@ -56,20 +56,10 @@ std::string StandingOf(const engine::Job& job) {
   return fmt::format("state {}, in phase {}", Name(job.state), Name(job.phase));
 }
 
-/// The text quoted for a shell.
-std::string Quoted(const std::string& text) {
-  constexpr std::string_view kPlain =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/";
-  if (text.find_first_not_of(kPlain) == std::string::npos) return text;
-  std::string quoted = "'";
-  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + "'";
-}
-
 std::string NextPage(const ListFlags& flags, const std::string& cursor) {
   std::string command = "spillway jobs list";
   const auto add = [&command](std::string_view flag, const std::string& value) {
-    if (!value.empty()) command += fmt::format(" {} {}", flag, Quoted(value));
+    if (!value.empty()) command += fmt::format(" {} {}", flag, QuotedForShell(value));
   };
   add("--state", flags.state);
   add("--tenant", flags.tenant);
@@ -99,8 +89,8 @@ Outcome List(const Invocation& invocation, const ListFlags& flags) {
                           job.export_name, job.tenant, ProgressOf(job),
                           FormatTimestamp(job.created_at).substr(0, 19)));
     if (job.failure.has_value()) {
-      PrintLine(
-          fmt::format("  requested by {}; failure: {}", job.requested_by, job.failure->message));
+      PrintLine(fmt::format("  requested by {}; failure: {}", job.requested_by,
+                            InCommands(job.failure->message)));
     }
   }
   if (!page.next_cursor.empty()) PrintLine("more: " + NextPage(flags, page.next_cursor));
@@ -133,10 +123,11 @@ Outcome Show(const Invocation& invocation, Deployment& deployment, const engine:
     if (job.counts.failed > 0) json["failures"] = FailuresToJson(failures);
     json["dead_chunks"] = Json::array();
     for (const engine::Chunk& chunk : dead) {
-      json["dead_chunks"].push_back({{"chunk", chunk.index},
-                                     {"attempts", chunk.attempts},
-                                     {"code", chunk.failure ? Name(chunk.failure->code) : ""},
-                                     {"message", chunk.failure ? chunk.failure->message : ""}});
+      json["dead_chunks"].push_back(
+          {{"chunk", chunk.index},
+           {"attempts", chunk.attempts},
+           {"code", chunk.failure ? Name(chunk.failure->code) : ""},
+           {"message", chunk.failure ? InCommands(chunk.failure->message) : ""}});
     }
     PrintJson(json);
     return ExitCode::kSuccess;
@@ -146,7 +137,7 @@ Outcome Show(const Invocation& invocation, Deployment& deployment, const engine:
   PrintLine("requested by " + job.requested_by);
   PrintLine(ProgressLine(progress));
   if (job.expiry.has_value()) PrintLine(ExpiryLine(*job.expiry));
-  if (job.failure.has_value()) PrintLine("failure: " + job.failure->message);
+  if (job.failure.has_value()) PrintLine("failure: " + InCommands(job.failure->message));
   for (const engine::Transition& step : history) {
     PrintLine(fmt::format("{}  {:<10}  {}  {}", FormatTimestamp(step.at), Name(step.to), step.actor,
                           step.cause));
@@ -161,7 +152,7 @@ Outcome Show(const Invocation& invocation, Deployment& deployment, const engine:
   }
   for (const engine::Chunk& chunk : dead) {
     PrintLine(fmt::format("dead chunk {} after {} attempts: {}", chunk.index, chunk.attempts,
-                          chunk.failure ? chunk.failure->message : ""));
+                          chunk.failure ? InCommands(chunk.failure->message) : ""));
   }
   if (dead_not_listed > 0) PrintLine(fmt::format("and {} more", dead_not_listed));
   return ExitCode::kSuccess;
@@ -228,9 +219,8 @@ void Add(const engine::Expirable& due, bool json, ExpiryReport& report) {
                         ShortBytes(static_cast<uint64_t>(due.remains.bytes))));
 }
 
-std::string WhyKept(const Error& error) {
-  const bool missing = error.code == ErrorCode::kNotFound;
-  return error.message + (missing ? ": `spillway jobs expire --missing`" : "");
+std::string WhyKept(const engine::Expirable& due, const Error& error) {
+  return error.message + (due.is_missing ? ": `spillway jobs expire --missing`" : "");
 }
 
 /// Expires all jobs of the walk; one that cannot expire is reported, and the next follows.
@@ -241,7 +231,7 @@ Result<> ExpireAll(engine::Context& context, engine::ExpiryWalk& walk, bool dry_
     for (const engine::Expirable& due : TRY(walk.Next(context, kPage))) {
       const Result<bool> expired = dry_run && !due.error ? true : engine::Expire(context, due);
       if (!expired.has_value()) {
-        const std::string why = WhyKept(expired.error());
+        const std::string why = WhyKept(due, expired.error());
         report.failed.push_back({{"id", due.job.id}, {"error", why}});
         if (!json) PrintLine(fmt::format("{}  cannot expire: {}", due.job.id, why), stderr);
       } else if (*expired) {

@@ -17,6 +17,13 @@ class Error;
 
 namespace spillway::cli {
 
+/// A library's text, with the operations that it names as the commands to type: "the operation
+/// `export name` with field `text`" becomes "`spillway export name --field text`".
+std::string InCommands(std::string_view text);
+
+/// The text as a word of a shell's command.
+std::string QuotedForShell(std::string_view text);
+
 /// To standard error: `spillway: message`, or {"error": {"code", "message"}} in JSON. Nothing for
 /// an empty message.
 void PrintError(const Error& error, bool json);

@@ -270,6 +270,13 @@ class RetentionTest(unittest.TestCase):
             self.assertRegex(refused.out, "^expired: jobs 0, .*; failed: 1\n$")
             shutil.rmtree(exports, ignore_errors=True)
             mounted.rename(exports)
+        with contextlib.closing(sqlite3.connect(spillway.path / "state.db")) as state, state:
+            state.executescript("DROP TRIGGER jobs_final; DROP TRIGGER jobs_identity; UPDATE jobs SET recipe = 'gone'")
+        refused = spillway.call("jobs", "expire")
+        self.assertRegex(refused.err, rf"^{job['id']}  cannot expire: .*gone")
+        self.assertNotIn("--missing", refused.err)
+        with contextlib.closing(sqlite3.connect(spillway.path / "state.db")) as state, state:
+            state.execute("UPDATE jobs SET recipe = 'message_export'")
 
         self.assertEqual(spillway.json("jobs", "expire")["jobs"], due)
         self.assertEqual(files_of(spillway), [])
