@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/clock.h"
+#include "base/control_characters.h"
 
 namespace spillway {
 namespace {
@@ -37,18 +38,15 @@ std::string JsonLine(std::string_view time, LogLevel level, std::string_view mes
   for (const LogField& field : fields) {
     std::visit([&](auto value) { line[std::string(field.name)] = value; }, field.value);
   }
-  return ToJson(line) + "\n";
+  return ToJson(line);
 }
 
 bool IsWord(std::string_view text) {
-  for (const char c : text) {
-    if (static_cast<unsigned char>(c) <= ' ' || c == 0x7f || c == '"' || c == '=' || c == '\\')
-      return false;
-  }
-  return !text.empty();
+  return !text.empty() && text.find_first_of(" \"=\\") == std::string_view::npos &&
+         EscapeControlCharacters(text) == text;
 }
 
-/// On one line, whatever it holds: control characters as JSON writes them.
+/// On one line, whatever it holds: ends of lines, tabs and quotes as JSON writes them.
 std::string OneLine(std::string_view text) {
   const std::string quoted = ToJson(text);
   return quoted.substr(1, quoted.size() - 2);
@@ -60,12 +58,12 @@ std::string TextLine(std::string_view time, LogLevel level, std::string_view mes
   for (const LogField& field : fields) {
     line.append(" ").append(field.name).append("=");
     if (const auto* text = std::get_if<std::string_view>(&field.value)) {
-      line += IsWord(*text) ? OneLine(*text) : ToJson(*text);
+      line += IsWord(*text) ? std::string(*text) : ToJson(*text);
     } else {
       std::visit([&](auto value) { line += ToJson(value); }, field.value);
     }
   }
-  return line + "\n";
+  return line;
 }
 
 }  // namespace
@@ -85,9 +83,10 @@ Log::~Log() = default;
 void Log::Write(LogLevel level, std::string_view message, Fields fields) {
   if (level < sink_->least) return;
   const std::string time = FormatTimestamp(sink_->clock.Now());
-  const std::string line = sink_->format == LogFormat::kJson
-                               ? JsonLine(time, level, message, fields)
-                               : TextLine(time, level, message, fields);
+  const std::string line = EscapeControlCharacters(sink_->format == LogFormat::kJson
+                                                       ? JsonLine(time, level, message, fields)
+                                                       : TextLine(time, level, message, fields)) +
+                           "\n";
   std::lock_guard lock(sink_->mutex);
   for (std::string_view rest = line; !rest.empty();) {
     const ssize_t written = write(sink_->descriptor, rest.data(), rest.size());

@@ -74,6 +74,20 @@ TEST_F(LogTest, WritesReadableText) {
           testing::EndsWith("Z debug   two\\nlines key=\"x\\ny=z\"")));
 }
 
+TEST_F(LogTest, HoldsNothingThatATerminalActsOn) {
+  const std::string text =
+      "\x1b[1m\x7f\xc2\x9b"
+      "1m";
+  Log(LogLevel::kInfo, LogFormat::kText, descriptor_).Info(text, {{"name", text}});
+  Log(LogLevel::kInfo, LogFormat::kJson, descriptor_).Info(text, {{"name", text}});
+  const auto lines = Lines();
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_THAT(lines[0], testing::EndsWith("Z info    \\u001b[1m\\u007f\\u009b1m "
+                                          "name=\"\\u001b[1m\\u007f\\u009b1m\""));
+  EXPECT_THAT(lines[1], testing::HasSubstr("\\u001b[1m\\u007f\\u009b1m"));
+  EXPECT_EQ(nlohmann::json::parse(lines[1])["name"], text);
+}
+
 TEST_F(LogTest, LeavesOutWhatIsBelowItsLevel) {
   Log log(LogLevel::kWarning, LogFormat::kText, descriptor_);
   log.Debug("1");

@@ -39,8 +39,4 @@ bool IsUtf8(std::string_view text) {
   return true;
 }
 
-bool HasControlCharacter(std::string_view text) {
-  return std::ranges::any_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
-}
-
 }  // namespace spillway

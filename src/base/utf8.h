@@ -16,7 +16,4 @@ std::string_view Utf8Prefix(std::string_view text, size_t bytes);
 /// Whether `text` consists of UTF-8 characters.
 bool IsUtf8(std::string_view text);
 
-/// Whether `text` has a control character of ASCII: NUL, a line break, a tab, DEL.
-bool HasControlCharacter(std::string_view text);
-
 }  // namespace spillway

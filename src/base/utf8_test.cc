@@ -55,11 +55,6 @@ TEST(Utf8, CutsBetweenCharacters) {
   EXPECT_EQ(Utf8Prefix("aé東🧪", 10), "aé東🧪");
   EXPECT_EQ(Utf8Prefix("é", 0), "");
   EXPECT_EQ(Utf8Prefix("\x80\x80\x80\x80\x80", 4), "\x80\x80\x80\x80") << "it has no characters";
-TEST(Utf8, ControlCharacters) {
-  for (const std::string_view text : {"a\0b"sv, "\n"sv, "a\t"sv, "\x1f"sv, "\x7f"sv})
-    EXPECT_TRUE(HasControlCharacter(text)) << text;
-  for (const std::string_view text : {""sv, " a~"sv, "naïve/中文 🙂"sv, "\xC2\x85"sv})
-    EXPECT_FALSE(HasControlCharacter(text)) << text;
 }
 
 }  // namespace

@@ -30,8 +30,8 @@ struct Invocation {
   const recipe::Registry& registry;
 
   /// The configuration: the file, or the defaults where there is no file and none was named, with
-  /// what environment variables set. Problems are printed, each on its own line; kInvalidArgument
-  /// then has an empty message.
+  /// what environment variables set. kInvalidArgument has all problems in its message, unless they
+  /// are printed, each on its own line, as they are but for JSON: then it is empty.
   Result<Settings> Load() const;
 
   /// Whether Load reads a file.
@@ -71,7 +71,7 @@ void AddDoctor(CLI::App& program, const Invocation& invocation, Action& action);
 void AddCompletion(CLI::App& program, const Invocation& invocation, Action& action);
 void AddVersion(CLI::App& program, const Invocation& invocation, Action& action);
 
-/// The recipes' examples of a command, for its footer.
+/// The recipes' examples of a command, for its footer; empty: none.
 std::string ExamplesOf(const recipe::Registry& registry, std::string_view command);
 
 }  // namespace spillway::cli

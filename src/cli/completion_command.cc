@@ -91,7 +91,7 @@ void AddCompletion(CLI::App& program, const Invocation& /*invocation*/, Action& 
                        std::string (*print)(const CLI::App&)) {
     program.add_subcommand(name, help)->footer(footer)->callback([&program, &action, print] {
       action = [&program, print]() -> Outcome {
-        PrintLine(print(program));
+        PrintText(print(program));
         return ExitCode::kSuccess;
       };
     });

@@ -7,11 +7,6 @@
 namespace spillway::cli {
 namespace {
 
-void PrintText(const std::string& text) {
-  const bool ends_line = text.ends_with('\n');
-  PrintLine(ends_line ? std::string_view(text).substr(0, text.size() - 1) : std::string_view(text));
-}
-
 Outcome Check(const Invocation& invocation) {
   TRY(invocation.Load());
   if (!invocation.quiet) {
@@ -41,9 +36,10 @@ void AddConfig(CLI::App& program, const Invocation& invocation, Action& action) 
   spillway --config staging.yaml config show
   spillway config schema > spillway.schema.json)");
   const auto add = [&](const char* name, const char* help, Outcome (*act)(const Invocation&)) {
-    config->add_subcommand(name, help)->callback([act, &invocation, &action] {
-      action = [act, &invocation] { return act(invocation); };
-    });
+    CLI::App* command = config->add_subcommand(name, help);
+    command->footer(std::string("Example:\n  spillway config ") + name);
+    command->callback(
+        [act, &invocation, &action] { action = [act, &invocation] { return act(invocation); }; });
   };
   add("check", "report everything that is wrong, with line and column", Check);
   add("show", "print the settings in effect, without secrets", Show);

@@ -205,20 +205,19 @@ Outcome Examine(const Invocation& invocation) {
   bool good = true;
   nlohmann::ordered_json all = nlohmann::ordered_json::array();
   for (const recipe::Finding& finding : examination.findings()) {
+    const std::string detail = InCommands(finding.detail);
     const bool is_good = finding.grade != recipe::Finding::Grade::kBad;
     const bool is_note = finding.grade == recipe::Finding::Grade::kNote;
     good &= is_good;
     if (invocation.json) {
-      all.push_back({{"what", finding.what},
-                     {"good", is_good},
-                     {"note", is_note},
-                     {"detail", finding.detail}});
+      all.push_back(
+          {{"what", finding.what}, {"good", is_good}, {"note", is_note}, {"detail", detail}});
     } else if (!invocation.quiet || !is_good) {
       PrintLine(fmt::format("{}  {}: {}",
                             !is_good  ? "FAIL"
                             : is_note ? "note"
                                       : "ok  ",
-                            finding.what, finding.detail));
+                            finding.what, detail));
     }
   }
   if (invocation.json) PrintJson(all);

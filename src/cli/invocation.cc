@@ -6,9 +6,14 @@ namespace spillway::cli {
 
 namespace {
 
-std::unexpected<Error> Refused(const config::Problems& problems) {
-  for (const config::Problem& problem : problems) PrintLine(config::ToString(problem), stderr);
-  return Fail(ErrorCode::kInvalidArgument, "");
+std::unexpected<Error> Refused(const config::Problems& problems, bool json) {
+  std::string all;
+  for (const config::Problem& problem : problems) {
+    const std::string line = config::ToString(problem);
+    all += (all.empty() ? "" : "; ") + line;
+    if (!json) PrintLine(line, stderr);
+  }
+  return Fail(ErrorCode::kInvalidArgument, json ? all : "");
 }
 
 }  // namespace
@@ -24,10 +29,10 @@ Result<Settings> Invocation::Load() const {
                 config.string() + ": there is no such file; `spillway init` writes one");
   }
   const auto variables = ReadVariables(env_file, file.parent_path());
-  if (!variables) return Refused(variables.error());
+  if (!variables) return Refused(variables.error(), json);
   auto settings = exists ? LoadSettings(file, *variables, registry)
                          : ParseSettings("", file, *variables, registry);
-  if (!settings) return Refused(settings.error());
+  if (!settings) return Refused(settings.error(), json);
   return *std::move(settings);
 }
 
@@ -44,13 +49,13 @@ bool Invocation::HasFile() const {
 }
 
 std::string ExamplesOf(const recipe::Registry& registry, std::string_view command) {
-  std::string examples = "Examples:";
+  std::string examples;
   for (const auto& definition : registry) {
     for (const std::string& example : definition->examples()) {
       if (example.starts_with(command)) examples += "\n  spillway " + example;
     }
   }
-  return examples;
+  return examples.empty() ? examples : "Examples:" + examples;
 }
 
 }  // namespace spillway::cli

@@ -39,14 +39,14 @@ nlohmann::ordered_json FailuresToJson(std::span<const engine::ErrorRecord> failu
   for (const engine::ErrorRecord& failure : failures) {
     json.push_back({{"key", failure.key},
                     {"classification", failure.classification},
-                    {"message", failure.message}});
+                    {"message", InCommands(failure.message)}});
   }
   return json;
 }
 
 void PrintFailures(std::span<const engine::ErrorRecord> failures, std::FILE* to) {
   for (const engine::ErrorRecord& failure : failures) {
-    PrintLine(fmt::format("  {}: {}", failure.key, failure.message), to);
+    PrintLine(fmt::format("  {}: {}", failure.key, InCommands(failure.message)), to);
   }
 }
 

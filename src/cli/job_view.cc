@@ -7,6 +7,7 @@
 #include "base/figures.h"
 #include "cli/messages.h"
 #include "cli/progress_bar.h"
+#include "recipe/recipients.h"
 #include "staging/outcome.h"
 
 namespace spillway::cli {
@@ -24,24 +25,55 @@ std::string OfTenant(const engine::Job& job) {
   return job.tenant.empty() ? "" : " of " + job.tenant;
 }
 
-std::string Directory(const engine::Job& job) {
+/// Where the job's manifest goes; empty: that is not known.
+std::string PlaceOf(const engine::Job& job) {
   const Json parameters = Embedded(job.parameters);
-  const Json outcome = Embedded(job.outcome);
-  if (!parameters.is_object() || !outcome.is_object()) return {};
+  if (!parameters.is_object()) return {};
   const std::string manifests = parameters.value("manifests", "");
-  const std::filesystem::path root =
-      manifests.empty() ? parameters.value("destination", "") : manifests;
-  if (root.string().starts_with('-')) return "standard output";
+  return manifests.empty() ? parameters.value("destination", "") : manifests;
+}
+
+std::string Directory(const engine::Job& job) {
+  if (GoesToStandardOutput(job)) return "standard output";
+  const Json outcome = Embedded(job.outcome);
+  if (!outcome.is_object()) return {};
+  const std::filesystem::path root = PlaceOf(job);
   return (root / outcome.value("manifest_key", "")).parent_path().string();
+}
+
+std::string CancelledLine(const engine::Job& job) {
+  const Result<engine::Receipt> receipt = engine::ReceiptFromJson(job.outcome);
+  std::string line = "job " + job.id + " cancelled";
+  if (!receipt.has_value()) return line;
+  line += fmt::format("; removed {} staged object{}, {}", receipt->objects_removed,
+                      receipt->objects_removed == 1 ? "" : "s", ShortBytes(receipt->bytes_removed));
+  if (!receipt->remaining.empty()) {
+    line += fmt::format("; the rest below {} stays: {}", receipt->remaining,
+                        job.failure.has_value() ? job.failure->message : "no cause recorded");
+  }
+  return line;
+}
+
+/// What the recipe has counted besides; empty: nothing.
+std::string TalliesLine(const engine::Job& job) {
+  const Result<engine::OutcomeReference> outcome = engine::OutcomeReferenceFromJson(job.outcome);
+  std::string line;
+  if (!outcome.has_value()) return line;
+  for (const auto& [name, value] : outcome->tallies)
+    line += fmt::format("{}{} {}", line.empty() ? "counted: " : ", ", name, Grouped(value));
+  return line;
 }
 
 }  // namespace
 
-Error WithJobsList(Error error) {
-  if (error.code == ErrorCode::kNotFound)
-    error.message += "; `spillway jobs list` shows those there are";
-  return error;
+Result<engine::Job> FindJob(store::JobStore& store, const std::string& id) {
+  Result<engine::Job> job = store.Get(id);
+  if (!job.has_value() && job.error().code == ErrorCode::kNotFound)
+    job.error().message += "; `spillway jobs list` shows those there are";
+  return job;
 }
+
+bool GoesToStandardOutput(const engine::Job& job) { return PlaceOf(job).starts_with('-'); }
 
 std::string CountedBy(const std::string& plan) {
   const Json json = Embedded(plan);
@@ -65,8 +97,8 @@ Json JobToJson(const engine::Job& job) {
                {"started_at", time(job.started_at)},
                {"finished_at", time(job.finished_at)},
                {"cancel_requested_at", time(job.cancel_requested_at)},
-               {"parameters", Embedded(job.parameters)},
-               {"source", Embedded(job.plan)},
+               {"parameters", recipe::WithoutSecrets(Embedded(job.parameters))},
+               {"source", recipe::WithoutSecrets(Embedded(job.plan))},
                {"chunks",
                 {{"total", job.chunks_total},
                  {"succeeded", job.chunks_succeeded},
@@ -86,7 +118,8 @@ Json JobToJson(const engine::Job& job) {
                        {"bytes", job.expiry->bytes}};
   }
   if (job.failure.has_value()) {
-    json["failure"] = {{"code", Name(job.failure->code)}, {"message", job.failure->message}};
+    json["failure"] = {{"code", Name(job.failure->code)},
+                       {"message", InCommands(job.failure->message)}};
   }
   return json;
 }
@@ -127,32 +160,27 @@ std::string ExpiryLine(const engine::Expiry& expiry) {
                      removed);
 }
 
-std::string Summary(const engine::Job& job) {
-  if (job.state == engine::JobState::kCancelled) {
-    const Result<engine::Receipt> receipt = engine::ReceiptFromJson(job.outcome);
-    std::string line = "job " + job.id + " cancelled";
-    if (!receipt.has_value()) return line;
-    line +=
-        fmt::format("; removed {} staged object{}, {}", receipt->objects_removed,
-                    receipt->objects_removed == 1 ? "" : "s", ShortBytes(receipt->bytes_removed));
-    if (!receipt->remaining.empty()) {
-      line += fmt::format("; the rest below {} stays: {}", receipt->remaining,
-                          job.failure.has_value() ? job.failure->message : "no cause recorded");
-    }
-    return line;
-  }
+void PrintSummary(const engine::Job& job, std::FILE* to) {
+  if (job.state == engine::JobState::kCancelled) return PrintLine(CancelledLine(job), to);
   const engine::Counts& counts = job.counts;
+  const std::string of = job.export_name + OfTenant(job);
   if (job.state != engine::JobState::kSucceeded) {
-    return fmt::format("{}{}: {} of {} {} written so far", job.export_name, OfTenant(job),
-                       Grouped(counts.written), Grouped(counts.planned), CountedBy(job.plan));
+    return PrintLine(fmt::format("{}: {} of {} {} written{}", of, Grouped(counts.written),
+                                 Grouped(counts.planned), CountedBy(job.plan),
+                                 IsFinal(job.state) ? "" : " so far"),
+                     to);
   }
   const auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(
       job.finished_at.value_or(job.updated_at) - job.started_at.value_or(job.created_at));
-  return fmt::format("{}{}: {} {}, {} in {}\nplanned {} = written {} + excluded {} + failed {}\n{}",
-                     job.export_name, OfTenant(job), Grouped(counts.written), CountedBy(job.plan),
-                     ShortBytes(static_cast<uint64_t>(counts.bytes)), ShortDuration(elapsed),
-                     Grouped(counts.planned), Grouped(counts.written), Grouped(counts.excluded),
-                     Grouped(counts.failed), Directory(job));
+  PrintLine(fmt::format("{}: {} {}, {} in {}", of, Grouped(counts.written), CountedBy(job.plan),
+                        ShortBytes(static_cast<uint64_t>(counts.bytes)), ShortDuration(elapsed)),
+            to);
+  PrintLine(
+      fmt::format("planned {} = written {} + excluded {} + failed {}", Grouped(counts.planned),
+                  Grouped(counts.written), Grouped(counts.excluded), Grouped(counts.failed)),
+      to);
+  if (const std::string tallies = TalliesLine(job); !tallies.empty()) PrintLine(tallies, to);
+  PrintLine(Directory(job), to);
 }
 
 }  // namespace spillway::cli

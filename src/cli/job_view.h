@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdio>
 #include <string>
 
 #include <nlohmann/json.hpp>
@@ -7,11 +8,15 @@
 #include "base/error.h"
 #include "engine/progress.h"
 #include "job/job.h"
+#include "store/job_store.h"
 
 namespace spillway::cli {
 
-/// The error, with how jobs are listed if it says that there is no such job.
-Error WithJobsList(Error error);
+/// The job; where there is none, the error says how jobs are listed.
+Result<engine::Job> FindJob(store::JobStore& store, const std::string& id);
+
+/// Whether the job's files go to the standard output of the process that asked for it.
+bool GoesToStandardOutput(const engine::Job& job);
 
 /// A job as `--json` prints it.
 nlohmann::ordered_json JobToJson(const engine::Job& job);
@@ -29,7 +34,8 @@ std::string ProgressLine(const engine::Progress& progress);
 /// E11 in one line: when it expired, and what was removed.
 std::string ExpiryLine(const engine::Expiry& expiry);
 
-/// A job in a few lines: how far it is; once it has succeeded, its counts, and where its files are.
-std::string Summary(const engine::Job& job);
+/// A job in a few lines: how far it is; once it has succeeded, its counts, what else its recipe has
+/// counted, and where its files are.
+void PrintSummary(const engine::Job& job, std::FILE* to = stdout);
 
 }  // namespace spillway::cli

@@ -39,26 +39,29 @@ Result<std::unique_ptr<Deployment>> OpenState(const Invocation& invocation, Log&
 
 Log ErrorLog() { return Log(LogLevel::kError, LogFormat::kText, STDERR_FILENO); }
 
+/// "50 / 150, 100 excluded": what is written of what was planned, and what became of the others.
 std::string ProgressOf(const engine::Job& job) {
-  if (job.counts.planned == 0) return std::string(Name(job.phase));
-  const int64_t done = job.counts.written + job.counts.excluded;
-  return fmt::format("{} / {}", Grouped(done), Grouped(job.counts.planned));
+  if (job.phase < engine::JobPhase::kProcessing)
+    return IsFinal(job.state) ? "not planned" : std::string(Name(job.phase));
+  const engine::Counts& counts = job.counts;
+  std::string progress = fmt::format("{} / {}", Grouped(counts.written), Grouped(counts.planned));
+  if (counts.excluded > 0) progress += fmt::format(", {} excluded", Grouped(counts.excluded));
+  if (counts.failed > 0) progress += fmt::format(", {} failed", Grouped(counts.failed));
+  return progress;
 }
 
-/// The text quoted for a shell.
-std::string Quoted(const std::string& text) {
-  constexpr std::string_view kPlain =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/";
-  if (text.find_first_not_of(kPlain) == std::string::npos) return text;
-  std::string quoted = "'";
-  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + "'";
+/// How far the job is, or how far it came.
+std::string StandingOf(const engine::Job& job) {
+  if (!IsFinal(job.state) || job.state == engine::JobState::kSucceeded)
+    return fmt::format("state {}, phase {}", Name(job.state), Name(job.phase));
+  if (!job.started_at.has_value()) return fmt::format("state {}, before it began", Name(job.state));
+  return fmt::format("state {}, in phase {}", Name(job.state), Name(job.phase));
 }
 
 std::string NextPage(const ListFlags& flags, const std::string& cursor) {
   std::string command = "spillway jobs list";
   const auto add = [&command](std::string_view flag, const std::string& value) {
-    if (!value.empty()) command += fmt::format(" {} {}", flag, Quoted(value));
+    if (!value.empty()) command += fmt::format(" {} {}", flag, QuotedForShell(value));
   };
   add("--state", flags.state);
   add("--tenant", flags.tenant);
@@ -87,6 +90,10 @@ Outcome List(const Invocation& invocation, const ListFlags& flags) {
     PrintLine(fmt::format("{}  {:<10}  {:<12}  {:<20}  {:>25}  {}", job.id, Name(job.state),
                           job.export_name, job.tenant, ProgressOf(job),
                           FormatTimestamp(job.created_at).substr(0, 19)));
+    if (job.failure.has_value()) {
+      PrintLine(fmt::format("  requested by {}; failure: {}", job.requested_by,
+                            InCommands(job.failure->message)));
+    }
   }
   if (!page.next_cursor.empty()) PrintLine("more: " + NextPage(flags, page.next_cursor));
   return ExitCode::kSuccess;
@@ -100,13 +107,12 @@ Json TransitionToJson(const engine::Transition& step) {
           {"cause", step.cause}};
 }
 
-Outcome Show(const Invocation& invocation, Deployment& deployment, const std::string& id) {
+Outcome Show(const Invocation& invocation, Deployment& deployment, const engine::Job& job) {
   store::JobStore& store = deployment.store();
-  const engine::Job job = TRY(store.Get(id));
   const engine::Progress progress = TRY(engine::ProgressOf(store, job, SystemClock().Now()));
-  const std::vector<engine::Transition> history = TRY(store.History(id));
+  const std::vector<engine::Transition> history = TRY(store.History(job.id));
   const std::vector<engine::Chunk> dead =
-      TRY(store.ListChunks(id, engine::ChunkState::kDead, -1, kDeadListed));
+      TRY(store.ListChunks(job.id, engine::ChunkState::kDead, -1, kDeadListed));
   const std::vector<engine::ErrorRecord> failures = TRY(FirstFailures(store, job, kFailuresListed));
   const int64_t dead_not_listed =
       std::max<int64_t>(job.chunks_dead - static_cast<int64_t>(dead.size()), 0);
@@ -119,20 +125,21 @@ Outcome Show(const Invocation& invocation, Deployment& deployment, const std::st
     if (job.counts.failed > 0) json["failures"] = FailuresToJson(failures);
     json["dead_chunks"] = Json::array();
     for (const engine::Chunk& chunk : dead) {
-      json["dead_chunks"].push_back({{"chunk", chunk.index},
-                                     {"attempts", chunk.attempts},
-                                     {"code", chunk.failure ? Name(chunk.failure->code) : ""},
-                                     {"message", chunk.failure ? chunk.failure->message : ""}});
+      json["dead_chunks"].push_back(
+          {{"chunk", chunk.index},
+           {"attempts", chunk.attempts},
+           {"code", chunk.failure ? Name(chunk.failure->code) : ""},
+           {"message", chunk.failure ? InCommands(chunk.failure->message) : ""}});
     }
     PrintJson(json);
     return ExitCode::kSuccess;
   }
-  PrintLine(Summary(job));
-  PrintLine(fmt::format("state {}, phase {}, {} dead chunks", Name(job.state), Name(job.phase),
-                        job.chunks_dead));
+  PrintSummary(job);
+  PrintLine(fmt::format("{}, {} dead chunks", StandingOf(job), job.chunks_dead));
+  PrintLine("requested by " + job.requested_by);
   PrintLine(ProgressLine(progress));
   if (job.expiry.has_value()) PrintLine(ExpiryLine(*job.expiry));
-  if (job.failure.has_value()) PrintLine(fmt::format("failure: {}", job.failure->message));
+  if (job.failure.has_value()) PrintLine("failure: " + InCommands(job.failure->message));
   for (const engine::Transition& step : history) {
     PrintLine(fmt::format("{}  {:<10}  {}  {}", FormatTimestamp(step.at), Name(step.to), step.actor,
                           step.cause));
@@ -147,7 +154,7 @@ Outcome Show(const Invocation& invocation, Deployment& deployment, const std::st
   }
   for (const engine::Chunk& chunk : dead) {
     PrintLine(fmt::format("dead chunk {} after {} attempts: {}", chunk.index, chunk.attempts,
-                          chunk.failure ? chunk.failure->message : ""));
+                          chunk.failure ? InCommands(chunk.failure->message) : ""));
   }
   if (dead_not_listed > 0) PrintLine(fmt::format("and {} more", dead_not_listed));
   return ExitCode::kSuccess;
@@ -158,22 +165,34 @@ Outcome Print(const Invocation& invocation, const engine::Job& job, std::string_
   return ExitCode::kSuccess;
 }
 
-Outcome Cancel(const Invocation& invocation, Deployment& deployment, const std::string& id) {
-  engine::Job job = TRY(deployment.engine().Cancel(id, CurrentUser(), "spillway jobs cancel"));
-  if (job.state == engine::JobState::kCancelled) return Print(invocation, job, Summary(job));
+Outcome PrintCancelled(const Invocation& invocation, const engine::Job& job) {
+  invocation.json ? PrintJson(JobToJson(job)) : PrintSummary(job);
+  return ExitCode::kSuccess;
+}
+
+Outcome Cancel(const Invocation& invocation, Deployment& deployment, const engine::Job& asked) {
+  engine::Job job =
+      TRY(deployment.engine().Cancel(asked.id, CurrentUser(), "spillway jobs cancel"));
+  if (job.state == engine::JobState::kCancelled) return PrintCancelled(invocation, job);
   if (job.state == engine::JobState::kPending) {
     return Print(invocation, job,
                  fmt::format("job {} will be discarded when its turn comes", job.id));
   }
-  job = TRY(deployment.AwaitCancelled(id));
-  TRY(Print(invocation, job, Summary(job)));
+  job = TRY(deployment.AwaitCancelled(job.id));
+  TRY(PrintCancelled(invocation, job));
   if (!job.failure.has_value()) return ExitCode::kSuccess;
   PrintError(*job.failure, invocation.json);
   return ExitCodeFor(job.failure->code);
 }
 
-Outcome Redrive(const Invocation& invocation, Deployment& deployment, const std::string& id) {
-  const engine::Job job = TRY(deployment.engine().Redrive(id, CurrentUser()));
+Outcome Redrive(const Invocation& invocation, Deployment& deployment, const engine::Job& failed) {
+  if (failed.state == engine::JobState::kFailed && GoesToStandardOutput(failed)) {
+    return Fail(ErrorCode::kConflict,
+                fmt::format("job {} went to the standard output of a process that has ended; run "
+                            "the export again",
+                            failed.id));
+  }
+  const engine::Job job = TRY(deployment.engine().Redrive(failed.id, CurrentUser()));
   return Print(
       invocation, job,
       fmt::format(
@@ -202,9 +221,8 @@ void Add(const engine::Expirable& due, bool json, ExpiryReport& report) {
                         ShortBytes(static_cast<uint64_t>(due.remains.bytes))));
 }
 
-std::string WhyKept(const Error& error) {
-  const bool missing = error.code == ErrorCode::kNotFound;
-  return error.message + (missing ? ": `spillway jobs expire --missing`" : "");
+std::string WhyKept(const engine::Expirable& due, const Error& error) {
+  return error.message + (due.is_missing ? ": `spillway jobs expire --missing`" : "");
 }
 
 /// Expires all jobs of the walk; one that cannot expire is reported, and the next follows.
@@ -215,7 +233,7 @@ Result<> ExpireAll(engine::Context& context, engine::ExpiryWalk& walk, bool dry_
     for (const engine::Expirable& due : TRY(walk.Next(context, kPage))) {
       const Result<bool> expired = dry_run && !due.error ? true : engine::Expire(context, due);
       if (!expired.has_value()) {
-        const std::string why = WhyKept(expired.error());
+        const std::string why = WhyKept(due, expired.error());
         report.failed.push_back({{"id", due.job.id}, {"error", why}});
         if (!json) PrintLine(fmt::format("{}  cannot expire: {}", due.job.id, why), stderr);
       } else if (*expired) {
@@ -257,14 +275,12 @@ Outcome ExpireJobs(const Invocation& invocation, const ExpireFlags& flags) {
 }
 
 /// What a command does with one job.
-using ActOnJob = Outcome (*)(const Invocation&, Deployment&, const std::string& id);
+using ActOnJob = Outcome (*)(const Invocation&, Deployment&, const engine::Job&);
 
 Outcome OnJob(const Invocation& invocation, ActOnJob act, const std::string& id) {
   Log log = ErrorLog();
   const auto deployment = TRY(OpenState(invocation, log));
-  const Outcome outcome = act(invocation, *deployment, id);
-  if (!outcome.has_value()) return std::unexpected(WithJobsList(outcome.error()));
-  return outcome;
+  return act(invocation, *deployment, TRY(FindJob(deployment->store(), id)));
 }
 
 void AddOne(CLI::App& jobs, const Invocation& invocation, Action& action, const std::string& name,
@@ -272,6 +288,7 @@ void AddOne(CLI::App& jobs, const Invocation& invocation, Action& action, const 
   auto id = std::make_shared<std::string>();
   CLI::App* command = jobs.add_subcommand(name, help);
   command->add_option("job", *id, "the job's id")->required();
+  command->footer("Example:\n  spillway jobs " + name + " 6f1c0d2e9a8b7c65-1");
   command->callback([id, act, &invocation, &action] {
     action = [id, act, &invocation] { return OnJob(invocation, act, *id); };
   });
@@ -297,6 +314,9 @@ void AddJobs(CLI::App& program, const Invocation& invocation, Action& action) {
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
   list->add_option("--cursor", flags->cursor, "where the page before ended");
+  list->footer(
+      "Examples:\n  spillway jobs list --state failed --limit 20\n"
+      "  spillway jobs list --export messages --tenant acme");
   list->callback([flags, &invocation, &action] {
     action = [flags, &invocation] { return List(invocation, *flags); };
   });

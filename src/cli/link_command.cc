@@ -47,7 +47,7 @@ Result<seconds> LifetimeOf(const LinkFlags& flags) {
 Result<storage::Links*> LinksInto(storage::ObjectStore& store, const std::string& job_id) {
   storage::Links* const links = store.links();
   if (links != nullptr) return links;
-  return Fail(ErrorCode::kUnsupported,
+  return Fail(ErrorCode::kInvalidArgument,
               "job " + job_id +
                   " is not in a bucket; links lead to exports whose destination is "
                   "s3://bucket/prefix");
@@ -95,9 +95,7 @@ Outcome PrintLinks(const Invocation& invocation, const LinkFlags& flags) {
   const auto deployment =
       TRY(Deployment::OpenExisting(TRY(invocation.Load()), invocation.registry, log));
   TRY(deployment->CheckState());
-  const Result<engine::Job> found = deployment->store().Get(flags.job_id);
-  if (!found.has_value()) return std::unexpected(WithJobsList(found.error()));
-  const engine::Job& job = *found;
+  const engine::Job job = TRY(FindJob(deployment->store(), flags.job_id));
   if (job.state != engine::JobState::kSucceeded) {
     return Fail(ErrorCode::kConflict,
                 fmt::format("job {} is {}; only a succeeded job has files to link to", job.id,

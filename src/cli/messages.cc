@@ -2,45 +2,22 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "base/utf8.h"
+#include "base/control_characters.h"
+#include "base/nearest_name.h"
 
 namespace spillway::cli {
 namespace {
 
-/// With control characters, on which a terminal would act, as JSON's escapes; bytes that are not
-/// UTF-8 as hexadecimal ones. Ends of lines and tabs stay.
-std::string Escaped(std::string_view text) {
-  std::string escaped;
-  while (!text.empty()) {
-    const auto first = static_cast<unsigned char>(text.front());
-    const size_t bytes = Utf8CharacterBytes(text);
-    const bool is_control = (first < 0x20 && first != '\n' && first != '\t') || first == 0x7f;
-    // U+0080 to U+009F, whose second byte is their number.
-    const bool is_long_control =
-        bytes == 2 && first == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0;
-    if (bytes == 0) {
-      escaped += fmt::format("\\x{:02x}", first);
-    } else if (is_control || is_long_control) {
-      escaped += fmt::format("\\u{:04x}", static_cast<unsigned char>(text[bytes - 1]));
-    } else {
-      escaped += text.substr(0, bytes);
-    }
-    text.remove_prefix(std::max<size_t>(bytes, 1));
-  }
-  return escaped;
-}
-
-/// What goes to standard error may have in it what users gave.
-void Write(std::FILE* to, std::string_view line) {
-  std::string whole = to == stderr ? Escaped(line) : std::string(line);
-  whole += '\n';
-  static_cast<void>(std::fwrite(whole.data(), 1, whole.size(), to));
+void Write(std::FILE* to, const std::string& text) {
+  static_cast<void>(std::fwrite(text.data(), 1, text.size(), to));
   static_cast<void>(std::fflush(to));
 }
 
@@ -49,31 +26,90 @@ std::string ToText(const nlohmann::ordered_json& json, int indent) {
   return json.dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
+/// The text before the character, which is taken off with it; all of it where there is none.
+std::string_view CutAt(char end, std::string_view& text) {
+  const std::string_view cut = text.substr(0, text.find(end));
+  text.remove_prefix(std::min(cut.size() + 1, text.size()));
+  return cut;
+}
+
+/// What is wrong, where the first word that was not understood stands in the place of a command.
+std::optional<std::string> UnknownCommand(const CLI::App& program, const CLI::App& deepest) {
+  const std::vector<std::string> rest = program.remaining(/*recurse=*/true);
+  if (deepest.get_require_subcommand_min() == 0 || rest.empty() || rest.front().starts_with('-'))
+    return std::nullopt;
+  std::vector<std::string> known;
+  for (const CLI::App* command : deepest.get_subcommands([](const CLI::App*) { return true; }))
+    known.push_back(command->get_name());
+  const std::optional<std::string> nearest = NearestName(rest.front(), known);
+  return fmt::format("there is no command \"{}\"{}", rest.front(),
+                     nearest ? "; did you mean " + *nearest + "?" : "");
+}
+
 }  // namespace
+
+std::string InCommands(std::string_view text) {
+  constexpr std::string_view kOperation = "the operation `";
+  constexpr std::string_view kWith = " with ";
+  std::string worded;
+  for (size_t at = text.find(kOperation); at != std::string_view::npos;
+       at = text.find(kOperation)) {
+    worded += text.substr(0, at);
+    text.remove_prefix(at + kOperation.size());
+    worded.append("`spillway ").append(CutAt('`', text));
+    const std::string_view given = text.starts_with(kWith) ? text.substr(kWith.size()) : "";
+    const size_t name = given.find_first_not_of("abcdefghijklmnopqrstuvwxyz");
+    if (name != std::string_view::npos && given.substr(name).starts_with(" `")) {
+      worded.append(" --").append(given.substr(0, name)).append(" ");
+      text = given.substr(name + 2);
+      worded += QuotedForShell(CutAt('`', text));
+    }
+    worded += '`';
+  }
+  return worded.append(text);
+}
+
+std::string QuotedForShell(std::string_view text) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/";
+  if (text.find_first_not_of(kPlain) == std::string_view::npos) return std::string(text);
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
 
 void PrintError(const Error& error, bool json) {
   if (error.message.empty()) return;
-  if (json) {
-    Write(stderr,
-          ToText({{"error", {{"code", Name(error.code)}, {"message", error.message}}}}, -1));
-  } else {
-    Write(stderr, "spillway: " + error.message);
-  }
+  const std::string message = InCommands(error.message);
+  PrintLine(json ? ToText({{"error", {{"code", Name(error.code)}, {"message", message}}}}, -1)
+                 : "spillway: " + message,
+            stderr);
 }
 
-ExitCode PrintUsageProblem(const CLI::App& program, const CLI::Error& problem) {
+ExitCode PrintUsageProblem(const CLI::App& program, const CLI::Error& problem, bool json) {
   std::string command = "spillway";
   const CLI::App* deepest = &program;
   while (!deepest->get_subcommands().empty()) {
     deepest = deepest->get_subcommands().front();
     command += " " + deepest->get_name();
   }
-  Write(stderr, "spillway: " + std::string(problem.what()) + "; see: " + command + " --help");
+  const std::optional<std::string> unknown = UnknownCommand(program, *deepest);
+  PrintError({.code = ErrorCode::kInvalidArgument,
+              .message = unknown.value_or(problem.what()) + "; see: " + command + " --help"},
+             json);
   return ExitCode::kUsage;
 }
 
-void PrintLine(std::string_view line, std::FILE* to) { Write(to, line); }
+void PrintLine(std::string_view line, std::FILE* to) {
+  Write(to, EscapeControlCharacters(line) + "\n");
+}
 
-void PrintJson(const nlohmann::ordered_json& json, std::FILE* to) { Write(to, ToText(json, 2)); }
+void PrintText(std::string_view text, std::FILE* to) {
+  Write(to, EscapeControlCharacters(text, "\n\t") + (text.ends_with('\n') ? "" : "\n"));
+}
+
+void PrintJson(const nlohmann::ordered_json& json, std::FILE* to) {
+  PrintText(ToText(json, 2), to);
+}
 
 }  // namespace spillway::cli

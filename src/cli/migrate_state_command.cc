@@ -31,10 +31,10 @@ Outcome Migrate(const Invocation& invocation, const StateAddress& to) {
   if (invocation.json) {
     PrintJson({{"jobs", moved.jobs}, {"chunks", moved.chunks}, {"to", to.Shown()}});
   } else if (!invocation.quiet) {
-    fmt::print(
-        "{} jobs with {} chunks are in {}, and compared.\n{} is as it was: set state: to "
-        "the database before the next command.\n",
-        moved.jobs, moved.chunks, to.Shown(), settings.state.Shown());
+    PrintLine(fmt::format("{} jobs with {} chunks are in {}, and compared.", moved.jobs,
+                          moved.chunks, to.Shown()));
+    PrintLine(settings.state.Shown() +
+              " is as it was: set state: to the database before the next command.");
   }
   return ExitCode::kSuccess;
 }

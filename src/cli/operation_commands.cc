@@ -57,6 +57,9 @@ void AddOperations(CLI::App& program, const Invocation& invocation, Action& acti
       CLI::App* subcommand = command->add_subcommand(operation.name, operation.help);
       for (const request::Field& field : operation.form.fields)
         AddField(*subcommand, field, field.help, *texts);
+      const std::string examples =
+          ExamplesOf(invocation.registry, standing->name + " " + operation.name);
+      if (!examples.empty()) subcommand->footer(examples);
       subcommand->callback([texts, operation, section = standing->section, &invocation, &action] {
         action = [texts, operation, section, &invocation] {
           return Operate(invocation, section, operation, *texts);

@@ -3,10 +3,12 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <new>
 #include <string>
+#include <string_view>
 
 #include <CLI/CLI.hpp>
 
@@ -66,6 +68,12 @@ Outcome Act(const Action& action) {
   }
 }
 
+/// What the flag says where the command line is not understood as a whole.
+bool AsksForJson(int argc, char** argv) {
+  return std::any_of(argv + 1, argv + argc,
+                     [](std::string_view argument) { return argument == "--json"; });
+}
+
 int Run(int argc, char** argv, Invocation& invocation) {
   Action action;
   CLI::App program("Gets data out whole, and proves that nothing is missing.", "spillway");
@@ -85,8 +93,8 @@ int Run(int argc, char** argv, Invocation& invocation) {
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& problem) {
-    return problem.get_exit_code() == 0 ? program.exit(problem)
-                                        : static_cast<int>(PrintUsageProblem(program, problem));
+    if (problem.get_exit_code() == 0) return program.exit(problem);
+    return static_cast<int>(PrintUsageProblem(program, problem, AsksForJson(argc, argv)));
   }
   invocation.config_given = config->count() > 0;
 

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "base/control_characters.h"
 #include "base/figures.h"
 
 namespace spillway::cli {
@@ -28,8 +29,8 @@ void WriteToTerminal(std::string_view text) {
 
 }  // namespace
 
-ProgressBar::ProgressBar(std::string title, std::string unit)
-    : title_(std::move(title)),
+ProgressBar::ProgressBar(std::string_view title, std::string unit)
+    : title_(EscapeControlCharacters(title)),
       unit_(std::move(unit)),
       on_terminal_(isatty(STDERR_FILENO) == 1),
       started_at_(Clock::now()) {}

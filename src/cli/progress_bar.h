@@ -13,7 +13,7 @@ namespace spillway::cli {
 class ProgressBar {
  public:
   /// `unit` names what is counted ("rows", "bytes").
-  ProgressBar(std::string title, std::string unit);
+  ProgressBar(std::string_view title, std::string unit);
   ~ProgressBar();
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;

@@ -97,7 +97,7 @@ ExitCode ExitCodeOf(const engine::Job& job, const recipe::Remainder& rest) {
 std::string WhyFailed(const engine::Job& job) {
   if (!job.failure.has_value()) return fmt::format("job {} failed: no cause recorded", job.id);
   std::string why = fmt::format("job {} failed: {}", job.id, job.failure->message);
-  if (job.failure->code == ErrorCode::kUnavailable) {
+  if (job.failure->code == ErrorCode::kUnavailable && !GoesToStandardOutput(job)) {
     why += fmt::format("; `spillway jobs redrive {}` does what is left, once that works again",
                        job.id);
   }
@@ -135,7 +135,7 @@ Outcome Report(const Invocation& invocation, const RunFlags& flags, const store:
   } else if (job.state == engine::JobState::kFailed) {
     PrintError({.code = ErrorCode::kInternal, .message = WhyFailed(job)}, false);
   } else {
-    if (!invocation.quiet) PrintLine(Summary(job), to);
+    if (!invocation.quiet) PrintSummary(job, to);
     if (job.state == engine::JobState::kSucceeded && job.counts.failed > 0) {
       PrintError({.code = ErrorCode::kCorrupt,
                   .message = fmt::format(

@@ -55,7 +55,7 @@ Json ToJson(const engine::Schedule& schedule, const Standing& standing) {
           {"last", time(standing.last_tick)},
           {"last_job", last ? Json(last->id) : Json()},
           {"last_state", last ? Json(Name(last->state)) : Json()},
-          {"last_failure", failed ? Json(last->failure->message) : Json()},
+          {"last_failure", failed ? Json(InCommands(last->failure->message)) : Json()},
           {"due", time(standing.due)},
           {"next", time(standing.next)}};
 }
@@ -68,7 +68,7 @@ void Print(const engine::Schedule& schedule, const Standing& standing) {
       fmt::format("  last {}{}, next {}", LocalTime(standing.last_tick, schedule.zone),
                   last ? fmt::format(" as job {}, {}", last->id, Name(last->state)) : std::string(),
                   LocalTime(standing.next, schedule.zone)));
-  if (last && last->failure) PrintLine("  failure: " + last->failure->message);
+  if (last && last->failure) PrintLine("  failure: " + InCommands(last->failure->message));
   if (standing.due) {
     PrintLine(fmt::format(
         "  due since {}; `spillway worker --schedules` fires it, and logs why if it cannot yet",

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_set>
@@ -12,6 +13,7 @@
 #include "base/figures.h"
 #include "base/signing.h"
 #include "cli/command.h"
+#include "cli/item_failures.h"
 #include "cli/job_view.h"
 #include "cli/messages.h"
 #include "cli/progress_bar.h"
@@ -110,6 +112,25 @@ Result<bool> NeedsBuckets(const std::string& place, const VerifyFlags& flags) {
   return storage::IsUrl(manifest.files_at);
 }
 
+/// What was planned, and is not in the files: how much, and why, as the manifest lists it.
+void PrintNotWritten(const engine::Manifest& manifest) {
+  constexpr size_t kListed = 20;
+  const engine::Counts& counts = manifest.counts;
+  if (counts.excluded + counts.failed == 0) return;
+  PrintLine(fmt::format("not in it, of {} {} planned: excluded {}, failed {}",
+                        Grouped(counts.planned), CountedBy(manifest.source),
+                        Grouped(counts.excluded), Grouped(counts.failed)));
+  const size_t listed = std::min(kListed, manifest.errors.size());
+  for (const engine::ErrorRecord& error : std::span(manifest.errors).first(listed))
+    PrintLine(fmt::format("  {}: {}: {}", error.classification, error.key, error.message));
+  const auto more = static_cast<int64_t>(manifest.errors.size() - listed);
+  if (more > 0) PrintLine(fmt::format("  and {} more; the manifest lists them", Grouped(more)));
+  if (manifest.errors_left_out > 0) {
+    PrintLine(fmt::format("  and {} more; the reports beside the manifest list them",
+                          Grouped(manifest.errors_left_out)));
+  }
+}
+
 Outcome VerifyExport(const Invocation& invocation, const VerifyFlags& flags) {
   const std::string place = WithoutManifest(flags.place);
   std::optional<VerifyingKey> key;
@@ -139,8 +160,13 @@ Outcome VerifyExport(const Invocation& invocation, const VerifyFlags& flags) {
                {"key_id", found.key_id},
                {"job", found.manifest.job_id},
                {"files", found.manifest.files.size()},
+               {"planned", counts.planned},
                {"rows", counts.written},
+               {"excluded", counts.excluded},
+               {"failed", counts.failed},
                {"bytes", counts.bytes},
+               {"errors", FailuresToJson(found.manifest.errors)},
+               {"errors_left_out", found.manifest.errors_left_out},
                {"problems", found.problems},
                {"not_of_the_export", unnamed}});
   } else if (!invocation.quiet) {
@@ -157,6 +183,7 @@ Outcome VerifyExport(const Invocation& invocation, const VerifyFlags& flags) {
                             found.manifest.files.size(),
                             found.manifest.files.size() == 1 ? "" : "s",
                             ShortBytes(static_cast<uint64_t>(counts.bytes)), SignatureOf(found)));
+      PrintNotWritten(found.manifest);
     }
     if (!unnamed.empty()) {
       PrintLine(

@@ -98,7 +98,7 @@ void AddServe(CLI::App& program, const Invocation& invocation, Action& action) {
   command->callback([no_http, &invocation, &action] {
     action = [no_http, &invocation]() -> Outcome {
       if (*no_http) return Work(invocation, {.schedules = true});
-      return Fail(ErrorCode::kUnsupported,
+      return Fail(ErrorCode::kInvalidArgument,
                   "serve has no HTTP interface yet; use serve --no-http for workers and schedules");
     };
   });

@@ -11,8 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/control_characters.h"
 #include "base/nearest_name.h"
-#include "base/utf8.h"
 #include "config/outline.h"
 #include "config/reader.h"
 #include "config/scalar.h"

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "recipe/recipients.h"
 #include "recipe/registry.h"
 #include "settings/settings_file.h"
 
@@ -17,9 +18,11 @@ const Timestamp kNoon(std::chrono::sys_days(std::chrono::January / 31 / 2025) +
                       std::chrono::hours(12));
 
 /// What each schedule asks for at noon.
-std::map<std::string, recipe::Request> RequestsOf(std::string_view configuration) {
+std::map<std::string, recipe::Request> RequestsOf(std::string_view configuration,
+                                                  const Variables& variables = {}) {
   const recipe::Registry registry = recipe::RecipesInProgram();
-  const auto settings = ParseSettings(std::string(configuration), "spillway.yaml", {}, registry);
+  const auto settings =
+      ParseSettings(std::string(configuration), "spillway.yaml", variables, registry);
   EXPECT_TRUE(settings.has_value());
   const auto schedules = SchedulesOf(*settings, registry);
   EXPECT_TRUE(schedules.has_value()) << schedules.error().message;
@@ -79,6 +82,23 @@ TEST(Schedules, TheyAskForWhatAPersonWould) {
   EXPECT_EQ(ParametersOf(requests["some"]), Json({{"limit", 500}, {"time_limit_ms", 840'000}}));
   EXPECT_EQ(ParametersOf(requests["as-configured"]), Json::object());
   EXPECT_EQ(requests["some"].who.user, "schedule some, 2025-01-31T12:00:00.000000Z");
+}
+
+TEST(Schedules, WhatVariablesGaveToParametersIsConcealed) {
+  auto requests = RequestsOf(
+      "databases: {shop: {url: 'postgres://shop'}}\n"
+      "exports: {recent: {recipe: query_export, database: shop, query: 'SELECT :a, :b'}}\n"
+      "schedules:\n"
+      "  one: {export: recent, cron: '@daily', parameters: {a: 'x${TOKEN}', b: plain}}\n"
+      "  other: {export: recent, cron: '@daily', parameters: {a: x, b: plain}}\n",
+      {.environment = {{"TOKEN", "open-sesame"}}, .of_file = {}});
+  const nlohmann::json one = ParametersOf(requests["one"]);
+  EXPECT_EQ(one["parameters"]["a"], "xopen-sesame");
+  EXPECT_EQ(one["concealed"], nlohmann::json::array({"/parameters/a"}));
+  const auto shown = recipe::WithoutSecrets(nlohmann::ordered_json(one));
+  EXPECT_EQ(shown["parameters"], (nlohmann::ordered_json{{"a", "(secret)"}, {"b", "plain"}}));
+  EXPECT_FALSE(shown.contains("concealed"));
+  EXPECT_FALSE(ParametersOf(requests["other"]).contains("concealed"));
 }
 
 }  // namespace

@@ -126,11 +126,13 @@ Result<> Reconcile(const Job& job, const Counts& counts) {
                                        std::to_string(counts.failed) + "; nothing was published");
 }
 
-/// A recipe's parameters or source without what only the operator may read (see kOperatorFacts).
+/// A recipe's parameters or source without secrets, and without what only the operator may read (see
+/// kOperatorFacts).
 nlohmann::ordered_json ForRecipients(const std::string& text) {
   auto json = nlohmann::ordered_json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (json.is_discarded()) return nlohmann::ordered_json::object();
   if (!json.is_object()) return json;
+  json = recipe::WithoutSecrets(std::move(json));
   for (const std::string_view name : recipe::kOperatorFacts) json.erase(std::string(name));
   return json;
 }

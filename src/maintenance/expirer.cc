@@ -9,16 +9,27 @@ namespace {
 
 constexpr size_t kJobsASweep = 50;
 
-/// What the job still has; kNotFound where its manifest is not there and `missing` keeps the job.
-Result<Remains> RemainsOf(Context& context, Missing missing, const Job& job) {
-  Remains remains = TRY(CountRemains(context, job));
-  if (remains.published || job.state != JobState::kSucceeded || job.expiry ||
-      missing == Missing::kExpires)
-    return remains;
-  return Fail(ErrorCode::kNotFound,
-              remains.manifest +
-                  " is not where it was published: is the destination mounted, and the right one? "
-                  "If somebody removed it, let the job expire as one whose manifest is missing");
+Error ManifestMissing(const std::string& manifest) {
+  return {.code = ErrorCode::kNotFound,
+          .message = manifest +
+                     " is not where it was published: is the destination mounted, and the right "
+                     "one? If somebody removed it, let the job expire as one whose manifest is "
+                     "missing"};
+}
+
+/// What the job still has, or why it cannot expire.
+Expirable Examine(Context& context, Missing missing, Job job) {
+  Expirable due{.job = std::move(job)};
+  Result<Remains> remains = CountRemains(context, due.job);
+  if (!remains.has_value()) {
+    due.error = remains.error();
+    return due;
+  }
+  due.remains = *std::move(remains);
+  due.is_missing = missing == Missing::kKept && !due.remains.published &&
+                   due.job.state == JobState::kSucceeded && !due.job.expiry;
+  if (due.is_missing) due.error = ManifestMissing(due.remains.manifest);
+  return due;
 }
 
 }  // namespace
@@ -44,13 +55,7 @@ Result<std::vector<Expirable>> ExpiryWalk::Next(Context& context, size_t limit,
       break;
     }
     filter_.after = {.finished_at = *job.finished_at, .id = job.id};
-    Expirable& counted = due.emplace_back(Expirable{.job = std::move(job)});
-    Result<Remains> remains = RemainsOf(context, missing_, counted.job);
-    if (remains.has_value()) {
-      counted.remains = *std::move(remains);
-    } else {
-      counted.error = remains.error();
-    }
+    due.push_back(Examine(context, missing_, std::move(job)));
   }
   return due;
 }

@@ -19,6 +19,7 @@ struct Expirable {
   Job job;
   Remains remains;
   std::optional<Error> error;  ///< Why it cannot expire.
+  bool is_missing = false;     ///< It cannot because of Missing::kKept.
 };
 
 /// What to do with a succeeded job whose expiry has not begun and whose manifest is not where it

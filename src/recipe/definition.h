@@ -24,6 +24,8 @@ struct Export {
   std::string name;
   std::string destination;    ///< A directory, or s3://bucket/prefix; empty for StandingExport.
   config::AnyValue settings;  ///< Of the type that the recipe's settings() declares.
+  /// Paths of the settings that have in them what a variable gave: "parameters.customer".
+  std::vector<std::string> from_variables = {};
 };
 
 /// An export that is there once, with a section of the configuration of its own.

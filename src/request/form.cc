@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "base/control_characters.h"
 #include "base/nearest_name.h"
 #include "base/utf8.h"
 #include "config/problem.h"

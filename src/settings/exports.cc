@@ -14,8 +14,10 @@ std::vector<recipe::Export> ExportsOf(const Settings& settings,
   }
   for (const auto& [name, exported] : settings.exports) {
     if (exported.recipe != definition.name()) continue;
-    exports.push_back(
-        {.name = name, .destination = exported.destination.string(), .settings = exported.own});
+    exports.push_back({.name = name,
+                       .destination = exported.destination.string(),
+                       .settings = exported.own,
+                       .from_variables = settings.FromVariablesIn("exports." + name)});
   }
   return exports;
 }

@@ -139,6 +139,14 @@ void CheckExports(const Settings& settings, const recipe::Registry& registry,
 
 }  // namespace
 
+std::vector<std::string> Settings::FromVariablesIn(const std::string& section) const {
+  std::vector<std::string> paths;
+  for (const auto& [path, text] : texts_with_variables) {
+    if (path.starts_with(section + ".")) paths.push_back(path.substr(section.size() + 1));
+  }
+  return paths;
+}
+
 Settings DefaultSettings(const recipe::Registry& registry) {
   Settings settings;
   for (const auto& definition : registry) {

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/log.h"
 #include "config/scalar.h"
@@ -82,6 +83,9 @@ struct Settings {
   LogSettings log;
   /// Texts of the file that name variables, by path; what these gave is in the fields.
   std::map<std::string, std::string> texts_with_variables;
+
+  /// Where such texts are in a section, as paths in it.
+  std::vector<std::string> FromVariablesIn(const std::string& section) const;
   bool operator==(const Settings&) const = default;
 };
 

@@ -46,6 +46,42 @@ class BadInputTest(unittest.TestCase):
         (self.spillway.path / "spillway.yaml").write_text("exports: {messages: {format: \"c\\x9b1mv\"}}\n")
         self.refuse(2, "c\\u009b1mv", command=self.run_command(*RANGE))
 
+    def test_what_a_terminal_would_act_on_is_escaped_on_standard_output(self):
+        name = "m\x1b[31m\u009b1m\x7f\nforged: whole and unchanged.ndjson"
+        shown = "m\\u001b[31m\\u009b1m\\u007f\\u000aforged: whole and unchanged"
+        shutil.copy(self.spillway.path / "messages.ndjson", self.spillway.path / name)
+        answer = self.spillway.good("ingest", name)
+        self.assertRegex(answer.out, "^" + re.escape(shown) + r"\.ndjson: .*\n$")
+        job = self.spillway.json(*self.run_command(*RANGE, "--output", "out\x1b[31m\u009b"))
+        plain = self.spillway.good("jobs", "show", job["id"]).out
+        self.assertIn("/out\\u001b[31m\\u009b/acme/", plain)
+        (self.spillway.path / "spillway.yaml").write_text("lake: {directory: \"lake\\e[31m\\x9b\"}\n")
+        plain += self.spillway.call("doctor").out
+        self.assertIn("lake\\u001b[31m\\u009b: ", plain)
+        as_json = self.spillway.call("--json", "doctor").out
+        self.assertIn("lake\x1b[31m\u009b", "".join(finding["what"] for finding in json.loads(as_json)))
+        for printed in plain, as_json:
+            self.assertNotRegex(printed, "[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+
+    def test_every_failure_is_one_json_object_where_json_is_asked_for(self):
+        broken = self.spillway.path / "broken.yaml"
+        broken.write_text("engine: {threads: many}\nlog: {level: loudest}\n")
+        for command, words in ((("jbos",), "jbos"), ((), "subcommand"), (("jobs", "show"), "job"), (self.run_command("--nonsense"), "--nonsense"),
+                               (("jobs", "list", "--limit", "x"), "limit"), (("-c", broken, "jobs", "list"), "engine.threads"),
+                               (("-c", broken, "doctor"), "log.level"), (("serve",), "--no-http")):
+            for whole in (("--json", *command), (*command, "--json")):
+                answer = self.spillway.call(*whole)
+                self.assertEqual((answer.code, answer.out), (2, ""), answer.err)
+                error = json.loads(answer.err)["error"]
+                self.assertEqual(error["code"], "invalid_argument")
+                self.assertIn(words, error["message"])
+
+    def test_a_command_that_is_none_is_named_with_the_nearest(self):
+        for command, nearest in ((("jbos", "list"), "jobs"), (("jobs", "lst"), "list"), (("jobs", "lsit", "--limit", "3"), "list"),
+                                 (("config", "chekc"), "check"), (("open-data", "satus"), "status")):
+            self.refuse(2, f'there is no command "{command[1] if nearest != "jobs" else "jbos"}"; did you mean {nearest}?', "--help", command=command)
+        self.refuse(2, 'there is no command "frobnicate"; see: spillway --help', command=("frobnicate",))
+
     def test_standard_output_takes_one_file(self):
         for limit in (("--rows-per-file", "10"), ("--bytes-per-file", "1 MiB")):
             answer = self.spillway.call(*self.run_command(*RANGE, "--output", "-", *limit))
@@ -54,7 +90,8 @@ class BadInputTest(unittest.TestCase):
             answer = self.spillway.call(*self.run_command(*RANGE, "--output", "-", *limit, "--on-limit", "truncate"))
             self.assertEqual(answer.code, 0, answer.err)
         (self.spillway.path / "spillway.yaml").write_text("exports: {messages: {limits: {rows_per_file: 10}}}\n")
-        self.assertEqual(self.spillway.call(*self.run_command(*RANGE, "--output", "-")).code, 2)
+        self.refuse(2, "spillway: the configuration's limits.rows_per_file is 10, which makes several files",
+                    command=self.run_command(*RANGE, "--output", "-"))
         self.spillway.good(*self.run_command(*RANGE, "--output", "-", "--rows-per-file", "0"))
 
     def test_flags_are_named_as_they_were_given(self):
@@ -111,7 +148,11 @@ class BadInputTest(unittest.TestCase):
         def look(*words):
             text = self.spillway.good(*words, "--help").out
             examples = [line for line in re.split("Examples?[^\n]*:\n", text)[-1].splitlines() if "spillway" in line]
-            self.assertTrue(any(f" {words[0]}" in line for line in examples), f"spillway {' '.join(words)}: {text}")
+            # A group's examples are those of its commands; each of these has its own.
+            own = " ".join(words) if not subcommands(text) else words[0]
+            self.assertTrue(any(f" {own}" in line for line in examples), f"spillway {' '.join(words)}: {text}")
+            if len(words) > 1:
+                self.assertTrue(all(f" {own}" in line for line in examples), f"spillway {' '.join(words)}: {text}")
             for name in subcommands(text):
                 look(*words, name)
 
@@ -231,6 +272,8 @@ class BadInputTest(unittest.TestCase):
         shown = self.spillway.good("jobs", "show", job["id"]).out
         self.assertIn("failure: ", shown)
         self.assertNotIn("planned", shown)
+        self.refuse(4, "standard output of a process that has ended; run the export again", command=("jobs", "redrive", job["id"]))
+        self.assertEqual(self.spillway.json("jobs", "show", job["id"])["state"], "failed")
 
     def test_next_page_keeps_the_filters(self):
         for null in ("a", "b", "c"):

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Exports through the program, read back by readers that others wrote."""
+import contextlib
 import csv
 import decimal
 import gzip
 import io
 import json
+import sqlite3
 import subprocess
 import unittest
 import zipfile
@@ -185,6 +187,31 @@ class ExportTest(unittest.TestCase):
         manifest = json.loads((files[0].parent / "manifest.json").read_text())
         self.assertEqual(manifest["errors"][0]["classification"], "excluded")
         self.assertEqual(read_csv(files[0].read_bytes().decode()), self.blank[:100])
+        excluded = f"{len(self.expected) - 100:,}"
+        listed = self.spillway.good("jobs", "list", "--limit", "1").out
+        self.assertIn(f" 100 / {len(self.expected):,}, {excluded} excluded ", listed)
+        directory = files[0].parent
+        verified = self.spillway.json("verify", directory)
+        self.assertEqual((verified["planned"], verified["rows"], verified["excluded"], verified["failed"]),
+                         (len(self.expected), 100, len(self.expected) - 100, 0))
+        self.assertEqual(verified["errors"], manifest["errors"])
+        text = self.spillway.good("verify", directory).out
+        self.assertIn(f"not in it, of {len(self.expected):,} rows planned: excluded {excluded}, failed 0", text)
+        self.assertRegex(text, r"\n  excluded: \d+ rows: left out at limits.rows_per_file 100\n")
+
+    def test_verify_says_nothing_of_what_is_not_excluded(self):
+        _, files = self.export()
+        self.assertNotIn("excluded", self.spillway.good("verify", files[0].parent).out)
+
+    def test_what_a_recipe_has_counted_is_shown(self):
+        job, _ = self.export()
+        self.assertNotIn("counted:", self.spillway.good("jobs", "show", job["id"]).out)
+        with contextlib.closing(sqlite3.connect(self.spillway.path / "state.db")) as state, state:  # No recipe here counts.
+            state.execute("DROP TRIGGER job_documents_final")
+            state.execute("UPDATE job_documents SET outcome = json_set(outcome, '$.tallies', json('{\"copied\": 1200, \"put\": 3}')) "
+                          "WHERE job = (SELECT number FROM jobs WHERE id = ?)", (job["id"],))
+        self.assertIn("\ncounted: copied 1,200, put 3\n", self.spillway.good("jobs", "show", job["id"]).out)
+        self.assertEqual(self.spillway.json("jobs", "show", job["id"])["outcome"]["tallies"], {"copied": 1200, "put": 3})
 
     def test_fail_on_limit_leaves_nothing(self):
         before = self.spillway.files("exports")

@@ -301,7 +301,8 @@ class ExportersTest(unittest.TestCase):
         self.sql("UPDATE open_data_export_logs SET attempts = 99 WHERE has_error")
         done = subprocess.run([SPILLWAY, "run", "open-data"], cwd=self.folder / "a", capture_output=True, text=True)
         self.assertEqual(done.returncode, 9, done.stdout + done.stderr)
-        self.assertIn("2 location-days failed, in this run or before, and are not exported; the operation `open-data status` says why",
+        self.assertIn("2 location-days failed, in this run or before, and are not exported; `spillway open-data status` says why, and "
+                      "`spillway open-data recount` has them tried again",
                       done.stderr)
         self.assertEqual(self.end(self.start("a"), code=9)["location_days_failed"], 2)
         self.sql("UPDATE timezones SET tzid = 'UTC'; UPDATE open_data_export_logs SET attempts = 0")

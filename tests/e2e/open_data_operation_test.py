@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import subprocess
 import tempfile
 import unittest
@@ -207,9 +208,9 @@ class RunTest(WithReadings):
             return planned
         now, longer = pending(), {"SPILLWAY_OPEN_DATA_SETTLE": "72h"}
         for words in (("plan", "open-data"), ("run", "open-data")):
-            self.assertIn("but the log lets days settle for 00:00:00; run the operation `open-data migrate`",
+            self.assertIn("but the log lets days settle for 00:00:00; run `spillway open-data migrate`",
                           self.spillway(*words, code=None, **self.variables, **longer).stderr)
-        self.assertIn("run the operation `open-data migrate`", self.spillway("doctor", code=1, **self.variables, **longer).stdout)
+        self.assertIn("run `spillway open-data migrate`", self.spillway("doctor", code=1, **self.variables, **longer).stdout)
         self.assertEqual(self.files(), [])
         self.spillway("open-data", "migrate", **self.variables, **longer)
         self.assertEqual(pending(**longer), now - 3)
@@ -285,7 +286,7 @@ class DoctorTest(WithReadings):
 
     def test_o15_no_log_yet(self):
         found = self.doctor(code=1)
-        self.assert_bad(found["open data, log"], "run the operation `open-data migrate`")
+        self.assert_bad(found["open data, log"], "run `spillway open-data migrate`")
         self.assertTrue(found["open data, view open_data_sensors"]["good"])
 
     def test_o15_a_database_that_is_away(self):
@@ -307,7 +308,7 @@ class DoctorTest(WithReadings):
         self.server.sql(f"REVOKE SELECT ON open_data_sensors FROM reader_{self.database}; "
                         f"REVOKE EXECUTE ON FUNCTION get_pending FROM writer_{self.database}", self.database)
         found = self.doctor(code=1)
-        self.assert_bad(found["open data, view open_data_sensors"], "permission denied", "`open-data migrate`")
+        self.assert_bad(found["open data, view open_data_sensors"], "permission denied", "`spillway open-data migrate`")
         self.assert_bad(found["open data, rights of writer_" + self.database], "may not call get_pending")
         self.assertTrue(found["open data, view open_data_locations"]["good"])
         self.server.sql(f"ALTER ROLE reader_{self.database} NOLOGIN", self.database)
@@ -338,13 +339,13 @@ class DoctorTest(WithReadings):
         self.server.sql("UPDATE open_data_export_logs SET has_error = true, attempts = 3, checked_on = now() "
                         "WHERE (sensor_nodes_id, day) IN (SELECT sensor_nodes_id, day FROM open_data_export_logs LIMIT 2)",
                         self.database)
-        self.assert_bad(self.doctor(code=1)["open data, location-days"], "2 failed", "`open-data status`")
+        self.assert_bad(self.doctor(code=1)["open data, location-days"], "2 failed", "`spillway open-data status`")
 
     def test_o15_changes_that_go_unseen(self):
         self.spillway("open-data", "migrate", **self.variables)
         changes = self.doctor()["open data, changes"]
         self.assertTrue(changes["note"])
-        self.assertIn("`open-data migrate` with track measurements", changes["detail"])
+        self.assertIn("`spillway open-data migrate --track measurements`", changes["detail"])
         self.migrate()
         self.server.sql("ALTER TABLE measurements DISABLE TRIGGER open_data_went", self.database)
         self.assert_bad(self.doctor(code=1)["open data, changes"], "lost or disabled", "recount")
@@ -363,19 +364,18 @@ class DoctorTest(WithReadings):
         self.server.sql("ALTER TABLE pm1 DISABLE TRIGGER open_data_came", self.database)
         findings = json.loads(self.spillway("--json", "doctor", code=1, **self.variables).stdout)
         [found] = [finding for finding in findings if not finding["good"]]
-        self.assert_bad(found, "pm1 has lost or disabled", "`open-data migrate` with track measurements")
+        self.assert_bad(found, "pm1 has lost or disabled", "`spillway open-data migrate --track measurements`")
         self.remedy(found)
         self.doctor()
         self.server.sql("INSERT INTO pm1 SELECT min(sensors_id), '2024-05-01T12:00Z', 1 FROM open_data_sensors", self.database)
         self.assertEqual(self.server.sql("SELECT sum(records) FROM open_data_export_logs", self.database), [["1"]])
 
     def remedy(self, finding):
-        """Runs the operations that a finding says to run, each with the flags that are named."""
-        operations = re.findall(r"`(open-data [^`]*)`(?: with (track) (\w+))?", finding["detail"])
-        self.assertTrue(operations)
-        for operation, field, value in operations:
-            flags = (f"--{field}", value) if field else ()
-            self.spillway(*operation.split(), *flags, **self.variables)
+        """Runs the commands that a finding says to run."""
+        commands = re.findall(r"`spillway (open-data [^`]*)`", finding["detail"])
+        self.assertTrue(commands)
+        for command in commands:
+            self.spillway(*shlex.split(command), **self.variables)
 
     def test_o15_a_partition_without_triggers(self):
         self.migrate()
@@ -383,7 +383,7 @@ class DoctorTest(WithReadings):
         findings = json.loads(self.spillway("--json", "doctor", code=1, **self.variables).stdout)
         found = [finding for finding in findings if finding["what"] == "open data, changes" and not finding["good"]]
         self.assertEqual(len(found), 1, found)
-        self.assert_bad(found[0], "late belongs to a tracked table", "`open-data migrate`", "recount")
+        self.assert_bad(found[0], "late belongs to a tracked table", "`spillway open-data migrate`", "recount")
         self.spillway("open-data", "migrate", **self.variables)
         self.doctor()
 

@@ -39,7 +39,7 @@ class OpenDataTest(unittest.TestCase):
                          "WRITE_FILE_LOCATION": "local", "LOCAL_SAVE_DIRECTORY": self.folder.name + "/elsewhere",
                          "WRITE_FILE_FORMAT": "csv", "LIMIT": "7", "LOG_LEVEL": "info"}
             missing = self.run_spillway("run", "open-data", code=3, **variables)
-            self.assertIn("has no export log; run the operation `open-data migrate`", missing.stderr)
+            self.assertIn("has no export log; run `spillway open-data migrate`", missing.stderr)
             self.run_spillway("open-data", "migrate", "--track", "measurements", **variables)
             self.run_spillway("open-data", "recount", **variables)
             done = self.run_spillway("run", "open-data", **variables)

@@ -364,6 +364,26 @@ class QueryExportTest(unittest.TestCase):
                 spillway.good("jobs", "list", "--json").out, (spillway.path / "state.db").read_bytes().decode("latin-1")]
         self.assertFalse([text for text in said if "open-sesame" in text])
 
+    def test_a_parameter_out_of_a_variable_is_shown_nowhere(self):
+        spillway = self.spillway({"one": {"query": "SELECT :token::text = 'other' AS same, :plain::text AS plain",
+                                          "parameters": {"token": "${TOKEN}", "plain": "as-it-is"}, "csv": {"header": False}}})
+        env = {"TOKEN": "open-sesame"}
+        job = spillway.json("run", "one", env=env)
+        directory = spillway.path / job["directory"]
+        self.assertEqual((directory / "one.csv").read_text().strip(), "false,as-it-is")
+        manifest = (directory / "manifest.json").read_text()
+        for shown in job, json.loads(manifest)["job"], spillway.json("jobs", "show", job["id"], env=env):
+            self.assertEqual(shown["parameters"]["parameters"], {"plain": "as-it-is", "token": "(secret)"})
+        self.assertEqual(json.loads(manifest)["source"]["from"], "(secret)")
+        said = [json.dumps(job), manifest] + [spillway.good(*command, env=env).out for command in (
+            ("--json", "jobs", "list"), ("--json", "jobs", "show", job["id"]), ("jobs", "show", job["id"]), ("plan", "one"),
+            ("--json", "plan", "one"), ("run", "one"), ("--json", "verify", directory))]
+        self.assertFalse([text for text in said if "open-sesame" in text])
+        # What no variable gave is shown as ever.
+        plain = self.spillway({"one": {"query": "SELECT :token::text AS token", "parameters": {"token": "as-it-is"}}}).json("run", "one")
+        self.assertIn("as-it-is", plain["source"]["from"])
+        self.assertEqual(plain["parameters"]["parameters"], {"token": "as-it-is"})
+
     def test_a_replica_serves_as_well(self):
         replica = self.server.replica()
         self.addCleanup(replica.stop)

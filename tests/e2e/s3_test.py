@@ -223,7 +223,7 @@ class S3Test(unittest.TestCase):
         self.spillway.good("jobs", "cancel", waiting)
         local = self.run_export("-O", "here")
         answer = self.spillway.call("link", local["id"])
-        self.assertEqual(len(answer.err.splitlines()), 1)
+        self.assertEqual((answer.code, len(answer.err.splitlines())), (2, 1))
         self.assertIn("is not in a bucket", answer.err)
         for expires in ("8d", "0s", "soon"):
             self.assertEqual(self.spillway.call("link", local["id"], "--expires", expires).code, 2)

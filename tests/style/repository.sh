@@ -27,6 +27,8 @@ forbid 'not a snake_case file name' \
 forbid 'no #pragma once' "$(printf '%s\n' "${sources[@]}" | grep '\.h$' | xargs -r grep -L '^#pragma once$' || true)"
 forbid 'a relative include' "$(search '#include "\.' "${sources[@]}")"
 forbid 'a disabled test' "$(search '\bDISABLED_|GTEST_SKIP\(\)' "${sources[@]}")"
+forbid 'printing past cli/messages, which escapes' \
+  "$(search '\bfmt::print|\bstd::c(out|err)\b|\b(fwrite|fputs|puts|printf|fprintf)\(' src/cli/*.cc | grep -vE '^src/cli/(messages|progress_bar)\.cc:' || true)"
 forbid 'over 500 lines' \
   "$(printf '%s\n' "${sources[@]}" | xargs -r wc -l | awk '$2 != "total" && $1 > 500 {print $2 ": " $1}')"
 

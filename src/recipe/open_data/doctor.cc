@@ -268,8 +268,8 @@ class LogExamination {
           if (tables->Boolean(row, 2)) return "those of " + name + " are tracked";
           return Fail(ErrorCode::kConflict,
                       fmt::format("{} has lost or disabled triggers of the log, so changes go "
-                                  "unseen; run the operation `open-data migrate` with track {}, "
-                                  "then `open-data recount`",
+                                  "unseen; run the operation `open-data migrate` with track `{}`, "
+                                  "then the operation `open-data recount`",
                                   name, tables->Text(row, 4)));
         });
       } else if (tables->Boolean(row, 3)) {
@@ -278,7 +278,8 @@ class LogExamination {
               ErrorCode::kConflict,
               fmt::format("{} belongs to a tracked table, but has no triggers of the log, so "
                           "what is written straight into it goes unseen; run the "
-                          "operation `open-data migrate`, then `open-data recount`",
+                          "operation `open-data migrate`, then the operation "
+                          "`open-data recount`",
                           name));
         });
       } else {
@@ -291,7 +292,7 @@ class LogExamination {
   static std::string Untracked(const std::string& table, const std::string& whole) {
     return fmt::format(
         "{} not tracked, so changes are seen only where your ingest calls open_data_changed; "
-        "else run the operation `open-data migrate` with track {}",
+        "else run the operation `open-data migrate` with track `{}`",
         table.empty() ? "no table of readings is known, and none is" : table + " is", whole);
   }
 
@@ -319,7 +320,7 @@ class LogExamination {
       return Fail(ErrorCode::kConflict,
                   counts +
                       "; the operation `open-data status` says why the failed ones did; when that "
-                      "is corrected, `open-data recount` has them tried again");
+                      "is corrected, the operation `open-data recount` has them tried again");
     }
     return pending > 0 ? counts + "; the next run exports what is pending" : counts;
   }

@@ -247,8 +247,8 @@ Result<> CheckDayBound(postgres::Connection& connection, bool time_ending,
   if (rows.Text(0, 0) == wanted) return {};
   return Fail(ErrorCode::kConflict,
               fmt::format("open_data.day is {}, but the log counts by {}; run the operation "
-                          "`open-data migrate`, which puts the setting into force, then "
-                          "`open-data recount`",
+                          "`open-data migrate`, which puts the setting into force, then the "
+                          "operation `open-data recount`",
                           wanted, rows.Text(0, 0)));
 }
 

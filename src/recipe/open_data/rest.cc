@@ -22,7 +22,7 @@ std::string FailedLine(int64_t failed) {
   if (failed == 0) return "";
   return fmt::format(
       "{} location-day{} failed, in this run or before, and {} not exported; the operation "
-      "`open-data status` says why, and `open-data recount` has them tried again",
+      "`open-data status` says why, and the operation `open-data recount` has them tried again",
       Grouped(failed), failed == 1 ? "" : "s", failed == 1 ? "is" : "are");
 }
 

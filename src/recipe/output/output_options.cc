@@ -1,11 +1,13 @@
 #include "recipe/output/output_options.h"
 
+#include <algorithm>
 #include <array>
 #include <set>
 
 #include <nlohmann/json.hpp>
 
 #include "envelope/zip/zip.h"
+#include "recipe/output/output_settings.h"
 #include "recipe/output/part_encoder.h"
 
 namespace spillway::recipe {
@@ -133,6 +135,20 @@ void AddWhatColumnsLack(const OutputOptions& output, request::Problems& problems
   }
 }
 
+/// What a request does not have, the configuration has given: there it has to be corrected.
+void NameWhatIsConfigured(const Json& request, request::Problems& problems) {
+  const std::vector<request::Field> fields = OutputFields();
+  for (request::Problem& problem : problems) {
+    const auto field = std::ranges::find(fields, problem.field, &request::Field::name);
+    if (field == fields.end()) continue;
+    const std::string path(field->path());
+    std::string pointer = "/" + path;
+    std::ranges::replace(pointer, '.', '/');
+    if (request.contains(Json::json_pointer(pointer))) continue;
+    problem = {.field = "", .message = "the configuration's " + path + " " + problem.message};
+  }
+}
+
 /// Standard output takes one file.
 void AddWhatSplits(const OutputOptions& output, request::Problems& problems) {
   if (!output.destination.starts_with('-') || output.compression == Compression::kZip) return;
@@ -209,7 +225,8 @@ Result<> ReadOutput(ObjectReader& reader, OutputOptions& output) {
 
 request::Problems ProblemsOf(const OutputOptions& output, std::string_view request) {
   request::Problems problems;
-  AddWhatIsInVain(output, Json::parse(request, nullptr, /*allow_exceptions=*/false), problems);
+  const Json asked = Json::parse(request, nullptr, /*allow_exceptions=*/false);
+  AddWhatIsInVain(output, asked, problems);
   AddWhatColumnsLack(output, problems);
   AddWhatSplits(output, problems);
   const Limits& limits = output.limits;
@@ -238,6 +255,7 @@ request::Problems ProblemsOf(const OutputOptions& output, std::string_view reque
   const auto marker = format::CheckCsvNullMarker(output.csv.null_marker, output.csv.delimiter);
   if (output.format == FileFormat::kCsv && !marker.has_value())
     problems.push_back({"null_marker", marker.error().message});
+  NameWhatIsConfigured(asked, problems);
   if (!problems.empty()) return problems;
   // Whatever else formats and compressions refuse.
   const auto kind = FileKind::Make(output);

@@ -100,6 +100,19 @@ TEST(OutputOptions, StandardOutputTakesOneFile) {
   EXPECT_EQ(problem(R"("columns_max": 3)"), "");
 }
 
+TEST(OutputOptions, WhatIsConfiguredIsCorrectedThere) {
+  OutputOptions output{.limits = {.rows_per_file = 3}, .destination = "-123"};
+  EXPECT_EQ(Problem("{}", output),
+            "the configuration's limits.rows_per_file is 3, which makes several files, and "
+            "standard output takes one; use 0, or write to a directory");
+  OutputOptions packed{.compression = Compression::kGzip};
+  EXPECT_TRUE(Problem(R"({"format": "parquet"})", packed)
+                  .starts_with("the configuration's compression is gzip, and parquet"));
+  OutputOptions plain;
+  EXPECT_TRUE(Problem(R"({"format": "parquet", "compression": "gzip"})", plain)
+                  .starts_with("compression is gzip, and parquet"));
+}
+
 TEST(OutputOptions, O5WholeFloatsAreWrittenAsAsked) {
   OutputOptions output;
   EXPECT_EQ(output.csv.whole_floats, format::WholeFloats::kWithPoint);

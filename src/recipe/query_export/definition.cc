@@ -119,9 +119,17 @@ class QueryExportDefinition final : public Definition {
     std::map<std::string, QueryExportOptions, std::less<>> options;
     for (const Export& each : exports) {
       const auto& settings = each.settings.As<QuerySettings>();
-      options.emplace(each.name,
-                      OptionsOf(settings, resources.settings().databases.at(settings.database),
-                                each.destination));
+      QueryExportOptions& made =
+          options
+              .emplace(each.name,
+                       OptionsOf(settings, resources.settings().databases.at(settings.database),
+                                 each.destination))
+              .first->second;
+      constexpr std::string_view kParameters = "parameters.";
+      for (const std::string& path : each.from_variables) {
+        if (path.starts_with(kParameters))
+          made.concealed.push_back("/parameters/" + path.substr(kParameters.size()));
+      }
     }
     return std::make_unique<QueryExport>(std::move(options), resources);
   }

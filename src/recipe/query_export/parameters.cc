@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "recipe/recipients.h"
+
 namespace spillway::recipe {
 namespace {
 
@@ -22,6 +24,7 @@ std::string ToJson(const QueryExportParameters& parameters) {
   json["parameters"] = Json::object();
   for (const auto& [name, value] : parameters.values)
     json["parameters"][name] = value.has_value() ? Json(*value) : Json();
+  if (!parameters.concealed.empty()) json[kConcealed] = parameters.concealed;
   return json.dump();
 }
 
@@ -36,6 +39,7 @@ Result<QueryExportParameters> QueryExportParametersFromJson(std::string_view tex
     for (const auto& [name, value] : values->items())
       parameters.values[name] = TRY(ReadValue(name, value));
   }
+  TRY(reader.Read(kConcealed, parameters.concealed));
   TRY(ReadOutput(reader, parameters.output));
   TRY(reader.RefuseOthers());
   return parameters;

@@ -24,6 +24,15 @@ TEST(QueryExportParameters, ValuesAreTexts) {
   EXPECT_EQ(ToJson(*again), ToJson(*read));
 }
 
+TEST(QueryExportParameters, WhatIsConcealedIsReadBack) {
+  const auto read = QueryExportParametersFromJson(
+      R"({"parameters": {"a": "x"}, "concealed": ["/parameters/a"]})", {});
+  ASSERT_TRUE(read.has_value()) << read.error().message;
+  EXPECT_EQ(read->concealed, std::vector<std::string>{"/parameters/a"});
+  EXPECT_TRUE(ToJson(*read).contains("\"concealed\":[\"/parameters/a\"]"));
+  EXPECT_FALSE(ToJson(QueryExportParameters()).contains("concealed"));
+}
+
 TEST(QueryExportParameters, RefusesWhatIsNone) {
   EXPECT_EQ(ErrorOf("[]"), "parameters must be one JSON object");
   EXPECT_EQ(ErrorOf(R"({"parameters": []})"), "parameters: must be an object");

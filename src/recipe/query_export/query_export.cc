@@ -1,6 +1,7 @@
 #include "recipe/query_export/query_export.h"
 
 #include <algorithm>
+#include <iterator>
 #include <thread>
 #include <utility>
 
@@ -13,6 +14,7 @@
 #include "recipe/output/chunk_writer.h"
 #include "recipe/output/part_encoder.h"
 #include "recipe/query_export/layout.h"
+#include "recipe/recipients.h"
 #include "source/postgres/dependences.h"
 #include "source/postgres/job_instant.h"
 #include "source/postgres/locked_tables.h"
@@ -53,6 +55,7 @@ Result<> Bind(const QueryExportOptions& options, const request::Identity& who,
                   "parameters." + name + " has a fixed value in the configuration; leave it out");
     }
   }
+  std::ranges::copy(options.concealed, std::back_inserter(parameters.concealed));
   if (options.query.empty()) return {};
   const auto query = TRY(postgres_source::NamedQuery::Parse(options.query));
   const std::string organisation(kOrganisationParameter);
@@ -248,6 +251,8 @@ Result<QueryExport::Found> QueryExport::FindWhatIsRead(std::string_view export_n
             .one_session = dependences.session,
             .row_security = options->row_security,
             .policies = dependences.policies};
+  // The query has its parameters' values in it.
+  if (!parameters.concealed.empty()) source.concealed = {"/from"};
   if (source.row_security) source.policies_unseen_in = dependences.opaque_functions;
   source.snapshot = TRY(reader.ExportSnapshot(stop));
   source.settings = TRY(reader.settings(stop));
@@ -272,7 +277,7 @@ Result<Survey> QueryExport::Look(const std::string& export_name, const Canonical
                                  std::stop_token stop) const {
   const Found found = TRY(FindWhatIsRead(export_name, request.parameters, std::move(stop)));
   const QuerySource& source = found.source;
-  auto json = nlohmann::ordered_json::parse(TRY(ToJson(source)));
+  auto json = WithoutSecrets(nlohmann::ordered_json::parse(TRY(ToJson(source))));
   json.erase("snapshot");  // It ends here.
   Survey survey{.of = fmt::format("{} from {}", export_name, source.server),
                 .planned = source.rows,

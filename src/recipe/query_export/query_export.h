@@ -27,6 +27,7 @@ struct QueryExportOptions {
   std::string table;  ///< This or `query`.
   std::string query;
   std::map<std::string, std::string> parameters;  ///< Values that no request can change.
+  std::vector<std::string> concealed = {};        ///< Of a request with them; see recipients.h.
   bool split_by_place = false;                    ///< Cut a table by where its rows lie on disk.
   std::string split_column;  ///< Cut by ranges of this column instead; empty: not.
   /// Columns that tell rows apart, by which such ranges are reconciled; empty: a table's own key.

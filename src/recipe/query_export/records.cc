@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "recipe/recipients.h"
+
 namespace spillway::recipe {
 namespace {
 
@@ -46,24 +48,18 @@ Result<std::string> ToJson(const QuerySource& source) {
                        {"modifier", column.modifier},
                        {"enum", column.is_enum}});
   }
-  return ToText(Json{{"database", source.database},
-                     {"server", source.server},
-                     {"snapshot", source.snapshot},
-                     {"from", source.from},
-                     {"list", source.list},
-                     {"columns", std::move(columns)},
-                     {"tables", source.tables},
-                     {"split_by", source.split_by},
-                     {"instant", source.instant},
-                     {"one_session", source.one_session},
-                     {"settings", source.settings},
-                     {"row_security", source.row_security ? "allow" : "refuse"},
-                     {"policies", source.policies},
-                     {"policies_unseen_in", source.policies_unseen_in},
-                     {"key", source.key},
-                     {"key_hash", source.key_hash},
-                     {"rows", source.rows},
-                     {"splits", source.splits}});
+  Json json = {
+      {"database", source.database}, {"server", source.server},
+      {"snapshot", source.snapshot}, {"from", source.from},
+      {"list", source.list},         {"columns", std::move(columns)},
+      {"tables", source.tables},     {"split_by", source.split_by},
+      {"instant", source.instant},   {"one_session", source.one_session},
+      {"settings", source.settings}, {"row_security", source.row_security ? "allow" : "refuse"},
+      {"policies", source.policies}, {"policies_unseen_in", source.policies_unseen_in},
+      {"key", source.key},           {"key_hash", source.key_hash},
+      {"rows", source.rows},         {"splits", source.splits}};
+  if (!source.concealed.empty()) json[kConcealed] = source.concealed;
+  return ToText(json);
 }
 
 Result<QuerySource> QuerySourceFromJson(std::string_view text) {
@@ -85,7 +81,8 @@ Result<QuerySource> QuerySourceFromJson(std::string_view text) {
                        .key = json.at("key"),
                        .key_hash = json.at("key_hash"),
                        .rows = json.at("rows"),
-                       .splits = json.at("splits")};
+                       .splits = json.at("splits"),
+                       .concealed = json.value(kConcealed, std::vector<std::string>())};
     for (const Json& column : json.at("columns")) {
       source.columns.push_back(postgres_source::ColumnOf(column.at("name"), column.at("oid"),
                                                          column.at("modifier"), column.at("type"),

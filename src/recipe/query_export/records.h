@@ -36,6 +36,7 @@ struct QuerySource {
   std::string key_hash;          ///< Of postgres_source::KeyHash.
   int64_t rows = 0;
   int64_t splits = 0;
+  std::vector<std::string> concealed = {};  ///< See recipients.h.
 };
 
 /// kInvalidArgument when a name or a text in it is not UTF-8.

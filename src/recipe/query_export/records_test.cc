@@ -20,7 +20,11 @@ TEST(QueryRecords, ReadBack) {
 }
 
 TEST(QueryRecords, ASourceIsReadBack) {
-  const QuerySource source{.database = "shop", .columns = {}, .tables = {16400, 16500}, .rows = 3};
+  const QuerySource source{.database = "shop",
+                           .columns = {},
+                           .tables = {16400, 16500},
+                           .rows = 3,
+                           .concealed = {"/from"}};
   const auto json = ToJson(source);
   ASSERT_TRUE(json.has_value());
   const auto read = QuerySourceFromJson(*json);
@@ -28,6 +32,7 @@ TEST(QueryRecords, ASourceIsReadBack) {
   EXPECT_EQ(read->database, "shop");
   EXPECT_EQ(read->tables, source.tables);
   EXPECT_EQ(read->rows, 3);
+  EXPECT_EQ(read->concealed, source.concealed);
 }
 
 TEST(QueryRecords, WhatIsNotUtf8IsRefused) {
