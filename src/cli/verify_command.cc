@@ -122,7 +122,8 @@ void PrintNotWritten(const engine::Manifest& manifest) {
                         Grouped(counts.excluded), Grouped(counts.failed)));
   const size_t listed = std::min(kListed, manifest.errors.size());
   for (const engine::ErrorRecord& error : std::span(manifest.errors).first(listed))
-    PrintLine(fmt::format("  {}: {}: {}", error.classification, error.key, error.message));
+    PrintLine(
+        fmt::format("  {}: {}: {}", error.classification, error.key, InCommands(error.message)));
   const auto more = static_cast<int64_t>(manifest.errors.size() - listed);
   if (more > 0) PrintLine(fmt::format("  and {} more; the manifest lists them", Grouped(more)));
   if (manifest.errors_left_out > 0) {

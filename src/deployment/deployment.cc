@@ -158,17 +158,23 @@ Result<recipe::Resources::Lake> Deployment::OpenLake() {
 }
 
 Result<std::shared_ptr<LakePlace>> Deployment::ConfiguredLake() {
+  std::shared_ptr<LakePlace> known;
   {
     std::lock_guard lock(lake_mutex_);
-    if (lake_ != nullptr) return lake_;
+    known = lake_;
   }
   // Without the lock, as destinations are.
+  if (known != nullptr) {
+    const Result<> in_place = known->store().CheckInPlace();
+    if (in_place.has_value()) return known;
+    if (in_place.error().code != ErrorCode::kConflict) return std::unexpected(in_place.error());
+  }
   std::shared_ptr<LakePlace> lake =
       TRY(LakePlace::Open(settings_.lake, stores_, clock_, Stores::Missing::kFails));
   // What is opened where a disk is mounted later stays what was below it.
   if (TRY(lake->log().Version()) == 0) return lake;
   std::lock_guard lock(lake_mutex_);
-  if (lake_ == nullptr) lake_ = std::move(lake);
+  if (lake_ == known) lake_ = std::move(lake);
   return lake_;
 }
 
@@ -210,17 +216,18 @@ Result<storage::ObjectStore*> Deployment::DestinationStore(std::string_view dest
       known = found->second.back().get();
   }
   // Without the lock: whoever has another destination does not wait for a bucket that is silent.
-  const Result<> in_place = known == nullptr ? Result<>() : known->CheckInPlace();
-  if (known != nullptr && in_place.has_value()) return known;
-  // A directory that was there, and is gone, is not made again: its disk may be away.
-  auto store =
-      stores_.Open(std::string(destination), known == nullptr ? missing_ : Stores::Missing::kFails);
-  if (!store.has_value())
-    return std::unexpected(in_place.has_value() ? store.error() : in_place.error());
+  if (known != nullptr) {
+    const Result<> in_place = known->CheckInPlace();
+    if (in_place.has_value()) return known;
+    // A directory that was there, and is gone, is not made again: its disk may be away.
+    if (in_place.error().code != ErrorCode::kConflict) return std::unexpected(in_place.error());
+  }
+  std::unique_ptr<storage::ObjectStore> store =
+      TRY(stores_.Open(std::string(destination), missing_));
   std::lock_guard lock(destinations_mutex_);
   auto& opened = destinations_[std::string(destination)];
   const bool somebody_was_quicker = !opened.empty() && opened.back().get() != known;
-  if (!somebody_was_quicker) opened.push_back(*std::move(store));
+  if (!somebody_was_quicker) opened.push_back(std::move(store));
   return opened.back().get();
 }
 

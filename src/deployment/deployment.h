@@ -72,8 +72,8 @@ class Deployment final : private recipe::Resources {
   engine::Engine& engine() { return *engine_; }
   const recipe::Registry& registry() const { return registry_; }
   const recipe::Recipes& recipes() const { return recipes_; }
-  /// Opened when it is first asked for, and kept once it is not empty; kNotFound while there is
-  /// none. Thread-safe.
+  /// Opened when it is first asked for, and kept once it is not empty, while it is in its place;
+  /// kNotFound while there is none. Thread-safe.
   Result<std::shared_ptr<LakePlace>> ConfiguredLake();
   /// Whether there is a state already.
   bool has_state() const { return has_state_; }

@@ -38,7 +38,7 @@ Result<Verdict> FailAct(Context& context, const HeldJob& held, Error error, Rand
     TRY(Dispatch(context.queue, released, context.options.hints_max));
     return Verdict::Done();
   }
-  if (held.held->reason().has_value()) {
+  if (held.held->reason().has_value() || error.elsewhere) {
     TRY(context.store.Update(held.lease(), update));
     return Verdict::Again(std::chrono::milliseconds{0});
   }

@@ -222,11 +222,13 @@ Result<> CheckSigningKey(Context& context) {
   std::string recorded = TRY(context.store.SigningKeyId());
   if (recorded.empty()) recorded = TRY(context.store.RecordSigningKey("", own));
   if (recorded == own) return {};
-  return FailTransient(
+  std::unexpected<Error> other = FailTransient(
       ErrorCode::kConflict,
       "this process signs with " + own + ", but what this state exports is signed with " +
           recorded + " since; stop it, give it that key's files, and start it again. Until then " +
           "it leaves the job to those that have the key");
+  other.error().elsewhere = true;
+  return other;
 }
 
 /// Everything up to the commit point. The returned job is past it.
@@ -417,14 +419,13 @@ Result<Verdict> FinishJob(Context& context, std::string_view job_id, Random& ran
   if (!seen.has_value() && seen.error().code != ErrorCode::kNotFound)
     return std::unexpected(seen.error());
   if (!seen.has_value() || !IsToBeFinished(*seen)) return Verdict::Done();
-  // Nor is what only another process can do, which gets a message of its own from the rescuer.
-  if (seen->phase < JobPhase::kCompleted && seen->chunks_dead == 0) {
-    const Result<> signs = CheckSigningKey(context);
-    if (!signs.has_value() && signs.error().code == ErrorCode::kConflict) {
-      context.log.Error("job not finished", {{"job", job_id}, {"error", signs.error().message}});
-      return Verdict::Done();
-    }
-    TRY(signs);
+  // Nor is what only another process can do, which may take the message next time.
+  const bool signs = seen->phase < JobPhase::kCompleted && seen->chunks_dead == 0 &&
+                     !seen->cancel_requested_at.has_value();
+  if (const Result<> can = signs ? CheckSigningKey(context) : Result<>(); !can.has_value()) {
+    if (!can.error().elsewhere) return std::unexpected(can.error());
+    context.log.Error("job not finished", {{"job", job_id}, {"error", can.error().message}});
+    return Verdict::Again(context.options.lease / 3);
   }
   bool busy = false;
   std::optional<HeldJob> held = TRY(HoldJob(context, job_id, &busy));

@@ -127,10 +127,8 @@ void LogFailure(const Context& context, const HeldChunk& one, const store::Settl
                                        {"error", settlement.failure->message}});
 }
 
-Result<> PutInLine(Context& context, HeldChunks& held) {
+Result<> PutInLine(Context& context, const recipe::Destination& destination, HeldChunks& held) {
   held.recipe = TRY(context.recipes.Find(held.job.recipe));
-  const recipe::Destination destination =
-      TRY(Guarded([&] { return held.recipe->DestinationOf(held.job); }));
   for (HeldChunk& one : held.chunks) {
     one.staging = context.stagings.Of(held.job, *destination.store, destination.directory);
     one.place = (*one.staging).Enter(one.chunk.index);
@@ -141,7 +139,7 @@ Result<> PutInLine(Context& context, HeldChunks& held) {
 }  // namespace
 
 Result<HeldChunks> ClaimChunks(Context& context, std::string_view job_id, size_t limit,
-                               const Result<>& reachable) {
+                               const Result<recipe::Destination>& destination) {
   HeldChunks held;
   store::Claims claims =
       TRY(context.store.ClaimChunks(job_id, -1, limit, context.owner, context.options.lease));
@@ -154,7 +152,8 @@ Result<HeldChunks> ClaimChunks(Context& context, std::string_view job_id, size_t
   held.again_at = claims.again_at;
   if (held.chunks.empty()) return held;
   held.job = TRY(context.store.Get(job_id));
-  const Result<> ready = reachable.has_value() ? PutInLine(context, held) : reachable;
+  const Result<> ready = destination.has_value() ? PutInLine(context, *destination, held)
+                                                 : std::unexpected(destination.error());
   if (!ready.has_value()) held.obstacle = ready.error();
   return held;
 }

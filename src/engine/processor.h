@@ -31,11 +31,11 @@ struct HeldChunks {
   bool cancel_requested = false;
 };
 
-/// Claims up to `limit` of the job's chunks and puts them in line, unless the job's destination is
-/// not `reachable`. Callers of one process take turns, so that the line is in the order of the
+/// Claims up to `limit` of the job's chunks and puts them in line for its destination, unless that
+/// could not be opened. Callers of one process take turns, so that the line is in the order of the
 /// chunks.
 Result<HeldChunks> ClaimChunks(Context& context, std::string_view job_id, size_t limit,
-                               const Result<>& reachable = {});
+                               const Result<recipe::Destination>& destination);
 
 /// The outcome of processing claimed chunks.
 struct Processed {

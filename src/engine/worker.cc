@@ -86,24 +86,22 @@ Result<Verdict> Worker::Resume(std::string_view job_id) {
   return Verdict::Done();
 }
 
-Result<> Worker::OpenDestination(std::string_view job_id) {
-  const Job job = TRY(context_.store.Get(job_id));
-  const recipe::Recipe* recipe = TRY(context_.recipes.Find(job.recipe));
-  TRY(Guarded([&] { return recipe->DestinationOf(job); }));
-  return {};
+Result<recipe::Destination> Worker::OpenDestination(std::string_view job_id, KnownJob& known) {
+  if (!known.job.has_value()) known.job = TRY(context_.store.Get(job_id));
+  const recipe::Recipe* recipe = TRY(context_.recipes.Find(known.job->recipe));
+  return Guarded([&] { return recipe->DestinationOf(*known.job); });
 }
 
 Result<Verdict> Worker::Process(std::string_view job_id, Random& random, KnownJobs& known) {
   if (known.size() > kKnownJobsMax) known.clear();
   KnownJob& job = known[std::string(job_id)];
-  // Opening a place may take long, while the other threads of this process must not wait to claim.
-  const Result<> reachable = job.has_destination ? Result<>() : OpenDestination(job_id);
-  job.has_destination = reachable.has_value();
+  // A place may take long to answer, while the other threads of this process must not wait to claim.
+  const Result<recipe::Destination> destination = OpenDestination(job_id, job);
   const auto share = static_cast<size_t>(std::max<int64_t>(job.open / kPartOfOpen, 1));
   HeldChunks chunks;
   {
     std::lock_guard lock(intake_);
-    chunks = TRY(ClaimChunks(context_, job_id, std::min(job.batch.size(), share), reachable));
+    chunks = TRY(ClaimChunks(context_, job_id, std::min(job.batch.size(), share), destination));
   }
   if (chunks.cancel_requested) TRY(AskForDiscarding(job_id));
   if (chunks.chunks.empty() && chunks.again_at.has_value()) {

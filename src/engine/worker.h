@@ -36,7 +36,7 @@ class BatchSize {
 struct KnownJob {
   BatchSize batch;
   int64_t open = std::numeric_limits<int64_t>::max();  ///< Chunks, after the last batch.
-  bool has_destination = false;                        ///< Its destination could be opened.
+  std::optional<Job> job;                              ///< As it was first read.
 };
 using KnownJobs = std::map<std::string, KnownJob, std::less<>>;
 
@@ -65,7 +65,7 @@ class Worker {
   Result<Verdict> Finish(std::string_view job_id, Random& random);
   Result<Verdict> Resume(std::string_view job_id);
   Result<> AskForDiscarding(std::string_view job_id);
-  Result<> OpenDestination(std::string_view job_id);
+  Result<recipe::Destination> OpenDestination(std::string_view job_id, KnownJob& known);
 
   Context context_;
   std::atomic<bool> plans_ = true;

@@ -97,7 +97,7 @@ TEST_F(WorkerTest, WhatIsNotBegunSoonIsGivenBackUncounted) {
     if (++done > 3) clock_.Advance(std::chrono::seconds(1));  // They become slow.
     return {};
   };
-  HeldChunks held = *ClaimChunks(context_, job_id, 20);
+  HeldChunks held = *ClaimChunks(context_, job_id, 20, lines_->DestinationOf(*store_.Get(job_id)));
   ASSERT_EQ(held.chunks.size(), 20U);
   const Result<Processed> processed =
       ProcessChunks(context_, std::move(held), random_, BatchSize::kTarget);

@@ -11,6 +11,7 @@
 #include "base/manual_clock.h"
 #include "engine/act.h"
 #include "staging/outcome.h"
+#include "staging/stagings.h"
 #include "storage/forwarding_store.h"
 #include "storage/memory/memory_store.h"
 #include "storage/objects.h"
@@ -55,6 +56,21 @@ TEST_F(StagingTest, APartSaysWhereItsBytesAreAndWhatTheyAre) {
   EXPECT_EQ(part->bytes, 5U);
   EXPECT_EQ(part->rows, 1);
   EXPECT_EQ(part->sha256, ToHex(Sha256Of("hello")));
+}
+
+/// A directory that was replaced is opened as another store.
+TEST_F(StagingTest, ForAnotherStoreANewStagingBegins) {
+  storage::MemoryPlace other_place;
+  storage::MemoryStore other(other_place, clock_);
+  Stagings stagings("owner", kPendingMax);
+  const Job job{.id = "job"};
+  Stagings::Use former = stagings.Of(job, store_, "exports");
+  EXPECT_EQ(&*former, &*stagings.Of(job, store_, "exports"));
+  Stagings::Use current = stagings.Of(job, other, "exports");
+  EXPECT_EQ(&(*former).store(), &store_);
+  EXPECT_EQ(&(*current).store(), &other);
+  former = {};
+  EXPECT_EQ(&*current, &*stagings.Of(job, other, "exports"));
 }
 
 TEST_F(StagingTest, AnEmptyPartHasNoRangesAndTheDigestOfNothing) {

@@ -29,6 +29,11 @@ Stagings::Use Stagings::Of(const Job& job, storage::ObjectStore& store, std::str
   stores_.insert(&store);
   auto entry = std::ranges::find_if(
       entries_, [&job](const Entry& open) { return open.job_id == job.id && !open.dropped; });
+  if (entry != entries_.end() && &entry->staging.store() != &store) {
+    entry->dropped = true;
+    if (entry->users == 0) entries_.erase(entry);
+    entry = entries_.end();
+  }
   if (entry == entries_.end()) {
     entry = entries_.emplace(entries_.end(), job, store, std::move(directory),
                              owner_ + "-" + std::to_string(++opened_), pending_bytes_max_);

@@ -48,7 +48,8 @@ class Stagings {
   Stagings(std::string owner, size_t pending_bytes_max);
   ~Stagings();
 
-  /// `directory` is where the job's files are to stand in `store`.
+  /// `directory` is where the job's files are to stand in `store`. For another store than before, as
+  /// when a directory was replaced, a new staging begins.
   Use Of(const Job& job, storage::ObjectStore& store, std::string directory);
 
   /// Closes the job's stages as soon as nobody uses them; whoever comes later begins new ones.

@@ -165,8 +165,9 @@ class ObjectStore {
   virtual Result<ObjectInfo> Compose(std::string_view key, std::span<const ObjectRange> ranges,
                                      std::stop_token stop) = 0;
 
-  /// kUnavailable, retryable, once the name by which the store was opened stands for something else,
-  /// or for nothing. Nothing can be published to it any more; the place has to be opened again.
+  /// Whether the name by which the store was opened stands for it still; nothing can be published to
+  /// it otherwise. Retryable errors: kConflict once something else is there, which may be opened in
+  /// its place; kUnavailable while nothing is, or nothing is mounted there any more.
   virtual Result<> CheckInPlace() { return {}; }
 
   /// maintenance.h. Null where nothing is ever left behind, and Overwrite::kNever always holds.

@@ -4,8 +4,10 @@ import json
 import os
 import re
 import shutil
+import signal
 import sqlite3
 import subprocess
+import time
 import unittest
 
 from deployment import SPILLWAY, Deployment, make_messages
@@ -191,6 +193,21 @@ class BadInputTest(unittest.TestCase):
         with sqlite3.connect(self.spillway.path / "state.db") as state:
             state.execute("PRAGMA user_version = 999")
         self.refuse(5, "999", "upgrade", command=self.run_command(*RANGE))
+
+    def test_database_that_a_newer_version_migrates_while_a_worker_runs(self):
+        self.spillway.call(*self.run_command(*RANGE, organisation="nobody"))
+        worker = self.spillway.start("worker")
+        try:
+            time.sleep(1)
+            self.assertIsNone(worker.poll())
+            with sqlite3.connect(self.spillway.path / "state.db") as state:
+                state.execute("PRAGMA user_version = 999")
+            time.sleep(2)
+        finally:
+            worker.send_signal(signal.SIGTERM)
+            log = worker.communicate(timeout=60)[1].decode()
+        self.assertIn("has schema 999", log)
+        self.assertIn("upgrade spillway", log)
 
     def test_state_that_is_no_database(self):
         (self.spillway.path / "state.db").write_bytes(b"this is not a database, whatever its name says\n" * 100)

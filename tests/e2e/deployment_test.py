@@ -182,6 +182,16 @@ class DeploymentTest(unittest.TestCase):
                 shutil.rmtree(exports)
                 exports.mkdir()
 
+    def test_what_is_exported_is_the_lake_at_the_path(self):
+        """The worker has the former one open."""
+        self.spillway.ingest(make_messages(1, 100))
+        lake = self.spillway.path / "lake"
+        with self.working():
+            self.assertEqual(self.await_end(self.detach())["counts"]["written"], 100)
+            lake.rename(self.spillway.path / "former")
+            self.spillway.ingest(make_messages(2, 300))
+            self.assertEqual(self.await_end(self.detach())["counts"]["written"], 300)
+
     def test_a_directory_that_is_away_is_waited_for_and_not_made_again(self):
         (self.spillway.path / "spillway.yaml").write_text(IMPATIENT)
         self.spillway.ingest(make_messages(1, 100))

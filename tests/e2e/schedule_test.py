@@ -174,6 +174,35 @@ class ScheduleTest(unittest.TestCase):
         self.assertIn(failed[0]["requested_by"].removeprefix("schedule acme, "), due)
         self.assertIn("schedule put off", log)
 
+    def test_a_lake_that_is_mounted_late_is_read_all_the_same(self):
+        """Its disk is missing when the tick comes: what is there is the empty directory that it is mounted on."""
+        spillway = Deployment(json.dumps({
+            "engine": {"threads": 1}, "exports": {"messages": {}},
+            "schedules": {"acme": {"cron": "* * * * *", "export": "messages", "organisation": "acme",
+                                   "from": "2025-01-01", "to": "today"}}}))
+        self.addCleanup(spillway.close)
+        spillway.ingest(make_messages(1, 50, days=1))
+        lake, away = spillway.path / "lake", spillway.path / "away"
+        lake.rename(away)
+        lake.mkdir()
+        worker = spillway.start("worker", "--schedules")
+        due, jobs = [], []
+        try:
+            deadline = time.monotonic() + 150
+            while time.monotonic() < deadline and not any(job["state"] == "succeeded" for job in jobs):
+                time.sleep(0.5)
+                jobs = spillway.json("jobs", "list")["jobs"]
+                due += [one["due"] for one in spillway.json("schedules")["schedules"] if one["due"]]
+                if due and away.exists():
+                    time.sleep(2)  # For the first attempt.
+                    away.rename(lake)
+        finally:
+            worker.send_signal(signal.SIGTERM)
+            log = worker.communicate(timeout=60)[1].decode()
+        self.assertEqual({job["state"] for job in jobs}, {"succeeded"}, log)
+        self.assertIn(jobs[-1]["requested_by"].removeprefix("schedule acme, "), due)
+        self.assertIn("schedule put off", log)
+
     def test_a_bucket_that_does_not_answer_holds_up_no_other_export(self):
         server = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(server.close)

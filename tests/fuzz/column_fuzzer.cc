@@ -1,6 +1,6 @@
 // Any bytes as the pages of a Parquet column: no crash, and the values that Arrow's own reader
-// finds in them, however they are read. Where Arrow finds an error, so does the reader of the lake;
-// it may refuse more (kUnsupported).
+// finds in them, however they are read. The reader of the lake may refuse more (kUnsupported); where
+// only Arrow finds an error, nothing is asked of it yet.
 #include <array>
 #include <cstdint>
 #include <cstdio>

@@ -151,7 +151,8 @@ class ParquetEncoder final : public Encoder {
     }
     if (batch->num_rows() == 0) return arrow::Status::OK();
     group_rows_ += batch->num_rows();
-    group_bytes_ += bytes;
+    ARROW_ASSIGN_OR_RAISE(const int64_t left, arrow::util::ReferencedBufferSize(*batch));
+    group_bytes_ += left;
     group_.push_back(std::move(batch));
     return arrow::Status::OK();
   }

@@ -173,9 +173,11 @@ void ReadDataPageV2(CompactReader& reader, PageHeader& header) {
       case 1:
         header.values = reader.Int();
         return true;
-      case 2:  // How many nulls and rows: the levels tell.
+      case 2:
+        header.nulls = reader.Int();
+        return true;
       case 3:
-        reader.Int();
+        reader.Int();  // How many rows: no column of a lake has lists.
         return true;
       case 4:
         header.encoding = reader.Int();
@@ -237,6 +239,7 @@ std::optional<PageHeader> ParsePageHeader(std::span<const std::byte> bytes) {
                 header.definition_level_bytes, header.repetition_level_bytes}) < 0) {
     return std::nullopt;
   }
+  if (header.nulls > 0 && header.definition_level_bytes == 0) return std::nullopt;
   header.type = static_cast<PageHeader::Type>(type_of_page);
   header.header_bytes = reader.position();
   return header;

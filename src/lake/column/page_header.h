@@ -21,6 +21,7 @@ struct PageHeader {
   int32_t definition_level_encoding = 0;
 
   /// Of kDataV2 only: levels stand before the values, never compressed.
+  int32_t nulls = 0;
   int32_t definition_level_bytes = 0;
   int32_t repetition_level_bytes = 0;
   bool compressed = true;
@@ -29,7 +30,8 @@ struct PageHeader {
 };
 
 /// Parses the header at the front of `bytes` (Thrift's compact protocol); nullopt when there is
-/// none, when a field that parquet.thrift requires is missing, or when a length is negative.
+/// none, when a field that parquet.thrift requires is missing, when a length is negative, or when a page
+/// of kDataV2 has nulls but no levels that say where.
 std::optional<PageHeader> ParsePageHeader(std::span<const std::byte> bytes);
 
 }  // namespace spillway::lake

@@ -84,6 +84,14 @@ TEST(PageHeader, WithoutARequiredFieldIsNone) {
   }
 }
 
+/// As Arrow has it: nulls would be read as values.
+TEST(PageHeader, WithNullsButWithoutLevelsIsNone) {
+  const Struct with_levels = Struct().Int(1, 5).Int(2, 4).Int(3, 5).Int(4, 8).Int(5, 2).Int(6, 0);
+  const Struct without = Struct().Int(1, 5).Int(2, 4).Int(3, 5).Int(4, 8).Int(5, 0).Int(6, 0);
+  EXPECT_TRUE(Parse(Page(3).Sub(8, with_levels)));
+  EXPECT_FALSE(Parse(Page(3).Sub(8, without)));
+}
+
 TEST(PageHeader, PassesOverFieldsThatItDoesNotKnow) {
   const auto header = Parse(Page(0).Sub(5, DataPage().Sub(5, Struct().Int(1, 7))).Int(9, 1));
   ASSERT_TRUE(header);

@@ -92,23 +92,47 @@ Result<> CreateRoot(const std::filesystem::path& root) {
 
 }  // namespace
 
+namespace {
+
+struct statx StatusOf(int directory, const char* path, int flags) {
+  struct statx status{};
+  if (statx(directory, path, flags, STATX_INO | STATX_TYPE, &status) != 0) status.stx_mask = 0;
+  return status;
+}
+
+bool IsThere(const struct statx& status) { return (status.stx_mask & STATX_INO) != 0; }
+
+bool IsMounted(const struct statx& status) {
+  return (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
+}  // namespace
+
 Result<DirectoryTree> DirectoryTree::Open(const std::string& root, bool create) {
   if (create) TRY(CreateRoot(root));
   FileDescriptor directory(open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory.open()) return std::unexpected(PathError(errno, "open the directory", root));
-  return DirectoryTree(root, std::move(directory));
+  const bool mounted = IsMounted(StatusOf(directory.get(), "", AT_EMPTY_PATH));
+  return DirectoryTree(root, std::move(directory), mounted);
 }
 
 Result<> DirectoryTree::CheckInPlace() const {
-  struct stat held;
-  struct stat named;
-  if (fstat(directory_.get(), &held) == 0 && stat(root_.c_str(), &named) == 0 &&
-      held.st_dev == named.st_dev && held.st_ino == named.st_ino)
-    return {};
-  return FailTransient(ErrorCode::kUnavailable,
-                       root_ +
-                           " is no longer the directory that was opened: it was moved or removed, "
-                           "or something was mounted there; put it back, or make it again");
+  const struct statx held = StatusOf(directory_.get(), "", AT_EMPTY_PATH);
+  const struct statx named = StatusOf(AT_FDCWD, root_.c_str(), 0);
+  const bool same = IsThere(held) && IsThere(named) && held.stx_ino == named.stx_ino &&
+                    held.stx_dev_major == named.stx_dev_major &&
+                    held.stx_dev_minor == named.stx_dev_minor;
+  if (same) return {};
+  const std::string what = root_ + " is no longer the directory that was opened: ";
+  if (!IsThere(named) || !S_ISDIR(named.stx_mode)) {
+    return FailTransient(ErrorCode::kUnavailable,
+                         what + "it was moved or removed; put it back, or make it again");
+  }
+  if (mounted_ && !IsMounted(named)) {
+    return FailTransient(ErrorCode::kUnavailable,
+                         what + "nothing is mounted there any more; mount it again");
+  }
+  return FailTransient(ErrorCode::kConflict, what + "another one is there now");
 }
 
 auto DirectoryTree::Walk(std::string_view path, Missing missing) const -> Outcome<FileDescriptor> {

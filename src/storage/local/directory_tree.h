@@ -35,8 +35,7 @@ class DirectoryTree {
   /// `create`: makes the root, and what is missing above it.
   static Result<DirectoryTree> Open(const std::string& root, bool create);
 
-  /// kUnavailable, retryable, unless the root's path names this directory still: it may have been
-  /// moved or removed, or something mounted over it.
+  /// As ObjectStore::CheckInPlace: whether the root's path names this directory still.
   Result<> CheckInPlace() const;
 
   /// The path as people see it, for messages.
@@ -62,13 +61,14 @@ class DirectoryTree {
   void Prune(std::string_view path) const;
 
  private:
-  DirectoryTree(std::string root, FileDescriptor directory)
-      : root_(std::move(root)), directory_(std::move(directory)) {}
+  DirectoryTree(std::string root, FileDescriptor directory, bool mounted)
+      : root_(std::move(root)), directory_(std::move(directory)), mounted_(mounted) {}
 
   Outcome<FileDescriptor> Walk(std::string_view path, Missing missing) const;
 
   std::string root_;
   FileDescriptor directory_;
+  bool mounted_;  ///< Whether it was the root of a mounted file system when it was opened.
 };
 
 /// How often a creation starts over when the directory it was to stand in was pruned meanwhile.

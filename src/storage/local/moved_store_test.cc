@@ -20,10 +20,10 @@ constexpr std::string_view kStageKey = ".spillway/jobs/j1/stage-1";
 
 class MovedStoreTest : public testing::Test {
  protected:
-  /// kUnavailable, and worth another attempt.
+  /// `made_again`: another directory is in its place, which may be opened.
   template <class T>
-  static void ExpectMoved(const Result<T>& refused) {
-    ASSERT_THAT(refused, FailsWith(ErrorCode::kUnavailable));
+  static void ExpectMoved(const Result<T>& refused, bool made_again) {
+    ASSERT_THAT(refused, FailsWith(made_again ? ErrorCode::kConflict : ErrorCode::kUnavailable));
     EXPECT_TRUE(refused.error().retryable);
     EXPECT_THAT(refused.error().message, HasSubstr("root is no longer the directory"));
   }
@@ -46,11 +46,11 @@ TEST_F(MovedStoreTest, NothingCountsAsPublishedInADirectoryThatWasMoved) {
   fs::rename(root_, moved_);
   for (const bool made_again : {false, true}) {
     if (made_again) fs::create_directory(root_);
-    ExpectMoved(store_->CheckInPlace());
-    ExpectMoved(store_->Compose("composed", ranges, {}));
-    ExpectMoved(store_->PutMany({&put, 1})[0]);
+    ExpectMoved(store_->CheckInPlace(), made_again);
+    ExpectMoved(store_->Compose("composed", ranges, {}), made_again);
+    ExpectMoved(store_->PutMany({&put, 1})[0], made_again);
   }
-  ExpectMoved(writer->Finish());
+  ExpectMoved(writer->Finish(), true);
   EXPECT_TRUE(fs::is_empty(root_));
 
   fs::remove(root_);
@@ -61,17 +61,31 @@ TEST_F(MovedStoreTest, NothingCountsAsPublishedInADirectoryThatWasMoved) {
   EXPECT_EQ(ReadWhole(*store_, "composed").value(), "staged");
 }
 
+TEST(MountedStoreTest, WhereNothingIsMountedAnyMoreNothingElseIsOpenedInItsPlace) {
+  const ScratchDirectory scratch;
+  const fs::path link = scratch / "link";
+  fs::create_directory_symlink("/dev/shm", link);  // A file system of its own.
+  const auto store = LocalStore::OpenExisting(link.string()).value();
+  ASSERT_TRUE(store->CheckInPlace());
+  fs::remove(link);
+  fs::create_directory(link);
+  EXPECT_THAT(store->CheckInPlace(), FailsWith(ErrorCode::kUnavailable));
+  fs::remove(link);
+  fs::create_directory_symlink("/dev", link);
+  EXPECT_THAT(store->CheckInPlace(), FailsWith(ErrorCode::kConflict));
+}
+
 TEST_F(MovedStoreTest, NothingIsBegunInADirectoryThatWasRemoved) {
   auto writer = store_->Create("written", Overwrite::kNever).value();
   const NewObject put{"put", BytesOf("put")};
   fs::remove_all(root_);
   for (const bool made_again : {false, true}) {
     if (made_again) fs::create_directory(root_);
-    ExpectMoved(store_->CreateStage(kStageKey, {}));
-    ExpectMoved(store_->Create("another", Overwrite::kNever));
-    ExpectMoved(store_->PutMany({&put, 1})[0]);
+    ExpectMoved(store_->CreateStage(kStageKey, {}), made_again);
+    ExpectMoved(store_->Create("another", Overwrite::kNever), made_again);
+    ExpectMoved(store_->PutMany({&put, 1})[0], made_again);
   }
-  ExpectMoved(writer->Finish());
+  ExpectMoved(writer->Finish(), true);
   EXPECT_TRUE(fs::is_empty(root_));
 }
 

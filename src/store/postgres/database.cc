@@ -196,7 +196,7 @@ Result<Rows> Database::Run(const std::string& sql, std::span<const Parameter> pa
 
 Result<Rows> Database::RunOnceHeard(const std::string& sql, std::span<const Parameter> parameters) {
   return Patiently([&](bool& last) -> Result<Rows> {
-    postgres::Pool::Lent connection = TRY(pool_.Lend());
+    postgres::Pool::Lent connection = TRY(Lend());
     auto transaction =
         TRY(postgres::Transaction::Begin(*connection, postgres::kReadCommitted, kTimeouts));
     Rows rows = TRY(connection->Execute(sql, parameters));

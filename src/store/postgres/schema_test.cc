@@ -54,8 +54,9 @@ TEST(PostgresDatabase, AProcessThatRunsIsRefusedOnceANewerProgramHasMigrated) {
   const auto connection = Connection::Open(state.address()).value();
   postgres::Must(connection->Execute("UPDATE spillway.schema_version SET version = 900"));
   while (database->Read(act)) std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  for (const Error& refusal : {database->Read(act).error(), database->Write(act).error(),
-                               database->Run("SELECT 1", {}).error()}) {
+  for (const Error& refusal :
+       {database->Read(act).error(), database->Write(act).error(),
+        database->Run("SELECT 1", {}).error(), database->RunOnceHeard("SELECT 1", {}).error()}) {
     EXPECT_EQ(refusal.code, ErrorCode::kUnsupported);
     EXPECT_THAT(refusal.message, AllOf(HasSubstr("schema 900"), HasSubstr("upgrade")));
   }
