@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 #include <utility>
 
@@ -10,6 +11,9 @@
 
 namespace spillway::cli {
 namespace {
+
+/// Who ends a program may send the signal to it and to its group, as timeout(1) does: both are one.
+constexpr std::chrono::milliseconds kSameSignal{500};
 
 sigset_t Signals() {
   sigset_t signals;
@@ -37,10 +41,16 @@ Interrupt::~Interrupt() {
 
 void Interrupt::Serve(const std::stop_token& stop) {
   const sigset_t signals = Signals();
+  std::chrono::steady_clock::time_point first_at;
   for (int received; sigwait(&signals, &received) == 0 && !stop.stop_requested();) {
+    const auto now = std::chrono::steady_clock::now();
     std::lock_guard lock(mutex_);
-    if (!on_first_) _exit(static_cast<int>(ExitCode::kCancelled));
-    first_ = std::jthread(std::exchange(on_first_, nullptr));
+    if (on_first_) {
+      first_at = now;
+      first_ = std::jthread(std::exchange(on_first_, nullptr));
+    } else if (now - first_at > kSameSignal) {
+      _exit(static_cast<int>(ExitCode::kCancelled));
+    }
   }
 }
 

@@ -31,7 +31,7 @@ class Interrupt {
   };
 
   /// The first signal calls `on_first`, in a thread of its own, so it may do anything; the second
-  /// ends the program at once. One listens at a time.
+  /// ends the program at once, unless it comes within half a second. One listens at a time.
   Listening Listen(std::function<void()> on_first) { return {*this, std::move(on_first)}; }
 
  private:

@@ -52,13 +52,26 @@ class CancelTest(unittest.TestCase):
         self.assertIn("cancelled", err)
         self.assertEqual(self.processing(), [])
 
+    def test_a_signal_that_comes_twice_at_once_is_one(self):
+        """As timeout(1) sends it: to the program, and to its group."""
+        process = self.slow_export("doubled")
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        code, err = process.wait(timeout=30), process.stderr.read().decode()
+        process.stdout.close()
+        process.stderr.close()
+        self.assertEqual(code, 130)
+        self.assertIn("cancelled", err)
+        self.assertEqual(self.processing(), [])
+
     def test_second_interrupt_leaves_at_once(self):
         process = self.slow_export("twice")
         id = self.processing()[0]["id"]
         with sqlite3.connect(self.spillway.path / "state.db", isolation_level=None) as state:
             state.execute("BEGIN IMMEDIATE")  # So that the cancellation cannot be recorded.
             process.send_signal(signal.SIGINT)
-            time.sleep(0.2)
+            time.sleep(1)  # What comes sooner is the same signal.
             self.assertIsNone(process.poll())
             process.send_signal(signal.SIGINT)
             self.assertEqual(process.wait(timeout=5), 130)
