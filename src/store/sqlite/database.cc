@@ -1,6 +1,7 @@
 #include "store/sqlite/database.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -53,6 +54,22 @@ Result<std::unique_ptr<Database>> Database::Open(const std::filesystem::path& pa
   return std::unique_ptr<Database>(new Database(path, busy_timeout, std::move(writer)));
 }
 
+std::optional<Database::FileId> Database::IdOf(const std::filesystem::path& path) {
+  struct stat status;
+  if (stat(path.c_str(), &status) != 0) return std::nullopt;
+  return FileId(status.st_dev, status.st_ino);
+}
+
+/// The connections would go on with the former file, which nobody else sees.
+Result<> Database::CheckInPlace() const {
+  if (in_memory_ || IdOf(path_) == file_) return {};
+  return FailTransient(
+      ErrorCode::kUnavailable,
+      path_.string() +
+          " is no longer the file that was opened: it was removed or replaced; put "
+          "it back, or start this process again");
+}
+
 Result<> Database::Commit(Durability durability, const Act& act) {
   Waiting own{.durability = durability, .act = &act};
   std::unique_lock lock(mutex_);
@@ -89,6 +106,7 @@ Result<> Database::RunBatch(std::span<Waiting* const> batch) {
   const bool to_disk = std::ranges::any_of(
       batch, [](const Waiting* waiting) { return waiting->durability == Durability::kDisk; });
   TRY(SetSynchronous(to_disk ? Durability::kDisk : Durability::kProcess));
+  TRY(CheckInPlace());
   TRY(Query(*writer_, "BEGIN IMMEDIATE").Run());
   TRY(RefuseNewer(*writer_, path_.native()));
   if (batch.size() == 1) {
@@ -118,6 +136,7 @@ Result<> Database::SetSynchronous(Durability durability) {
 }
 
 Result<std::unique_ptr<Connection>> Database::TakeReader() {
+  TRY(CheckInPlace());
   std::unique_ptr<Connection> reader;
   {
     std::lock_guard lock(readers_mutex_);

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
 #include <filesystem>
 #include <functional>
@@ -22,7 +23,8 @@ using sql::Durability;
 /// One SQLite file (WAL), shared by any number of threads and processes. Concurrent writes are
 /// committed together: a thread that finds nobody committing runs all waiting writes in one
 /// transaction, each in its own savepoint, so that they share one fsync. Once a newer program has
-/// migrated the file, everything is kUnsupported. Thread-safe.
+/// migrated the file, everything is kUnsupported; once it was removed or another one stands in its
+/// place, kUnavailable. Thread-safe.
 class Database {
  public:
   /// How long a call waits for other processes' transactions before it is kUnavailable.
@@ -73,7 +75,13 @@ class Database {
       : path_(std::move(path)),
         busy_timeout_(busy_timeout),
         in_memory_(path_ == ":memory:"),
+        file_(IdOf(path_)),
         writer_(std::move(writer)) {}
+
+  /// Of the file system, and of the file in it.
+  using FileId = std::pair<uint64_t, uint64_t>;
+  static std::optional<FileId> IdOf(const std::filesystem::path& path);
+  Result<> CheckInPlace() const;
 
   Result<> Commit(Durability durability, const Act& act);
   void CommitTogether(std::span<Waiting* const> batch);
@@ -86,6 +94,7 @@ class Database {
   const std::filesystem::path path_;
   const std::chrono::milliseconds busy_timeout_;
   const bool in_memory_;
+  const std::optional<FileId> file_;
 
   std::mutex mutex_;  ///< Guards the waiting writes, and the right to use the writer.
   std::deque<Waiting*> line_;

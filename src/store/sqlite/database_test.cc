@@ -135,6 +135,28 @@ TEST_F(DatabaseTest, IsRefusedToAProcessThatRunsOnceANewerProgramHasMigratedIt) 
   }
 }
 
+TEST_F(DatabaseTest, IsNotUsedWhileItIsNotAtItsPath) {
+  const auto database = *Database::Open(state_.path());
+  const auto act = [](Connection&) -> Result<> { return {}; };
+  const std::filesystem::path away = state_.path().string() + ".away";
+  const auto expect_refusals = [&] {
+    for (const Result<>& refused :
+         {database->Write(Durability::kProcess, act), database->Read(act)}) {
+      ASSERT_FALSE(refused);
+      EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable);
+      EXPECT_TRUE(refused.error().retryable);
+      EXPECT_THAT(refused.error().message, HasSubstr("is no longer the file that was opened"));
+    }
+  };
+  std::filesystem::rename(state_.path(), away);
+  expect_refusals();
+  std::filesystem::rename(away, state_.path());
+  EXPECT_EQ(CountMessages(*database), 0);
+  std::filesystem::copy_file(state_.path(), away);
+  std::filesystem::rename(away, state_.path());
+  expect_refusals();
+}
+
 TEST_F(DatabaseTest, RefusesAnotherProgramsDatabase) {
   ASSERT_TRUE(Raw()->Execute("CREATE TABLE theirs (a)"));
   ExpectRefusal(Database::Open(state_.path()), "unsupported", "another program's database");
