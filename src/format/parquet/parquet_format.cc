@@ -140,19 +140,19 @@ class ParquetEncoder final : public Encoder {
   // Batches are collected until they are a row group, whose columns then go to the stream one after
   // the other. Arrow's buffered row groups would copy every compressed page twice more.
   arrow::Status Collect(std::shared_ptr<arrow::RecordBatch> batch) {
-    ARROW_ASSIGN_OR_RAISE(const int64_t bytes, arrow::util::ReferencedBufferSize(*batch));
+    ARROW_ASSIGN_OR_RAISE(int64_t bytes, arrow::util::ReferencedBufferSize(*batch));
     if (group_bytes_ > 0 && group_bytes_ + bytes > kBytesPerGroup)
       ARROW_RETURN_NOT_OK(WriteGroup());
     while (group_rows_ + batch->num_rows() >= options_.rows_per_group) {
       const int64_t fitting = options_.rows_per_group - group_rows_;
       group_.push_back(batch->Slice(0, fitting));
       batch = batch->Slice(fitting);
+      ARROW_ASSIGN_OR_RAISE(bytes, arrow::util::ReferencedBufferSize(*batch));
       ARROW_RETURN_NOT_OK(WriteGroup());
     }
     if (batch->num_rows() == 0) return arrow::Status::OK();
     group_rows_ += batch->num_rows();
-    ARROW_ASSIGN_OR_RAISE(const int64_t left, arrow::util::ReferencedBufferSize(*batch));
-    group_bytes_ += left;
+    group_bytes_ += bytes;
     group_.push_back(std::move(batch));
     return arrow::Status::OK();
   }
