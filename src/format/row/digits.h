@@ -30,6 +30,12 @@ inline uint64_t EightDigitValues(uint32_t value) {
 
 inline void StoreEight(char* out, uint64_t bytes) { std::memcpy(out, &bytes, 8); }
 
+inline uint64_t LoadEight(const char* in) {
+  uint64_t bytes;
+  std::memcpy(&bytes, in, 8);
+  return bytes;
+}
+
 /// Exactly eight digits, with leading zeros.
 inline char* WriteEightDigits(uint32_t value, char* out) {
   StoreEight(out, EightDigitValues(value) | kEightZeros);

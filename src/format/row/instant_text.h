@@ -30,13 +30,12 @@ class InstantText {
       units = static_cast<uint64_t>(value) - minute_begin_;
     }
     // Everything is loaded before the first store: loads after stores to unknown places wait.
-    uint64_t prefix[3], suffix;
-    std::memcpy(prefix, prefix_, sizeof(prefix));
-    std::memcpy(&suffix, suffix_, sizeof(suffix));
+    const uint64_t first = LoadEight(prefix_), second = LoadEight(prefix_ + 8),
+                   third = LoadEight(prefix_ + 16), suffix = LoadEight(suffix_);
     const size_t prefix_bytes = prefix_bytes_, suffix_bytes = suffix_bytes_;
-    StoreEight(out, prefix[0]);
-    StoreEight(out + 8, prefix[1]);
-    StoreEight(out + 16, prefix[2]);
+    StoreEight(out, first);
+    StoreEight(out + 8, second);
+    StoreEight(out + 16, third);
     out = WriteSeconds<kDigits>(units, out + prefix_bytes);
     StoreEight(out, suffix);
     return out + suffix_bytes;

@@ -147,6 +147,9 @@ class TextColumn final : public ColumnReader {
   }
 
   bool AppendByIndex(int64_t values) {
+    const Entry* const entries = entries_.data();
+    int32_t* next = next_;
+    TextBuffer::Tail tail = text_.tail();
     std::array<int32_t, kStep> indices;
     while (values > 0) {
       const int64_t take = std::min(values, kStep);
@@ -154,12 +157,17 @@ class TextColumn final : public ColumnReader {
         return false;
       }
       for (int64_t i = 0; i < take; ++i) {
-        const Entry& entry = entries_[indices[i]];
-        if (!text_.Append(entry.bytes, entry.length)) return false;
-        *next_++ = text_.size();
+        const Entry entry = entries[indices[i]];
+        if (entry.length > tail.left()) [[unlikely]] {
+          if (!text_.Grow(tail, entry.length)) return false;
+        }
+        tail.Append(entry.bytes, entry.length);
+        *next++ = tail.size();
       }
       values -= take;
     }
+    text_.set_tail(tail);
+    next_ = next;
     return true;
   }
 
