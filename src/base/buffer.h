@@ -23,6 +23,7 @@ class Buffer {
 
   size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
+  size_t capacity() const { return capacity_; }
   char* data() { return data_.get(); }
   const char* data() const { return data_.get(); }
   std::string_view view() const { return {data_.get(), size_}; }

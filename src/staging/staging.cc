@@ -35,11 +35,29 @@ Staging::Place Staging::Enter(int64_t chunk) {
 void Staging::Leave(int64_t chunk) {
   std::lock_guard lock(mutex_);
   line_.erase(line_.find(chunk));
+  if (line_.empty()) spare_.clear();
   left_.notify_all();
 }
 
 PartWriter Staging::NewPart(std::string file, int64_t chunk, PartOrder order) {
-  return {*this, std::move(file), chunk, order};
+  return {*this, std::move(file), chunk, order, TakeSpare()};
+}
+
+std::unique_ptr<Buffer> Staging::TakeSpare() {
+  std::lock_guard lock(mutex_);
+  const auto largest =
+      std::ranges::max_element(spare_, {}, [](const auto& buffer) { return buffer->capacity(); });
+  if (largest == spare_.end()) return std::make_unique<Buffer>();
+  auto taken = std::move(*largest);
+  spare_.erase(largest);
+  return taken;
+}
+
+void Staging::KeepSpare(std::unique_ptr<Buffer> buffer) {
+  if (buffer == nullptr || buffer->capacity() == 0) return;
+  buffer->Clear();
+  std::lock_guard lock(mutex_);
+  if (spare_.size() < 2 * line_.size()) spare_.push_back(std::move(buffer));
 }
 
 bool Staging::TakePlace(const std::string& file, int64_t chunk) {
@@ -156,6 +174,8 @@ Result<Part> PartWriter::Finish(int64_t rows, std::stop_token stop) {
   TRY(AwaitTurn(stop));
   TRY(Flush(0, std::move(stop)));
   TRY(Land(1));
+  staging_.KeepSpare(std::move(pending_));
+  staging_.KeepSpare(std::move(landed_));
   return Part{.file = file_,
               .ranges = std::move(ranges_),
               .rows = rows,

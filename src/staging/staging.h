@@ -60,8 +60,13 @@ class PartWriter {
 
  private:
   friend class Staging;
-  PartWriter(Staging& staging, std::string file, int64_t chunk, PartOrder order)
-      : staging_(staging), file_(std::move(file)), chunk_(chunk), order_(order) {}
+  PartWriter(Staging& staging, std::string file, int64_t chunk, PartOrder order,
+             std::unique_ptr<Buffer> empty)
+      : staging_(staging),
+        file_(std::move(file)),
+        chunk_(chunk),
+        order_(order),
+        pending_(std::move(empty)) {}
 
   /// An append under way.
   struct Flight {
@@ -82,7 +87,7 @@ class PartWriter {
   PartOrder order_;
   /// Whether the store may put its bytes in place; known once there are more than the first ones.
   std::optional<bool> in_place_;
-  std::unique_ptr<Buffer> pending_ = std::make_unique<Buffer>();
+  std::unique_ptr<Buffer> pending_;
   size_t digested_ = 0;  ///< Bytes of pending_.
   uint64_t staged_ = 0;  ///< Bytes that are staged, or on their way.
   Sha256 hash_;
@@ -153,6 +158,9 @@ class Staging {
   Result<storage::Stage*> StageOf(std::string_view file, PartOrder order);
   /// Whether a part is the first of its file and chunk to ask.
   bool TakePlace(const std::string& file, int64_t chunk);
+  /// An empty buffer, with the most memory that there is to be used again.
+  std::unique_ptr<Buffer> TakeSpare();
+  void KeepSpare(std::unique_ptr<Buffer> buffer);
 
   storage::ObjectStore& store_;
   const std::string prefix_;
@@ -163,6 +171,9 @@ class Staging {
   std::mutex mutex_;
   std::condition_variable_any left_;
   std::multiset<int64_t> line_;
+  /// Buffers of finished parts, at most two for each chunk in line, as a part has: memory that a process sees for
+  /// the first time costs more than writing to it.
+  std::vector<std::unique_ptr<Buffer>> spare_;
   std::map<std::string, std::unique_ptr<storage::Stage>, std::less<>> stages_;
   int64_t stages_asked_for_ = 0;
   /// The chunks of each file with a part that may be in place. The store keeps no room before a
