@@ -39,7 +39,7 @@ def measure(path, rounds):
     report.notes.append(race(contenders, WORK, rounds))
     report.contenders = contenders
     taken = {contender.name: contender for contender in contenders}
-    compare_with_before(report, taken)
+    compare_with_before(report, taken, WORK)
     compare(report, "ratio", "ingest-vs-duckdb", taken["ours"], taken["duckdb"], at_least=1.5)
     compare(report, "ratio", "ingest-vs-duckdb-unordered", taken["ours"], taken["duckdb-unordered"])
     return report

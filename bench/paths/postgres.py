@@ -74,7 +74,7 @@ class Exports:
         report.notes.append(race(contenders, OUTPUTS, rounds))
         report.contenders = contenders
         taken = {contender.name: contender for contender in contenders}
-        compare_with_before(report, taken)
+        compare_with_before(report, taken, OUTPUTS)
         return taken
 
 

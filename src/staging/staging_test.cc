@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <future>
+#include <optional>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -79,6 +80,25 @@ TEST_F(StagingTest, AnEmptyPartHasNoRangesAndTheDigestOfNothing) {
   ASSERT_TRUE(part.has_value());
   EXPECT_TRUE(part->ranges.empty());
   EXPECT_EQ(part->sha256, ToHex(Sha256Of("")));
+}
+
+TEST_F(StagingTest, PartsUseTheMemoryOfEarlierOnesWhileChunksAreInLine) {
+  auto first = std::optional(staging_.Enter(0));
+  ASSERT_TRUE(Write(0, "hello").has_value());
+  auto second = std::optional(staging_.Enter(1));
+  first.reset();
+  {
+    PartWriter part = NewPart(1);
+    EXPECT_GT(part.buffer().capacity(), 0U);
+    EXPECT_TRUE(part.buffer().empty());
+    part.buffer().Append("and again");
+    const Result<Part> again = part.Finish(1, {});
+    ASSERT_TRUE(again.has_value());
+    EXPECT_EQ(Read(*again), "and again");
+  }
+  second.reset();
+  const auto third = staging_.Enter(2);
+  EXPECT_EQ(NewPart(2).buffer().capacity(), 0U);
 }
 
 TEST_F(StagingTest, BytesGoOutWhenTheyAreTooManyToHold) {
