@@ -31,7 +31,15 @@ struct ListFlags {
   size_t limit = 20;
 };
 
-Result<std::unique_ptr<Deployment>> OpenState(const Invocation& invocation, Log& log) {
+/// Where there is no state yet there are no jobs, which is no failure.
+Result<std::unique_ptr<Deployment>> OpenForAllJobs(const Invocation& invocation, Log& log) {
+  auto deployment = TRY(Deployment::OpenExisting(TRY(invocation.Load()), invocation.registry, log));
+  if (const auto state = deployment->CheckState(); !state.has_value() && !invocation.quiet)
+    PrintLine(state.error().message, stderr);
+  return deployment;
+}
+
+Result<std::unique_ptr<Deployment>> OpenForOneJob(const Invocation& invocation, Log& log) {
   auto deployment = TRY(Deployment::OpenExisting(TRY(invocation.Load()), invocation.registry, log));
   TRY(deployment->CheckState());
   return deployment;
@@ -73,7 +81,7 @@ std::string NextPage(const ListFlags& flags, const std::string& cursor) {
 
 Outcome List(const Invocation& invocation, const ListFlags& flags) {
   Log log = ErrorLog();
-  const auto deployment = TRY(OpenState(invocation, log));
+  const auto deployment = TRY(OpenForAllJobs(invocation, log));
   store::JobFilter filter;
   if (!flags.state.empty()) filter.state = TRY(engine::JobStateFromName(flags.state));
   if (!flags.tenant.empty()) filter.tenant = flags.tenant;
@@ -251,7 +259,7 @@ struct ExpireFlags {
 
 Outcome ExpireJobs(const Invocation& invocation, const ExpireFlags& flags) {
   Log log = ErrorLog();
-  const auto deployment = TRY(OpenState(invocation, log));
+  const auto deployment = TRY(OpenForAllJobs(invocation, log));
   engine::Context context = deployment->ContextForWorkers();
   ExpiryReport report;
   engine::FirstError failed;
@@ -279,7 +287,7 @@ using ActOnJob = Outcome (*)(const Invocation&, Deployment&, const engine::Job&)
 
 Outcome OnJob(const Invocation& invocation, ActOnJob act, const std::string& id) {
   Log log = ErrorLog();
-  const auto deployment = TRY(OpenState(invocation, log));
+  const auto deployment = TRY(OpenForOneJob(invocation, log));
   return act(invocation, *deployment, TRY(FindJob(deployment->store(), id)));
 }
 

@@ -35,7 +35,10 @@ Staging::Place Staging::Enter(int64_t chunk) {
 void Staging::Leave(int64_t chunk) {
   std::lock_guard lock(mutex_);
   line_.erase(line_.find(chunk));
-  if (line_.empty()) spare_.clear();
+  if (line_.empty()) {
+    spare_.clear();
+    spare_bytes_ = 0;
+  }
   left_.notify_all();
 }
 
@@ -50,6 +53,7 @@ std::unique_ptr<Buffer> Staging::TakeSpare() {
   if (largest == spare_.end()) return std::make_unique<Buffer>();
   auto taken = std::move(*largest);
   spare_.erase(largest);
+  spare_bytes_ -= taken->capacity();
   return taken;
 }
 
@@ -57,7 +61,9 @@ void Staging::KeepSpare(std::unique_ptr<Buffer> buffer) {
   if (buffer == nullptr || buffer->capacity() == 0) return;
   buffer->Clear();
   std::lock_guard lock(mutex_);
-  if (spare_.size() < 2 * line_.size()) spare_.push_back(std::move(buffer));
+  if (line_.empty() || spare_bytes_ + buffer->capacity() > pending_bytes_max_) return;
+  spare_bytes_ += buffer->capacity();
+  spare_.push_back(std::move(buffer));
 }
 
 bool Staging::TakePlace(const std::string& file, int64_t chunk) {

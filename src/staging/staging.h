@@ -171,9 +171,10 @@ class Staging {
   std::mutex mutex_;
   std::condition_variable_any left_;
   std::multiset<int64_t> line_;
-  /// Buffers of finished parts, at most two for each chunk in line, as a part has: memory that a process sees for
-  /// the first time costs more than writing to it.
+  /// Buffers of finished parts, while there are chunks in line: memory that a process sees for the
+  /// first time costs more than writing to it. At most pending_bytes_max together.
   std::vector<std::unique_ptr<Buffer>> spare_;
+  size_t spare_bytes_ = 0;
   std::map<std::string, std::unique_ptr<storage::Stage>, std::less<>> stages_;
   int64_t stages_asked_for_ = 0;
   /// The chunks of each file with a part that may be in place. The store keeps no room before a

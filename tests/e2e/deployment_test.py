@@ -24,11 +24,11 @@ class DeploymentTest(unittest.TestCase):
 
     def test_looking_makes_nothing(self):
         os.remove(self.spillway.path / "spillway.yaml")
-        for command in (("list",), ("show", "none"), ("cancel", "none"), ("redrive", "none"), ("expire",)):
+        for command in (("show", "none"), ("cancel", "none"), ("redrive", "none")):
             answer = self.spillway.call("jobs", *command)
             self.assertEqual((answer.code, answer.out, len(answer.err.splitlines())), (3, "", 1), answer.err)
             self.assertIn(f"there is no state at {self.spillway.path / 'state.db'}", answer.err)
-        for command in (("schedules",), ("storage", "sweep")):
+        for command in (("jobs", "list"), ("jobs", "expire"), ("schedules",), ("storage", "sweep")):
             self.assertIn("there is no state at", self.spillway.good(*command).err)
         self.assertEqual(self.spillway.call("plan", "messages", "-o", "acme", *RANGE).code, 3)
         self.assertEqual(self.spillway.call("verify", "exports").code, 3)

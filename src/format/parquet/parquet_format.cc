@@ -7,7 +7,6 @@
 #include <arrow/api.h>
 #include <arrow/compute/api_vector.h>
 #include <arrow/io/interfaces.h>
-#include <arrow/util/byte_size.h>
 #include <parquet/arrow/schema.h>
 #include <parquet/arrow/writer.h>
 #include <parquet/properties.h>
@@ -137,17 +136,31 @@ class ParquetEncoder final : public Encoder {
         .Value(&writer_);
   }
 
+  /// What its buffers hold in memory, which may be more than is used of them.
+  static int64_t MemoryOf(const arrow::ArrayData& data) {
+    int64_t bytes = 0;
+    for (const auto& buffer : data.buffers) bytes += buffer == nullptr ? 0 : buffer->capacity();
+    for (const auto& child : data.child_data) bytes += MemoryOf(*child);
+    if (data.dictionary != nullptr) bytes += MemoryOf(*data.dictionary);
+    return bytes;
+  }
+
+  static int64_t MemoryOf(const arrow::RecordBatch& batch) {
+    int64_t bytes = 0;
+    for (const auto& column : batch.column_data()) bytes += MemoryOf(*column);
+    return bytes;
+  }
+
   // Batches are collected until they are a row group, whose columns then go to the stream one after
   // the other. Arrow's buffered row groups would copy every compressed page twice more.
   arrow::Status Collect(std::shared_ptr<arrow::RecordBatch> batch) {
-    ARROW_ASSIGN_OR_RAISE(int64_t bytes, arrow::util::ReferencedBufferSize(*batch));
+    const int64_t bytes = MemoryOf(*batch);
     if (group_bytes_ > 0 && group_bytes_ + bytes > kBytesPerGroup)
       ARROW_RETURN_NOT_OK(WriteGroup());
     while (group_rows_ + batch->num_rows() >= options_.rows_per_group) {
       const int64_t fitting = options_.rows_per_group - group_rows_;
       group_.push_back(batch->Slice(0, fitting));
       batch = batch->Slice(fitting);
-      ARROW_ASSIGN_OR_RAISE(bytes, arrow::util::ReferencedBufferSize(*batch));
       ARROW_RETURN_NOT_OK(WriteGroup());
     }
     if (batch->num_rows() == 0) return arrow::Status::OK();

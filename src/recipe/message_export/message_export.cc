@@ -32,7 +32,9 @@ Result<> CheckOrganisation(const lake::CommitLog& log, const request::Identity& 
   if (found.has_value()) return {};
   if (found.error().code != ErrorCode::kNotFound || who.role == request::Role::kOperator)
     return std::unexpected(found.error());
-  return Fail(ErrorCode::kNotFound, fmt::format("there are no messages of {}", who.organisation));
+  Error error = found.error();
+  error.message = fmt::format("there are no messages of {}", who.organisation);
+  return std::unexpected(std::move(error));
 }
 
 Result<MessageExportParameters> ParametersOf(const engine::Job& job) {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <expected>
 #include <filesystem>
 #include <utility>
 
@@ -94,13 +95,13 @@ Result<> CreateRoot(const std::filesystem::path& root) {
 
 namespace {
 
-struct statx StatusOf(int directory, const char* path, int flags) {
+/// The status, or an errno value.
+std::expected<struct statx, int> StatusOf(int directory, const char* path, int flags) {
   struct statx status{};
-  if (statx(directory, path, flags, STATX_INO | STATX_TYPE, &status) != 0) status.stx_mask = 0;
+  if (statx(directory, path, flags, STATX_INO | STATX_TYPE, &status) != 0)
+    return std::unexpected(errno);
   return status;
 }
-
-bool IsThere(const struct statx& status) { return (status.stx_mask & STATX_INO) != 0; }
 
 bool IsMounted(const struct statx& status) {
   return (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
@@ -112,23 +113,28 @@ Result<DirectoryTree> DirectoryTree::Open(const std::string& root, bool create) 
   if (create) TRY(CreateRoot(root));
   FileDescriptor directory(open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory.open()) return std::unexpected(PathError(errno, "open the directory", root));
-  const bool mounted = IsMounted(StatusOf(directory.get(), "", AT_EMPTY_PATH));
-  return DirectoryTree(root, std::move(directory), mounted);
+  const auto status = StatusOf(directory.get(), "", AT_EMPTY_PATH);
+  if (!status) return std::unexpected(PathError(status.error(), "look at", root));
+  return DirectoryTree(root, std::move(directory), IsMounted(*status));
 }
 
 Result<> DirectoryTree::CheckInPlace() const {
-  const struct statx held = StatusOf(directory_.get(), "", AT_EMPTY_PATH);
-  const struct statx named = StatusOf(AT_FDCWD, root_.c_str(), 0);
-  const bool same = IsThere(held) && IsThere(named) && held.stx_ino == named.stx_ino &&
-                    held.stx_dev_major == named.stx_dev_major &&
-                    held.stx_dev_minor == named.stx_dev_minor;
+  const auto held = StatusOf(directory_.get(), "", AT_EMPTY_PATH);
+  const auto named = StatusOf(AT_FDCWD, root_.c_str(), 0);
+  for (const auto* status : {&held, &named}) {
+    const bool known = *status || status->error() == ENOENT || status->error() == ENOTDIR;
+    if (!known) return std::unexpected(PathError(status->error(), "look at", root_));
+  }
+  const bool same = held && named && held->stx_ino == named->stx_ino &&
+                    held->stx_dev_major == named->stx_dev_major &&
+                    held->stx_dev_minor == named->stx_dev_minor;
   if (same) return {};
   const std::string what = root_ + " is no longer the directory that was opened: ";
-  if (!IsThere(named) || !S_ISDIR(named.stx_mode)) {
+  if (!named || !S_ISDIR(named->stx_mode)) {
     return FailTransient(ErrorCode::kUnavailable,
                          what + "it was moved or removed; put it back, or make it again");
   }
-  if (mounted_ && !IsMounted(named)) {
+  if (mounted_ && !IsMounted(*named)) {
     return FailTransient(ErrorCode::kUnavailable,
                          what + "nothing is mounted there any more; mount it again");
   }

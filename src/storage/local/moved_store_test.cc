@@ -61,6 +61,14 @@ TEST_F(MovedStoreTest, NothingCountsAsPublishedInADirectoryThatWasMoved) {
   EXPECT_EQ(ReadWhole(*store_, "composed").value(), "staged");
 }
 
+TEST_F(MovedStoreTest, WhatCannotBeLookedAtIsNotTakenForMoved) {
+  fs::rename(root_, moved_);
+  fs::create_symlink(root_, root_);  // It leads to itself.
+  const Result<> looked = store_->CheckInPlace();
+  ASSERT_FALSE(looked.has_value());
+  EXPECT_THAT(looked.error().message, testing::HasSubstr("cannot look at " + root_.string()));
+}
+
 TEST(MountedStoreTest, WhereNothingIsMountedAnyMoreNothingElseIsOpenedInItsPlace) {
   const ScratchDirectory scratch;
   const fs::path link = scratch / "link";
