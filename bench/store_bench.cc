@@ -161,7 +161,7 @@ void MeasureStalled(JobStore& store, const std::string& name, int64_t chunks) {
   std::array<double, 5> took{};
   for (double& one : took) {
     const auto start = std::chrono::steady_clock::now();
-    const auto stalled = Must(store.Stalled(clock.Now() + std::chrono::hours(1), 100));
+    const auto stalled = Must(store.Stalled({.before = clock.Now() + std::chrono::hours(1)}, 100));
     one =
         std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
     for (const engine::Job& job : stalled) {

@@ -79,7 +79,7 @@ class QueryPlanTest : public testing::Test {
       ASSERT_TRUE(store_.ListChunks(id, state, -1, 10));
     }
     ASSERT_TRUE(store_.ListChunks(id, std::nullopt, -1, 10));
-    ASSERT_TRUE(store_.Stalled(clock_.Now(), 10));
+    ASSERT_TRUE(store_.Stalled({.before = clock_.Now()}, 10));
     ASSERT_TRUE(store_.WaitingGroups(clock_.Now()));
     ASSERT_TRUE(store_.CountAhead(id));
     const Timestamp later = clock_.Now() + std::chrono::seconds(1);
