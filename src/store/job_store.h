@@ -232,9 +232,10 @@ class JobStore {
   /// index at or above `chunks_total`, left by an earlier plan, do not exist for any other call.
   virtual Result<> AddChunks(const engine::Lease& lease, std::span<const NewChunk> chunks) = 0;
 
-  /// Claims the first chunks of the job, at most `limit` (up to kSettlementsMax), with an index
-  /// above `after` that are pending with their pause over, or whose lease has expired. Claims made
-  /// at the same time never share a chunk. Nothing for an unknown job, for one that is not in
+  /// Claims chunks of the job, at most `limit` (up to kSettlementsMax), with an index above `after`
+  /// that are pending with their pause over, or whose lease has expired: first those that never
+  /// paused, then those whose pause ended first, each in the order of their indices. Claims made at
+  /// the same time never share a chunk. Nothing for an unknown job, for one that is not in
   /// processing, not planned yet, or to be cancelled. kInvalidArgument without an owner. After
   /// kUnavailable chunks may be leased all the same; they are claimed again when these leases end.
   virtual Result<Claims> ClaimChunks(std::string_view job_id, int64_t after, size_t limit,
