@@ -238,7 +238,7 @@ Result<Job> Decide(Context& context, HeldJob& held, const recipe::Recipe& recipe
     TRY(context.store.Update(held.lease(), {.phase = JobPhase::kFinalizing}));
   }
   const Stagings::Use staging =
-      context.stagings.Of(held.job, *destination.store, destination.directory);
+      context.stagings.Of(held.job, destination.store, destination.directory);
   // What is lost of some chunks, a redrive repeats.
   const auto or_mark_lost = [&]<class T>(Result<T> done) -> Result<T> {
     if (!done.has_value() && done.error().code == ErrorCode::kCorrupt)

@@ -21,9 +21,9 @@ namespace spillway::storage {
 /// later one fails alike. Thread-safe.
 class StreamStore final : public ObjectStore {
  public:
-  /// `descriptor` stays open and belongs to the caller; `rest` must outlive this. Writing to a pipe
-  /// that takes nothing ends within a tenth of a second after `stop` was requested (kCancelled).
-  StreamStore(int descriptor, ObjectStore& rest, std::stop_token stop = {});
+  /// `descriptor` stays open and belongs to the caller. Writing to a pipe that takes nothing ends
+  /// within a tenth of a second after `stop` was requested (kCancelled).
+  StreamStore(int descriptor, std::shared_ptr<ObjectStore> rest, std::stop_token stop = {});
 
   Result<std::unique_ptr<ObjectWriter>> Create(std::string_view key, Overwrite overwrite) override;
   Result<std::unique_ptr<ObjectReader>> Open(std::string_view key, std::stop_token) override;
@@ -48,7 +48,7 @@ class StreamStore final : public ObjectStore {
 
   const int descriptor_;
   FileDescriptor own_;  // the same pipe, opened again so that only we do not block on it
-  ObjectStore& rest_;
+  const std::shared_ptr<ObjectStore> rest_;
   const std::stop_token stop_;
 
   std::mutex mutex_;
