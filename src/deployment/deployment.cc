@@ -8,10 +8,8 @@
 #include <filesystem>
 
 #include "base/random.h"
-#include "deployment/foreign_stream.h"
 #include "engine/discarder.h"
 #include "settings/exports.h"
-#include "storage/stream/stream_store.h"
 
 namespace spillway {
 namespace {
@@ -238,14 +236,16 @@ Result<std::shared_ptr<storage::ObjectStore>> Deployment::Stream(std::string_vie
   std::shared_ptr<storage::ObjectStore> rest =
       TRY(DestinationStore((local.parent_path() / "streamed").string()));
   std::lock_guard lock(destinations_mutex_);
-  std::shared_ptr<storage::ObjectStore>& opened = destinations_[std::string(destination)];
-  if (opened == nullptr && destination == StandardOutput()) {
-    opened = std::make_shared<storage::StreamStore>(STDOUT_FILENO, std::move(rest),
-                                                    streaming_.get_token());
-  } else if (opened == nullptr) {
-    opened = std::make_shared<ForeignStream>(std::move(rest));
+  if (destination != StandardOutput()) {
+    if (foreign_stream_ == nullptr || &foreign_stream_->rest() != rest.get())
+      foreign_stream_ = std::make_shared<ForeignStream>(std::move(rest));
+    return foreign_stream_;
   }
-  return opened;
+  if (stream_ == nullptr) {
+    stream_ = std::make_shared<storage::StreamStore>(STDOUT_FILENO, rest, streaming_.get_token());
+  }
+  stream_->set_rest(std::move(rest));
+  return stream_;
 }
 
 Result<> Deployment::AssembleEngine() {

@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/signing.h"
+#include "deployment/foreign_stream.h"
 #include "deployment/lake_place.h"
 #include "deployment/stores.h"
 #include "engine/engine.h"
@@ -28,6 +29,7 @@
 #include "recipe/resources.h"
 #include "settings/settings.h"
 #include "storage/object_store.h"
+#include "storage/stream/stream_store.h"
 #include "store/postgres/postgres_store.h"
 #include "store/sqlite/database.h"
 #include "store/sqlite/sqlite_store.h"
@@ -171,7 +173,9 @@ class Deployment final : private recipe::Resources {
   std::mutex destinations_mutex_;
   /// Work that has begun may hold others, which are no longer in place.
   std::map<std::string, std::shared_ptr<storage::ObjectStore>, std::less<>>
-      destinations_;  // guarded by destinations_mutex_
+      destinations_;                               // guarded by destinations_mutex_
+  std::shared_ptr<storage::StreamStore> stream_;   // guarded by destinations_mutex_
+  std::shared_ptr<ForeignStream> foreign_stream_;  // guarded by destinations_mutex_; any other's
   recipe::Recipes recipes_;
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<engine::Heartbeat> heartbeat_;

@@ -1,6 +1,7 @@
 #include "deployment/deployment.h"
 
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 
@@ -48,6 +49,24 @@ TEST_F(DeploymentTest, ADestinationThatWasReplacedIsClosedByItsLastUser) {
   EXPECT_FALSE(former.expired());
   user.reset();
   EXPECT_TRUE(former.expired());
+}
+
+/// Of this process, and of another.
+TEST_F(DeploymentTest, WhatIsBesideAStreamFollowsAReplacedDirectory) {
+  for (const std::string& stream : {deployment_->StandardOutput(), std::string("-another")}) {
+    const Store before = *deployment_->DestinationStore(stream);
+    EXPECT_EQ(*deployment_->DestinationStore(stream), before) << "the sweeper goes by stores";
+    EXPECT_TRUE(before->Remove("job/manifest.json").has_value());
+    Replace("streamed");
+    std::filesystem::create_directories(scratch_ / "streamed/job");
+    std::ofstream(scratch_ / "streamed/job/manifest.json") << "{}";
+    const Store after = *deployment_->DestinationStore(stream);
+    EXPECT_EQ(storage::ReadWhole(*after, "job/manifest.json").value_or("not there"), "{}");
+    std::filesystem::remove_all(scratch_ / "former-streamed");
+  }
+  const Store output = *deployment_->DestinationStore(deployment_->StandardOutput());
+  EXPECT_TRUE(storage::PutWhole(*output, "job/outcome.json", "{}").has_value());
+  EXPECT_TRUE(std::filesystem::exists(scratch_ / "streamed/job/outcome.json"));
 }
 
 }  // namespace

@@ -14,6 +14,8 @@ class ForeignStream final : public storage::ObjectStore {
   explicit ForeignStream(std::shared_ptr<storage::ObjectStore> rest)
       : ObjectStore({.epoch = rest->traits().epoch}), rest_(std::move(rest)) {}
 
+  const storage::ObjectStore& rest() const { return *rest_; }
+
   Result<std::unique_ptr<storage::ObjectWriter>> Create(std::string_view key,
                                                         storage::Overwrite overwrite) override;
   Result<std::unique_ptr<storage::ObjectReader>> Open(std::string_view key,

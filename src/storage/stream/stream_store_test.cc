@@ -165,6 +165,21 @@ TEST_F(StreamStoreTest, TheRestGoesToTheRest) {
   EXPECT_THAT(store_->Sync(kStageKey), FailsWith(ErrorCode::kNotFound));
 }
 
+TEST_F(StreamStoreTest, TheRestMayBeReplaced) {
+  auto stage = store_->CreateStage(kStageKey, {}).value();
+  const auto first = Append(*stage, "one").value();
+  const ScratchDirectory other;
+  const std::shared_ptr<ObjectStore> replaced = LocalStore::OpenOrCreate(other.path()).value();
+  store_->set_rest(replaced);
+  auto writer = store_->Create("manifest.json", Overwrite::kNever).value();
+  ASSERT_TRUE(writer->Finish());
+  EXPECT_TRUE(replaced->Head("manifest.json")->has_value());
+  EXPECT_FALSE(rest_->Head("manifest.json")->has_value());
+  const auto second = Append(*stage, "two").value();
+  EXPECT_TRUE(store_->Compose("out.csv", std::vector<ObjectRange>{first, second}, {}))
+      << "the stream is the same";
+}
+
 StoreOpener MakePlace() {
   struct Place {
     ScratchDirectory scratch;
