@@ -32,6 +32,7 @@
 #include "queue/postgres/postgres_queue.h"
 #include "queue/sqlite/sqlite_queue.h"
 #include "recipe/recipe.h"
+#include "storage/lent.h"
 #include "storage/local/local_store.h"
 #include "store/postgres/postgres_store.h"
 #include "store/sqlite/database.h"
@@ -63,7 +64,7 @@ T Take(Result<T> result) {
 class SmallChunks final : public recipe::Recipe {
  public:
   SmallChunks(storage::ObjectStore& store, const Arguments& arguments, CostMeter& meter)
-      : store_(store), bytes_(arguments.chunk_bytes, ' '), meter_(meter) {}
+      : store_(storage::Lent(store)), bytes_(arguments.chunk_bytes, ' '), meter_(meter) {}
 
   std::string_view name() const override { return "small_chunks"; }
 
@@ -80,7 +81,7 @@ class SmallChunks final : public recipe::Recipe {
   }
 
   Result<recipe::Destination> DestinationOf(const engine::Job& job) const override {
-    return recipe::Destination{.store = &store_, .directory = job.id};
+    return recipe::Destination{.store = store_, .directory = job.id};
   }
 
   Result<recipe::Planned> MakePlan(const engine::Job& job, recipe::Planning& plan,
@@ -104,7 +105,7 @@ class SmallChunks final : public recipe::Recipe {
   }
 
  private:
-  storage::ObjectStore& store_;
+  const std::shared_ptr<storage::ObjectStore> store_;
   const std::string bytes_;
   CostMeter& meter_;
 };

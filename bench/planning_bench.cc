@@ -21,6 +21,7 @@
 #include "engine/planner.h"
 #include "queue/memory/memory_queue.h"
 #include "recipe/recipe.h"
+#include "storage/lent.h"
 #include "storage/memory/memory_store.h"
 #include "store/sqlite/database.h"
 #include "store/sqlite/sqlite_store.h"
@@ -42,7 +43,7 @@ T Take(Result<T> result) {
 
 class ManyChunks final : public recipe::Recipe {
  public:
-  explicit ManyChunks(storage::ObjectStore& store) : store_(store) {}
+  explicit ManyChunks(storage::ObjectStore& store) : store_(storage::Lent(store)) {}
 
   std::string_view name() const override { return "many_chunks"; }
   Result<recipe::CanonicalRequest> Canonicalise(const recipe::Request& request) const override {
@@ -57,7 +58,7 @@ class ManyChunks final : public recipe::Recipe {
   }
 
   Result<recipe::Destination> DestinationOf(const engine::Job& job) const override {
-    return recipe::Destination{.store = &store_, .directory = job.id};
+    return recipe::Destination{.store = store_, .directory = job.id};
   }
   Result<recipe::Planned> MakePlan(const engine::Job& job, recipe::Planning& plan,
                                    std::stop_token) const override {
@@ -77,7 +78,7 @@ class ManyChunks final : public recipe::Recipe {
   }
 
  private:
-  storage::ObjectStore& store_;
+  const std::shared_ptr<storage::ObjectStore> store_;
 };
 
 int64_t PeakMegabytes() {

@@ -1,6 +1,6 @@
 // Chunks a second that workers on one SQLite file claim and settle (durably), asked by a message
-// for each batch, which they give back. And how long the rescuer's look for stalled jobs takes
-// while all chunks of a large one wait for their time.
+// for each batch, which they give back. And how long the rescuer's look for stalled jobs, and a
+// claim, take while all chunks of a large one wait for their time.
 //   store_bench [folder [postgres://user@host/database]]
 // The folder's file system is what is measured; default: the working folder.
 
@@ -138,8 +138,8 @@ void Measure(const std::filesystem::path& folder, size_t threads, size_t batch, 
              static_cast<double>(chunks) / took.count());
 }
 
-/// How long a look for stalled jobs takes, where every chunk of one is postponed.
-void MeasureStalled(JobStore& store, const std::string& name, int64_t chunks) {
+/// How long a look for stalled jobs takes, and a claim, where every chunk of a job is postponed.
+void MeasureWaiting(JobStore& store, const std::string& name, int64_t chunks) {
   SystemClock clock;
   const std::string job_id =
       Plan(store, fmt::format("stalled-{}", clock.Now().time_since_epoch().count()), chunks);
@@ -158,19 +158,28 @@ void MeasureStalled(JobStore& store, const std::string& name, int64_t chunks) {
     Must(store.Settle(postponed));
     after = claims.chunks.back().index;
   }
-  std::array<double, 5> took{};
-  for (double& one : took) {
-    const auto start = std::chrono::steady_clock::now();
-    const auto stalled = Must(store.Stalled(clock.Now() + std::chrono::hours(1), 100));
-    one =
-        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  const auto measure = [&](std::string_view what, const auto& act) {
+    std::array<double, 5> took{};
+    for (double& one : took) {
+      const auto start = std::chrono::steady_clock::now();
+      act();
+      one = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
+                .count();
+    }
+    std::ranges::sort(took);
+    fmt::print("{:21}  {:8}  {} chunks wait  {:8.1f} ms\n", what, name, chunks, took[2]);
+  };
+  measure("look for stalled jobs", [&] {
+    const auto stalled = Must(store.Stalled({.before = clock.Now() + std::chrono::hours(1)}, 100));
     for (const engine::Job& job : stalled) {
       if (job.id == job_id)
         Must(Result<>(Fail(ErrorCode::kInternal, "a job that waits is stalled")));
     }
-  }
-  std::ranges::sort(took);
-  fmt::print("look for stalled jobs  {:8}  {} chunks wait  {:8.1f} ms\n", name, chunks, took[2]);
+  });
+  measure("claim", [&] {
+    if (!Must(store.ClaimChunks(job_id, -1, 64, "worker", seconds(60))).chunks.empty())
+      Must(Result<>(Fail(ErrorCode::kInternal, "a chunk that waits was claimed")));
+  });
 }
 
 }  // namespace
@@ -185,13 +194,13 @@ int main(int argc, char** argv) {
     const std::filesystem::path file = folder / fmt::format("store_bench.{}.db", getpid());
     const auto database = store::Must(store::Database::Open(file));
     store::SqliteStore sqlite(*database, clock);
-    store::MeasureStalled(sqlite, "sqlite", kWaiting);
+    store::MeasureWaiting(sqlite, "sqlite", kWaiting);
     store::Remove(file);
   }
   if (argc > 2) {
     const auto database = store::Must(store::postgres_state::Database::Open(argv[2]));
     store::postgres_state::PostgresStore postgres(*database, clock);
-    store::MeasureStalled(postgres, "postgres", kWaiting);
+    store::MeasureWaiting(postgres, "postgres", kWaiting);
   }
   for (const size_t threads : {1, 2, 4}) {
     for (const size_t batch : {1, 8, 64}) {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include <arrow/api.h>
@@ -79,8 +80,9 @@ class DirectoryListing final : public Recipe {
 
   Result<Destination> DestinationOf(const engine::Job& job) const override {
     const OutputOptions output = TRY(OutputOf(job.parameters, {}));
-    storage::ObjectStore* store = TRY(resources_.Destination(output.destination));
-    return Destination{.store = store, .directory = job.export_name + "/" + job.id, .files_at = {}};
+    std::shared_ptr<storage::ObjectStore> store = TRY(resources_.Destination(output.destination));
+    return Destination{
+        .store = std::move(store), .directory = job.export_name + "/" + job.id, .files_at = {}};
   }
 
   Result<Survey> Look(const std::string& export_name, const CanonicalRequest& /*request*/,

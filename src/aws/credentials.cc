@@ -55,6 +55,10 @@ Result<Credentials> CredentialsCache::Fetch(std::unique_lock<std::mutex>& lock, 
   // Some services hand out the same credentials until their very end.
   ask_again_at_ = clock_.Now() + kAskAgain;
   const bool found = fetched.has_value() && fetched->has_value();
+  if (found &&
+      (!credentials_.has_value() || credentials_->access_key_id != (**fetched).access_key_id)) {
+    doubtful_at_ = clock_.Now() + kAskAgain;
+  }
   if (found || !alive) credentials_.reset();
   if (found) credentials_ = **fetched;
   if (credentials_.has_value()) return *credentials_;
@@ -69,7 +73,7 @@ Result<Credentials> CredentialsCache::Fetch(std::unique_lock<std::mutex>& lock, 
 bool CredentialsCache::Doubt(const std::string& access_key_id) {
   std::lock_guard lock(mutex_);
   const bool others = !credentials_.has_value() || credentials_->access_key_id != access_key_id;
-  if (!others && clock_.Now() < ask_again_at_) return false;
+  if (!others && clock_.Now() < doubtful_at_) return false;
   if (!others) credentials_.reset();
   return true;
 }

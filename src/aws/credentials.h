@@ -77,7 +77,9 @@ class CredentialsCache {
   void Refuse(const std::string& access_key_id);
 
   /// As Refuse, for a refusal that does not say why: they may have expired, or may not do what was
-  /// asked. False, and nothing is forgotten, for credentials that are newer than kAskAgain.
+  /// asked. False, and nothing is forgotten, for credentials that are newer than kAskAgain. They are
+  /// new when they come in place of others, or of none, as after a doubt; the same ones, fetched
+  /// again before their end, are as old as before.
   bool Doubt(const std::string& access_key_id);
 
  private:
@@ -93,6 +95,7 @@ class CredentialsCache {
   std::optional<Credentials> credentials_;
   std::optional<Error> failure_;  // of the last fetch, unless it was stopped
   Timestamp ask_again_at_;
+  Timestamp doubtful_at_;
 };
 
 }  // namespace spillway::aws

@@ -260,15 +260,15 @@ TEST(DefaultCredentials, NamesEveryPlaceWhereThereIsNone) {
                         "metadata service"));
 }
 
-/// Gives out "1", "2", … with an end an hour after the clock, or fails.
+/// Gives out "1", "2", … with an end an hour after the clock, or always "same", or fails.
 class Counting final : public CredentialsProvider {
  public:
-  Counting(Clock& clock, int& fetched, bool& broken)
-      : clock_(clock), fetched_(fetched), broken_(broken) {}
+  Counting(Clock& clock, int& fetched, bool& broken, bool& repeats)
+      : clock_(clock), fetched_(fetched), broken_(broken), repeats_(repeats) {}
   Result<std::optional<Credentials>> Fetch(std::stop_token) override {
     ++fetched_;
     if (broken_) return FailTransient(ErrorCode::kUnavailable, "away");
-    return Credentials{.access_key_id = std::to_string(fetched_),
+    return Credentials{.access_key_id = repeats_ ? "same" : std::to_string(fetched_),
                        .secret_access_key = Redacted("s"),
                        .expires_at = clock_.Now() + std::chrono::hours(1)};
   }
@@ -278,6 +278,7 @@ class Counting final : public CredentialsProvider {
   Clock& clock_;
   int& fetched_;
   bool& broken_;
+  bool& repeats_;
 };
 
 class CredentialsCacheTest : public testing::Test {
@@ -290,7 +291,8 @@ class CredentialsCacheTest : public testing::Test {
   ManualClock clock_;
   int fetched_ = 0;
   bool broken_ = false;
-  CredentialsCache cache_{std::make_unique<Counting>(clock_, fetched_, broken_), clock_};
+  bool repeats_ = false;
+  CredentialsCache cache_{std::make_unique<Counting>(clock_, fetched_, broken_, repeats_), clock_};
 };
 
 TEST_F(CredentialsCacheTest, RefreshesEarly) {
@@ -401,6 +403,39 @@ TEST_F(CredentialsCacheTest, DoubtsWhatIsNotNewButOnce) {
   EXPECT_EQ(Get(), "2");
   EXPECT_TRUE(cache_.Doubt("1")) << "there are others";
   EXPECT_EQ(Get(), "2");
+}
+
+TEST_F(CredentialsCacheTest, DoubtsOldOnesThatCameAgainUnasked) {
+  repeats_ = true;
+  EXPECT_EQ(Get(), "same");
+  clock_.Advance(std::chrono::minutes(56));
+  EXPECT_EQ(Get(), "same");
+  ASSERT_EQ(fetched_, 2) << "shortly before their end";
+  EXPECT_TRUE(cache_.Doubt("same")) << "they are an hour old";
+  EXPECT_EQ(Get(), "same");
+  EXPECT_EQ(fetched_, 3);
+}
+
+TEST_F(CredentialsCacheTest, DoubtsOldOnesAlthoughNewOnesCouldNotBeFetched) {
+  EXPECT_EQ(Get(), "1");
+  clock_.Advance(std::chrono::minutes(56));
+  broken_ = true;
+  EXPECT_EQ(Get(), "1");
+  EXPECT_TRUE(cache_.Doubt("1"));
+  EXPECT_EQ(Get(), "away");
+}
+
+TEST_F(CredentialsCacheTest, DoesNotDoubtAgainWhatADoubtBroughtBack) {
+  repeats_ = true;
+  EXPECT_EQ(Get(), "same");
+  clock_.Advance(std::chrono::minutes(10));
+  EXPECT_TRUE(cache_.Doubt("same"));
+  EXPECT_EQ(Get(), "same");
+  EXPECT_FALSE(cache_.Doubt("same")) << "whoever gives them out was just asked";
+  clock_.Advance(CredentialsCache::kAskAgain);
+  EXPECT_TRUE(cache_.Doubt("same"));
+  EXPECT_EQ(Get(), "same");
+  EXPECT_EQ(fetched_, 3);
 }
 
 }  // namespace

@@ -11,6 +11,11 @@ Timestamp SystemClock::Now() {
   return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
 }
 
+std::chrono::microseconds SystemClock::Awake() {
+  return std::chrono::floor<std::chrono::microseconds>(
+      std::chrono::steady_clock::now().time_since_epoch());
+}
+
 void SystemClock::SleepFor(std::chrono::microseconds duration, std::stop_token stop) {
   std::mutex mutex;
   std::condition_variable_any wake;

@@ -23,6 +23,10 @@ class Clock {
 
   virtual Timestamp Now() = 0;
 
+  /// How long the machine has been awake since some moment: stands still while it sleeps, and nobody
+  /// sets it.
+  virtual std::chrono::microseconds Awake() { return Now().time_since_epoch(); }
+
   /// Returns after `duration`, or as soon as `stop` is requested.
   virtual void SleepFor(std::chrono::microseconds duration, std::stop_token stop) = 0;
 };
@@ -31,6 +35,7 @@ class Clock {
 class SystemClock final : public Clock {
  public:
   Timestamp Now() override;
+  std::chrono::microseconds Awake() override;
   void SleepFor(std::chrono::microseconds duration, std::stop_token stop) override;
 };
 

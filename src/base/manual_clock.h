@@ -18,6 +18,11 @@ class ManualClock final : public Clock {
     return now_;
   }
 
+  std::chrono::microseconds Awake() override {
+    std::lock_guard lock(mutex_);
+    return now_.time_since_epoch() - asleep_;
+  }
+
   /// Waits until Advance has moved the time past `duration`, or `stop` is requested.
   void SleepFor(std::chrono::microseconds duration, std::stop_token stop) override {
     std::unique_lock lock(mutex_);
@@ -33,10 +38,20 @@ class ManualClock final : public Clock {
     moved_.notify_all();
   }
 
+  /// Advances as a machine that sleeps meanwhile.
+  void Suspend(std::chrono::microseconds by) {
+    {
+      std::lock_guard lock(mutex_);
+      asleep_ += by;
+    }
+    Advance(by);
+  }
+
  private:
   std::mutex mutex_;
   std::condition_variable_any moved_;
   Timestamp now_;
+  std::chrono::microseconds asleep_{0};
 };
 
 }  // namespace spillway

@@ -149,14 +149,10 @@ Result<std::optional<std::chrono::milliseconds>> VacuumAge(const CompactFlags& f
 }
 
 /// Removes files of at least that age, but none that the jobs of this state may still read.
-Result<lake::CommitLog::Vacuumed> Vacuum(LakeWork& work, const Invocation& invocation,
+Result<lake::CommitLog::Vacuumed> Vacuum(LakeWork& work, Deployment& deployment,
                                          std::chrono::milliseconds age,
                                          engine::LakeReaders& readers) {
-  Log log(LogLevel::kError, LogFormat::kText, STDERR_FILENO);
-  const auto deployment = TRY(Deployment::OpenExisting(work.settings(), invocation.registry, log));
-  if (const auto state = deployment->CheckState(); !state.has_value() && !invocation.quiet)
-    PrintLine(state.error().message, stderr);
-  readers = TRY(engine::FindLakeReaders(deployment->store(), deployment->recipes()));
+  readers = TRY(engine::FindLakeReaders(deployment.store(), deployment.recipes()));
   Timestamp older_than = work.clock().Now() - age;
   older_than = std::min(older_than, readers.planning_since.value_or(older_than));
   return work.lake().log().Vacuum(older_than, readers.oldest_version);
@@ -166,6 +162,13 @@ Outcome Compact(const Invocation& invocation, const CompactFlags& flags) {
   const std::optional<std::chrono::milliseconds> vacuum_age = TRY(VacuumAge(flags));
   const auto work = TRY(LakeWork::Open(invocation));
   LakePlace& lake = work->lake();
+  Log log(LogLevel::kError, LogFormat::kText, STDERR_FILENO);
+  std::unique_ptr<Deployment> deployment;
+  if (vacuum_age) {
+    deployment = TRY(Deployment::OpenExisting(work->settings(), invocation.registry, log));
+    // Nobody else knows what running exports read.
+    TRY(deployment->CheckState());
+  }
   lake::CompactOptions options{.threads = ThreadsOf(work->settings())};
   if (!flags.organisation.empty()) options.organisation = flags.organisation;
   Random random = Random::FromEntropy();
@@ -174,7 +177,7 @@ Outcome Compact(const Invocation& invocation, const CompactFlags& flags) {
   lake::CommitLog::Vacuumed vacuumed;
   engine::LakeReaders readers;
   if (vacuum_age) {
-    vacuumed = TRY(Vacuum(*work, invocation, *vacuum_age, readers));
+    vacuumed = TRY(Vacuum(*work, *deployment, *vacuum_age, readers));
   }
   if (invocation.json) {
     PrintJson({{"partitions", report.partitions},
@@ -266,7 +269,7 @@ void AddCompact(CLI::App& program, const Invocation& invocation, Action& action)
                     "nobody else writes to the lake now: --vacuum may be shorter than 1h");
   command->footer(
       R"(--vacuum keeps what exports that are under way, or failed and can be redriven, may still read, as
-far as the configured state knows of them.
+far as the configured state knows of them; where there is no state, nothing is done.
 
 Example:
   spillway compact --vacuum 7d)");

@@ -118,6 +118,8 @@ class TextsField final : public AnyField<T> {
     if (node->kind == YamlNode::Kind::kNull && described_.nullable) return;
     if (auto texts = ReadTexts(*node, described_, path, reader))
       (into.*member_)[this->name()] = *std::move(texts);
+    if (override != nullptr && described_.kind == Outline::Kind::kMap)
+      reader.Conceal(*override, path);
   }
   Outline Describe(const T& from) const override {
     const auto found = (from.*member_).find(this->name());
@@ -154,6 +156,11 @@ class Field final : public AnyField<T> {
   Field& Secret() {
     this->outline_.secret = true;
     shape_->Conceal();
+    return *this;
+  }
+  /// What a variable gives it, a map, is shown nowhere: there may be secrets in it (docs/adr/0027).
+  Field& SecretFromVariables() {
+    secret_from_variables_ = true;
     return *this;
   }
   /// It stands live in the starting file.
@@ -209,13 +216,14 @@ class Field final : public AnyField<T> {
 
   void Read(const YamlNode* node, const std::string& path, Reader& reader, T& into) const override {
     const OverrideForm form = shape_->override_form();
-    if (form != OverrideForm::kNone) {
-      const YamlNode* override =
-          reader.FindOverride(path, this->outline_.variables, form == OverrideForm::kYaml);
-      if (override != nullptr) node = override;
-    }
+    const YamlNode* override =
+        form == OverrideForm::kNone
+            ? nullptr
+            : reader.FindOverride(path, this->outline_.variables, form == OverrideForm::kYaml);
+    if (override != nullptr) node = override;
     if (node != nullptr) reader.Given(path, node->position);
     shape_->Read(node, path, reader, into.*member_);
+    if (override != nullptr && secret_from_variables_) reader.Conceal(*override, path);
   }
 
   Outline Describe(const T& from) const override { return shape_->Describe(from.*member_); }
@@ -231,6 +239,7 @@ class Field final : public AnyField<T> {
   V T::* member_;
   std::unique_ptr<Shape<V>> shape_;
   ScalarShape<Inner>* scalar_;
+  bool secret_from_variables_ = false;
 };
 
 }  // namespace spillway::config

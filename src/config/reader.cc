@@ -81,6 +81,14 @@ const YamlNode* Reader::FindOverride(const std::string& path,
   return found ? Keep(found->position, found->text, structured) : nullptr;
 }
 
+void Reader::Conceal(const YamlNode& map, const std::string& path) {
+  for (const YamlNode::Entry& entry : map.entries) {
+    VariableText& text = from_variables_[fmt::format("{}.{}", path, entry.key)];
+    if (text.value.empty()) text.value = entry.value->text;
+    text.written = "(secret)";
+  }
+}
+
 std::optional<Reader::Variable> Reader::FindVariable(std::string_view name) {
   const std::string own(name);
   return FindFirst({&own, 1});

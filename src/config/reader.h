@@ -29,9 +29,9 @@ struct Sources {
   FileVariables file_variables;  ///< Count where the environment has no such variable.
 };
 
-/// A text of the file that names variables, and the value that they gave it, which may be a secret.
+/// A value that variables gave, which may be a secret.
 struct VariableText {
-  std::string written;
+  std::string written;  ///< What is shown: the file's text, which names them, or "(secret)".
   std::string value;
 };
 
@@ -51,6 +51,9 @@ class Reader {
   /// YAML ("[a, b]"), others their text as it is.
   const YamlNode* FindOverride(const std::string& path, std::span<const std::string> more_variables,
                                bool structured);
+
+  /// Notes that the values of the map came out of a variable and may be secrets, once they are read.
+  void Conceal(const YamlNode& map, const std::string& path);
 
   /// The text of a scalar, with ${VARIABLE} replaced by the environment's where `substitute`.
   /// Reports other kinds of nodes, naming what is expected, and variables that are not set.

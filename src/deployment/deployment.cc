@@ -8,10 +8,8 @@
 #include <filesystem>
 
 #include "base/random.h"
-#include "deployment/foreign_stream.h"
 #include "engine/discarder.h"
 #include "settings/exports.h"
-#include "storage/stream/stream_store.h"
 
 namespace spillway {
 namespace {
@@ -207,13 +205,14 @@ Result<> Deployment::OpenSigningKey() {
   return CheckSigningKey(settings_.signing_key, id, recorded);
 }
 
-Result<storage::ObjectStore*> Deployment::DestinationStore(std::string_view destination) {
+Result<std::shared_ptr<storage::ObjectStore>> Deployment::DestinationStore(
+    std::string_view destination) {
   if (destination.starts_with('-')) return Stream(destination);
-  storage::ObjectStore* known = nullptr;
+  std::shared_ptr<storage::ObjectStore> known;
   {
     std::lock_guard lock(destinations_mutex_);
     if (const auto found = destinations_.find(destination); found != destinations_.end())
-      known = found->second.back().get();
+      known = found->second;
   }
   // Without the lock: whoever has another destination does not wait for a bucket that is silent.
   if (known != nullptr) {
@@ -222,30 +221,31 @@ Result<storage::ObjectStore*> Deployment::DestinationStore(std::string_view dest
     // A directory that was there, and is gone, is not made again: its disk may be away.
     if (in_place.error().code != ErrorCode::kConflict) return std::unexpected(in_place.error());
   }
-  std::unique_ptr<storage::ObjectStore> store =
+  std::shared_ptr<storage::ObjectStore> store =
       TRY(stores_.Open(std::string(destination), missing_));
   std::lock_guard lock(destinations_mutex_);
-  auto& opened = destinations_[std::string(destination)];
-  const bool somebody_was_quicker = !opened.empty() && opened.back().get() != known;
-  if (!somebody_was_quicker) opened.push_back(std::move(store));
-  return opened.back().get();
+  std::shared_ptr<storage::ObjectStore>& current = destinations_[std::string(destination)];
+  if (current == known) current = std::move(store);  // Otherwise somebody was quicker.
+  return current;
 }
 
-Result<storage::ObjectStore*> Deployment::Stream(std::string_view destination) {
+Result<std::shared_ptr<storage::ObjectStore>> Deployment::Stream(std::string_view destination) {
   // A database has no place beside it.
   const std::filesystem::path local =
       settings_.state.is_postgres() ? settings_.signing_key : settings_.state.file();
-  storage::ObjectStore* const rest =
+  std::shared_ptr<storage::ObjectStore> rest =
       TRY(DestinationStore((local.parent_path() / "streamed").string()));
   std::lock_guard lock(destinations_mutex_);
-  auto& opened = destinations_[std::string(destination)];
-  if (opened.empty() && destination == StandardOutput()) {
-    opened.push_back(
-        std::make_unique<storage::StreamStore>(STDOUT_FILENO, *rest, streaming_.get_token()));
-  } else if (opened.empty()) {
-    opened.push_back(std::make_unique<ForeignStream>(*rest));
+  if (destination != StandardOutput()) {
+    if (foreign_stream_ == nullptr || &foreign_stream_->rest() != rest.get())
+      foreign_stream_ = std::make_shared<ForeignStream>(std::move(rest));
+    return foreign_stream_;
   }
-  return opened.back().get();
+  if (stream_ == nullptr) {
+    stream_ = std::make_shared<storage::StreamStore>(STDOUT_FILENO, rest, streaming_.get_token());
+  }
+  stream_->set_rest(std::move(rest));
+  return stream_;
 }
 
 Result<> Deployment::AssembleEngine() {

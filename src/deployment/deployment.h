@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/signing.h"
+#include "deployment/foreign_stream.h"
 #include "deployment/lake_place.h"
 #include "deployment/stores.h"
 #include "engine/engine.h"
@@ -28,6 +29,7 @@
 #include "recipe/resources.h"
 #include "settings/settings.h"
 #include "storage/object_store.h"
+#include "storage/stream/stream_store.h"
 #include "store/postgres/postgres_store.h"
 #include "store/sqlite/database.h"
 #include "store/sqlite/sqlite_store.h"
@@ -91,8 +93,9 @@ class Deployment final : private recipe::Resources {
 
   /// The store behind a destination: a directory, a bucket, StandardOutput(), or that of another
   /// process, where only what was left beside it is in reach. Where a directory was replaced, the
-  /// new one; kUnavailable, retryable, while one that was there is not: it is not made again.
-  Result<storage::ObjectStore*> DestinationStore(std::string_view destination);
+  /// new one; kUnavailable, retryable, while one that was there is not: it is not made again. The
+  /// former one is closed once nobody holds it.
+  Result<std::shared_ptr<storage::ObjectStore>> DestinationStore(std::string_view destination);
 
   /// Where a job's files are.
   Result<recipe::Destination> DestinationOf(const engine::Job& job) const;
@@ -132,13 +135,13 @@ class Deployment final : private recipe::Resources {
              Stores::Missing missing);
 
   /// Standard output, of this process or of another.
-  Result<storage::ObjectStore*> Stream(std::string_view destination);
+  Result<std::shared_ptr<storage::ObjectStore>> Stream(std::string_view destination);
 
   // What recipes are lent.
   recipe::SharedSettings settings() const override {
     return {.lake = settings_.lake, .databases = settings_.databases};
   }
-  Result<storage::ObjectStore*> Destination(std::string_view destination) override {
+  Result<std::shared_ptr<storage::ObjectStore>> Destination(std::string_view destination) override {
     return DestinationStore(destination);
   }
   Result<recipe::Resources::Lake> OpenLake() override;
@@ -168,10 +171,11 @@ class Deployment final : private recipe::Resources {
   std::optional<SigningKey> signing_key_;
   std::stop_source streaming_;
   std::mutex destinations_mutex_;
-  /// The last of each is the one in use. Work that has begun may hold those before it, which are no
-  /// longer in place.
-  std::map<std::string, std::vector<std::unique_ptr<storage::ObjectStore>>, std::less<>>
-      destinations_;  // guarded by destinations_mutex_
+  /// Work that has begun may hold others, which are no longer in place.
+  std::map<std::string, std::shared_ptr<storage::ObjectStore>, std::less<>>
+      destinations_;                               // guarded by destinations_mutex_
+  std::shared_ptr<storage::StreamStore> stream_;   // guarded by destinations_mutex_
+  std::shared_ptr<ForeignStream> foreign_stream_;  // guarded by destinations_mutex_; any other's
   recipe::Recipes recipes_;
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<engine::Heartbeat> heartbeat_;

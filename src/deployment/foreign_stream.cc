@@ -17,20 +17,20 @@ Result<std::unique_ptr<storage::ObjectWriter>> ForeignStream::Create(
 
 Result<std::unique_ptr<storage::ObjectReader>> ForeignStream::Open(std::string_view key,
                                                                    std::stop_token stop) {
-  return rest_.Open(key, std::move(stop));
+  return rest_->Open(key, std::move(stop));
 }
 
 Result<std::optional<storage::ObjectInfo>> ForeignStream::Head(std::string_view key) {
-  return rest_.Head(key);
+  return rest_->Head(key);
 }
 
 Result<std::vector<storage::ObjectInfo>> ForeignStream::List(std::string_view prefix,
                                                              std::string_view start_after,
                                                              size_t limit) {
-  return rest_.List(prefix, start_after, limit);
+  return rest_->List(prefix, start_after, limit);
 }
 
-Result<uint64_t> ForeignStream::Remove(std::string_view key) { return rest_.Remove(key); }
+Result<uint64_t> ForeignStream::Remove(std::string_view key) { return rest_->Remove(key); }
 
 Result<std::unique_ptr<storage::Stage>> ForeignStream::CreateStage(
     std::string_view /*key*/, const std::optional<storage::StageTarget>& /*target*/) {

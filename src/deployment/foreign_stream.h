@@ -1,5 +1,8 @@
 #pragma once
 
+#include <memory>
+#include <utility>
+
 #include "storage/object_store.h"
 
 namespace spillway {
@@ -8,9 +11,10 @@ namespace spillway {
 /// left beside the stream can be read and removed. Thread-safe.
 class ForeignStream final : public storage::ObjectStore {
  public:
-  /// `rest` outlives this.
-  explicit ForeignStream(storage::ObjectStore& rest)
-      : ObjectStore({.epoch = rest.traits().epoch}), rest_(rest) {}
+  explicit ForeignStream(std::shared_ptr<storage::ObjectStore> rest)
+      : ObjectStore({.epoch = rest->traits().epoch}), rest_(std::move(rest)) {}
+
+  const storage::ObjectStore& rest() const { return *rest_; }
 
   Result<std::unique_ptr<storage::ObjectWriter>> Create(std::string_view key,
                                                         storage::Overwrite overwrite) override;
@@ -29,7 +33,7 @@ class ForeignStream final : public storage::ObjectStore {
                                       std::stop_token) override;
 
  private:
-  storage::ObjectStore& rest_;
+  const std::shared_ptr<storage::ObjectStore> rest_;
 };
 
 }  // namespace spillway

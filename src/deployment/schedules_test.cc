@@ -101,5 +101,16 @@ TEST(Schedules, WhatVariablesGaveToParametersIsConcealed) {
   EXPECT_FALSE(ParametersOf(requests["other"]).contains("concealed"));
 }
 
+TEST(Schedules, ParametersOutOfAVariableOfTheirOwnAreConcealed) {
+  auto requests = RequestsOf(
+      "databases: {shop: {url: 'postgres://shop'}}\n"
+      "exports: {recent: {recipe: query_export, database: shop, query: 'SELECT :a'}}\n"
+      "schedules: {one: {export: recent, cron: '@daily', parameters: {a: x}}}\n",
+      {.environment = {{"SPILLWAY_SCHEDULES_ONE_PARAMETERS", "{a: open-sesame}"}}, .of_file = {}});
+  const nlohmann::json one = ParametersOf(requests["one"]);
+  EXPECT_EQ(one["parameters"]["a"], "open-sesame");
+  EXPECT_EQ(one["concealed"], nlohmann::json::array({"/parameters/a"}));
+}
+
 }  // namespace
 }  // namespace spillway

@@ -18,6 +18,7 @@
 #include "maintenance/rescuer.h"
 #include "queue/memory/memory_queue.h"
 #include "staging/staging.h"
+#include "storage/lent.h"
 #include "storage/memory/memory_store.h"
 
 namespace spillway::engine {
@@ -25,7 +26,7 @@ namespace spillway::engine {
 /// Writes `rows` lines a chunk into one file, and fails in the ways that a test asks for.
 class LinesRecipe final : public recipe::Recipe {
  public:
-  explicit LinesRecipe(storage::ObjectStore& store) : store_(store) {}
+  explicit LinesRecipe(storage::ObjectStore& store) : store_(storage::Lent(store)) {}
 
   int chunks = 3;
   int64_t rows = 2;
@@ -72,7 +73,7 @@ class LinesRecipe final : public recipe::Recipe {
     if (no_destination.has_value() &&
         (without_destination.empty() || without_destination.contains(job.id)))
       return std::unexpected(*no_destination);
-    return recipe::Destination{.store = &store_, .directory = "out/" + job.id};
+    return recipe::Destination{.store = store_, .directory = "out/" + job.id};
   }
   Result<recipe::Planned> MakePlan(const Job& /*job*/, recipe::Planning& plan,
                                    std::stop_token /*stop*/) const override {
@@ -139,7 +140,7 @@ class LinesRecipe final : public recipe::Recipe {
     const std::string key = "items/" + std::to_string(chunk.index) + ".txt";
     const std::string text = "item\nof two lines\n";
     const storage::NewObject object{key, std::as_bytes(std::span(text))};
-    const auto put = store_.PutMany({&object, 1});
+    const auto put = store_->PutMany({&object, 1});
     if (!put[0].has_value()) return std::unexpected(put[0].error());
     ChunkResult result{.counts = {.planned = rows, .written = 1, .excluded = rows - 1}};
     result.published.push_back({.item = std::to_string(chunk.index),
@@ -150,7 +151,7 @@ class LinesRecipe final : public recipe::Recipe {
     return result;
   }
 
-  storage::ObjectStore& store_;
+  const std::shared_ptr<storage::ObjectStore> store_;
 };
 
 class ActsTest : public testing::Test {

@@ -238,7 +238,7 @@ Result<Job> Decide(Context& context, HeldJob& held, const recipe::Recipe& recipe
     TRY(context.store.Update(held.lease(), {.phase = JobPhase::kFinalizing}));
   }
   const Stagings::Use staging =
-      context.stagings.Of(held.job, *destination.store, destination.directory);
+      context.stagings.Of(held.job, destination.store, destination.directory);
   // What is lost of some chunks, a redrive repeats.
   const auto or_mark_lost = [&]<class T>(Result<T> done) -> Result<T> {
     if (!done.has_value() && done.error().code == ErrorCode::kCorrupt)
@@ -413,6 +413,12 @@ Result<Job> DecideAndPublish(Context& context, HeldJob& held) {
 
 }  // namespace
 
+Result<> CheckMayFinish(Context& context, const Job& job) {
+  const bool signs = IsToBeFinished(job) && job.phase < JobPhase::kCompleted &&
+                     job.chunks_dead == 0 && !job.cancel_requested_at.has_value();
+  return signs ? CheckSigningKey(context) : Result<>();
+}
+
 Result<Verdict> FinishJob(Context& context, std::string_view job_id, Random& random) {
   // A message that comes too early, or again, must not count as an attempt.
   const Result<Job> seen = context.store.Get(job_id);
@@ -420,11 +426,9 @@ Result<Verdict> FinishJob(Context& context, std::string_view job_id, Random& ran
     return std::unexpected(seen.error());
   if (!seen.has_value() || !IsToBeFinished(*seen)) return Verdict::Done();
   // Nor is what only another process can do, which may take the message next time.
-  const bool signs = seen->phase < JobPhase::kCompleted && seen->chunks_dead == 0 &&
-                     !seen->cancel_requested_at.has_value();
-  if (const Result<> can = signs ? CheckSigningKey(context) : Result<>(); !can.has_value()) {
-    if (!can.error().elsewhere) return std::unexpected(can.error());
-    context.log.Error("job not finished", {{"job", job_id}, {"error", can.error().message}});
+  if (const Result<> may = CheckMayFinish(context, *seen); !may.has_value()) {
+    if (!may.error().elsewhere) return std::unexpected(may.error());
+    context.log.Error("job not finished", {{"job", job_id}, {"error", may.error().message}});
     return Verdict::Again(context.options.lease / 3);
   }
   bool busy = false;

@@ -14,4 +14,8 @@ namespace spillway::engine {
 /// worker that lost its lease cannot pass it.
 Result<Verdict> FinishJob(Context& context, std::string_view job_id, Random& random);
 
+/// kConflict, with Error::elsewhere, where nothing is left of the job but to finish it and only
+/// processes with another signing key may (ADR 25).
+Result<> CheckMayFinish(Context& context, const Job& job);
+
 }  // namespace spillway::engine

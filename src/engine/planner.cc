@@ -36,7 +36,7 @@ class PagedPlan final : public recipe::Planning {
   Result<std::string> Put(std::string_view name, std::span<const std::byte> bytes) override {
     TRY(GoesOn());
     const recipe::Destination destination = TRY(recipe_.DestinationOf(held_.job));
-    context_.stagings.Note(*destination.store);
+    context_.stagings.Note(destination.store);
     std::string key =
         fmt::format("{}plan-{}/{}", Staging::PrefixOf(held_.job.id), held_.lease().token, name);
     TRY(storage::PutWhole(*destination.store, key,

@@ -130,7 +130,7 @@ void LogFailure(const Context& context, const HeldChunk& one, const store::Settl
 Result<> PutInLine(Context& context, const recipe::Destination& destination, HeldChunks& held) {
   held.recipe = TRY(context.recipes.Find(held.job.recipe));
   for (HeldChunk& one : held.chunks) {
-    one.staging = context.stagings.Of(held.job, *destination.store, destination.directory);
+    one.staging = context.stagings.Of(held.job, destination.store, destination.directory);
     one.place = (*one.staging).Enter(one.chunk.index);
   }
   return {};

@@ -116,9 +116,9 @@ class ScriptedStore final : public store::JobStore {
     if (away_) return Away();
     return store_.Redrive(job_id, actor);
   }
-  Result<std::vector<Job>> Stalled(Timestamp before, size_t limit) override {
+  Result<std::vector<Job>> Stalled(const store::StalledFilter& filter, size_t limit) override {
     if (away_) return Away();
-    return store_.Stalled(before, limit);
+    return store_.Stalled(filter, limit);
   }
   Result<int64_t> CountAhead(std::string_view job_id) override {
     if (away_) return Away();

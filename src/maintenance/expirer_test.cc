@@ -8,6 +8,7 @@
 #include "maintenance/services.h"
 #include "staging/outcome.h"
 #include "storage/forwarding_store.h"
+#include "storage/lent.h"
 #include "storage/maintenance.h"
 #include "storage/memory/memory_store.h"
 #include "storage/objects.h"
@@ -200,7 +201,7 @@ class UnsweepableStore final : public storage::ForwardingStore, public storage::
 TEST_F(ExpirerTest, AStoreThatCannotBeSweptKeepsNoJobFromExpiring) {
   UnsweepableStore unsweepable(objects_);
   const std::string job_id = Succeeded();
-  const auto use = stagings_.Of(*store_.Get(job_id), unsweepable, "out");
+  const auto use = stagings_.Of(*store_.Get(job_id), storage::Lent(unsweepable), "out");
   clock_.Advance(hours(49));
   SweepOften();
   EXPECT_TRUE(std::ranges::any_of(swept_, [](const Result<>& swept) {

@@ -6,12 +6,20 @@
 
 #include "base/log.h"
 #include "engine/dispatch.h"
+#include "engine/finisher.h"
 #include "engine/work.h"
 
 namespace spillway::engine {
 namespace {
 
-constexpr size_t kStalledMax = 100;
+constexpr size_t kPage = 100;
+
+/// False: only processes with another signing key may do what is left of the job.
+Result<bool> MayFinish(Context& context, const Job& job) {
+  const Result<> may = CheckMayFinish(context, job);
+  if (!may.has_value() && !may.error().elsewhere) return std::unexpected(may.error());
+  return may.has_value();
+}
 
 }  // namespace
 
@@ -22,21 +30,30 @@ Result<int64_t> Rescue(Context& context) {
   for (const std::string& group : TRY(context.store.WaitingGroups(silent_since))) {
     TRY(AdmitNext(context, group));
   }
-  const std::vector<Job> stalled = TRY(context.store.Stalled(silent_since, kStalledMax));
+  store::StalledFilter filter{.before = silent_since};
+  std::vector<Job> stalled = TRY(context.store.Stalled(filter, kPage));
   if (stalled.empty()) return 0;
   const bool queue_is_empty = TRY(context.queue.Depth()) == 0;
-  for (const Job& job : stalled) {
-    context.log.Warning("job stalled; sending its work again",
-                        {{"job", job.id}, {"phase", Name(job.phase)}});
-    if (queue_is_empty) {
-      TRY(Dispatch(context.queue, job, context.options.hints_max));
-    } else {
-      // Perhaps its hints only wait behind others. The worker that gets this message checks whether
-      // they were lost.
-      TRY(SendWork(context.queue, std::array{Work{.act = Act::kResume, .job_id = job.id}}));
+  int64_t dispatched = 0;
+  while (!stalled.empty()) {
+    for (const Job& job : stalled) {
+      // Those that may finish it have rescuers of their own.
+      if (!TRY(MayFinish(context, job))) continue;
+      context.log.Warning("job stalled; sending its work again",
+                          {{"job", job.id}, {"phase", Name(job.phase)}});
+      ++dispatched;
+      if (queue_is_empty) {
+        TRY(Dispatch(context.queue, job, context.options.hints_max));
+      } else {
+        // Perhaps its hints only wait behind others. The worker that gets this message checks
+        // whether they were lost.
+        TRY(SendWork(context.queue, std::array{Work{.act = Act::kResume, .job_id = job.id}}));
+      }
     }
+    filter.after = {.updated_at = stalled.back().updated_at, .id = stalled.back().id};
+    stalled = TRY(context.store.Stalled(filter, kPage));
   }
-  return static_cast<int64_t>(stalled.size());
+  return dispatched;
 }
 
 }  // namespace spillway::engine

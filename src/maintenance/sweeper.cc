@@ -53,7 +53,7 @@ Result<Leftovers> SweepLeftovers(store::JobStore& jobs, storage::ObjectStore& st
 
 /// A place that cannot be opened may take long to say so, so each job's is asked for once.
 Result<> LeftoverRemoval::FindPlaces() {
-  for (storage::ObjectStore* store : context_.stagings.Stores()) places_.insert(store);
+  for (const auto& store : context_.stagings.Stores()) places_.insert(store);
   const store::JobPage newest = TRY(context_.store.List({}, "", kJobsSeen));
   FirstError failed;
   std::set<std::string> seen;
@@ -76,7 +76,10 @@ Result<> LeftoverRemoval::Run() {
   FirstError failed;
   failed.Add(FindPlaces());
   Leftovers all;
-  for (storage::ObjectStore* store : places_) {
+  std::erase_if(places_, [](const auto& place) { return place.expired(); });
+  for (const auto& place : places_) {
+    const std::shared_ptr<storage::ObjectStore> store = place.lock();
+    if (store == nullptr) continue;
     const Result<Leftovers> swept =
         SweepLeftovers(context_.store, *store, kAbandonedAge, storage::Sweep::kRemoveOwn);
     failed.Add(swept);

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <set>
 #include <string>
 
@@ -41,7 +42,7 @@ class LeftoverRemoval {
 
   Context& context_;
   std::set<std::string> seen_;  ///< Jobs whose places were looked up, each once.
-  std::set<storage::ObjectStore*> places_;
+  std::set<std::weak_ptr<storage::ObjectStore>, std::owner_less<>> places_;
 };
 
 }  // namespace spillway::engine

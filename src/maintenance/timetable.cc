@@ -85,7 +85,8 @@ Timetable::Timetable(Engine& engine, store::JobStore& store, Clock& clock, Log& 
       clock_(clock),
       log_(log),
       last_look_{clock.Now(), clock.Now()},
-      look_from_(clock.Now()) {
+      look_from_(clock.Now()),
+      awake_from_(clock.Awake()) {
   for (Schedule& schedule : schedules) entries_.push_back({.schedule = std::move(schedule)});
 }
 
@@ -208,6 +209,15 @@ void Timetable::PutOff(Entry& entry, Error error) {
   entry.settled_until.reset();  // It may have been settled nevertheless.
 }
 
+void Timetable::PassOverSleep() {
+  const Timestamp now = clock_.Now();
+  const microseconds awake = clock_.Awake();
+  if ((now - look_from_) - (awake - awake_from_) <= kOnTime) return;
+  last_look_ = {.from = now, .until = now};
+  look_from_ = now;
+  awake_from_ = awake;
+}
+
 Result<> Timetable::ReadSettled() {
   Result<std::vector<store::ScheduleRecord>> records = store_.Schedules();
   if (!records.has_value()) {
@@ -226,6 +236,7 @@ Result<> Timetable::ReadSettled() {
 
 Result<int64_t> Timetable::FireDue(const std::stop_token& stop) {
   look_from_ = clock_.Now();
+  awake_from_ = clock_.Awake();
   std::vector<Entry*> due;
   for (Entry& entry : entries_) {
     if (!entry.trouble || entry.trouble->again_at <= look_from_) due.push_back(&entry);
@@ -236,6 +247,7 @@ Result<int64_t> Timetable::FireDue(const std::stop_token& stop) {
   int64_t fired = 0;
   for (Entry* entry : due) {
     if (stop.stop_requested()) break;
+    PassOverSleep();
     const Result<int64_t> of_schedule = FireDue(*entry, clock_.Now());
     if (of_schedule.has_value()) {
       fired += *of_schedule;
@@ -243,6 +255,7 @@ Result<int64_t> Timetable::FireDue(const std::stop_token& stop) {
       PutOff(*entry, of_schedule.error());
     }
   }
+  PassOverSleep();
   last_look_ = {.from = look_from_, .until = clock_.Now()};
   return fired;
 }

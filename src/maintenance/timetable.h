@@ -94,6 +94,9 @@ class Timetable final : public Service {
     std::optional<Timestamp> failing_since;
   };
 
+  /// Begins the look anew where the machine has slept since it began: ticks that came meanwhile came
+  /// between two looks.
+  void PassOverSleep();
   /// Asks the store up to where each schedule is settled.
   Result<> ReadSettled();
   Result<int64_t> FireDue(Entry& entry, Timestamp now);
@@ -113,7 +116,9 @@ class Timetable final : public Service {
   Log& log_;
   std::vector<Entry> entries_;
   Look last_look_;
-  Timestamp look_from_;  ///< Of the look that is under way.
+  // Of the look that is under way:
+  Timestamp look_from_;
+  std::chrono::microseconds awake_from_;  ///< By Clock::Awake.
 };
 
 }  // namespace spillway::engine

@@ -424,6 +424,24 @@ TEST_F(TimetableTest, TicksWhileTheProcessStoodStillLeaveNoFailedJobs) {
   EXPECT_THAT(Fired(), ElementsAre("03-02T15:00"));
 }
 
+TEST_F(TimetableTest, TicksWhileTheMachineSleptInAnAttemptLeaveNoFailedJobs) {
+  std::vector<Schedule> schedules = {Of("* * * * *", CatchUp::kNone),
+                                     Of("* * * * *", CatchUp::kNone)};
+  schedules[1].name = "other";
+  hours sleeps{3};
+  schedules[0].request = [&, request = schedules[0].request](Timestamp tick) {
+    clock_.Suspend(std::exchange(sleeps, hours(0)));
+    return request(tick);
+  };
+  Timetable timetable(engine_, store_, clock_, log_, schedules);
+  ASSERT_TRUE(timetable.FireDue().has_value());
+  clock_.Advance(seconds(40));         // 12:01:10
+  EXPECT_EQ(*timetable.FireDue(), 2);  // 15:01:10
+  EXPECT_EQ(*timetable.FireDue(), 1);
+  EXPECT_THAT(Fired(), UnorderedElementsAre("03-02T12:01", "03-02T15:01", "03-02T15:01"));
+  for (const Job& job : Jobs()) EXPECT_NE(job.state, JobState::kFailed) << job.requested_by;
+}
+
 TEST_F(TimetableTest, AFailedScheduleNeitherHidesNorHoldsUpOthers) {
   std::vector<std::string> asked;
   std::vector<Schedule> schedules;

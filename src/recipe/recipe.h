@@ -108,7 +108,7 @@ struct Assembly {
 
 /// Where a job's files go.
 struct Destination {
-  storage::ObjectStore* store = nullptr;  ///< Lives as long as the recipe.
+  std::shared_ptr<storage::ObjectStore> store;  ///< Stays open for as long as this is held.
   /// Key prefix of the job's files and manifest, without a slash at the end; its last segment is
   /// the job's id. All below it is the job's alone, and goes when the job expires. What a recipe
   /// puts elsewhere, under keys that later jobs write too, stays.

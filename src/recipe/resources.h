@@ -32,8 +32,9 @@ class Resources {
   virtual ~Resources() = default;
 
   virtual SharedSettings settings() const = 0;
-  /// The store of a destination; it lives as long as the resources.
-  virtual Result<storage::ObjectStore*> Destination(std::string_view destination) = 0;
+  /// The store of a destination, for one attempt: a later one may be given another (ADR 26).
+  virtual Result<std::shared_ptr<storage::ObjectStore>> Destination(
+      std::string_view destination) = 0;
   /// The lake, which is opened when it is first asked for, and again for as long as it is empty: a
   /// disk may be mounted there later. kNotFound while there is none.
   virtual Result<Lake> OpenLake() = 0;

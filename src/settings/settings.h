@@ -81,7 +81,7 @@ struct Settings {
   SchedulesByName schedules;
   EngineSettings engine;
   LogSettings log;
-  /// Texts of the file that name variables, by path; what these gave is in the fields.
+  /// What is shown of texts that variables gave, by path (config::VariableText); they are in the fields.
   std::map<std::string, std::string> texts_with_variables;
 
   /// Where such texts are in a section, as paths in it.

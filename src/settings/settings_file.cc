@@ -43,9 +43,10 @@ prints its JSON Schema, which editors complete and check with.
 - In texts and paths of the file, `${NAME}` is replaced by the environment variable of that name, which
   must be set; `$${` stands for `${` itself. `config show` prints such a text as the file has it, and
   a mistake in it is reported without it. Passwords in addresses are shown nowhere. Nor is what
-  `${NAME}` gave to `parameters` of an export or a schedule: commands and manifests have `(secret)`
-  instead. The state has it, and a database may repeat a value in an error of its own. Hosts, buckets,
-  users and paths are shown in errors and logs, whatever they came from: who has to act needs them.
+  `${NAME}`, or a variable such as `SPILLWAY_EXPORTS_RECENT_PARAMETERS`, gave to `parameters` of an
+  export or a schedule: commands and manifests have `(secret)` instead. The state has it, and a
+  database may repeat a value in an error of its own. Hosts, buckets, users and paths are shown in
+  errors and logs, whatever they came from: who has to act needs them.
 - A file named `.env` beside the configuration file, or the one that `--env-file` or `SPILLWAY_ENV_FILE`
   names, gives variables that the environment does not have, as lines of `NAME=value` (with or without
   `export`; quotes, ` # comments` and line breaks in quotes as python-dotenv reads them). Of it count the

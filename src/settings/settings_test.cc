@@ -109,6 +109,31 @@ schedules:
   EXPECT_EQ(again->schedules, settings->schedules);
 }
 
+TEST(Settings, ParametersOutOfAVariableOfTheirOwnAreNotShown) {
+  const Variables variables{
+      .environment = {{"SPILLWAY_EXPORTS_OWN_PARAMETERS", "{a: hunter2, b: 'x${TOKEN}'}"},
+                      {"SPILLWAY_SCHEDULES_ONE_PARAMETERS", "{c: hunter3}"},
+                      {"SPILLWAY_S3_TAGS", "{team: data}"},
+                      {"TOKEN", "hunter4"}},
+      .of_file = {}};
+  constexpr std::string_view kText = R"yaml(
+databases: {shop: {url: "postgres://shop"}}
+exports: {own: {recipe: query_export, database: shop, query: "SELECT :a, :b, :c"}}
+schedules: {one: {export: own, cron: "@daily"}}
+)yaml";
+  const auto settings =
+      ParseSettings(std::string(kText), "/dir/spillway.yaml", variables, TheRegistry());
+  ASSERT_TRUE(settings.has_value());
+  const std::string shown = EffectiveSettings(*settings, TheRegistry());
+  EXPECT_THAT(shown, testing::Not(HasSubstr("hunter")));
+  for (const char* line : {"      a: \"(secret)\"\n", "      b: \"(secret)\"\n",
+                           "      c: \"(secret)\"\n", "team: data\n"})
+    EXPECT_THAT(shown, HasSubstr(line));
+  EXPECT_THAT(settings->FromVariablesIn("exports.own"),
+              ElementsAre("parameters.a", "parameters.b"));
+  EXPECT_THAT(settings->FromVariablesIn("schedules.one"), ElementsAre("parameters.c"));
+}
+
 TEST(Settings, APasswordBesideAVariableIsNotShown) {
   const Variables variables{.environment = {{"HOST", "db.example"}}, .of_file = {}};
   const auto settings = ParseSettings("state: \"postgres://ada:hunter2@${HOST}/jobs\"\n",

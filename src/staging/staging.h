@@ -110,8 +110,6 @@ class Staging {
         pending_bytes_max_(pending_bytes_max),
         output_(std::move(output)) {}
 
-  const storage::ObjectStore& store() const { return store_; }
-
   /// The prefix below which every process stages for this job.
   static std::string PrefixOf(std::string_view job_id);
 

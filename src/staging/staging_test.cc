@@ -14,6 +14,7 @@
 #include "staging/outcome.h"
 #include "staging/stagings.h"
 #include "storage/forwarding_store.h"
+#include "storage/lent.h"
 #include "storage/memory/memory_store.h"
 #include "storage/objects.h"
 
@@ -62,15 +63,21 @@ TEST_F(StagingTest, APartSaysWhereItsBytesAreAndWhatTheyAre) {
 /// A directory that was replaced is opened as another store.
 TEST_F(StagingTest, ForAnotherStoreANewStagingBegins) {
   storage::MemoryPlace other_place;
-  storage::MemoryStore other(other_place, clock_);
+  auto first = std::make_shared<storage::MemoryStore>(place_, clock_);
+  const auto other = std::make_shared<storage::MemoryStore>(other_place, clock_);
+  const std::weak_ptr<storage::ObjectStore> closed = first;
   Stagings stagings("owner", kPendingMax);
   const Job job{.id = "job"};
-  Stagings::Use former = stagings.Of(job, store_, "exports");
-  EXPECT_EQ(&*former, &*stagings.Of(job, store_, "exports"));
+  Stagings::Use former = stagings.Of(job, first, "exports");
+  EXPECT_EQ(&*former, &*stagings.Of(job, first, "exports"));
   Stagings::Use current = stagings.Of(job, other, "exports");
-  EXPECT_EQ(&(*former).store(), &store_);
-  EXPECT_EQ(&(*current).store(), &other);
+  EXPECT_NE(&*former, &*current);
+  EXPECT_EQ(stagings.Stores().size(), 2U);
+  first.reset();
+  EXPECT_FALSE(closed.expired()) << "somebody stages there";
   former = {};
+  EXPECT_TRUE(closed.expired());
+  EXPECT_EQ(stagings.Stores(), std::vector<std::shared_ptr<storage::ObjectStore>>{other});
   EXPECT_EQ(&*current, &*stagings.Of(job, other, "exports"));
 }
 
@@ -376,9 +383,10 @@ class StagingsTest : public StagingTest {
   Stagings::Use Of(const std::string& job_id) {
     Job job;
     job.id = job_id;
-    return stagings_.Of(job, store_, "out");
+    return stagings_.Of(job, lent_, "out");
   }
 
+  const std::shared_ptr<storage::ObjectStore> lent_ = storage::Lent(store_);
   Stagings stagings_{"owner", 32 << 20};
 };
 

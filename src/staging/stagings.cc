@@ -5,13 +5,15 @@
 namespace spillway::engine {
 
 struct Stagings::Entry {
-  Entry(const Job& job, storage::ObjectStore& store, std::string directory, std::string owner,
-        size_t pending_bytes_max)
+  Entry(const Job& job, std::shared_ptr<storage::ObjectStore> into, std::string directory,
+        std::string owner, size_t pending_bytes_max)
       : job_id(job.id),
-        staging(store, Staging::PrefixOf(job.id), std::move(owner), pending_bytes_max,
+        store(std::move(into)),
+        staging(*store, Staging::PrefixOf(job.id), std::move(owner), pending_bytes_max,
                 {.directory = std::move(directory), .chunks = job.chunks_total}) {}
 
   const std::string job_id;
+  const std::shared_ptr<storage::ObjectStore> store;
   Staging staging;
   int users = 0;
   bool dropped = false;
@@ -24,12 +26,13 @@ Stagings::Stagings(std::string owner, size_t pending_bytes_max)
 
 Stagings::~Stagings() = default;
 
-Stagings::Use Stagings::Of(const Job& job, storage::ObjectStore& store, std::string directory) {
+Stagings::Use Stagings::Of(const Job& job, const std::shared_ptr<storage::ObjectStore>& store,
+                           std::string directory) {
   std::lock_guard lock(mutex_);
-  stores_.insert(&store);
+  stores_.insert(store);
   auto entry = std::ranges::find_if(
       entries_, [&job](const Entry& open) { return open.job_id == job.id && !open.dropped; });
-  if (entry != entries_.end() && &entry->staging.store() != &store) {
+  if (entry != entries_.end() && entry->store != store) {
     entry->dropped = true;
     if (entry->users == 0) entries_.erase(entry);
     entry = entries_.end();
@@ -65,14 +68,19 @@ std::vector<std::string> Stagings::Unused() {
   return unused;
 }
 
-void Stagings::Note(storage::ObjectStore& store) {
+void Stagings::Note(const std::shared_ptr<storage::ObjectStore>& store) {
   std::lock_guard lock(mutex_);
-  stores_.insert(&store);
+  stores_.insert(store);
 }
 
-std::vector<storage::ObjectStore*> Stagings::Stores() {
+std::vector<std::shared_ptr<storage::ObjectStore>> Stagings::Stores() {
   std::lock_guard lock(mutex_);
-  return {stores_.begin(), stores_.end()};
+  std::erase_if(stores_, [](const auto& store) { return store.expired(); });
+  std::vector<std::shared_ptr<storage::ObjectStore>> open;
+  for (const auto& store : stores_) {
+    if (auto held = store.lock()) open.push_back(std::move(held));
+  }
+  return open;
 }
 
 }  // namespace spillway::engine

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <list>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <string>
@@ -15,7 +16,8 @@
 
 namespace spillway::engine {
 
-/// The stagings of one process, one a job that it works on. Thread-safe.
+/// The stagings of one process, one a job that it works on. A staging keeps its store open.
+/// Thread-safe.
 class Stagings {
   struct Entry;
 
@@ -50,7 +52,7 @@ class Stagings {
 
   /// `directory` is where the job's files are to stand in `store`. For another store than before, as
   /// when a directory was replaced, a new staging begins.
-  Use Of(const Job& job, storage::ObjectStore& store, std::string directory);
+  Use Of(const Job& job, const std::shared_ptr<storage::ObjectStore>& store, std::string directory);
 
   /// Closes the job's stages as soon as nobody uses them; whoever comes later begins new ones.
   void Drop(std::string_view job_id);
@@ -59,10 +61,10 @@ class Stagings {
   std::vector<std::string> Unused();
 
   /// Notes that something is staged in the store without a Staging.
-  void Note(storage::ObjectStore& store);
+  void Note(const std::shared_ptr<storage::ObjectStore>& store);
 
-  /// The stores to which anything was staged so far.
-  std::vector<storage::ObjectStore*> Stores();
+  /// The stores to which anything was staged so far, of those that are still open.
+  std::vector<std::shared_ptr<storage::ObjectStore>> Stores();
 
  private:
   void Leave(Entry* entry);
@@ -72,7 +74,7 @@ class Stagings {
   std::mutex mutex_;
   int64_t opened_ = 0;
   std::list<Entry> entries_;
-  std::set<storage::ObjectStore*> stores_;
+  std::set<std::weak_ptr<storage::ObjectStore>, std::owner_less<>> stores_;
 };
 
 }  // namespace spillway::engine

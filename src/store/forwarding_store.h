@@ -72,8 +72,8 @@ class ForwardingStore : public JobStore {
   Result<engine::Job> Redrive(std::string_view job_id, std::string_view actor) override {
     return store_.Redrive(job_id, actor);
   }
-  Result<std::vector<engine::Job>> Stalled(Timestamp before, size_t limit) override {
-    return store_.Stalled(before, limit);
+  Result<std::vector<engine::Job>> Stalled(const StalledFilter& filter, size_t limit) override {
+    return store_.Stalled(filter, limit);
   }
   Result<int64_t> CountAhead(std::string_view job_id) override { return store_.CountAhead(job_id); }
   Result<std::vector<std::string>> WaitingGroups(Timestamp before) override {

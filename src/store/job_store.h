@@ -161,6 +161,17 @@ struct ExpiryFilter {
   } after = {};
 };
 
+/// Which stalled jobs are to be looked at.
+struct StalledFilter {
+  Timestamp before;  ///< Nothing has touched them since.
+
+  /// Only those after this job.
+  struct After {
+    Timestamp updated_at = Timestamp::min();
+    std::string id;
+  } after = {};
+};
+
 /// What one call of JobStore::AddChunks may have.
 inline constexpr size_t kNewChunksMax = 1'000;
 /// What MarkLost takes at once.
@@ -221,9 +232,10 @@ class JobStore {
   /// index at or above `chunks_total`, left by an earlier plan, do not exist for any other call.
   virtual Result<> AddChunks(const engine::Lease& lease, std::span<const NewChunk> chunks) = 0;
 
-  /// Claims the first chunks of the job, at most `limit` (up to kSettlementsMax), with an index
-  /// above `after` that are pending with their pause over, or whose lease has expired. Claims made
-  /// at the same time never share a chunk. Nothing for an unknown job, for one that is not in
+  /// Claims chunks of the job, at most `limit` (up to kSettlementsMax), with an index above `after`
+  /// that are pending with their pause over, or whose lease has expired: first those that never
+  /// paused, then those whose pause ended first, each in the order of their indices. Claims made at
+  /// the same time never share a chunk. Nothing for an unknown job, for one that is not in
   /// processing, not planned yet, or to be cancelled. kInvalidArgument without an owner. After
   /// kUnavailable chunks may be leased all the same; they are claimed again when these leases end.
   virtual Result<Claims> ClaimChunks(std::string_view job_id, int64_t after, size_t limit,
@@ -273,11 +285,12 @@ class JobStore {
   /// pending.
   virtual Result<int64_t> CountAhead(std::string_view job_id) = 0;
 
-  /// E4. Jobs in processing that nothing has touched since `before` and whose own lease is not
-  /// held: the rescuer looks at them. Oldest first. Every call that changes the job, AddChunks,
-  /// Settle and Renew touch it; claims do not. A job whose open chunks all wait for their time, or
-  /// are leased, is not stalled, unless it is to be cancelled.
-  virtual Result<std::vector<engine::Job>> Stalled(Timestamp before, size_t limit) = 0;
+  /// E4. Jobs in processing that nothing has touched since `filter.before` and whose own lease is
+  /// not held: the rescuer looks at them. In the order in which they were touched last, and then of
+  /// their ids. Every call that changes the job, AddChunks, Settle and Renew touch it; claims do
+  /// not. A job whose open chunks all wait for their time, or are leased, is not stalled, unless it
+  /// is to be cancelled.
+  virtual Result<std::vector<engine::Job>> Stalled(const StalledFilter& filter, size_t limit) = 0;
 
   /// Groups that have jobs pending that nothing has touched since `before`, in order of their
   /// names.

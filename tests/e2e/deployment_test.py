@@ -118,6 +118,14 @@ class DeploymentTest(unittest.TestCase):
             worker.terminate()
             worker.log = worker.communicate()[1].decode()
 
+    @staticmethod
+    def opened(process):
+        paths = []
+        for descriptor in pathlib.Path(f"/proc/{process.pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                paths.append(descriptor.readlink())
+        return paths
+
     def adopt_new_key(self):
         key = self.spillway.path / "signing.pem"
         subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", key], check=True)
@@ -170,7 +178,7 @@ class DeploymentTest(unittest.TestCase):
         (self.spillway.path / "spillway.yaml").write_text(IMPATIENT)
         self.spillway.ingest(make_messages(1, 100))
         exports, moved = self.spillway.path / "exports", self.spillway.path / "moved"
-        with self.working():
+        with self.working() as worker:
             self.assertEqual(self.await_end(self.detach())["state"], "succeeded")
             exports.rename(moved)
             before = self.spillway.files("moved")
@@ -179,6 +187,7 @@ class DeploymentTest(unittest.TestCase):
                 self.assertEqual(job["state"], "succeeded", job.get("failure"))
                 self.spillway.good("verify", job["directory"], "--key", "signing.pub.pem")
                 self.assertEqual(self.spillway.files("moved"), before)
+                self.assertNotIn(moved, self.opened(worker))
                 shutil.rmtree(exports)
                 exports.mkdir()
 

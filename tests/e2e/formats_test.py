@@ -117,6 +117,24 @@ class FormatsTest(unittest.TestCase):
         self.assertEqual([str(type) for type in pyarrow.parquet.read_schema(file).types], ["string", "decimal128(38, 2)"])
         self.assertEqual(duckdb.sql(f"SELECT n, d::text FROM '{file}' ORDER BY 1").fetchall(), [(number, "-5.25"), (None, None)])
 
+    def test_row_groups_of_parquet_are_whole(self):
+        """Full at the end of a batch; a long text; nothing but nulls; a dictionary that is given up in the middle of a group."""
+        rows = 2 * 131_072
+        file = self.export(
+            "SELECT n, CASE WHEN n < 5000 THEN 'same' ELSE md5(n::text) END AS fades, NULL::text AS nothing, "
+            f"CASE n WHEN 140000 THEN repeat('x', 10000000) ELSE n::text END AS long FROM generate_series(1, {rows}) n",
+            format="parquet")
+        metadata = pyarrow.parquet.read_metadata(file)
+        self.assertEqual([metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)], [131_072, 131_072])
+        table = pyarrow.parquet.read_table(file)
+        table.validate(full=True)
+        self.assertEqual(table["n"].to_pylist(), list(range(1, rows + 1)))
+        self.assertEqual(table["nothing"].null_count, rows)
+        self.assertEqual(table["long"][139_999].as_py(), "x" * 10_000_000)
+        self.assertEqual(
+            duckdb.sql("SELECT count(*), count(nothing), bool_and(fades = CASE WHEN n < 5000 THEN 'same' ELSE md5(n::text) END), "
+                       f"count(*) FILTER (long = n::text) FROM '{file}'").fetchall(), [(rows, 0, True, rows - 1)])
+
     def test_n4_no_setting_does_nothing(self):
         rows = "SELECT i, md5(i::text) || repeat(md5((i % 7)::text), 9) AS t FROM generate_series(1, 20000) AS i"
         sizes = [self.export(rows, "--compression-level", level, format="parquet").stat().st_size for level in (1, 19)]

@@ -207,12 +207,30 @@ class IngestTest(unittest.TestCase):
 
     def test_vacuum_leaves_time_to_writers(self):
         self.spillway.ingest(make_messages(1, 100))
+        self.make_state()
         answer = self.spillway.call("compact", "--vacuum", "59m")
         self.assertEqual(answer.code, 2)
         self.assertIn("--no-other-writers", answer.err)
         self.spillway.good("compact", "--vacuum", "1h")
         self.spillway.good("compact", "--vacuum", "0s", "--no-other-writers")
         self.assertEqual(self.rows(), 100)
+
+    def make_state(self):
+        self.spillway.good("worker", "--until-idle")
+
+    def test_vacuum_asks_a_state_that_is_there(self):
+        for seed in range(3):
+            self.spillway.ingest(make_messages(seed, 50, days=1), f"{seed}.ndjson")
+        self.make_state()
+        before = self.spillway.files("lake")
+        vacuum = ("compact", "--vacuum", "0s", "--no-other-writers")
+        mistyped = {"SPILLWAY_STATE": "stale.db"}
+        answer = self.spillway.call(*vacuum, env=mistyped)
+        self.assertEqual(answer.code, 3, answer.err)
+        self.assertIn(f"there is no state at {self.spillway.path / 'stale.db'}", answer.err)
+        self.assertEqual(self.spillway.files("lake"), before, "nothing was merged either")
+        self.spillway.good("compact", env=mistyped)
+        self.spillway.good(*vacuum)
 
     def test_vacuum_keeps_what_a_failed_export_may_still_read(self):
         for seed in range(4):
@@ -238,6 +256,7 @@ class IngestTest(unittest.TestCase):
 
     def test_a_log_that_was_lost_is_noticed(self):
         self.spillway.ingest(make_messages(1, 100, days=1))
+        self.make_state()
         shutil.rmtree(self.spillway.path / "lake" / "_log")
         answer = self.spillway.call("--json", "adopt")
         self.assertEqual(answer.code, 1, answer.err)

@@ -182,8 +182,8 @@ Result<Job> FaultyStore::Redrive(std::string_view job_id, std::string_view actor
   });
 }
 
-Result<std::vector<Job>> FaultyStore::Stalled(Timestamp before, size_t limit) {
-  return process_.Call("", "", [&] { return store_.Stalled(before, limit); });
+Result<std::vector<Job>> FaultyStore::Stalled(const store::StalledFilter& filter, size_t limit) {
+  return process_.Call("", "", [&] { return store_.Stalled(filter, limit); });
 }
 
 Result<int64_t> FaultyStore::CountAhead(std::string_view job_id) {

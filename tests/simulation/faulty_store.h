@@ -39,7 +39,8 @@ class FaultyStore final : public store::JobStore {
                                                 int64_t after, size_t limit) override;
   Result<engine::Job> Redrive(std::string_view job_id, std::string_view actor) override;
   Result<int64_t> CountAhead(std::string_view job_id) override;
-  Result<std::vector<engine::Job>> Stalled(Timestamp before, size_t limit) override;
+  Result<std::vector<engine::Job>> Stalled(const store::StalledFilter& filter,
+                                           size_t limit) override;
   Result<std::vector<std::string>> WaitingGroups(Timestamp before) override;
   Result<store::Fired> Fire(const store::Firing& firing) override;
   Result<std::vector<store::ScheduleRecord>> Schedules() override;

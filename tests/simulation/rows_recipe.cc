@@ -41,7 +41,7 @@ Result<recipe::CanonicalRequest> RowsRecipe::Canonicalise(const recipe::Request&
 }
 
 Result<recipe::Destination> RowsRecipe::DestinationOf(const engine::Job& job) const {
-  return recipe::Destination{.store = &store_, .directory = DirectoryOf(job.id)};
+  return recipe::Destination{.store = store_, .directory = DirectoryOf(job.id)};
 }
 
 Result<recipe::Planned> RowsRecipe::MakePlan(const engine::Job& job, recipe::Planning& plan,

@@ -3,6 +3,7 @@
 #include "recipe/recipe.h"
 #include "simulation/process.h"
 #include "simulation/source.h"
+#include "storage/lent.h"
 
 namespace spillway::simulation {
 
@@ -12,7 +13,7 @@ class RowsRecipe final : public recipe::Recipe {
   static constexpr std::string_view kName = "rows";
 
   RowsRecipe(Source& source, storage::ObjectStore& store, SimulatedProcess& process)
-      : source_(source), store_(store), process_(process) {}
+      : source_(source), store_(storage::Lent(store)), process_(process) {}
 
   static std::string DirectoryOf(std::string_view job_id) { return "out/" + std::string(job_id); }
   static int VersionOf(const engine::Job& job) {
@@ -38,7 +39,7 @@ class RowsRecipe final : public recipe::Recipe {
 
  private:
   Source& source_;
-  storage::ObjectStore& store_;
+  const std::shared_ptr<storage::ObjectStore> store_;
   SimulatedProcess& process_;
 };
 

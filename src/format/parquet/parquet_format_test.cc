@@ -1,3 +1,8 @@
+#include <algorithm>
+#include <set>
+#include <string>
+#include <vector>
+
 #include <arrow/api.h>
 #include <arrow/io/memory.h>
 #include <gmock/gmock.h>
@@ -12,6 +17,9 @@
 namespace spillway::format {
 namespace {
 
+constexpr int64_t kBytesPerGroup = 128 << 20;
+
+/// A file of these batches, of which there is one at least.
 std::unique_ptr<parquet::arrow::FileReader> Encoded(const ParquetOptions& options,
                                                     const arrow::RecordBatchVector& batches) {
   const auto format = *NewParquetFormat(options);
@@ -22,6 +30,39 @@ std::unique_ptr<parquet::arrow::FileReader> Encoded(const ParquetOptions& option
   auto input =
       std::make_shared<arrow::io::BufferReader>(arrow::Buffer::FromString(std::string(out.view())));
   return parquet::arrow::OpenFile(input, arrow::default_memory_pool()).ValueOrDie();
+}
+
+/// The rows of each group.
+std::vector<int64_t> GroupsOf(parquet::arrow::FileReader& reader) {
+  std::vector<int64_t> rows;
+  const auto metadata = reader.parquet_reader()->metadata();
+  for (int i = 0; i < metadata->num_row_groups(); ++i)
+    rows.push_back(metadata->RowGroup(i)->num_rows());
+  return rows;
+}
+
+/// Reads back what was written; the zone of the schema aside, which the format notes.
+void ExpectReadBack(parquet::arrow::FileReader& reader, const arrow::RecordBatchVector& batches) {
+  const auto read = reader.ReadTable().ValueOrDie();
+  ASSERT_TRUE(read->ValidateFull().ok());
+  const auto written = arrow::Table::FromRecordBatches(read->schema(), batches).ValueOrDie();
+  EXPECT_TRUE(read->Equals(*written));
+}
+
+std::shared_ptr<arrow::RecordBatch> Texts(const std::vector<std::string>& texts) {
+  arrow::StringBuilder builder;
+  EXPECT_TRUE(builder.AppendValues(texts).ok());
+  return arrow::RecordBatch::Make(arrow::schema({arrow::field("text", arrow::utf8())}),
+                                  static_cast<int64_t>(texts.size()), {*builder.Finish()});
+}
+
+/// Numbers without a bitmap of the absent ones: eight bytes a row.
+std::shared_ptr<arrow::RecordBatch> Numbers(int64_t rows) {
+  std::shared_ptr<arrow::Buffer> bytes = arrow::AllocateBuffer(rows * 8).ValueOrDie();
+  auto* numbers = reinterpret_cast<int64_t*>(bytes->mutable_data());
+  for (int64_t row = 0; row < rows; ++row) numbers[row] = row;
+  return arrow::RecordBatch::Make(arrow::schema({arrow::field("number", arrow::int64())}), rows,
+                                  {std::make_shared<arrow::Int64Array>(rows, std::move(bytes))});
 }
 
 TEST(ParquetFormat, NotesTheZoneInTheSchema) {
@@ -43,6 +84,108 @@ TEST(ParquetFormat, CutsRowGroupsAcrossBatches) {
   ASSERT_EQ(metadata->num_row_groups(), 4);
   for (int i = 0; i < 3; ++i) EXPECT_EQ(metadata->RowGroup(i)->num_rows(), 300);
   EXPECT_EQ(metadata->RowGroup(3)->num_rows(), 100);
+}
+
+TEST(ParquetFormat, AGroupThatIsFullAtABatchesEndHasNoEmptyOneAfterIt) {
+  const auto table = SampleTable(200);
+  const arrow::RecordBatchVector batches = {table->Slice(0, 60), table->Slice(60, 40),
+                                            table->Slice(100, 100)};
+  const auto reader = Encoded({.rows_per_group = 100}, batches);
+  EXPECT_EQ(GroupsOf(*reader), (std::vector<int64_t>{100, 100}));
+  ExpectReadBack(*reader, batches);
+}
+
+TEST(ParquetFormat, ABatchMayBeOfManyGroups) {
+  const auto table = SampleTable(1'000);
+  const arrow::RecordBatchVector batches = {table->Slice(0, 30), table->Slice(30, 930),
+                                            table->Slice(960)};
+  const auto reader = Encoded({.rows_per_group = 200}, batches);
+  EXPECT_EQ(GroupsOf(*reader), std::vector<int64_t>(5, 200));
+  ExpectReadBack(*reader, batches);
+}
+
+TEST(ParquetFormat, OneRowIsAGroupAndNoRowIsNone) {
+  const auto one = Encoded({.rows_per_group = 1}, {SampleTable(1)});
+  EXPECT_EQ(GroupsOf(*one), std::vector<int64_t>{1});
+  ExpectReadBack(*one, {SampleTable(1)});
+  const auto none = Encoded({}, {SampleTable(0)});
+  EXPECT_EQ(GroupsOf(*none), std::vector<int64_t>());
+  EXPECT_EQ(none->ReadTable().ValueOrDie()->num_columns(), SampleTable(0)->num_columns());
+  const auto singles =
+      Encoded({.rows_per_group = 1}, {SampleTable(3)->Slice(0, 2), SampleTable(3)->Slice(2)});
+  EXPECT_EQ(GroupsOf(*singles), std::vector<int64_t>(3, 1));
+}
+
+TEST(ParquetFormat, AGroupIsFullToTheByteAndNotBeyond) {
+  const auto batch = Numbers(1 << 20);
+  const arrow::RecordBatchVector batches(kBytesPerGroup / (8 << 20) + 1, batch);
+  const auto reader = Encoded({.rows_per_group = 1 << 30}, batches);
+  EXPECT_EQ(GroupsOf(*reader), (std::vector<int64_t>{kBytesPerGroup / 8, 1 << 20}));
+  ExpectReadBack(*reader, batches);
+}
+
+TEST(ParquetFormat, ALongTextStandsBesideShortOnes) {
+  std::vector<std::string> texts(600, "short");
+  for (size_t i = 0; i < texts.size(); ++i) texts[i] += std::to_string(i);
+  texts[300] = std::string(10 << 20, 'x') + "end";
+  const auto batch = Texts(texts);
+  const arrow::RecordBatchVector batches = {batch->Slice(0, 300), batch->Slice(300, 1),
+                                            batch->Slice(301)};
+  for (const int64_t rows_per_group : {131'072, 301, 300}) {
+    const auto reader = Encoded({.rows_per_group = rows_per_group}, batches);
+    ExpectReadBack(*reader, batches);
+  }
+}
+
+TEST(ParquetFormat, ColumnsMayHaveNoValueAtAll) {
+  const auto schema =
+      arrow::schema({arrow::field("text", arrow::utf8()), arrow::field("number", arrow::int64()),
+                     arrow::field("at", arrow::timestamp(arrow::TimeUnit::MICRO, "UTC")),
+                     arrow::field("nothing", arrow::null())});
+  arrow::ArrayVector columns;
+  for (const auto& field : schema->fields())
+    columns.push_back(arrow::MakeArrayOfNull(field->type(), 500).ValueOrDie());
+  const auto batch = arrow::RecordBatch::Make(schema, 500, columns);
+  const arrow::RecordBatchVector batches = {batch, batch->Slice(0, 300)};
+  const auto reader = Encoded({.rows_per_group = 400}, batches);
+  EXPECT_EQ(GroupsOf(*reader), (std::vector<int64_t>{400, 400}));
+  ExpectReadBack(*reader, batches);
+}
+
+TEST(ParquetFormat, ADictionaryThatGrowsTooLargeIsGivenUpInTheMiddleOfAGroup) {
+  std::vector<std::string> repeated(1'000, "again and again");
+  std::vector<std::string> unique;
+  for (int i = 0; i < 40'000; ++i)
+    unique.push_back("a text that does not come again: " + std::to_string(i));
+  const arrow::RecordBatchVector batches = {Texts(repeated), Texts(unique)};
+  const auto reader = Encoded({}, batches);
+  EXPECT_EQ(GroupsOf(*reader), std::vector<int64_t>{41'000});
+  const auto column = reader->parquet_reader()->metadata()->RowGroup(0)->ColumnChunk(0);
+  EXPECT_TRUE(column->has_dictionary_page());
+  std::set<parquet::Encoding::type> of_pages;
+  for (const auto& stats : column->encoding_stats()) {
+    if (stats.page_type == parquet::PageType::DATA_PAGE) of_pages.insert(stats.encoding);
+  }
+  EXPECT_THAT(of_pages,
+              testing::ElementsAre(parquet::Encoding::PLAIN, parquet::Encoding::RLE_DICTIONARY));
+  ExpectReadBack(*reader, batches);
+}
+
+/// What waits for its group to be full: as many batches as fit into one.
+TEST(ParquetFormat, HoldsOneRowGroup) {
+  const auto format = *NewParquetFormat({.rows_per_group = 1 << 30});
+  auto encoder = *format->NewEncoder(*Numbers(0)->schema(), {});
+  Buffer out;
+  int64_t most = 0;
+  const int64_t before = arrow::default_memory_pool()->bytes_allocated();
+  for (int i = 0; i < 40; ++i) {
+    ASSERT_TRUE(encoder->Append(*Numbers(1 << 20), out).has_value());
+    out.Clear();
+    most = std::max(most, arrow::default_memory_pool()->bytes_allocated() - before);
+  }
+  EXPECT_GE(most, kBytesPerGroup);
+  EXPECT_LT(most, kBytesPerGroup + (8 << 20)) << "more than a group waits";
+  ASSERT_TRUE(encoder->Finish(out).has_value());
 }
 
 TEST(ParquetFormat, R05WideRowsEndARowGroupSooner) {

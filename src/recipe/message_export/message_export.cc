@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include <arrow/api.h>
 #include <fmt/format.h>
@@ -163,9 +164,10 @@ Result<CanonicalRequest> MessageExport::Canonicalise(const Request& request) con
 
 Result<Destination> MessageExport::DestinationOf(const engine::Job& job) const {
   const MessageExportParameters parameters = TRY(ParametersOf(job));
-  storage::ObjectStore* store = TRY(resources_.Destination(parameters.output.destination));
+  std::shared_ptr<storage::ObjectStore> store =
+      TRY(resources_.Destination(parameters.output.destination));
   return Destination{
-      .store = store,
+      .store = std::move(store),
       .directory = storage::EscapeKeySegment(parameters.organisation) + "/" + job.id};
 }
 

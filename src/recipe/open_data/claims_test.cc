@@ -22,9 +22,7 @@ class ClaimsTest : public OpenDataTest {
 
   /// As another process has it, with a state of its own.
   std::unique_ptr<OpenData> Another(uint64_t chance) {
-    return Must(OpenData::Make(
-        options_, [this](std::string_view) -> Result<storage::ObjectStore*> { return &store_; },
-        clock_, Random(chance)));
+    return Must(OpenData::Make(options_, Destinations(), clock_, Random(chance)));
   }
 
   static std::vector<LocationDay> Claim(ChangeLog& log, int64_t limit = 100) {
@@ -359,9 +357,7 @@ class AwayTest : public ClaimsTest {
 
   Result<engine::ChunkResult> ProcessAway(const engine::Job& job, int64_t lease_token) {
     if (away_ == nullptr) {
-      away_ = Must(OpenData::Make(
-          options_, [this](std::string_view) -> Result<storage::ObjectStore*> { return &store_; },
-          system_, Random(5)));
+      away_ = Must(OpenData::Make(options_, Destinations(), system_, Random(5)));
     }
     return ProcessWith(
         *away_, job, {.planned = 700, .attempts = lease_token, .lease_token = lease_token}, store_);

@@ -174,11 +174,12 @@ Result<CanonicalRequest> OpenData::Canonicalise(const Request& request) const {
 Result<Destination> OpenData::DestinationOf(const engine::Job& job) const {
   const Parameters parameters = TRY(ParametersFromJson(job.parameters, {}));
   if (!parameters.manifests.empty()) {
-    storage::ObjectStore* const manifests = TRY(destinations_(parameters.manifests));
-    return Destination{.store = manifests, .directory = job.id, .files_at = parameters.destination};
+    std::shared_ptr<storage::ObjectStore> manifests = TRY(destinations_(parameters.manifests));
+    return Destination{
+        .store = std::move(manifests), .directory = job.id, .files_at = parameters.destination};
   }
-  storage::ObjectStore* const store = TRY(destinations_(parameters.destination));
-  return Destination{.store = store, .directory = "manifests/" + job.id, .files_at = {}};
+  std::shared_ptr<storage::ObjectStore> store = TRY(destinations_(parameters.destination));
+  return Destination{.store = std::move(store), .directory = "manifests/" + job.id, .files_at = {}};
 }
 
 std::string OpenData::NewChance() const {
@@ -339,7 +340,7 @@ Result<engine::ChunkResult> OpenData::ProcessOn(Databases databases, const engin
                                                 const std::stop_token& stop) const {
   const Parameters parameters = TRY(ParametersFromJson(job.parameters, {}));
   const std::string planned_at = TRY(PlannedAt(job));
-  storage::ObjectStore* store = TRY(destinations_(parameters.destination));
+  const std::shared_ptr<storage::ObjectStore> store = TRY(destinations_(parameters.destination));
   TimeLimit time_limit(job, parameters, clock_);
   const std::string schema = TRY(open_data::LogSchema(databases.write, options_.schema));
   open_data::ChangeLog log(databases.write, options_.claims, attempt.claimant, schema);

@@ -54,7 +54,8 @@ class OpenData final : public Recipe {
  public:
   static constexpr std::string_view kName = "open_data";
 
-  using Destinations = std::function<Result<storage::ObjectStore*>(std::string_view destination)>;
+  using Destinations =
+      std::function<Result<std::shared_ptr<storage::ObjectStore>>(std::string_view destination)>;
 
   /// kInvalidArgument for formats that are none. `clock` outlives the recipe. `chance` names
   /// claims.

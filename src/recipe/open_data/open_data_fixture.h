@@ -20,6 +20,7 @@
 #include "recipe/open_data/open_data.h"
 #include "staging/staging.h"
 #include "storage/forwarding_store.h"
+#include "storage/lent.h"
 #include "storage/memory/memory_store.h"
 
 namespace spillway::recipe::open_data {
@@ -138,11 +139,15 @@ class OpenDataTest : public postgres::ServerTest {
                     location, day));
   }
 
+  OpenData::Destinations Destinations() {
+    return [this](std::string_view) -> Result<std::shared_ptr<storage::ObjectStore>> {
+      return storage::Lent(store_);
+    };
+  }
+
   OpenData& Recipe() {
     if (recipe_ == nullptr) {
-      recipe_ = Must(OpenData::Make(
-          options_, [this](std::string_view) -> Result<storage::ObjectStore*> { return &store_; },
-          clock_, Random(++recipes_)));
+      recipe_ = Must(OpenData::Make(options_, Destinations(), clock_, Random(++recipes_)));
     }
     return *recipe_;
   }

@@ -143,9 +143,7 @@ TEST_F(OpenDataTest, AFileOfAFormNoLongerWrittenGoes) {
   Run();
   options_.formats = {"csv.gz"};
   AddReading(11, "2024-01-31T13:00:00Z");
-  const auto other = Must(OpenData::Make(
-      options_, [this](std::string_view) -> Result<storage::ObjectStore*> { return &store_; },
-      clock_, Random(9)));
+  const auto other = Must(OpenData::Make(options_, Destinations(), clock_, Random(9)));
   Must(ProcessWith(*other, PlannedJob(), {.planned = 1, .attempts = 1, .lease_token = 1}, store_));
   EXPECT_THAT(Keys(), ElementsAre(HasSubstr(".csv.gz")));
 }

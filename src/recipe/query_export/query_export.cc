@@ -202,8 +202,10 @@ Result<CanonicalRequest> QueryExport::Canonicalise(const Request& request) const
 Result<Destination> QueryExport::DestinationOf(const engine::Job& job) const {
   const QueryExportParameters parameters = TRY(ParametersOf(job));
   const std::string& owner = job.tenant.empty() ? job.export_name : job.tenant;
-  storage::ObjectStore* store = TRY(resources_.Destination(parameters.output.destination));
-  return Destination{.store = store, .directory = storage::EscapeKeySegment(owner) + "/" + job.id};
+  std::shared_ptr<storage::ObjectStore> store =
+      TRY(resources_.Destination(parameters.output.destination));
+  return Destination{.store = std::move(store),
+                     .directory = storage::EscapeKeySegment(owner) + "/" + job.id};
 }
 
 Result<QueryExport::Opened> QueryExport::OpenFor(const QueryExportOptions& options,

@@ -37,7 +37,8 @@ Section<QuerySettings> DeclareQuery() {
   section.Field("parameters", &QuerySettings::parameters)
       .Help(
           "Values of the query's parameters, by name, which no request can give others. "
-          ":organisation is always the organisation that an export is of.");
+          ":organisation is always the organisation that an export is of.")
+      .SecretFromVariables();
   section.Field("split_by", &QuerySettings::split_by)
       .Help(
           "How reading is shared between workers. auto: tables by where rows lie "

@@ -42,33 +42,43 @@ class StreamStore::StreamStage final : public Stage {
   StreamStore& store_;
 };
 
-StreamStore::StreamStore(int descriptor, ObjectStore& rest, std::stop_token stop)
-    : ObjectStore({.epoch = rest.traits().epoch}),
+StreamStore::StreamStore(int descriptor, std::shared_ptr<ObjectStore> rest, std::stop_token stop)
+    : ObjectStore({.epoch = rest->traits().epoch}),
       descriptor_(descriptor),
       own_(ReopenPipe(descriptor)),
-      rest_(rest),
-      stop_(std::move(stop)) {}
+      stop_(std::move(stop)),
+      rests_{std::move(rest)} {}
+
+void StreamStore::set_rest(std::shared_ptr<ObjectStore> rest) {
+  std::lock_guard lock(rests_mutex_);
+  if (rests_.back() != rest) rests_.push_back(std::move(rest));
+}
+
+ObjectStore& StreamStore::rest() {
+  std::lock_guard lock(rests_mutex_);
+  return *rests_.back();
+}
 
 Result<std::unique_ptr<ObjectWriter>> StreamStore::Create(std::string_view key,
                                                           Overwrite overwrite) {
-  return rest_.Create(key, overwrite);
+  return rest().Create(key, overwrite);
 }
 
 Result<std::unique_ptr<ObjectReader>> StreamStore::Open(std::string_view key,
                                                         std::stop_token stop) {
-  return rest_.Open(key, std::move(stop));
+  return rest().Open(key, std::move(stop));
 }
 
 Result<std::optional<ObjectInfo>> StreamStore::Head(std::string_view key) {
-  return rest_.Head(key);
+  return rest().Head(key);
 }
 
 Result<std::vector<ObjectInfo>> StreamStore::List(std::string_view prefix,
                                                   std::string_view start_after, size_t limit) {
-  return rest_.List(prefix, start_after, limit);
+  return rest().List(prefix, start_after, limit);
 }
 
-Result<uint64_t> StreamStore::Remove(std::string_view key) { return rest_.Remove(key); }
+Result<uint64_t> StreamStore::Remove(std::string_view key) { return rest().Remove(key); }
 
 Result<std::unique_ptr<Stage>> StreamStore::CreateStage(std::string_view key,
                                                         const std::optional<StageTarget>&) {
@@ -130,7 +140,7 @@ Result<> StreamStore::AwaitReader() {
 Result<> StreamStore::Sync(std::string_view key) {
   {
     std::lock_guard lock(mutex_);
-    if (stage_key_ != key) return rest_.Sync(key);
+    if (stage_key_ != key) return rest().Sync(key);
     if (broken_) return std::unexpected(*broken_);
   }
   // EINVAL and EROFS: pipes, terminals and devices have nothing to sync.
@@ -144,7 +154,7 @@ Result<ObjectInfo> StreamStore::Compose(std::string_view key, std::span<const Ob
   std::lock_guard lock(mutex_);
   const auto streamed = [&](const ObjectRange& range) { return range.key == stage_key_; };
   if (!ranges.empty() && std::ranges::none_of(ranges, streamed))
-    return rest_.Compose(key, ranges, std::move(stop));
+    return rest().Compose(key, ranges, std::move(stop));
   if (broken_) return std::unexpected(*broken_);
   uint64_t end = 0;
   const bool in_order = std::ranges::all_of(ranges, [&](const ObjectRange& range) {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "storage/local/file_descriptor.h"
 #include "storage/object_store.h"
@@ -14,16 +15,21 @@ namespace spillway::storage {
 /// An open descriptor (standard output, a pipe, /dev/null) as the place of one file, whose stage is
 /// the stream itself: what is appended has left and cannot be taken back or read. Compose of that
 /// stage moves no bytes; it succeeds when the ranges are everything that was written, in that
-/// order, and is kConflict otherwise. Every other key (the manifest) goes to the store `rest`.
+/// order, and is kConflict otherwise. Every other key (the manifest) goes to the store `rest`, which
+/// may be replaced.
 ///
 /// A second stage is kConflict. A reader that went away is kCancelled; for that the program must
 /// ignore SIGPIPE. After a failed Append the stream may end in the middle of a piece, so every
 /// later one fails alike. Thread-safe.
 class StreamStore final : public ObjectStore {
  public:
-  /// `descriptor` stays open and belongs to the caller; `rest` must outlive this. Writing to a pipe
-  /// that takes nothing ends within a tenth of a second after `stop` was requested (kCancelled).
-  StreamStore(int descriptor, ObjectStore& rest, std::stop_token stop = {});
+  /// `descriptor` stays open and belongs to the caller. Writing to a pipe that takes nothing ends
+  /// within a tenth of a second after `stop` was requested (kCancelled).
+  StreamStore(int descriptor, std::shared_ptr<ObjectStore> rest, std::stop_token stop = {});
+
+  /// From now on, what is not the stream goes here. The former ones stay open, since writers and
+  /// readers may be theirs.
+  void set_rest(std::shared_ptr<ObjectStore> rest);
 
   Result<std::unique_ptr<ObjectWriter>> Create(std::string_view key, Overwrite overwrite) override;
   Result<std::unique_ptr<ObjectReader>> Open(std::string_view key, std::stop_token) override;
@@ -37,10 +43,13 @@ class StreamStore final : public ObjectStore {
   Result<> Sync(std::string_view key) override;
   Result<ObjectInfo> Compose(std::string_view key, std::span<const ObjectRange> ranges,
                              std::stop_token) override;
+  /// Of the rest.
+  Result<> CheckInPlace() override { return rest().CheckInPlace(); }
 
  private:
   class StreamStage;
 
+  ObjectStore& rest();
   int descriptor() const { return own_.open() ? own_.get() : descriptor_; }
   Result<ObjectRange> Append(std::span<const Bytes> pieces);
   Result<> WriteAll(std::span<const Bytes> pieces);
@@ -48,8 +57,10 @@ class StreamStore final : public ObjectStore {
 
   const int descriptor_;
   FileDescriptor own_;  // the same pipe, opened again so that only we do not block on it
-  ObjectStore& rest_;
   const std::stop_token stop_;
+
+  std::mutex rests_mutex_;
+  std::vector<std::shared_ptr<ObjectStore>> rests_;  // guarded by rests_mutex_; the last is in use
 
   std::mutex mutex_;
   std::string stage_key_;        // guarded by mutex_; empty before CreateStage

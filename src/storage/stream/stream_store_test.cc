@@ -27,7 +27,7 @@ class StreamStoreTest : public testing::Test {
     EXPECT_EQ(pipe2(ends, O_CLOEXEC), 0);
     reader_ = FileDescriptor(ends[0]);
     writer_ = FileDescriptor(ends[1]);
-    store_ = std::make_unique<StreamStore>(writer_.get(), *rest_, stop_.get_token());
+    store_ = std::make_unique<StreamStore>(writer_.get(), rest_, stop_.get_token());
   }
 
   static Result<ObjectRange> Append(Stage& stage, std::string_view text) {
@@ -49,7 +49,7 @@ class StreamStoreTest : public testing::Test {
   }
 
   ScratchDirectory scratch_;
-  std::unique_ptr<ObjectStore> rest_ = LocalStore::OpenOrCreate(scratch_.path()).value();
+  std::shared_ptr<ObjectStore> rest_ = LocalStore::OpenOrCreate(scratch_.path()).value();
   std::stop_source stop_;
   FileDescriptor reader_, writer_;
   std::unique_ptr<StreamStore> store_;
@@ -145,7 +145,7 @@ TEST_F(StreamStoreTest, StopEndsTheWaitForAReaderThatTakesNothing) {
 
 TEST_F(StreamStoreTest, AFullDiskIsToldAsSuch) {
   const FileDescriptor full(open("/dev/full", O_WRONLY | O_CLOEXEC));
-  StreamStore store(full.get(), *rest_);
+  StreamStore store(full.get(), rest_);
   auto stage = store.CreateStage(kStageKey, {}).value();
   const auto written = Append(*stage, "x");
   EXPECT_THAT(written, FailsWith(ErrorCode::kOutOfSpace));
@@ -165,16 +165,30 @@ TEST_F(StreamStoreTest, TheRestGoesToTheRest) {
   EXPECT_THAT(store_->Sync(kStageKey), FailsWith(ErrorCode::kNotFound));
 }
 
+TEST_F(StreamStoreTest, TheRestMayBeReplaced) {
+  auto stage = store_->CreateStage(kStageKey, {}).value();
+  const auto first = Append(*stage, "one").value();
+  const ScratchDirectory other;
+  const std::shared_ptr<ObjectStore> replaced = LocalStore::OpenOrCreate(other.path()).value();
+  store_->set_rest(replaced);
+  auto writer = store_->Create("manifest.json", Overwrite::kNever).value();
+  ASSERT_TRUE(writer->Finish());
+  EXPECT_TRUE(replaced->Head("manifest.json")->has_value());
+  EXPECT_FALSE(rest_->Head("manifest.json")->has_value());
+  const auto second = Append(*stage, "two").value();
+  EXPECT_TRUE(store_->Compose("out.csv", std::vector<ObjectRange>{first, second}, {}))
+      << "the stream is the same";
+}
+
 StoreOpener MakePlace() {
   struct Place {
     ScratchDirectory scratch;
-    std::vector<std::unique_ptr<ObjectStore>> rests;
     FileDescriptor null{open("/dev/null", O_WRONLY | O_CLOEXEC)};
   };
   // The closure owns the place, and std::function wants it copyable.
   return [place = std::make_shared<Place>()] {
-    place->rests.push_back(LocalStore::OpenOrCreate(place->scratch.path()).value());
-    return std::make_unique<StreamStore>(place->null.get(), *place->rests.back());
+    return std::make_unique<StreamStore>(place->null.get(),
+                                         LocalStore::OpenOrCreate(place->scratch.path()).value());
   };
 }
 

@@ -53,6 +53,21 @@ TEST_P(JobStoreConformance, ChunksAreClaimedInOrder) {
   EXPECT_TRUE(claim(-1, 3).chunks.empty());
 }
 
+TEST_P(JobStoreConformance, ChunksThatPausedComeAfterThoseThatDidNot) {
+  const Job job = Planned("task", 5);
+  const auto pause = [&](int64_t index, seconds duration) {
+    Settlement retry = Failure(Claimed(job.id, index), Settlement::Kind::kRetry);
+    retry.not_before = clock_.Now() + duration;
+    SettleOne(retry);
+  };
+  pause(0, seconds(20));
+  pause(1, seconds(10));
+  clock_.Advance(seconds(20));
+  EXPECT_EQ(IndicesOf(ClaimSome(*store_, job.id, 2)), (std::vector<int64_t>{2, 3}));
+  EXPECT_EQ(IndicesOf(ClaimSome(*store_, job.id, 2)), (std::vector<int64_t>{1, 4}));
+  EXPECT_EQ(IndicesOf(ClaimSome(*store_, job.id, 2)), std::vector<int64_t>{0});
+}
+
 TEST_P(JobStoreConformance, OneClaimHasItsLimit) {
   const Job job = Planned("task", kSettlementsMax + 100);
   EXPECT_EQ(ClaimSome(*store_, job.id, 10'000).size(), kSettlementsMax);

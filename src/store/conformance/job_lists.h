@@ -108,14 +108,18 @@ TEST_P(JobStoreConformance, AJobThatNothingTouchesIsStalled) {
   const std::string held = Processing("held").id;
   clock_.Advance(seconds(60));
   Must(store_->AcquireJob(held, "worker", seconds(120)));
-  const auto stalled = [&](size_t limit) {
+  const auto stalled = [&](size_t limit, const StalledFilter::After& after = {}) {
     std::vector<std::string> ids;
-    for (const Job& job : Must(store_->Stalled(clock_.Now() - seconds(30), limit)))
+    for (const Job& job :
+         Must(store_->Stalled({.before = clock_.Now() - seconds(30), .after = after}, limit)))
       ids.push_back(job.id);
     return ids;
   };
   EXPECT_EQ(stalled(10), (std::vector<std::string>{oldest, touched.id}));
   EXPECT_EQ(stalled(1), std::vector<std::string>{oldest});
+  const Job first = Must(store_->Get(oldest));
+  EXPECT_EQ(stalled(10, {.updated_at = first.updated_at, .id = first.id}),
+            std::vector<std::string>{touched.id});
 
   const engine::Chunk chunk = Claimed(touched.id, 0);
   RenewOne(*store_, LeaseOf(chunk));
@@ -128,6 +132,20 @@ TEST_P(JobStoreConformance, AJobThatNothingTouchesIsStalled) {
   EXPECT_EQ(stalled(10), (std::vector<std::string>{oldest, held, touched.id}));
 }
 
+TEST_P(JobStoreConformance, JobsTouchedAtTheSameTimeStallInTheOrderOfTheirIds) {
+  const std::string second = Processing("b").id;
+  const std::string first = Processing("a").id;
+  clock_.Advance(seconds(60));
+  std::vector<std::string> ids;
+  for (StalledFilter filter{.before = clock_.Now()}; ids.size() < 5;) {
+    const std::vector<Job> page = Must(store_->Stalled(filter, 1));
+    if (page.empty()) break;
+    ids.push_back(page.front().id);
+    filter.after = {.updated_at = page.front().updated_at, .id = page.front().id};
+  }
+  EXPECT_EQ(ids, (std::vector<std::string>{first, second}));
+}
+
 TEST_P(JobStoreConformance, AJobWhoseChunksWaitForTheirTimeIsNotStalled) {
   const Job job = Planned("waits", 2);
   for (const int64_t index : {0, 1}) {
@@ -137,7 +155,7 @@ TEST_P(JobStoreConformance, AJobWhoseChunksWaitForTheirTimeIsNotStalled) {
     EXPECT_TRUE(SettleOne(settlement).applied);
   }
   const auto is_stalled = [&] {
-    return !Must(store_->Stalled(clock_.Now() - seconds(30), 10)).empty();
+    return !Must(store_->Stalled({.before = clock_.Now() - seconds(30)}, 10)).empty();
   };
   clock_.Advance(std::chrono::hours(11));
   EXPECT_FALSE(is_stalled());

@@ -107,7 +107,7 @@ class JobStoreConformance : public testing::TestWithParam<StoreUnderTest> {
     }
   }
 
-  /// The first chunks with an index above `after`, as they are claimed.
+  /// Chunks with an index above `after`, as they are claimed.
   static std::vector<engine::Chunk> ClaimSome(JobStore& store, std::string_view job_id,
                                               size_t limit, std::string_view owner = "worker",
                                               int64_t after = -1) {

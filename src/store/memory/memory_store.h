@@ -23,7 +23,7 @@ class MemoryStore final : public JobStore {
                                     std::string_view cause) override;
   Result<engine::Job> Redrive(std::string_view job_id, std::string_view actor) override;
   Result<int64_t> CountAhead(std::string_view job_id) override;
-  Result<std::vector<engine::Job>> Stalled(Timestamp before, size_t limit) override;
+  Result<std::vector<engine::Job>> Stalled(const StalledFilter& filter, size_t limit) override;
   Result<std::vector<std::string>> WaitingGroups(Timestamp before) override;
   Result<Fired> Fire(const Firing& firing) override;
   Result<std::vector<ScheduleRecord>> Schedules() override;

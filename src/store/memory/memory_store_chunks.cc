@@ -100,23 +100,29 @@ Result<Claims> MemoryStore::ClaimChunks(std::string_view job_id, int64_t after, 
   if (claims.cancel_requested || job.phase < JobPhase::kProcessing) return claims;
   const Timestamp now = clock_.Now();
   const size_t most = std::min(limit, kSettlementsMax);
+  std::vector<Chunk*> due;
   auto& chunks = (*entry)->chunks;
   for (auto next = chunks.upper_bound(after);
-       next != chunks.end() && next->first < job.chunks_total && claims.chunks.size() < most;
-       ++next) {
+       next != chunks.end() && next->first < job.chunks_total; ++next) {
     Chunk& chunk = next->second;
     const bool waits = chunk.state == ChunkState::kPending && chunk.not_before > now;
     if (waits)
       claims.again_at = std::min(claims.again_at.value_or(chunk.not_before), chunk.not_before);
     const bool abandoned = chunk.state == ChunkState::kLeased && chunk.lease_expires_at <= now;
     if (waits || (chunk.state != ChunkState::kPending && !abandoned)) continue;
-    chunk.state = ChunkState::kLeased;
-    chunk.lease_owner = owner;
-    chunk.lease_expires_at = now + duration;
-    ++chunk.lease_token;
-    ++chunk.attempts;
-    chunk.progress.rows = chunk.progress.bytes = 0;
-    claims.chunks.push_back(chunk);
+    due.push_back(&chunk);
+  }
+  std::ranges::stable_sort(due, {}, &Chunk::not_before);
+  if (due.size() > most) due.resize(most);
+  std::ranges::sort(due, {}, &Chunk::index);
+  for (Chunk* chunk : due) {
+    chunk->state = ChunkState::kLeased;
+    chunk->lease_owner = owner;
+    chunk->lease_expires_at = now + duration;
+    ++chunk->lease_token;
+    ++chunk->attempts;
+    chunk->progress.rows = chunk->progress.bytes = 0;
+    claims.chunks.push_back(*chunk);
   }
   if (!claims.chunks.empty()) claims.again_at.reset();
   return claims;

@@ -336,9 +336,10 @@ Result<int64_t> MemoryStore::CountAhead(std::string_view job_id) {
   return ahead;
 }
 
-Result<std::vector<Job>> MemoryStore::Stalled(Timestamp before, size_t limit) {
+Result<std::vector<Job>> MemoryStore::Stalled(const StalledFilter& filter, size_t limit) {
   std::lock_guard lock(database_.mutex_);
   const Timestamp now = clock_.Now();
+  const auto place = [](const auto& job) { return std::tie(job.updated_at, job.id); };
   std::vector<Job> stalled;
   const auto is_due = [now](const Chunk& chunk) {
     return (chunk.state == ChunkState::kPending && chunk.not_before <= now) ||
@@ -346,15 +347,15 @@ Result<std::vector<Job>> MemoryStore::Stalled(Timestamp before, size_t limit) {
   };
   for (const Entry& entry : database_.jobs_) {
     const Job& job = entry.job;
-    if (job.state != JobState::kProcessing || job.updated_at >= before) continue;
+    if (job.state != JobState::kProcessing || job.updated_at >= filter.before) continue;
+    if (place(job) <= place(filter.after)) continue;
     if (!job.lease_owner.empty() && job.lease_expires_at > now) continue;
     const bool waits = job.phase == JobPhase::kProcessing && job.chunks_open() > 0 &&
                        !job.cancel_requested_at.has_value() &&
                        std::ranges::none_of(entry.chunks | std::views::values, is_due);
     if (!waits) stalled.push_back(job);
   }
-  std::ranges::sort(
-      stalled, {}, [](const Job& job) { return std::tie(job.updated_at, job.created_at, job.id); });
+  std::ranges::sort(stalled, {}, place);
   if (stalled.size() > limit) stalled.resize(limit);
   return stalled;
 }

@@ -196,6 +196,28 @@ TEST_F(PostgresSchemaTest, AClaimReadsAndWritesWhatItGivesOut) {
   EXPECT_LE(after[3] - before[3], 3 * kGiven) << "a claim reads more than it gives out";
 }
 
+TEST_F(PostgresSchemaTest, AClaimReadsNoChunksThatWait) {
+  postgres::Must(connection_->ExecuteScript(
+      "ALTER TABLE chunks SET (autovacuum_enabled = off);"
+      "INSERT INTO chunks (job, chunk_index, state, planned, spec, not_before) "
+      "SELECT 1, value, 'pending', 1, '', CASE value WHEN 4999 THEN 5 ELSE 9 END "
+      "FROM generate_series(0, 4999) AS value;"));
+  const auto read = [&] {
+    return postgres::Must(connection_->Execute("SELECT pg_stat_get_xact_tuples_returned(oid) + "
+                                               "pg_stat_get_xact_tuples_fetched(oid) "
+                                               "FROM pg_class WHERE oid = 'chunks'::regclass"))
+        .Integer(0, 0);
+  };
+  EXPECT_TRUE(connection_->Execute("BEGIN"));
+  const int64_t before = read();
+  const auto claimed = postgres::Must(
+      connection_->Execute("SELECT count(*) FROM claim_chunks(1, -1, 5000, 8, 'w', 5, 9)"));
+  const int64_t after = read();
+  EXPECT_TRUE(connection_->Execute("ROLLBACK"));
+  EXPECT_EQ(claimed.Integer(0, 0), 1);
+  EXPECT_LE(after - before, 3);
+}
+
 TEST_F(PostgresSchemaTest, ToReceiveAMessageWritesNoIndex) {
   EXPECT_EQ(postgres::Must(connection_->Execute(
                                "SELECT count(*) FROM pg_indexes WHERE tablename = 'messages' AND "

@@ -154,17 +154,18 @@ Result<std::vector<Chunk>> SqlStore::ListChunks(std::string_view job_id,
   return Read([&](Session& session) -> Result<std::vector<Chunk>> {
     const std::optional<JobHead> head = TRY(FindHead(session, job_id));
     if (!head) return Fail(ErrorCode::kNotFound, fmt::format("there is no job {}", job_id));
-    // The conditions match the indices: the partial one has only chunks that have not succeeded.
+    // The conditions match the indices: the partial ones have no chunks that have succeeded.
+    const bool partial = state == ChunkState::kLeased || state == ChunkState::kDead;
     const std::string_view sql = !state ? SPILLWAY_SELECT_CHUNK
                                      "WHERE job = ?1 AND chunk_index > ?2 AND chunk_index < ?5 AND "
                                      "?3 IS NULL ORDER BY chunk_index LIMIT ?4"
-                                 : *state == ChunkState::kSucceeded ? SPILLWAY_SELECT_CHUNK
+                                 : partial ? SPILLWAY_SELECT_CHUNK
                                      "WHERE job = ?1 AND chunk_index > ?2 AND chunk_index < ?5 AND "
-                                     "state = ?3 ORDER BY chunk_index LIMIT ?4"
-                                                                    : SPILLWAY_SELECT_CHUNK
+                                     "state = ?3 AND state <> 'succeeded' AND state <> 'pending' "
+                                     "AND result = '' ORDER BY chunk_index LIMIT ?4"
+                                           : SPILLWAY_SELECT_CHUNK
                                      "WHERE job = ?1 AND chunk_index > ?2 AND chunk_index < ?5 AND "
-                                     "state = ?3 AND state <> 'succeeded' AND result = '' "
-                                     "ORDER BY chunk_index LIMIT ?4";
+                                     "state = ?3 ORDER BY chunk_index LIMIT ?4";
     std::vector<Chunk> chunks;
     const auto state_name = state ? std::optional(engine::Name(*state)) : std::nullopt;
     Query rows(session, sql, head->number, after, state_name, static_cast<int64_t>(limit),

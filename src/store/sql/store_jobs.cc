@@ -196,7 +196,7 @@ Result<Job> SqlStore::Redrive(std::string_view job_id, std::string_view actor) {
         TRY(Query(session,
                   "UPDATE chunks SET state = 'pending', attempts = 0, not_before = 0 WHERE job = ? "
                   "AND state = 'dead' "
-                  "AND state <> 'succeeded' AND result = ''",
+                  "AND state <> 'succeeded' AND state <> 'pending' AND result = ''",
                   row.number)
                 .Run());
         job.phase = JobPhase::kProcessing;

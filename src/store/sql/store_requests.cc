@@ -153,20 +153,28 @@ Result<int64_t> SqlStore::CountAhead(std::string_view job_id) {
   });
 }
 
-Result<std::vector<Job>> SqlStore::Stalled(Timestamp before, size_t limit) {
+/// A chunk's time has come, as it has for those that are leased. The sum keeps the databases from
+/// looking along the index of all chunks.
+#define SPILLWAY_DUE \
+  "c.result = '' AND c.not_before <= ?4 AND c.chunk_index + 0 < jobs.chunks_total"
+
+Result<std::vector<Job>> SqlStore::Stalled(const StalledFilter& filter, size_t limit) {
   return Read([&](Session& session) -> Result<std::vector<Job>> {
     const Timestamp now = clock_.Now();
     std::vector<Job> jobs;
-    Query rows(session,
-               SPILLWAY_SELECT_JOB
-               "WHERE state = 'processing' AND updated_at < ? AND (lease_owner = '' OR "
-               "lease_expires_at <= ?) AND (phase <> 'processing' OR cancel_requested_at IS NOT "
-               "NULL OR chunks_succeeded + chunks_dead = chunks_total OR EXISTS (SELECT 1 FROM "
-               "chunks c WHERE c.job = jobs.number AND c.chunk_index < jobs.chunks_total AND "
-               "c.state <> 'succeeded' AND c.result = '' AND ((c.state = 'pending' AND "
-               "c.not_before <= ?) OR (c.state = 'leased' AND c.lease_expires_at <= ?)))) "
-               "ORDER BY updated_at, number LIMIT ?",
-               before, now, now, now, static_cast<int64_t>(limit));
+    Query rows(
+        session,
+        SPILLWAY_SELECT_JOB
+        "WHERE state = 'processing' AND updated_at < ?1 AND (updated_at, id) > (?2, ?3) "
+        "AND (lease_owner = '' OR lease_expires_at <= ?4) AND (phase <> 'processing' "
+        "OR cancel_requested_at IS NOT NULL "
+        "OR chunks_succeeded + chunks_dead = chunks_total "
+        "OR EXISTS (SELECT 1 FROM chunks c WHERE c.job = jobs.number "
+        "AND c.state = 'pending' AND " SPILLWAY_DUE
+        ") OR EXISTS (SELECT 1 FROM chunks c WHERE c.job = jobs.number "
+        "AND c.state <> 'succeeded' AND c.state <> 'pending' AND c.state = 'leased' "
+        "AND c.lease_expires_at <= ?4 AND " SPILLWAY_DUE ")) ORDER BY updated_at, id LIMIT ?5",
+        filter.before, filter.after.updated_at, filter.after.id, now, static_cast<int64_t>(limit));
     while (TRY(rows.Next())) jobs.push_back(TRY(ReadJob(rows)).job);
     return jobs;
   });

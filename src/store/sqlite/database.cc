@@ -106,8 +106,8 @@ Result<> Database::RunBatch(std::span<Waiting* const> batch) {
   const bool to_disk = std::ranges::any_of(
       batch, [](const Waiting* waiting) { return waiting->durability == Durability::kDisk; });
   TRY(SetSynchronous(to_disk ? Durability::kDisk : Durability::kProcess));
-  TRY(CheckInPlace());
   TRY(Query(*writer_, "BEGIN IMMEDIATE").Run());
+  TRY(CheckInPlace());
   TRY(RefuseNewer(*writer_, path_.native()));
   if (batch.size() == 1) {
     TRY((*batch.front()->act)(*writer_));
@@ -136,7 +136,7 @@ Result<> Database::SetSynchronous(Durability durability) {
 }
 
 Result<std::unique_ptr<Connection>> Database::TakeReader() {
-  TRY(CheckInPlace());
+  TRY(CheckInPlace());  // A new connection would make the file.
   std::unique_ptr<Connection> reader;
   {
     std::lock_guard lock(readers_mutex_);
@@ -147,11 +147,15 @@ Result<std::unique_ptr<Connection>> Database::TakeReader() {
   }
   if (reader == nullptr)
     reader = TRY(Connection::Open(path_, Connection::Mode::kReadOnly, busy_timeout_));
+  TRY(Query(*reader, "BEGIN").Run());
+  // What is read first fixes what the transaction sees; the file was in its place then.
   TRY(RefuseNewer(*reader, path_.native()));
+  TRY(CheckInPlace());
   return reader;
 }
 
 void Database::GiveReader(std::unique_ptr<Connection> reader) {
+  if (!Query(*reader, "COMMIT").Run().has_value()) return;
   std::lock_guard lock(readers_mutex_);
   if (readers_.size() < kIdleReadersMax) readers_.push_back(std::move(reader));
 }

@@ -49,8 +49,8 @@ class Database {
     return *std::move(answer);
   }
 
-  /// Runs `act` (Connection& → Result<T>) on a connection that only reads. Each statement sees one
-  /// committed state.
+  /// Runs `act` (Connection& → Result<T>) on a connection that only reads, in one transaction: all
+  /// that it reads is of one committed state.
   template <class Act>
   auto Read(Act act) -> decltype(act(std::declval<Connection&>())) {
     if (in_memory_) return Write(Durability::kProcess, std::move(act));
@@ -88,6 +88,7 @@ class Database {
   Result<> RunBatch(std::span<Waiting* const> batch);
   Result<> RunInSavepoint(Waiting& waiting);
   Result<> SetSynchronous(Durability durability);
+  /// A connection in a transaction that sees the file's state as of now.
   Result<std::unique_ptr<Connection>> TakeReader();
   void GiveReader(std::unique_ptr<Connection> reader);
 

@@ -135,6 +135,43 @@ TEST_F(DatabaseTest, IsRefusedToAProcessThatRunsOnceANewerProgramHasMigratedIt) 
   }
 }
 
+TEST_F(DatabaseTest, ANewerProgramThatMigratesItDuringAReadIsNotSeen) {
+  const auto database = *Database::Open(state_.path());
+  const auto count = [](Connection& connection) -> Result<int64_t> {
+    Query row(connection, "SELECT count(*) FROM messages");
+    TRY(row.Next());
+    return row.Integer();
+  };
+  const Result<int64_t> read = database->Read([&](Connection& connection) -> Result<int64_t> {
+    TRY(Raw()->Execute("PRAGMA user_version = 700"));
+    TRY(Insert(*Raw(), "what this program would misread"));
+    return count(connection);
+  });
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(*read, 0);
+  const Result<int64_t> refused = database->Read(count);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnsupported);
+}
+
+TEST_F(DatabaseTest, IsNotWrittenWhereItIsRemovedWhileTheWriteWaits) {
+  const auto database = *Database::Open(state_.path());
+  const auto other = Raw();
+  ASSERT_TRUE(other->Execute("BEGIN IMMEDIATE"));
+  Result<> written;
+  std::jthread writer([&] {
+    written = database->Write(Durability::kProcess,
+                              [](Connection& connection) { return Insert(connection, "body"); });
+  });
+  // So that it waits. Where it does not yet, it is refused all the same.
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  std::filesystem::rename(state_.path(), state_.path().string() + ".away");
+  ASSERT_TRUE(other->Execute("ROLLBACK"));
+  writer.join();
+  ASSERT_FALSE(written);
+  EXPECT_THAT(written.error().message, HasSubstr("is no longer the file that was opened"));
+}
+
 TEST_F(DatabaseTest, IsNotUsedWhileItIsNotAtItsPath) {
   const auto database = *Database::Open(state_.path());
   const auto act = [](Connection&) -> Result<> { return {}; };

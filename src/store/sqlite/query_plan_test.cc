@@ -26,6 +26,16 @@ std::vector<std::string> FullScans(Connection& connection) {
   return texts;
 }
 
+/// The instructions that a connection's statements have run since it was last asked.
+Result<int64_t> StepsOf(Connection& connection) {
+  int64_t steps = 0;
+  for (sqlite3_stmt* statement = sqlite3_next_stmt(connection.handle(), nullptr);
+       statement != nullptr; statement = sqlite3_next_stmt(connection.handle(), statement)) {
+    steps += sqlite3_stmt_status(statement, SQLITE_STMTSTATUS_VM_STEP, /*resetFlg=*/1);
+  }
+  return steps;
+}
+
 class QueryPlanTest : public testing::Test {
  protected:
   engine::Lease Hold(const std::string& id) {
@@ -72,6 +82,33 @@ class QueryPlanTest : public testing::Test {
     ASSERT_TRUE(store_.RequestCancel(id, "ada", ""));
   }
 
+  /// A job whose chunks all wait for their time; its id.
+  std::string Postponed(const std::string& task, int64_t chunks) {
+    engine::Job request;
+    request.id = request.task_id = task;
+    const std::string id = store_.Create(request, false)->job.id;
+    EXPECT_TRUE(store_.Admit("", 1000)->has_value());
+    const engine::Lease lease = Hold(id);
+    std::vector<NewChunk> planned;
+    for (int64_t i = 0; i < chunks; ++i) planned.push_back({.index = i});
+    EXPECT_TRUE(store_.AddChunks(lease, planned));
+    EXPECT_TRUE(store_.Update(
+        lease, {.phase = engine::JobPhase::kProcessing, .chunks_total = chunks, .release = true}));
+    const auto claims =
+        store_.ClaimChunks(id, -1, kSettlementsMax, "worker", std::chrono::seconds(30));
+    std::vector<Settlement> postponed;
+    for (const engine::Chunk& chunk : claims->chunks) {
+      postponed.push_back({.lease = {.job_id = id,
+                                     .chunk = chunk.index,
+                                     .owner = "worker",
+                                     .token = chunk.lease_token},
+                           .kind = Settlement::Kind::kPostponed,
+                           .not_before = clock_.Now() + std::chrono::hours(12 + chunk.index)});
+    }
+    EXPECT_TRUE(store_.Settle(postponed));
+    return id;
+  }
+
   void Look(const std::string& id) {
     ASSERT_TRUE(store_.Get(id));
     ASSERT_TRUE(store_.History(id));
@@ -79,7 +116,7 @@ class QueryPlanTest : public testing::Test {
       ASSERT_TRUE(store_.ListChunks(id, state, -1, 10));
     }
     ASSERT_TRUE(store_.ListChunks(id, std::nullopt, -1, 10));
-    ASSERT_TRUE(store_.Stalled(clock_.Now(), 10));
+    ASSERT_TRUE(store_.Stalled({.before = clock_.Now()}, 10));
     ASSERT_TRUE(store_.WaitingGroups(clock_.Now()));
     ASSERT_TRUE(store_.CountAhead(id));
     const Timestamp later = clock_.Now() + std::chrono::seconds(1);
@@ -122,6 +159,24 @@ TEST_F(QueryPlanTest, NoStatementReadsAWholeTable) {
   };
   EXPECT_THAT(*database_->Write(Durability::kProcess, full_scans), testing::IsEmpty());
   EXPECT_THAT(*database_->Read(full_scans), testing::IsEmpty());
+}
+
+TEST_F(QueryPlanTest, ChunksThatWaitAreNotRead) {
+  const auto steps = [&] {
+    return *database_->Write(Durability::kProcess, StepsOf) + *database_->Read(StepsOf);
+  };
+  const auto steps_of_look = [&](const std::string& task, int64_t chunks) {
+    const std::string id = Postponed(task, chunks);
+    steps();
+    EXPECT_THAT(*store_.Stalled({.before = clock_.Now() + std::chrono::hours(1)}, 10),
+                testing::IsEmpty());
+    const auto claims = store_.ClaimChunks(id, -1, 10, "worker", std::chrono::seconds(30));
+    EXPECT_THAT(claims->chunks, testing::IsEmpty());
+    EXPECT_EQ(claims->again_at, clock_.Now() + std::chrono::hours(12));
+    return steps();
+  };
+  const int64_t of_few = steps_of_look("few", 5);
+  EXPECT_LT(steps_of_look("many", kSettlementsMax), 3 * of_few);
 }
 
 TEST_F(QueryPlanTest, AWholeTableWouldBeSeen) {

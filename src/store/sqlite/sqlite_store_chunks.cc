@@ -34,23 +34,28 @@ class JobHeads {
   std::map<std::string, std::optional<sql::JobHead>, std::less<>> heads_;
 };
 
-/// The condition of the index over chunks that have not succeeded.
-#define SPILLWAY_WHERE_OPEN \
-  "WHERE job = ?1 AND chunk_index > ?2 AND chunk_index < ?3 AND state <> 'succeeded' "
+#define SPILLWAY_WHERE_PENDING \
+  "INDEXED BY chunks_pending " \
+  "WHERE job = ?1 AND chunk_index > ?2 AND chunk_index < ?3 AND state = 'pending' "
+#define SPILLWAY_WHERE_LEASED                                                          \
+  "INDEXED BY chunks_leased_or_dead "                                                  \
+  "WHERE job = ?1 AND chunk_index > ?2 AND chunk_index < ?3 AND state <> 'succeeded' " \
+  "AND state <> 'pending' AND state = 'leased' "
 
-/// The first chunks that can be claimed, as they are.
+/// The chunks that come first of those that can be claimed, as they are.
 Result<std::vector<Chunk>> Claimable(Connection& connection, const sql::JobHead& head,
                                      std::string_view job_id, int64_t after, size_t limit,
                                      Timestamp now) {
   std::vector<Chunk> chunks;
   Query rows(connection,
-             SPILLWAY_SELECT_CHUNK SPILLWAY_WHERE_OPEN
-             "AND state = 'pending' AND not_before <= ?4 "
-             "UNION ALL " SPILLWAY_SELECT_CHUNK SPILLWAY_WHERE_OPEN
-             "AND state = 'leased' AND lease_expires_at <= ?4 "
-             "ORDER BY chunk_index LIMIT ?5",
+             SPILLWAY_SELECT_CHUNK SPILLWAY_WHERE_PENDING
+             "AND not_before <= ?4 "
+             "UNION ALL " SPILLWAY_SELECT_CHUNK SPILLWAY_WHERE_LEASED
+             "AND lease_expires_at <= ?4 "
+             "ORDER BY not_before, chunk_index LIMIT ?5",
              head.number, after, head.chunks_total, now, static_cast<int64_t>(limit));
   while (TRY(rows.Next())) chunks.push_back(TRY(sql::ReadChunk(rows, job_id)));
+  std::ranges::sort(chunks, {}, &Chunk::index);
   return chunks;
 }
 
@@ -58,11 +63,11 @@ Result<std::vector<Chunk>> Claimable(Connection& connection, const sql::JobHead&
 Result<std::optional<Timestamp>> FirstDue(Connection& connection, const sql::JobHead& head,
                                           int64_t after, Timestamp now) {
   Query row(connection,
-            "SELECT min(not_before) FROM chunks " SPILLWAY_WHERE_OPEN
-            "AND state = 'pending' AND not_before > ?4",
+            "SELECT not_before FROM chunks " SPILLWAY_WHERE_PENDING
+            "AND not_before > ?4 ORDER BY not_before LIMIT 1",
             head.number, after, head.chunks_total, now);
-  TRY(row.Next());
-  return row.TimeOrNull();
+  if (!TRY(row.Next())) return std::nullopt;
+  return row.Time();
 }
 
 Result<> ClaimChunk(Connection& connection, int64_t job, Chunk& chunk, std::string_view owner,
