@@ -79,7 +79,8 @@ Result<> LeftoverRemoval::Run() {
   std::erase_if(places_, [](const auto& place) { return place.expired(); });
   for (const auto& place : places_) {
     const std::shared_ptr<storage::ObjectStore> store = place.lock();
-    if (store == nullptr) continue;
+    // What was moved belongs to whoever moved it (ADR 26).
+    if (store == nullptr || !store->CheckInPlace().has_value()) continue;
     const Result<Leftovers> swept =
         SweepLeftovers(context_.store, *store, kAbandonedAge, storage::Sweep::kRemoveOwn);
     failed.Add(swept);

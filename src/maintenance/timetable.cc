@@ -51,10 +51,11 @@ Result<recipe::Request> RequestAt(const Schedule& schedule, Timestamp tick) {
 
 Error TooLate(const Schedule& schedule) {
   return {.code = ErrorCode::kUnavailable,
-          .message = "other ticks of export " + schedule.export_name +
-                     " were being started for more than a minute when this one came, and "
-                     "catch_up: none starts nothing later; set catch_up: last, or see in the "
-                     "worker's log what they waited for"};
+          .message = "not started within a minute of its tick, since ticks of export " +
+                     schedule.export_name +
+                     " took that long to start, or the state did not answer; catch_up: none "
+                     "starts nothing later: set catch_up: last, or see in the worker's log what "
+                     "was waited for"};
 }
 
 /// Makes it the firing of a failed job, which says what was asked for as far as that is known.
@@ -241,8 +242,13 @@ Result<int64_t> Timetable::FireDue(const std::stop_token& stop) {
   for (Entry& entry : entries_) {
     if (!entry.trouble || entry.trouble->again_at <= look_from_) due.push_back(&entry);
   }
-  if (std::ranges::any_of(due, [](const Entry* entry) { return !entry->settled_until; }))
-    TRY(ReadSettled());
+  if (std::ranges::any_of(due, [](const Entry* entry) { return !entry->settled_until; })) {
+    if (Result<> read = ReadSettled(); !read.has_value()) {
+      PassOverSleep();
+      last_look_.until = clock_.Now();  // It was no time in which the process stood still.
+      return std::unexpected(std::move(read).error());
+    }
+  }
   std::ranges::stable_partition(due, [](const Entry* entry) { return !entry->trouble; });
   int64_t fired = 0;
   for (Entry* entry : due) {

@@ -133,8 +133,9 @@ TEST_P(JobStoreConformance, AJobThatNothingTouchesIsStalled) {
 }
 
 TEST_P(JobStoreConformance, JobsTouchedAtTheSameTimeStallInTheOrderOfTheirIds) {
-  const std::string second = Processing("b").id;
-  const std::string first = Processing("a").id;
+  for (const std::string task : {"b", "a"}) Create(task, "group of " + task);
+  const std::string second = Must(store_->Admit("group of b", 1)).value().id;
+  const std::string first = Must(store_->Admit("group of a", 1)).value().id;
   clock_.Advance(seconds(60));
   std::vector<std::string> ids;
   for (StalledFilter filter{.before = clock_.Now()}; ids.size() < 5;) {

@@ -54,15 +54,16 @@ Result<std::unique_ptr<Database>> Database::Open(const std::filesystem::path& pa
   return std::unique_ptr<Database>(new Database(path, busy_timeout, std::move(writer)));
 }
 
-std::optional<Database::FileId> Database::IdOf(const std::filesystem::path& path) {
+Result<std::optional<Database::FileId>> Database::IdOf(const std::filesystem::path& path) {
   struct stat status;
-  if (stat(path.c_str(), &status) != 0) return std::nullopt;
-  return FileId(status.st_dev, status.st_ino);
+  if (stat(path.c_str(), &status) == 0) return FileId(status.st_dev, status.st_ino);
+  if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
+  return std::unexpected(FromErrno(errno, "cannot look at the state " + path.string()));
 }
 
 /// The connections would go on with the former file, which nobody else sees.
 Result<> Database::CheckInPlace() const {
-  if (in_memory_ || IdOf(path_) == file_) return {};
+  if (in_memory_ || TRY(IdOf(path_)) == file_) return {};
   return FailTransient(
       ErrorCode::kUnavailable,
       path_.string() +

@@ -75,12 +75,13 @@ class Database {
       : path_(std::move(path)),
         busy_timeout_(busy_timeout),
         in_memory_(path_ == ":memory:"),
-        file_(IdOf(path_)),
+        file_(IdOf(path_).value_or(std::nullopt)),
         writer_(std::move(writer)) {}
 
   /// Of the file system, and of the file in it.
   using FileId = std::pair<uint64_t, uint64_t>;
-  static std::optional<FileId> IdOf(const std::filesystem::path& path);
+  /// nullopt where there is no file.
+  static Result<std::optional<FileId>> IdOf(const std::filesystem::path& path);
   Result<> CheckInPlace() const;
 
   Result<> Commit(Durability durability, const Act& act);
