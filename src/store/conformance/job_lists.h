@@ -133,9 +133,10 @@ TEST_P(JobStoreConformance, AJobThatNothingTouchesIsStalled) {
 }
 
 TEST_P(JobStoreConformance, JobsTouchedAtTheSameTimeStallInTheOrderOfTheirIds) {
-  for (const std::string task : {"b", "a"}) Create(task, "group of " + task);
-  const std::string second = Must(store_->Admit("group of b", 1)).value().id;
-  const std::string first = Must(store_->Admit("group of a", 1)).value().id;
+  Create("b", "group of b");
+  Create("a", "group of a");
+  const std::string second = Must(store_->Admit("group of b", 1))->id;
+  const std::string first = Must(store_->Admit("group of a", 1))->id;
   clock_.Advance(seconds(60));
   std::vector<std::string> ids;
   for (StalledFilter filter{.before = clock_.Now()}; ids.size() < 5;) {
