@@ -61,11 +61,17 @@ FileDescriptor OpenAtOnce(int directory, std::string_view path) {
       static_cast<int>(syscall(SYS_openat2, directory, name.c_str(), &how, sizeof(how))));
 }
 
-/// Repeats `create` while somebody else removes the empty directory that it creates something in.
-auto WhilePruned(Missing missing, auto create) {
+bool IsRemoved(int directory) {
+  struct stat status;
+  return fstat(directory, &status) == 0 && status.st_nlink == 0;
+}
+
+/// Repeats `create` while somebody else removes the empty directory that it creates something in,
+/// but not below a root that was removed itself.
+auto WhilePruned(int root, Missing missing, auto create) {
   auto created = create();
-  for (int i = 0;
-       missing != Missing::kFail && !created && created.error() == ENOENT && i < kPruneRetries;
+  for (int i = 0; missing != Missing::kFail && !created && created.error() == ENOENT &&
+                  i < kPruneRetries && !IsRemoved(root);
        ++i) {
     created = create();
   }
@@ -157,7 +163,7 @@ auto DirectoryTree::Walk(std::string_view path, Missing missing) const -> Outcom
 
 auto DirectoryTree::OpenDirectory(std::string_view path, Missing missing) const
     -> Outcome<FileDescriptor> {
-  return WhilePruned(missing, [&] { return Walk(path, missing); });
+  return WhilePruned(directory_.get(), missing, [&] { return Walk(path, missing); });
 }
 
 auto DirectoryTree::Locate(std::string_view path, Missing missing) const -> Outcome<Place> {
@@ -181,10 +187,11 @@ auto DirectoryTree::OpenFile(std::string_view path, int flags) const -> Outcome<
 
 auto DirectoryTree::CreateFile(std::string_view path, Missing missing) const
     -> Outcome<FileDescriptor> {
-  return WhilePruned(missing, [&]() -> Outcome<FileDescriptor> {
-    auto place = Locate(path, missing);
-    if (!place) return std::unexpected(place.error());
-    FileDescriptor file(openat(place->directory.get(), place->name.c_str(),
+  const auto [directory, name] = SplitLast(path);
+  return WhilePruned(directory_.get(), missing, [&]() -> Outcome<FileDescriptor> {
+    const auto opened = Walk(directory, missing);
+    if (!opened) return std::unexpected(opened.error());
+    FileDescriptor file(openat(opened->get(), std::string(name).c_str(),
                                O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666));
     if (!file.open()) return std::unexpected(errno);
     return file;
