@@ -76,6 +76,17 @@ TEST(SettingChecks, PlacesAndUrlsHaveNoControlCharacters) {
   }
 }
 
+TEST(SettingChecks, NamesInFilesHaveNoControlCharacters) {
+  const std::string control = " has a control character, such as the end of a line; remove it";
+  EXPECT_THAT(
+      ProblemsOf("lake:\n  organisation: \"a\\nb\"\n"
+                 "  columns: [{name: ts, type: timestamp}, {name: \"a\\tb\", type: string}]\n"),
+      ElementsAre("spillway.yaml:2:17: lake.organisation" + control,
+                  "spillway.yaml:3:48: lake.columns[1].name" + control));
+  EXPECT_THAT(ProblemsOf("exports: {x: {columns: [{source: body, name: \"a\\nb\"}]}}"),
+              ElementsAre("spillway.yaml:1:46: exports.x.columns[0].name" + control));
+}
+
 TEST(SettingChecks, AnAddressThatDoesNotReadIsToldWithoutIt) {
   for (const char* url : {"postgres//shop", "postgres://ada:hunter2%@shop", "mysql://hunter2@shop",
                           "postgres://ada:hun@ter2@shop/x"}) {

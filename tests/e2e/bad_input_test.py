@@ -101,6 +101,7 @@ class BadInputTest(unittest.TestCase):
         self.refuse(2, "--null reads like a number", command=self.run_command(*RANGE, "--null", "1"))
         self.refuse(2, "--compression is gzip, and parquet", command=self.run_command(*RANGE, "-f", "parquet", "-C", "gzip"))
         self.refuse(2, "--columns has two named", command=self.run_command(*RANGE, "--columns", "body,body"))
+        self.refuse(2, '--columns gives "body" a name with a control character', command=self.run_command(*RANGE, "--columns", "body=a\nb"))
         self.refuse(2, "--bytes-per-file cannot be kept", command=self.run_command(*RANGE, "-f", "parquet", "--bytes-per-file", "1 MiB"))
 
     def test_what_a_variable_gave_is_not_shown(self):
