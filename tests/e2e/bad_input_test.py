@@ -216,6 +216,17 @@ class BadInputTest(unittest.TestCase):
             (self.spillway.path / beside).unlink(missing_ok=True)
         self.refuse(5, "state.db", command=self.run_command(*RANGE))
 
+    def test_exports_and_the_lake_stay_apart(self):
+        before = self.spillway.files("lake")
+        (self.spillway.path / "link").symlink_to("lake")
+        for place in ("lake", "lake/out", "link/out", "exports/../lake/_log"):
+            self.refuse(2, "--output is ", "in the directory of the lake", command=self.run_command(*RANGE, "--output", place))
+        self.refuse(2, "--output is ", "which has the lake", command=self.run_command(*RANGE, "--output", "."))
+        self.refuse(2, "--output is ", "in a folder .spillway", command=self.run_command(*RANGE, "--output", "out/.spillway/jobs"))
+        (self.spillway.path / "spillway.yaml").write_text("exports:\n  messages:\n    destination: link/out\n")
+        self.refuse(2, "spillway.yaml:3:18: exports.messages.destination is ", command=("config", "check"))
+        self.assertEqual(self.spillway.files("lake"), before)
+
     def test_destination_that_is_a_file(self):
         (self.spillway.path / "taken").write_text("")
         answer = self.spillway.call(*self.run_command(*RANGE, "--output", "taken"))
