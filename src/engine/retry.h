@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "engine/options.h"
+#include "job/job.h"
 
 namespace spillway::engine {
 
@@ -16,5 +17,9 @@ bool ShouldRetry(const Error& error, int64_t attempts, const Options& options);
 /// random half to whole ("equal jitter"); never shorter than the error's retry_after.
 std::chrono::milliseconds Backoff(const Error& error, int64_t attempts, const Options& options,
                                   Random& random);
+
+/// How long nothing may touch a job in processing whose work goes on: a lease; where an act of it
+/// failed, the longest pause before the next attempt besides.
+std::chrono::milliseconds LongestSilence(const Job& job, const Options& options);
 
 }  // namespace spillway::engine

@@ -10,6 +10,7 @@
 #include "engine/guarded.h"
 #include "engine/planner.h"
 #include "engine/processor.h"
+#include "engine/retry.h"
 
 namespace spillway::engine {
 namespace {
@@ -75,14 +76,21 @@ Result<> Worker::AskForDiscarding(std::string_view job_id) {
                   std::array{Work{.act = Act::kDiscard, .job_id = std::string(job_id)}});
 }
 
-/// A job that the rescuer found stalled. Its other hints would have been served before this
-/// message, so where it has not moved still, they are lost.
+/// A job that the rescuer found silent. Its other hints would have been served before this
+/// message, so where it has not moved still, they are lost. Claims move no job: chunks tell.
 Result<Verdict> Worker::Resume(std::string_view job_id) {
   const Result<Job> job = context_.store.Get(job_id);
   if (!job.has_value() && job.error().code == ErrorCode::kNotFound) return Verdict::Done();
   if (!job.has_value()) return std::unexpected(job.error());
-  if (context_.clock.Now() - job->updated_at > context_.options.lease)
-    TRY(Dispatch(context_.queue, *job, context_.options.hints_max));
+  const Timestamp now = context_.clock.Now();
+  if (IsFinal(job->state) || now - job->updated_at <= LongestSilence(*job, context_.options))
+    return Verdict::Done();
+  const std::vector<Chunk> leased =
+      TRY(context_.store.ListChunks(job->id, ChunkState::kLeased, -1, 1));
+  if (!leased.empty() && leased.front().lease_expires_at > now) return Verdict::Done();
+  context_.log.Warning("job stalled; sending its work again",
+                       {{"job", job->id}, {"phase", Name(job->phase)}});
+  TRY(Dispatch(context_.queue, *job, context_.options.hints_max));
   return Verdict::Done();
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "engine/dispatch.h"
+#include "engine/retry.h"
 #include "engine/work.h"
 
 namespace spillway::engine {
@@ -24,11 +25,14 @@ Result<int64_t> Rescue(Context& context) {
   }
   const std::vector<Job> stalled = TRY(context.store.Stalled(silent_since, kStalledMax));
   if (stalled.empty()) return 0;
+  int64_t asked = 0;
   const bool queue_is_empty = TRY(context.queue.Depth()) == 0;
   for (const Job& job : stalled) {
-    context.log.Warning("job stalled; sending its work again",
-                        {{"job", job.id}, {"phase", Name(job.phase)}});
+    if (now - job.updated_at <= LongestSilence(job, context.options)) continue;
+    ++asked;
     if (queue_is_empty) {
+      context.log.Warning("job stalled; sending its work again",
+                          {{"job", job.id}, {"phase", Name(job.phase)}});
       TRY(Dispatch(context.queue, job, context.options.hints_max));
     } else {
       // Perhaps its hints only wait behind others. The worker that gets this message checks whether
@@ -36,7 +40,7 @@ Result<int64_t> Rescue(Context& context) {
       TRY(SendWork(context.queue, std::array{Work{.act = Act::kResume, .job_id = job.id}}));
     }
   }
-  return static_cast<int64_t>(stalled.size());
+  return asked;
 }
 
 }  // namespace spillway::engine

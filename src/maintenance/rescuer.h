@@ -5,7 +5,8 @@
 namespace spillway::engine {
 
 /// E4. Admits waiting jobs, and sends again the messages that stalled jobs need. Every worker runs
-/// it from time to time, so no operator is needed. Returns the number of jobs dispatched.
+/// it from time to time, so no operator is needed. Returns how many jobs seem to be stalled: where
+/// there are other messages, theirs may only wait behind these, and a worker finds out.
 Result<int64_t> Rescue(Context& context);
 
 }  // namespace spillway::engine
