@@ -17,6 +17,12 @@ std::chrono::milliseconds WholePause(int64_t attempts, const Options& options) {
 
 }  // namespace
 
+std::chrono::milliseconds LongestPause(const Error& error, int64_t attempts,
+                                       const Options& options) {
+  return std::max(WholePause(attempts, options),
+                  error.retry_after.value_or(std::chrono::milliseconds{0}));
+}
+
 std::chrono::milliseconds Backoff(const Error& error, int64_t attempts, const Options& options,
                                   Random& random) {
   const auto whole = WholePause(attempts, options);
@@ -28,8 +34,7 @@ std::chrono::milliseconds Backoff(const Error& error, int64_t attempts, const Op
 
 std::chrono::milliseconds LongestSilence(const Job& job, const Options& options) {
   if (!job.failure.has_value()) return options.lease;
-  return options.lease + std::max(WholePause(job.attempts, options),
-                                  job.failure->retry_after.value_or(std::chrono::milliseconds{0}));
+  return options.lease + LongestPause(*job.failure, job.attempts, options);
 }
 
 }  // namespace spillway::engine

@@ -13,6 +13,10 @@ namespace spillway::engine {
 /// Whether a failed attempt, the `attempts`-th, is worth another one.
 bool ShouldRetry(const Error& error, int64_t attempts, const Options& options);
 
+/// The longest pause that Backoff gives.
+std::chrono::milliseconds LongestPause(const Error& error, int64_t attempts,
+                                       const Options& options);
+
 /// The pause before the next attempt: base × 2^(attempts − 1), at most backoff_max, of which a
 /// random half to whole ("equal jitter"); never shorter than the error's retry_after.
 std::chrono::milliseconds Backoff(const Error& error, int64_t attempts, const Options& options,
