@@ -93,6 +93,13 @@ Result<std::string> LookWhereNothingIsYet(const std::filesystem::path& path) {
   return kNotYet;
 }
 
+/// "12", or "1,000 or more".
+Result<std::string> CountJobs(store::JobStore& store, engine::JobState state) {
+  constexpr size_t kCountedMax = 1'000;
+  const size_t jobs = TRY(store.List({.state = state}, "", kCountedMax)).jobs.size();
+  return Grouped(static_cast<int64_t>(jobs)) + (jobs < kCountedMax ? "" : " or more");
+}
+
 using LookAtPlace =
     std::function<void(const std::string& what, const std::filesystem::path&, bool is_needed)>;
 
@@ -134,10 +141,9 @@ void LookAtParts(recipe::Examination& examination, Deployment& deployment, bool 
     if (!deployment.has_state()) return kNotYet;
     key_id = TRY(deployment.store().SigningKeyId());
     key_is_needed = !key_id.empty() || !TRY(deployment.store().List({}, "", 1)).jobs.empty();
-    const store::JobPage running =
-        TRY(deployment.store().List({.state = engine::JobState::kProcessing}, "", 1000));
-    const int64_t messages = TRY(deployment.queue().Depth());
-    return fmt::format("{} jobs in processing, {} messages waiting", running.jobs.size(), messages);
+    return fmt::format("{} jobs in processing, {} waiting",
+                       TRY(CountJobs(deployment.store(), engine::JobState::kProcessing)),
+                       TRY(CountJobs(deployment.store(), engine::JobState::kPending)));
   });
   examination.Look("signing key " + settings.signing_key.string(),
                    [&] { return LookAtKey(settings.signing_key, key_is_needed, key_id); });

@@ -11,7 +11,8 @@ enum class ExitCode {
   kUsage = 2,     ///< The command line, the configuration or the request is wrong.
   kNotFound = 3,  ///< A named job, organisation or file does not exist.
   kConflict = 4,  ///< It is there already, or too late.
-  kCorrupt = 5,   ///< Stored data is damaged, or of a kind this version does not know.
+  kCorrupt = 5,   ///< Stored data is damaged, of a kind this version does not know, or such that a
+                  ///< query cannot compute with it.
   kPermissionDenied = 6,
   kOutOfSpace = 7,   ///< Disk full, or over a limit.
   kUnavailable = 8,  ///< A system did not answer; try again.

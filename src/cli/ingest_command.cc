@@ -33,10 +33,16 @@ void Tell(const InputFiles::PassedOver& passed_over, std::string_view what) {
             stderr);
 }
 
+/// Nothing was in it but blank lines, if that.
+bool WasEmpty(const lake::IngestReport& report) {
+  return !report.duplicate && report.lines == report.empty_lines;
+}
+
 nlohmann::ordered_json ToJson(const std::string& input, const lake::IngestReport& report) {
   return {{"input", input},
           {"batch_id", report.batch_id},
           {"duplicate", report.duplicate},
+          {"empty", WasEmpty(report)},
           {"lines", report.lines},
           {"rows", report.rows},
           {"rejected", report.rejected},
@@ -53,6 +59,10 @@ std::string Describe(const std::string& input, const lake::IngestReport& report,
   if (report.duplicate)
     return fmt::format("{}: is in the lake already (batch {}); nothing added", input,
                        report.batch_id);
+  if (WasEmpty(report)) {
+    return fmt::format("{}: 0 messages; the input {}", input,
+                       report.lines == 0 ? "is empty" : "has blank lines only");
+  }
   std::string line = fmt::format("{}: {} rows in {} files, {}", input, Grouped(report.rows),
                                  report.files, ShortBytes(report.output_bytes));
   if (report.ignored_fields > 0)

@@ -12,6 +12,7 @@
 #include "cli/job_view.h"
 #include "cli/messages.h"
 #include "cli/progress_bar.h"
+#include "cli/retry_note.h"
 #include "deployment/deployment.h"
 #include "maintenance/expirer.h"
 
@@ -146,6 +147,9 @@ Outcome Show(const Invocation& invocation, Deployment& deployment, const engine:
   PrintLine(fmt::format("{}, {} dead chunks", StandingOf(job), job.chunks_dead));
   PrintLine("requested by " + job.requested_by);
   PrintLine(ProgressLine(progress));
+  const auto retry =
+      TRY(FindRetry(store, job, deployment.ContextForWorkers().options, SystemClock().Now()));
+  if (retry.has_value()) PrintLine(retry->line);
   if (job.expiry.has_value()) PrintLine(ExpiryLine(*job.expiry));
   if (job.failure.has_value()) PrintLine("failure: " + InCommands(job.failure->message));
   for (const engine::Transition& step : history) {

@@ -6,6 +6,7 @@
 #include <stop_token>
 
 #include <CLI/CLI.hpp>
+#include <date/date.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -113,6 +114,54 @@ Outcome Adopt(const Invocation& invocation, lake::AdoptOptions options) {
                     Grouped(static_cast<int64_t>(report.unnamed_files.size()))));
   }
   return ExitCode::kFailed;
+}
+
+std::string DayName(int32_t day) { return date::format("%F", date::sys_days(date::days(day))); }
+
+/// The sums of what organisations have.
+lake::Holding SumOf(const std::vector<lake::Holding>& holdings) {
+  lake::Holding sum;
+  for (const lake::Holding& holding : holdings) {
+    sum.rows += holding.rows;
+    sum.files += holding.files;
+    sum.bytes += holding.bytes;
+  }
+  return sum;
+}
+
+Outcome Show(const Invocation& invocation, const std::optional<std::string>& organisation) {
+  const auto work = TRY(LakeWork::Open(invocation));
+  const lake::Inventory inventory = TRY(work->lake().log().TakeInventory(organisation));
+  const lake::Holding sum = SumOf(inventory.holdings);
+  if (invocation.json) {
+    nlohmann::ordered_json organisations = nlohmann::ordered_json::array();
+    for (const lake::Holding& holding : inventory.holdings) {
+      organisations.push_back({{"organisation", holding.organisation},
+                               {"first_day", DayName(holding.first_day)},
+                               {"last_day", DayName(holding.last_day)},
+                               {"rows", holding.rows},
+                               {"files", holding.files},
+                               {"bytes", holding.bytes}});
+    }
+    PrintJson({{"lake_version", inventory.version},
+               {"rows", sum.rows},
+               {"files", sum.files},
+               {"bytes", sum.bytes},
+               {"organisations", std::move(organisations)}});
+    return ExitCode::kSuccess;
+  }
+  const auto amounts = [](const lake::Holding& holding) {
+    return fmt::format("{:>15} messages {:>9} files {:>9}", Grouped(holding.rows),
+                       Grouped(holding.files), ShortBytes(holding.bytes));
+  };
+  for (const lake::Holding& holding : inventory.holdings) {
+    PrintLine(fmt::format("{} to {} {}  {}", DayName(holding.first_day), DayName(holding.last_day),
+                          amounts(holding), holding.organisation));
+  }
+  PrintLine(fmt::format("{:<24} {}  of {} organisations",
+                        fmt::format("lake version {}", inventory.version), amounts(sum),
+                        Grouped(std::ssize(inventory.holdings))));
+  return ExitCode::kSuccess;
 }
 
 Outcome Remove(const Invocation& invocation, const std::vector<std::string>& names) {
@@ -238,7 +287,20 @@ Example, for lake/organisation=acme/day=2025-01-31/part-0.parquet:
 void AddLake(CLI::App& program, const Invocation& invocation, Action& action) {
   CLI::App* group = program.add_subcommand("lake", "what the lake holds");
   group->require_subcommand(1);
-  group->footer("Example:\n  spillway lake remove org=acme/_temporary/");
+  group->footer("Examples:\n  spillway lake show\n  spillway lake remove org=acme/_temporary/");
+  auto organisation = std::make_shared<std::optional<std::string>>();
+  CLI::App* show = group->add_subcommand(
+      "show", "whose messages it has, of which days, how many, in how many files");
+  show->add_option("-o,--organisation", *organisation, "of one organisation; default: all");
+  show->footer(
+      R"(It reads the lake's log alone, so it is quick for any number of messages. Days are in UTC, and sizes
+those of the Parquet files. Files that no version names any more are not counted; see compact --vacuum.
+Examples:
+  spillway lake show
+  spillway --json lake show --organisation acme)");
+  show->callback([organisation, &invocation, &action] {
+    action = [organisation, &invocation] { return Show(invocation, *organisation); };
+  });
   auto names = std::make_shared<std::vector<std::string>>();
   CLI::App* remove =
       group->add_subcommand("remove", "take adopted files out of the lake again, all or none");

@@ -28,7 +28,7 @@ constexpr const char* kExamples = R"(Examples:
   spillway run messages --organisation acme --from 2025-01-01 --to 2025-02-01 --compression zip
   spillway verify exports/acme/6f1c…-1               is the delivery whole and unchanged?
 
-Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 not found, 4 conflict, 5 damaged data,
+Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 not found, 4 conflict, 5 damaged or unfit data,
 6 permission denied, 7 no space or over a limit, 8 try again, 9 lines rejected or items failed, 130 cancelled.)";
 
 void AddCommands(CLI::App& program, const Invocation& invocation, Action& action) {

@@ -16,6 +16,7 @@
 #include "cli/job_view.h"
 #include "cli/messages.h"
 #include "cli/progress_bar.h"
+#include "cli/retry_note.h"
 #include "deployment/deployment.h"
 #include "settings/exports.h"
 
@@ -25,6 +26,7 @@ namespace {
 constexpr std::chrono::milliseconds kLookMin{1};
 constexpr std::chrono::milliseconds kLookMax{50};
 constexpr std::chrono::milliseconds kShowEvery{200};
+constexpr std::chrono::milliseconds kLookForRetriesEvery{400};
 constexpr size_t kFailuresListed = 5;
 
 /// Looks often at first: the end of a job is seen after at most a hundredth more of the time that
@@ -52,10 +54,34 @@ struct Watched {
   bool ours = false;  ///< This program asked for it: an interruption cancels it.
 };
 
+/// Says on standard error what is tried again, each time that an attempt at it has failed.
+class Retries {
+ public:
+  explicit Retries(Deployment& deployment) : deployment_(deployment) {}
+
+  Result<> Tell(const engine::Job& job, ProgressBar& bar) {
+    const Timestamp now = SystemClock().Now();
+    if (now < look_at_) return {};
+    look_at_ = now + kLookForRetriesEvery;
+    const auto note =
+        TRY(FindRetry(deployment_.store(), job, deployment_.ContextForWorkers().options, now));
+    if (!note.has_value()) return {};
+    bar.Clear();
+    PrintLine(note->line, stderr);
+    look_at_ = std::max(look_at_, note->next);
+    return {};
+  }
+
+ private:
+  Deployment& deployment_;
+  Timestamp look_at_ = Timestamp::min();
+};
+
 /// Waits for the end of a job while workers of this process and others do the work; an
 /// interruption ends the waiting for a job that others asked for.
 Result<engine::Job> Watch(Deployment& deployment, const Watched& watched,
-                          const std::atomic<bool>& interrupted, bool quiet) {
+                          const std::atomic<bool>& interrupted, bool quiet, bool json) {
+  Retries retries(deployment);
   ProgressBar bar(watched.id.substr(0, 8), "rows");
   const auto began = std::chrono::steady_clock::now();
   auto show_at = began;
@@ -68,6 +94,7 @@ Result<engine::Job> Watch(Deployment& deployment, const Watched& watched,
       const engine::Progress progress =
           TRY(engine::ProgressOf(deployment.store(), job, SystemClock().Now()));
       bar.Show(progress.rows_done, progress.rows_total, Note(job, progress, interrupted));
+      if (!json) TRY(retries.Tell(job, bar));
     }
     std::this_thread::sleep_for(PauseAfter(std::chrono::steady_clock::now() - began));
   }
@@ -187,7 +214,8 @@ Outcome Run(const Invocation& invocation, const RunFlags& flags) {
   }
   created.job = TRY([&]() -> Result<engine::Job> {
     Deployment::Workers workers(*deployment);
-    engine::Job job = TRY(Watch(*deployment, watched, interrupted, invocation.quiet));
+    engine::Job job =
+        TRY(Watch(*deployment, watched, interrupted, invocation.quiet, invocation.json));
     workers.StopPlanning();
     AwaitSnapshots(*deployment, interrupted, invocation.quiet || invocation.json);
     return job;

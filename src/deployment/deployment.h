@@ -70,7 +70,6 @@ class Deployment final : private recipe::Resources {
                                                           Log& log);
 
   store::JobStore& store() { return *store_; }
-  store::Queue& queue() { return *queue_; }
   engine::Engine& engine() { return *engine_; }
   const recipe::Registry& registry() const { return registry_; }
   const recipe::Recipes& recipes() const { return recipes_; }

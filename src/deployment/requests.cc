@@ -1,6 +1,10 @@
 #include "deployment/requests.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
+
+#include "settings/setting_checks.h"
 
 namespace spillway {
 
@@ -26,6 +30,8 @@ Result<recipe::Request> RequestOf(const ConfiguredExport& exported, const reques
   if (!parameters.has_value()) problems = parameters.error();
   if (auto problem = request::CheckOrganisation(form, who.organisation))
     problems.insert(problems.begin(), *std::move(problem));
+  std::ranges::move(CheckPlaces(form, texts, exported.shared.lake.directory),
+                    std::back_inserter(problems));
   if (problems.empty())
     problems = exported.definition->CheckParameters(exported.exported.settings, *parameters,
                                                     exported.shared);

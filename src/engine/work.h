@@ -21,7 +21,7 @@ enum class Act {
   kProcess,
   kFinish,
   kDiscard,
-  kResume,  ///< Sends again what the job needs, unless it has moved within a lease.
+  kResume,  ///< Sends again what the job needs, unless it has moved, or is worked on.
 };
 
 struct Work {

@@ -10,6 +10,7 @@
 #include "engine/guarded.h"
 #include "engine/planner.h"
 #include "engine/processor.h"
+#include "engine/retry.h"
 
 namespace spillway::engine {
 namespace {
@@ -75,28 +76,39 @@ Result<> Worker::AskForDiscarding(std::string_view job_id) {
                   std::array{Work{.act = Act::kDiscard, .job_id = std::string(job_id)}});
 }
 
-/// A job that the rescuer found stalled. Its other hints would have been served before this
-/// message, so where it has not moved still, they are lost.
+/// A job that the rescuer found silent. Its other hints would have been served before this
+/// message, so where it has not moved still, they are lost. Claims move no job: chunks tell.
 Result<Verdict> Worker::Resume(std::string_view job_id) {
   const Result<Job> job = context_.store.Get(job_id);
   if (!job.has_value() && job.error().code == ErrorCode::kNotFound) return Verdict::Done();
   if (!job.has_value()) return std::unexpected(job.error());
-  if (context_.clock.Now() - job->updated_at > context_.options.lease)
-    TRY(Dispatch(context_.queue, *job, context_.options.hints_max));
+  const Timestamp now = context_.clock.Now();
+  if (IsFinal(job->state) || now - job->updated_at <= LongestSilence(*job, context_.options))
+    return Verdict::Done();
+  const std::vector<Chunk> leased =
+      TRY(context_.store.ListChunks(job->id, ChunkState::kLeased, -1, 1));
+  if (!leased.empty() && leased.front().lease_expires_at > now) return Verdict::Done();
+  context_.log.Warning("job stalled; sending its work again",
+                       {{"job", job->id}, {"phase", Name(job->phase)}});
+  TRY(Dispatch(context_.queue, *job, context_.options.hints_max));
   return Verdict::Done();
 }
 
-Result<recipe::Destination> Worker::OpenDestination(std::string_view job_id, KnownJob& known) {
-  if (!known.job.has_value()) known.job = TRY(context_.store.Get(job_id));
-  const recipe::Recipe* recipe = TRY(context_.recipes.Find(known.job->recipe));
-  return Guarded([&] { return recipe->DestinationOf(*known.job); });
+Result<recipe::Destination> Worker::OpenDestination(const Job& job) {
+  const recipe::Recipe* recipe = TRY(context_.recipes.Find(job.recipe));
+  return Guarded([&] { return recipe->DestinationOf(job); });
 }
 
 Result<Verdict> Worker::Process(std::string_view job_id, Random& random, KnownJobs& known) {
   if (known.size() > kKnownJobsMax) known.clear();
   KnownJob& job = known[std::string(job_id)];
+  if (!job.job.has_value()) {
+    Result<Job> found = context_.store.Get(job_id);
+    if (!found.has_value() && found.error().code == ErrorCode::kNotFound) return Verdict::Done();
+    job.job = TRY(std::move(found));
+  }
   // A place may take long to answer, while the other threads of this process must not wait to claim.
-  const Result<recipe::Destination> destination = OpenDestination(job_id, job);
+  const Result<recipe::Destination> destination = OpenDestination(*job.job);
   const auto share = static_cast<size_t>(std::max<int64_t>(job.open / kPartOfOpen, 1));
   HeldChunks chunks;
   {

@@ -65,7 +65,7 @@ class Worker {
   Result<Verdict> Finish(std::string_view job_id, Random& random);
   Result<Verdict> Resume(std::string_view job_id);
   Result<> AskForDiscarding(std::string_view job_id);
-  Result<recipe::Destination> OpenDestination(std::string_view job_id, KnownJob& known);
+  Result<recipe::Destination> OpenDestination(const Job& job);
 
   Context context_;
   std::atomic<bool> plans_ = true;

@@ -183,6 +183,21 @@ TEST_F(WorkerTest, AJobThatLostItsHintsHasAllOfThemAgain) {
   EXPECT_TRUE(queue_.Receive(5'000, std::chrono::seconds(1))->empty()) << "it has moved";
 }
 
+TEST_F(WorkerTest, AJobThatSomebodyWorksOnIsNotStalled) {
+  const std::string job_id = Submit();
+  ASSERT_TRUE(PlanJob(context_, job_id, random_).has_value());
+  clock_.Advance(options_.lease * 2);
+  ASSERT_EQ(store_.ClaimChunks(job_id, -1, 1, "other", options_.lease)->chunks.size(), 1U);
+  const int64_t waiting = *queue_.Depth();
+  Worker worker(context_);
+  KnownJobs known;
+  ASSERT_TRUE(worker.Handle("resume " + job_id, random_, known).has_value());
+  EXPECT_EQ(*queue_.Depth(), waiting) << "it was claimed a moment ago";
+  clock_.Advance(options_.lease);
+  ASSERT_TRUE(worker.Handle("resume " + job_id, random_, known).has_value());
+  EXPECT_GT(*queue_.Depth(), waiting) << "whoever had it is gone";
+}
+
 /// A place that cannot be opened is looked for before other threads are kept from claiming.
 TEST_F(WorkerTest, AJobWithoutItsDestinationFailsInItsOwnTime) {
   lines_->chunks = 1;

@@ -60,6 +60,7 @@ config::Section<LakeSettings> DeclareLake() {
   column.Field("name", &ColumnSettings::name)
       .Help("The field in the messages, and the column in the lake.")
       .Required()
+      .OneLine()
       .Check(config::CheckNotEmpty);
   column.Field("type", &ColumnSettings::type)
       .Help("string, timestamp, int64, double, bool, date or decimal(precision,scale).")
@@ -74,6 +75,7 @@ config::Section<LakeSettings> DeclareLake() {
   section.Field("organisation", &LakeSettings::organisation)
       .Help("The field of a message that says which organisation it belongs to.")
       .Essential()
+      .OneLine()
       .Check(config::CheckNotEmpty);
   section.Field("time", &LakeSettings::time)
       .Help("The column that says when a message was; of type timestamp.")

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "engine/dispatch.h"
 #include "engine/finisher.h"
+#include "engine/retry.h"
 #include "engine/work.h"
 
 namespace spillway::engine {
@@ -33,16 +34,17 @@ Result<int64_t> Rescue(Context& context) {
   store::StalledFilter filter{.before = silent_since};
   std::vector<Job> stalled = TRY(context.store.Stalled(filter, kPage));
   if (stalled.empty()) return 0;
+  int64_t asked = 0;
   const bool queue_is_empty = TRY(context.queue.Depth()) == 0;
-  int64_t dispatched = 0;
   while (!stalled.empty()) {
     for (const Job& job : stalled) {
+      if (now - job.updated_at <= LongestSilence(job, context.options)) continue;
       // Those that may finish it have rescuers of their own.
       if (!TRY(MayFinish(context, job))) continue;
-      context.log.Warning("job stalled; sending its work again",
-                          {{"job", job.id}, {"phase", Name(job.phase)}});
-      ++dispatched;
+      ++asked;
       if (queue_is_empty) {
+        context.log.Warning("job stalled; sending its work again",
+                            {{"job", job.id}, {"phase", Name(job.phase)}});
         TRY(Dispatch(context.queue, job, context.options.hints_max));
       } else {
         // Perhaps its hints only wait behind others. The worker that gets this message checks
@@ -53,7 +55,7 @@ Result<int64_t> Rescue(Context& context) {
     filter.after = {.updated_at = stalled.back().updated_at, .id = stalled.back().id};
     stalled = TRY(context.store.Stalled(filter, kPage));
   }
-  return dispatched;
+  return asked;
 }
 
 }  // namespace spillway::engine

@@ -18,10 +18,17 @@ struct Class {
 
 using enum ErrorCode;
 
+constexpr std::string_view kNotComputable =
+    "a row has a value that the query cannot compute with: correct it, or let the query expect it, "
+    "as NULLIF(x, 0) does";
+
 constexpr std::array kClasses = {
     Class{"08", kUnavailable, true, ""},
     Class{"0A", kUnsupported, false, ""},
     Class{"22", kInvalidArgument, false, ""},
+    Class{"22012", kCorrupt, false, kNotComputable},
+    Class{"2201E", kCorrupt, false, kNotComputable},
+    Class{"2201F", kCorrupt, false, kNotComputable},
     Class{"22021", kCorrupt, false,
           "text of another encoding: see the database's encoding (SHOW server_encoding)"},
     Class{"22P05", kCorrupt, false,

@@ -37,6 +37,9 @@ TEST(ClassifyRefusal, TheLongestClassDecides) {
            {"23505", ErrorCode::kAlreadyExists, false},
            {"28P01", ErrorCode::kPermissionDenied, false},
            {"3D000", ErrorCode::kNotFound, false},
+           {"22007", ErrorCode::kInvalidArgument, false},
+           {"22012", ErrorCode::kCorrupt, false},
+           {"2201E", ErrorCode::kCorrupt, false},
            {"XX000", ErrorCode::kInternal, false},
            {"XX001", ErrorCode::kCorrupt, false}}) {
     EXPECT_EQ(classify(sqlstate).code, code) << sqlstate;

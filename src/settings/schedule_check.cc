@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "settings/exports.h"
+#include "settings/setting_checks.h"
 
 namespace spillway {
 namespace {
@@ -48,6 +49,8 @@ void CheckSchedules(const Settings& settings, const recipe::Registry& registry,
     }
     if (const auto problem = request::CheckOrganisation(form, schedule.organisation))
       complaints.About(path + "." + problem->field, problem->message, {path});
+    for (const request::Problem& problem : CheckPlaces(form, texts, settings.lake.directory))
+      complaints.About(path + "." + problem.field, problem.message, {path});
     const auto parameters = request::ParametersOf(
         form, texts, {.role = request::Role::kOperator, .at = kTick, .tick = kTick});
     if (!parameters.has_value()) {

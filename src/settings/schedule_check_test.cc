@@ -149,6 +149,9 @@ TEST(ScheduleCheck, WhatARunWouldRefuseIsToldBefore) {
               ElementsAre(HasSubstr("exports.messages.columns[0] is \"bdy\"")));
   EXPECT_THAT(problems(messages + "output: \"out\\0\""),
               ElementsAre(HasSubstr("schedules.one.output has a control character")));
+  EXPECT_THAT(problems(messages + "output: lake/out"),
+              ElementsAre(HasSubstr("schedules.one.output is lake/out, in the directory of the "
+                                    "lake, lake; use one outside")));
   EXPECT_THAT(problems(messages + "parameters: {}"), testing::IsEmpty());
   EXPECT_THAT(problems("export: own, parameters: {a: 1}"),
               ElementsAre(HasSubstr("schedules.one.organisation is missing")));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include "base/scratch_directory.h"
 #include "recipe/registry.h"
 #include "settings/settings_file.h"
 
@@ -74,6 +75,45 @@ TEST(SettingChecks, PlacesAndUrlsHaveNoControlCharacters) {
           << setting << text;
     }
   }
+}
+
+TEST(SettingChecks, NamesInFilesHaveNoControlCharacters) {
+  const std::string control = " has a control character, such as the end of a line; remove it";
+  EXPECT_THAT(
+      ProblemsOf("lake:\n  organisation: \"a\\nb\"\n"
+                 "  columns: [{name: ts, type: timestamp}, {name: \"a\\tb\", type: string}]\n"),
+      ElementsAre("spillway.yaml:2:17: lake.organisation" + control,
+                  "spillway.yaml:3:48: lake.columns[1].name" + control));
+  EXPECT_THAT(ProblemsOf("exports: {x: {columns: [{source: body, name: \"a\\nb\"}]}}"),
+              ElementsAre("spillway.yaml:1:46: exports.x.columns[0].name" + control));
+}
+
+TEST(SettingChecks, ExportsAndTheLakeStayApart) {
+  const ScratchDirectory scratch;
+  std::filesystem::create_directory(scratch / "lake");
+  std::filesystem::create_directory_symlink(scratch / "lake", scratch / "link");
+  const std::string lake = "lake: {directory: " + (scratch / "lake").string() + "}\n";
+  const auto problems = [&](const std::string& below) {
+    return ProblemsOf(lake + "exports: {x: {destination: " + scratch.path() + below + "}}\n");
+  };
+  const std::string at = "spillway.yaml:2:28: exports.x.destination is " + scratch.path();
+  for (const char* inside : {"/lake", "/lake/out", "/link/out"}) {
+    EXPECT_THAT(problems(inside),
+                ElementsAre(at + inside + ", in the directory of the lake, " + scratch.path() +
+                            "/lake; use one outside, so that exports and messages stay apart"));
+  }
+  EXPECT_THAT(problems(""), ElementsAre(HasSubstr(at + ", which has the lake, ")));
+  EXPECT_THAT(problems("/exports/.spillway/jobs"), ElementsAre(HasSubstr("in a folder .spillway")));
+  EXPECT_THAT(problems("/lake-exports"), ElementsAre());
+  EXPECT_THAT(ProblemsOf("lake: {directory: s3://bucket/lake}\n"
+                         "exports: {x: {destination: s3://bucket/lake/out}}\n"),
+              ElementsAre(HasSubstr("exports.x.destination is s3://bucket/lake/out, in the")));
+  EXPECT_THAT(ProblemsOf("lake: {directory: s3://bucket/lake}\n"
+                         "exports: {x: {destination: s3://bucket/exports}}\n"),
+              ElementsAre());
+  EXPECT_THAT(ProblemsOf(lake + "open_data: {database: {host: h, name: n}, directory: " +
+                         scratch.path() + "/lake}\n"),
+              ElementsAre(HasSubstr("open_data is " + scratch.path() + "/lake, in the")));
 }
 
 TEST(SettingChecks, AnAddressThatDoesNotReadIsToldWithoutIt) {

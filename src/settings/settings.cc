@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "settings/exports.h"
 #include "settings/s3_settings.h"
 #include "settings/schedule_check.h"
 #include "settings/setting_checks.h"
@@ -36,7 +37,9 @@ Section<ExportSettings> DeclareExport(const recipe::Registry& registry) {
       .Essential()
       .OneOf(std::move(names));
   section.Field("destination", &ExportSettings::destination)
-      .Help("The directory that finished exports are published in, or s3://bucket/prefix.")
+      .Help(
+          "The directory that finished exports are published in, or s3://bucket/prefix: not in the "
+          "lake's, nor around it.")
       .Essential()
       .Check(storage::CheckPlace);
   section.Field("parallel", &ExportSettings::parallel)
@@ -137,6 +140,25 @@ void CheckExports(const Settings& settings, const recipe::Registry& registry,
   }
 }
 
+void CheckDestinations(const Settings& settings, const recipe::Registry& registry,
+                       Complaints& complaints) {
+  const std::filesystem::path& lake = settings.lake.directory;
+  const auto check = [&](const std::string& field, const std::filesystem::path& place) {
+    if (const auto complaint = CheckDestination(place, lake))
+      complaints.About(field, *complaint, {"lake.directory"});
+  };
+  for (const auto& [name, exported] : settings.exports)
+    check("exports." + name + ".destination", exported.destination);
+  for (const auto& definition : registry) {
+    const auto standing = definition->standing();
+    if (!standing) continue;
+    for (const recipe::Export& exported : ExportsOf(settings, *definition)) {
+      for (const recipe::Place& place : definition->PlacesOf(exported.settings))
+        check(standing->section, place.path);
+    }
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> Settings::FromVariablesIn(const std::string& section) const {
@@ -191,6 +213,7 @@ config::Section<Settings> DeclareSettings(const recipe::Registry& registry) {
   section.Field("engine", &Settings::engine, DeclareEngine()).Help("How jobs are run.");
   section.Field("log", &Settings::log, DeclareLog()).Help("What is logged, and how.");
   section.Rule([&registry](const Settings& settings, Complaints& complaints) {
+    CheckDestinations(settings, registry, complaints);
     CheckExports(settings, registry, complaints);
     CheckSchedules(settings, registry, complaints);
   });

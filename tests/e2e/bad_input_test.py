@@ -101,6 +101,7 @@ class BadInputTest(unittest.TestCase):
         self.refuse(2, "--null reads like a number", command=self.run_command(*RANGE, "--null", "1"))
         self.refuse(2, "--compression is gzip, and parquet", command=self.run_command(*RANGE, "-f", "parquet", "-C", "gzip"))
         self.refuse(2, "--columns has two named", command=self.run_command(*RANGE, "--columns", "body,body"))
+        self.refuse(2, '--columns gives "body" a name with a control character', command=self.run_command(*RANGE, "--columns", "body=a\nb"))
         self.refuse(2, "--bytes-per-file cannot be kept", command=self.run_command(*RANGE, "-f", "parquet", "--bytes-per-file", "1 MiB"))
 
     def test_what_a_variable_gave_is_not_shown(self):
@@ -215,12 +216,21 @@ class BadInputTest(unittest.TestCase):
             (self.spillway.path / beside).unlink(missing_ok=True)
         self.refuse(5, "state.db", command=self.run_command(*RANGE))
 
+    def test_exports_and_the_lake_stay_apart(self):
+        before = self.spillway.files("lake")
+        (self.spillway.path / "link").symlink_to("lake")
+        for place in ("lake", "lake/out", "link/out", "exports/../lake/_log"):
+            self.refuse(2, "--output is ", "in the directory of the lake", command=self.run_command(*RANGE, "--output", place))
+        self.refuse(2, "--output is ", "which has the lake", command=self.run_command(*RANGE, "--output", "."))
+        self.refuse(2, "--output is ", "in a folder .spillway", command=self.run_command(*RANGE, "--output", "out/.spillway/jobs"))
+        (self.spillway.path / "spillway.yaml").write_text("exports:\n  messages:\n    destination: link/out\n")
+        self.refuse(2, "spillway.yaml:3:18: exports.messages.destination is ", command=("config", "check"))
+        self.assertEqual(self.spillway.files("lake"), before)
+
     def test_destination_that_is_a_file(self):
         (self.spillway.path / "taken").write_text("")
-        answer = self.spillway.call(*self.run_command(*RANGE, "--output", "taken"))
-        self.assertNotEqual(answer.code, 0)
-        self.assertIn("taken", answer.err)
-        self.assertEqual(len(answer.err.splitlines()), 1)
+        for place, file in (("taken", "/taken: "), ("taken/below", "/taken: "), ("/dev/null", " /dev/null: ")):
+            self.refuse(2, file, "a part of this path is a file", command=self.run_command(*RANGE, "--output", place))
 
     def test_unwritable_directory(self):
         sealed = self.spillway.path / "sealed"

@@ -36,6 +36,27 @@ class DeploymentTest(unittest.TestCase):
         self.assertIn("no file; the defaults are in force", self.spillway.good("config", "check").out)
         self.assertEqual(list(self.spillway.path.iterdir()), [])
 
+    def test_doctor_counts_no_messages_of_jobs_that_are_over(self):
+        self.spillway.ingest(make_messages(1, 5_000))
+        self.spillway.export("acme", "2025-01-01", "2025-02-01", "--rows-per-file", "50")
+        self.assertRegex(self.spillway.good("doctor").out, r"ok    state .*: 0 jobs in processing, 0 waiting\n")
+        self.spillway.good("run", "messages", "-o", "acme", *RANGE, "--detach")
+        self.assertRegex(self.spillway.good("doctor").out, r"ok    state .*: 1 jobs in processing, 0 waiting\n")
+
+    def test_what_is_tried_again_is_said(self):
+        (self.spillway.path / "spillway.yaml").write_text(
+            "databases: {shop: {url: 'postgres://ada@127.0.0.1:1/shop'}}\n"
+            "exports: {orders: {recipe: query_export, database: shop, table: orders}}\n")
+        answer = self.spillway.call("run", "orders")
+        *notes, failure = answer.err.splitlines()
+        self.assertEqual(answer.code, 8, answer)
+        self.assertRegex(failure, "^spillway: job .* failed: ")
+        self.assertIn(len(notes), (1, 2), answer.err)
+        for note in notes:
+            self.assertRegex(note, r"^attempt [12] of 3 failed, the next is within \d\.\d s: .*127\.0\.0\.1.*refused")
+        for flag in ("--quiet", "--json"):
+            self.assertNotIn("attempt", self.spillway.call(flag, "run", "orders").err)
+
     def test_doctor_sees_destinations_that_cannot_be(self):
         (self.spillway.path / "file").write_text("")
         for destination in ("file/below", "file/far/below", "/proc/exports"):

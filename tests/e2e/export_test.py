@@ -6,6 +6,7 @@ import decimal
 import gzip
 import io
 import json
+import random
 import sqlite3
 import subprocess
 import unittest
@@ -249,6 +250,22 @@ class ExportTest(unittest.TestCase):
         for compression in ("none", "gzip", "zstd", "zip"):
             first = self.one("-C", compression, "--fresh").read_bytes()
             self.assertEqual(first, self.one("-C", compression, "--fresh").read_bytes())
+
+    def test_plan_estimates_bytes_whatever_parquet_makes_of_them(self):
+        rng = random.Random(5)
+        bodies = {"alike": lambda: "the same words in every message, " * 20, "unlike": lambda: rng.randbytes(100).hex()}
+        for name, body in bodies.items():
+            messages = make_messages(7, 4_000, organisation=name)
+            for message in messages:
+                message["body"] = body()
+            self.spillway.ingest(messages, name)
+        for name in bodies:
+            for columns in (("--columns", "body"), ()):
+                request = ("messages", "-o", name, "--from", BEGIN, "--to", END, *columns)
+                written = len(self.spillway.good("run", *request, "--output", "-", text=False).out)
+                estimate = self.spillway.json("plan", *request)["estimated_csv_bytes"]
+                self.assertTrue(0.8 < estimate / written < 1.25, (name, columns, estimate, written))
+        self.assertRegex(self.spillway.good("plan", *request).out, r"\noutput +\S+ \S+ estimated, as CSV\n")
 
     def test_plan_counts_exactly_and_skips(self):
         plan = self.spillway.json("plan", "messages", "-o", "acme", "--from", BEGIN, "--to", END)

@@ -52,6 +52,19 @@ class IngestTest(unittest.TestCase):
         self.assertEqual((again["rows"], again["duplicate"]), (0, True))
         self.assertEqual(self.rows(), 500)
 
+    def test_an_empty_input_is_told(self):
+        for name, text, lines, told in (("none", b"", 0, "is empty"), ("blank", b"\n \n\n", 3, "has blank lines only"),
+                                        ("none.gz", gzip.compress(b""), 0, "is empty")):
+            (self.spillway.path / name).write_bytes(text)
+            self.assertEqual(self.spillway.good("ingest", name).out, f"{name}: 0 messages; the input {told}\n")
+            report = self.spillway.json("ingest", name)[0]
+            self.assertEqual((report["empty"], report["rows"], report["lines"], report["duplicate"]), (True, 0, lines, False))
+        self.assertEqual(self.spillway.good("ingest", "-", stdin=b"").out, "-: 0 messages; the input is empty\n")
+        self.assertFalse(self.spillway.ingest(make_messages(1, 1), "one.ndjson")["empty"])
+        self.assertFalse(self.spillway.json("ingest", "one.ndjson")[0]["empty"], "it is a duplicate")
+        (self.spillway.path / "bad").write_text("no JSON\n")
+        self.assertFalse(json.loads(self.spillway.call("--json", "ingest", "bad").out)[0]["empty"])
+
     def test_batch_ids_decide(self):
         self.spillway.ingest(make_messages(1, 100), "a.ndjson", "--batch-id", "monday")
         again = self.spillway.ingest(make_messages(2, 100), "b.ndjson", "--batch-id", "monday")

@@ -184,5 +184,36 @@ class IngestInputTest(unittest.TestCase):
         self.spillway.good("verify", directory)
 
 
+class ShowTest(unittest.TestCase):
+    def setUp(self):
+        self.spillway = Deployment()
+
+    def tearDown(self):
+        self.spillway.close()
+
+    def test_what_a_lake_holds(self):
+        self.assertIn("there is no lake at", self.spillway.call("lake", "show").err)
+        self.spillway.ingest(make_messages(1, 300, "acme", begin="2025-01-10", days=10), "a")
+        self.spillway.ingest(make_messages(2, 50, "globex", begin="2024-12-31", days=1), "b")
+        files = list((self.spillway.path / "lake").rglob("*.parquet"))
+        sizes = {name: [file.stat().st_size for file in files if f"org={name}" in str(file)] for name in ("acme", "globex")}
+        for file in files:  # The log says it all.
+            file.unlink()
+        shown = self.spillway.json("lake", "show")
+        self.assertEqual(shown, {
+            "lake_version": 2, "rows": 350, "files": len(files), "bytes": sum(map(sum, sizes.values())),
+            "organisations": [{"organisation": name, "first_day": first, "last_day": last, "rows": rows,
+                               "files": len(sizes[name]), "bytes": sum(sizes[name])}
+                              for name, first, last, rows in (("acme", "2025-01-10", "2025-01-19", 300),
+                                                              ("globex", "2024-12-31", "2024-12-31", 50))]})
+        self.assertEqual([each["rows"] for each in self.spillway.json("lake", "show", "-o", "globex")["organisations"]], [50])
+        lines = self.spillway.good("lake", "show").out.splitlines()
+        self.assertRegex(lines[0], r"^2025-01-10 to 2025-01-19 +300 messages +10 files .*  acme$")
+        self.assertRegex(lines[2], r"^lake version 2 +350 messages +11 files .*  of 2 organisations$")
+        unknown = self.spillway.call("lake", "show", "--organisation", "acmee")
+        self.assertEqual(unknown.code, 3)
+        self.assertIn('did you mean "acme"?', unknown.err)
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2)

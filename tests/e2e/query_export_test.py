@@ -312,6 +312,12 @@ class QueryExportTest(unittest.TestCase):
         self.run_export(spillway, "text")
         self.assertEqual(spillway.files("exports", "slow"), [])
 
+    def test_what_a_query_cannot_compute_is_a_fault_of_the_data(self):
+        spillway = self.spillway({"shares": {"query": "SELECT 1 / (id % 7) AS share FROM orders"}})
+        answer = spillway.call("run", "shares")
+        self.assertEqual((answer.code, answer.err.count("\n")), (5, 1), answer)
+        self.assertIn("division by zero (SQLSTATE 22012); a row has a value that the query cannot compute with", answer.err)
+
     def test_what_is_asked_for_wrongly_is_refused_in_one_line(self):
         spillway = self.spillway({"orders": {"table": "orders"}, "writes": {"query": "WITH d AS (DELETE FROM orders RETURNING 1) SELECT * FROM d"}})
 

@@ -62,6 +62,10 @@ TEST(CsvFormat, IsRfc4180) {
 TEST(CsvFormat, QuotesHeadersThatNeedIt) {
   const auto batch = TextTable({"x"})->RenameColumns({"a \"b\", c"}).ValueOrDie();
   EXPECT_EQ(Encode({}, batch), "\"a \"\"b\"\", c\"\r\nx\r\n");
+  for (const std::string name : {"two\nlines", "carriage\rreturn"}) {
+    const auto labelled = TextTable({"x"})->RenameColumns({name}).ValueOrDie();
+    EXPECT_EQ(Encode({}, labelled), "\"" + name + "\"\r\nx\r\n");
+  }
 }
 
 TEST(CsvFormat, TakesAnyDelimiter) {

@@ -86,8 +86,8 @@ void CommitLog::Forget() const {
   base_is_known_ = false;
 }
 
-Result<Snapshot> CommitLog::ReadOnce(std::string_view organisation) const {
-  const Tail tail = TRY(Current());
+Result<std::map<std::string, DataFile>> CommitLog::FilesAt(const Tail& tail,
+                                                           std::string_view organisation) const {
   std::map<std::string, DataFile> files;
   if (tail.base) {
     for (DataFile& file : TRY(ReadShard(store_, *tail.base, organisation))) {
@@ -95,7 +95,56 @@ Result<Snapshot> CommitLog::ReadOnce(std::string_view organisation) const {
     }
   }
   for (const CommitRecord& record : tail.records) Replay(*record.commit, organisation, files);
+  return files;
+}
+
+Result<Snapshot> CommitLog::ReadOnce(std::string_view organisation) const {
+  const Tail tail = TRY(Current());
+  std::map<std::string, DataFile> files = TRY(FilesAt(tail, organisation));
   return Snapshot{.version = tail.version(), .files = InOrder(std::move(files))};
+}
+
+Result<Inventory> CommitLog::TakeInventoryOnce(
+    const std::optional<std::string>& organisation) const {
+  const Tail tail = TRY(Current());
+  std::set<std::string> names;
+  if (organisation) {
+    names.insert(*organisation);
+  } else {
+    if (tail.base) {
+      for (const auto& name : tail.base->shards | std::views::keys) names.insert(name);
+    }
+    for (const CommitRecord& record : tail.records) {
+      for (const DataFile& file : record.commit->added) names.insert(file.organisation);
+    }
+  }
+  Inventory inventory{.version = tail.version()};
+  for (const std::string& name : names) {
+    const std::map<std::string, DataFile> files = TRY(FilesAt(tail, name));
+    if (files.empty()) continue;
+    const int32_t day = files.begin()->second.day;
+    Holding holding{.organisation = name, .first_day = day, .last_day = day};
+    for (const DataFile& file : files | std::views::values) {
+      holding.first_day = std::min(holding.first_day, file.day);
+      holding.last_day = std::max(holding.last_day, file.day);
+      holding.rows += file.rows();
+      holding.bytes += file.bytes;
+    }
+    holding.files = std::ssize(files);
+    inventory.holdings.push_back(std::move(holding));
+  }
+  return inventory;
+}
+
+Result<Inventory> CommitLog::TakeInventory(const std::optional<std::string>& organisation) const {
+  auto inventory = TakeInventoryOnce(organisation);
+  if (!inventory && inventory.error().code == ErrorCode::kNotFound) {
+    Forget();  // As Read does.
+    inventory = TakeInventoryOnce(organisation);
+  }
+  if (inventory && organisation && inventory->holdings.empty())
+    return UnknownOrganisation(*organisation, TRY(Organisations()));
+  return inventory;
 }
 
 Result<Snapshot> CommitLog::Read(std::string_view organisation) const {

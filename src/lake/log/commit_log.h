@@ -18,6 +18,22 @@
 
 namespace spillway::lake {
 
+/// What a lake holds of an organisation.
+struct Holding {
+  std::string organisation;
+  int32_t first_day = 0;  ///< Days since 1970-01-01, UTC.
+  int32_t last_day = 0;   ///< Inclusive.
+  int64_t rows = 0;
+  int64_t files = 0;
+  uint64_t bytes = 0;  ///< Of the files.
+};
+
+/// What a lake holds at one version of its log.
+struct Inventory {
+  int64_t version = 0;
+  std::vector<Holding> holdings;  ///< By organisation; none without rows.
+};
+
 /// The commit log (the idea is Delta Lake's). Thread-safe; any number of processes may commit.
 ///
 ///   _log/<20-digit version>.json    one commit an object, created only if absent and never
@@ -36,6 +52,10 @@ class CommitLog {
 
   /// Every organisation that has rows, sorted.
   Result<std::vector<std::string>> Organisations() const;
+
+  /// Of that organisation alone, or of all. Opens no data file, and has the files of one organisation
+  /// in memory at a time. kNotFound as Read has it, where the organisation is named.
+  Result<Inventory> TakeInventory(const std::optional<std::string>& organisation) const;
 
   Result<bool> HasBatch(std::string_view batch_id) const;
 
@@ -78,7 +98,10 @@ class CommitLog {
   };
 
   Result<Tail> Current() const;
+  Result<std::map<std::string, DataFile>> FilesAt(const Tail& tail,
+                                                  std::string_view organisation) const;
   Result<Snapshot> ReadOnce(std::string_view organisation) const;
+  Result<Inventory> TakeInventoryOnce(const std::optional<std::string>& organisation) const;
   Result<bool> Holds(const Tail& tail, std::string_view batch_id) const;
   Result<> CheckRemoved(const Tail& tail, const Commit& commit) const;
   Result<bool> TryAppend(int64_t version, Commit& commit);

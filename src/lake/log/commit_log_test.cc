@@ -257,6 +257,38 @@ TEST_F(CommitLogTest, AReaderOfOneOrganisationAmongManyReadsOneShardAndTheTail) 
   EXPECT_LE(counting.opened, 64 + 3);
 }
 
+TEST_F(CommitLogTest, AnInventoryCountsWhatIsThere) {
+  EXPECT_EQ(log_.TakeInventory({})->version, 0);
+  EXPECT_TRUE(log_.TakeInventory({})->holdings.empty());
+  ASSERT_TRUE(log_.Append({.added = {File("1", "acme", 3, 5), File("gone", "gone", 9, 1)}}));
+  for (int32_t i = 0; i < 99; ++i) {
+    ASSERT_TRUE(log_.Append({.added = {File("x" + std::to_string(i), "acme", 5 + i, 2)}}));
+  }
+  ASSERT_TRUE(log_.Append({.removed = {File("gone", "gone", 9, 1)}}));
+  ASSERT_TRUE(
+      log_.Append({.added = {File("2", "zeta", -1, 7)}, .removed = {File("1", "acme", 3)}}));
+  const CommitLog fresh = NewLog();
+  for (const CommitLog* const log : {&fresh, static_cast<const CommitLog*>(&log_)}) {
+    const auto all = log->TakeInventory({});
+    ASSERT_TRUE(all);
+    EXPECT_EQ(all->version, 102);
+    ASSERT_EQ(all->holdings.size(), 2);
+    const Holding& acme = all->holdings[0];
+    EXPECT_EQ(acme.organisation, "acme");
+    EXPECT_EQ(std::pair(acme.first_day, acme.last_day), std::pair(5, 103));
+    EXPECT_EQ(std::tuple(acme.rows, acme.files, acme.bytes), std::tuple(198, 99, 990U));
+    const auto zeta = log->TakeInventory("zeta");
+    ASSERT_TRUE(zeta);
+    ASSERT_EQ(zeta->holdings.size(), 1);
+    EXPECT_EQ(zeta->holdings[0].rows, 7);
+    EXPECT_EQ(zeta->holdings[0].first_day, -1);
+  }
+  const auto unknown = log_.TakeInventory("acmee");
+  ASSERT_FALSE(unknown);
+  EXPECT_THAT(unknown.error().message, HasSubstr("did you mean \"acme\"?"));
+  EXPECT_FALSE(log_.TakeInventory("gone"));
+}
+
 TEST_F(CommitLogTest, ACheckpointRewritesOnlyShardsThatChanged) {
   Commit all;
   for (int i = 0; i < 500; ++i) {

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "recipe/message_export/chunk_spec.h"
+#include "recipe/message_export/estimate.h"
 #include "recipe/message_export/file_names.h"
 #include "recipe/output/assemble.h"
 #include "recipe/output/chunk_writer.h"
@@ -22,10 +23,6 @@ namespace {
 constexpr int64_t kRowsPerChunk = 131072;
 constexpr int64_t kRowsPerParquetFile = 524288;
 constexpr int64_t kRowsPerZipMember = 1048576;
-
-/// What a row takes in CSV, as a multiple of what it takes in zstd Parquet: measured on message
-/// lakes.
-constexpr double kCsvPerParquetByte = 2.1;
 
 /// kNotFound where the lake has nothing of the organisation. Only operators hear of others.
 Result<> CheckOrganisation(const lake::CommitLog& log, const request::Identity& who) {
@@ -183,8 +180,12 @@ Result<Survey> MessageExport::Look(const std::string& export_name, const Canonic
                                    std::stop_token stop) const {
   const MessageExportParameters parameters =
       TRY(ParametersFromJson(request.parameters, OutputOptions{}));
-  const lake::ReadPlan plan = TRY(Read(parameters, std::move(stop)));
-  const auto estimate = static_cast<uint64_t>(static_cast<double>(plan.bytes) * kCsvPerParquetByte);
+  const lake::ReadPlan plan = TRY(Read(parameters, stop));
+  const Resources::Lake lake = TRY(resources_.OpenLake());
+  format::CsvOptions csv = parameters.output.csv;
+  csv.time_zone = parameters.output.time_zone;
+  const uint64_t estimate =
+      TRY(EstimateCsvBytes(*lake.store, schema_, plan, ProjectionOf(parameters.output), csv, stop));
   const auto bytes = [](uint64_t count) { return static_cast<int64_t>(count); };
   const auto chunks = static_cast<int64_t>(plan.units.size());
   const nlohmann::ordered_json json = {

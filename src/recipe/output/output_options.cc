@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/control_characters.h"
 #include "envelope/zip/zip.h"
 #include "recipe/output/output_settings.h"
 #include "recipe/output/part_encoder.h"
@@ -128,6 +129,10 @@ void AddWhatColumnsLack(const OutputOptions& output, request::Problems& problems
   for (const OutputColumn& column : output.columns) {
     if (column.name.empty()) {
       problems.push_back({"columns", "gives \"" + column.source + "\" no name"});
+    } else if (column.name != column.source && HasControlCharacter(column.name)) {
+      problems.push_back({"columns", "gives \"" + column.source +
+                                         "\" a name with a control character, such as the end of "
+                                         "a line; remove it"});
     } else if (!names.insert(column.name).second) {
       problems.push_back(
           {"columns", "has two named \"" + column.name + "\"; give each its own name"});

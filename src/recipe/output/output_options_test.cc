@@ -85,6 +85,13 @@ TEST(OutputOptions, ColumnsHaveNamesOfTheirOwn) {
             "columns has two named \"a\"; give each its own name");
   EXPECT_EQ(Problem(R"({"columns": [{"source": "b", "name": ""}]})"),
             "columns gives \"b\" no name");
+  for (const char* name : {"a\\nb", "\\t", "a\\u0000", "\\u007f"}) {
+    const std::string column = R"({"source": "b", "name": ")" + std::string(name) + "\"}";
+    EXPECT_EQ(Problem(R"({"columns": [)" + column + "]}"),
+              "columns gives \"b\" a name with a control character, such as the end of a line; "
+              "remove it");
+  }
+  EXPECT_EQ(Problem(R"({"columns": ["a\nb"]})"), "") << "that is what the source calls it";
 }
 
 TEST(OutputOptions, StandardOutputTakesOneFile) {

@@ -123,6 +123,7 @@ Section<OutputSettings> DeclareOutput() {
       .Required();
   column.Field("name", &ExportColumnSettings::name)
       .Help("What the export calls it; the source's name unless set.")
+      .OneLine()
       .Check(config::CheckNotEmpty);
   column.Shorthand("source");
 

@@ -78,6 +78,13 @@ auto WhilePruned(int root, Missing missing, auto create) {
   return created;
 }
 
+/// Whoever named a file as the place for objects named a wrong place, not one that is missing.
+Error RootError(int reason, std::string_view tried, const std::string& root) {
+  Error error = PathError(reason, tried, root);
+  if (reason == ENOTDIR) error.code = ErrorCode::kInvalidArgument;
+  return error;
+}
+
 /// Makes a directory that was not there, and what is missing above it, so that they survive a loss
 /// of power.
 Result<> CreateRoot(const std::filesystem::path& root) {
@@ -88,7 +95,7 @@ Result<> CreateRoot(const std::filesystem::path& root) {
   std::filesystem::create_directory(root, error);
   if (error) {
     const int reason = std::filesystem::exists(root) ? ENOTDIR : error.value();
-    return std::unexpected(PathError(reason, "create", root.string()));
+    return std::unexpected(RootError(reason, "create", root.string()));
   }
   const FileDescriptor directory(open(above.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory.open() || SyncDirectory(directory.get()) != 0) {
@@ -118,7 +125,7 @@ bool IsMounted(const struct statx& status) {
 Result<DirectoryTree> DirectoryTree::Open(const std::string& root, bool create) {
   if (create) TRY(CreateRoot(root));
   FileDescriptor directory(open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!directory.open()) return std::unexpected(PathError(errno, "open the directory", root));
+  if (!directory.open()) return std::unexpected(RootError(errno, "open the directory", root));
   const auto status = StatusOf(directory.get(), "", AT_EMPTY_PATH);
   if (!status) return std::unexpected(PathError(status.error(), "look at", root));
   return DirectoryTree(root, std::move(directory), IsMounted(*status));

@@ -91,10 +91,15 @@ TEST_F(LocalStoreTest, OpenWantsADirectoryAndOpenOrCreateMakesIt) {
   EXPECT_TRUE(LocalStore::OpenExisting(missing));
   std::ofstream(scratch_ / "file") << "x";
   const auto file = LocalStore::OpenOrCreate((scratch_ / "file").string());
-  ASSERT_FALSE(file);
+  EXPECT_THAT(file, FailsWith(ErrorCode::kInvalidArgument));
   EXPECT_THAT(file.error().message,
               AllOf(HasSubstr("/file: "), HasSubstr("; a part of this path is a file")));
-  EXPECT_FALSE(LocalStore::OpenOrCreate((scratch_ / "file/below").string()));
+  for (const char* path : {"file", "file/below"}) {
+    EXPECT_THAT(LocalStore::OpenOrCreate((scratch_ / path).string()),
+                FailsWith(ErrorCode::kInvalidArgument));
+    EXPECT_THAT(LocalStore::OpenExisting((scratch_ / path).string()),
+                FailsWith(ErrorCode::kInvalidArgument));
+  }
 }
 
 TEST_F(LocalStoreTest, ObjectsAreFilesAndNothingElseIsLeft) {
