@@ -16,6 +16,8 @@ namespace {
 
 /// Chunks are claimed in their order, so those that have failed are among the first that wait.
 constexpr size_t kChunksLookedAt = 16;
+/// Shorter pauses are over before anybody has read of them.
+constexpr std::chrono::milliseconds kShortPause{500};
 
 std::string Line(const std::string& attempt, std::string_view when, std::chrono::microseconds pause,
                  const Error& failure) {
@@ -28,8 +30,9 @@ std::string Line(const std::string& attempt, std::string_view when, std::chrono:
 std::optional<RetryNote> OfAct(const engine::Job& job, const engine::Options& options,
                                Timestamp now) {
   if (!job.failure.has_value() || !job.lease_owner.empty()) return std::nullopt;
-  const Timestamp next = job.updated_at + engine::LongestPause(*job.failure, job.attempts, options);
-  if (next <= now) return std::nullopt;
+  const auto pause = engine::LongestPause(*job.failure, job.attempts, options);
+  const Timestamp next = job.updated_at + pause;
+  if (pause < kShortPause || next <= now) return std::nullopt;
   // A decided outcome is retried without limit.
   const std::string attempt = job.phase == engine::JobPhase::kCompleted
                                   ? std::to_string(job.attempts)
@@ -43,6 +46,7 @@ std::optional<RetryNote> OfChunks(const std::vector<engine::Chunk>& waiting,
   Timestamp last = now;
   for (const engine::Chunk& chunk : waiting) {
     if (!chunk.failure.has_value() || chunk.not_before <= now) continue;
+    if (engine::LongestPause(*chunk.failure, chunk.attempts, options) < kShortPause) continue;
     if (first == nullptr || chunk.not_before < first->not_before) first = &chunk;
     last = std::max(last, chunk.not_before);
   }

@@ -17,7 +17,8 @@ struct RetryNote {
   Timestamp next;    ///< By then, the next attempt has begun.
 };
 
-/// None where nothing waits for another attempt, as far as the job and its first chunks say.
+/// None where nothing waits for another attempt, as far as the job and its first chunks say, or no
+/// longer than half a second.
 Result<std::optional<RetryNote>> FindRetry(store::JobStore& store, const engine::Job& job,
                                            const engine::Options& options, Timestamp now);
 

@@ -210,6 +210,19 @@ TEST_F(WorkerTest, AJobWithoutItsDestinationFailsInItsOwnTime) {
             "1 of 1 chunks failed; the first: the bucket is away");
 }
 
+TEST_F(WorkerTest, AStateThatDoesNotAnswerIsNoFailureOfAChunk) {
+  lines_->chunks = 1;
+  const std::string job_id = Submit();
+  ASSERT_TRUE(PlanJob(context_, job_id, random_).has_value());
+  store_.Lose(job_id);
+  Worker worker(context_);
+  KnownJobs known;
+  EXPECT_FALSE(worker.Handle("process " + job_id, random_, known).has_value());
+  const Chunk chunk = store_.ListChunks(job_id, {}, -1, 1)->at(0);
+  EXPECT_EQ(chunk.attempts, 0);
+  EXPECT_EQ(chunk.state, ChunkState::kPending);
+}
+
 /// The last chunks of a job are shared, though batches have become large.
 TEST_F(WorkerTest, AThreadLeavesOthersTheirShareOfTheLastChunks) {
   lines_->chunks = 3'000;
