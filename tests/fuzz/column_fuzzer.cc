@@ -336,3 +336,21 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   tally.Add(spillway::lake::Compare(spillway::lake::InputOf({data, size})));
   return 0;
 }
+
+/// libFuzzer's; not there in builds that only replay the corpus.
+extern "C" size_t LLVMFuzzerMutate(uint8_t* data, size_t size, size_t max_size)
+    __attribute__((weak));
+
+/// Mostly keeps the length of the pages: where it changes, what follows is rarely read at all.
+extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size,
+                                          unsigned seed) {
+  constexpr size_t kBytesMax = 4;
+  if (seed % 8 == 0 || size < kBytesMax) return LLVMFuzzerMutate(data, size, max_size);
+  const size_t at = seed / 8 % (size - kBytesMax + 1);
+  const size_t bytes = 1 + seed / 8 / size % kBytesMax;
+  std::array<uint8_t, kBytesMax> changed = {};
+  std::copy_n(data + at, bytes, changed.begin());
+  LLVMFuzzerMutate(changed.data(), bytes, bytes);
+  std::copy_n(changed.begin(), bytes, data + at);
+  return size;
+}

@@ -2,6 +2,7 @@
 #include "lake/column/column_reader.h"
 
 #include <cstring>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -23,42 +24,25 @@ std::string Values(size_t rows) {
   return values;
 }
 
+/// A page of the version's header: its type, its length twice, the numbers of the version, the end.
+std::string WithHeader(char type, char version, std::initializer_list<size_t> numbers,
+                       std::string_view end, const std::string& body) {
+  const char bytes = Number(body.size());
+  std::string page = {0x15, type, 0x15, bytes, 0x15, bytes, version};
+  for (const size_t number : numbers) page += {0x15, Number(number)};
+  return page + std::string(end) + body;
+}
+
 /// A data page whose levels stand before the values as they are.
 std::string Page(std::string_view levels, size_t rows = 2) {
   const std::string length = {static_cast<char>(levels.size()), 0, 0, 0};
-  const std::string body = length + std::string(levels) + Values(rows);
-  const char bytes = Number(body.size());
-  return std::string{0x15, 0, 0x15, bytes, 0x15, bytes, 0x2C, 0x15, Number(rows),
-                     0x15, 0, 0x15, 6,     0x15, 6,     0,    0} +
-         body;
+  return WithHeader(0, 0x2C, {rows, 0, 3, 3}, "\0\0"sv,
+                    length + std::string(levels) + Values(rows));
 }
 
-std::string PageV2(std::string_view levels) {
-  const std::string body = std::string(levels) + Values(2);
-  const char bytes = Number(body.size());
-  return std::string{0x15,
-                     6,
-                     0x15,
-                     bytes,
-                     0x15,
-                     bytes,
-                     0x5C,
-                     0x15,
-                     4,
-                     0x15,
-                     0,
-                     0x15,
-                     4,
-                     0x15,
-                     0,
-                     0x15,
-                     Number(levels.size()),
-                     0x15,
-                     0,
-                     0x12,
-                     0,
-                     0} +
-         body;
+std::string PageV2(std::string_view levels, size_t nulls = 0) {
+  return WithHeader(6, 0x5C, {2, nulls, 2, 0, levels.size(), 0}, "\x12\0\0"sv,
+                    std::string(levels) + Values(2));
 }
 
 /// How the rows read: as text, or the error.
@@ -101,6 +85,7 @@ TEST(ColumnReader, ALevelAboveTheHighestIsBroken) {
 
 TEST(ColumnReader, APageOfVersion2WithoutLevelsIsBroken) {
   EXPECT_EQ(Rows(PageV2(""sv)), "has a page with broken values");
+  EXPECT_EQ(Rows(PageV2(""sv, 1)), "has a page with broken values");
 }
 
 TEST(ColumnReader, PassesOverPagesOfTypesThatItDoesNotKnow) {

@@ -176,7 +176,7 @@ void ReadDataPageV2(CompactReader& reader, PageHeader& header) {
         header.values = reader.Int();
         return true;
       case 2:
-        header.nulls = reader.Int();
+        reader.Int();  // How many nulls: the levels say where.
         return true;
       case 3:
         header.rows = reader.Int();
@@ -254,7 +254,6 @@ std::optional<PageHeader> ParsePageHeader(std::span<const std::byte> bytes) {
                 header.definition_level_bytes, header.repetition_level_bytes}) < 0) {
     return std::nullopt;
   }
-  if (header.nulls > 0 && header.definition_level_bytes == 0) return std::nullopt;
   return header;
 }
 

@@ -22,7 +22,6 @@ struct PageHeader {
   int32_t definition_level_encoding = 0;
 
   /// Of kDataV2 only: levels stand before the values, never compressed.
-  int32_t nulls = 0;
   int32_t rows = 0;
   int32_t definition_level_bytes = 0;
   int32_t repetition_level_bytes = 0;
@@ -32,8 +31,8 @@ struct PageHeader {
 };
 
 /// Parses the header at the front of `bytes` (Thrift's compact protocol); nullopt when there is
-/// none, when a field that parquet.thrift requires or the header of the page's own type is missing, when
-/// a length is negative, or when a page of kDataV2 has nulls but no levels that say where.
+/// none, when a field that parquet.thrift requires or the header of the page's own type is missing,
+/// or when a length is negative.
 std::optional<PageHeader> ParsePageHeader(std::span<const std::byte> bytes);
 
 }  // namespace spillway::lake

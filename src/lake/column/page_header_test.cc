@@ -88,14 +88,6 @@ TEST(PageHeader, WithoutARequiredFieldIsNone) {
   }
 }
 
-/// As Arrow has it: nulls would be read as values.
-TEST(PageHeader, WithNullsButWithoutLevelsIsNone) {
-  const Struct with_levels = Struct().Int(1, 5).Int(2, 4).Int(3, 5).Int(4, 8).Int(5, 2).Int(6, 0);
-  const Struct without = Struct().Int(1, 5).Int(2, 4).Int(3, 5).Int(4, 8).Int(5, 0).Int(6, 0);
-  EXPECT_TRUE(Parse(Page(3).Sub(8, with_levels)));
-  EXPECT_FALSE(Parse(Page(3).Sub(8, without)));
-}
-
 /// The fields of another type would be read as its own.
 TEST(PageHeader, IsThatOfThePagesType) {
   EXPECT_FALSE(Parse(Page(0)));
