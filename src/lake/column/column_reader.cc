@@ -93,7 +93,7 @@ Result<bool> ColumnReader::OpenPage() {
         if (dictionary_page_) return Broken("has two dictionaries");
         dictionary_page_ = pages_.page();
         continue;
-      case PageHeader::Type::kIndex:
+      case PageHeader::Type::kOther:
         continue;
       case PageHeader::Type::kData:
       case PageHeader::Type::kDataV2:
@@ -150,18 +150,16 @@ Result<> ColumnReader::StartPage() {
   auto body = TRY(pages_.Open(pages_.page(), page_bytes_));
   const PageHeader& header = pages_.page().header;
   page_started_ = true;
-  page_has_nulls_ = false;
+  page_has_nulls_ = nullable_;
   if (header.type == PageHeader::Type::kDataV2) {
     // A column that is not nested has no repetitions, but a writer may store levels for them.
     const size_t repetitions = header.repetition_level_bytes;
     const size_t definitions = header.definition_level_bytes;
     if (repetitions + definitions > body.size()) return Broken("has a page that is all levels");
     levels_ = RunDecoder(body.subspan(repetitions, definitions), 1);
-    page_has_nulls_ = nullable_ && definitions > 0;
     body = body.subspan(repetitions + definitions);
   } else if (nullable_) {
     body = TRY(StartLevels(body, header));
-    page_has_nulls_ = true;
   }
   if (page_has_nulls_) {
     const RunDecoder::Run run = levels_.Peek();
@@ -208,13 +206,15 @@ bool ColumnReader::ForRuns(int64_t rows, Present present, Absent absent) {
     const RunDecoder::Run run = levels_.Peek();
     if (run.length == 0) return false;
     if (run.repeated) {
+      if (run.value > 1) return false;
       const int64_t take = std::min(run.length, rows);
       if (!(run.value == 1 ? present(take) : absent(take))) return false;
       levels_.Pass(take);
       rows -= take;
       continue;
     }
-    const int64_t take = levels_.Decode(std::min<int64_t>(levels.size(), rows), levels.data());
+    const int64_t take =
+        levels_.Decode(std::min({std::ssize(levels), run.length, rows}), levels.data());
     for (int64_t at = 0; at < take;) {
       int64_t end = at + 1;
       while (end < take && levels[end] == levels[at]) ++end;

@@ -23,6 +23,7 @@ class CompactReader {
     kSet = 10,
     kMap = 11,
     kStruct = 12,
+    kUuid = 13,
   };
 
   explicit CompactReader(std::span<const std::byte> bytes) : bytes_(bytes) {}
@@ -31,9 +32,8 @@ class CompactReader {
   size_t position() const { return position_; }
 
   int32_t Int() {
-    const uint64_t zigzag = Varint();
-    return static_cast<int32_t>(static_cast<int64_t>(zigzag >> 1) ^
-                                -static_cast<int64_t>(zigzag & 1));
+    const auto zigzag = static_cast<uint32_t>(Varint());
+    return static_cast<int32_t>(zigzag >> 1 ^ -(zigzag & 1));
   }
 
   /// Calls `field(id, type)` for each field of a struct; it reads the value and returns true, or
@@ -41,12 +41,12 @@ class CompactReader {
   template <class Field>
   void Struct(std::initializer_list<int> required, Field field, int depth = 0) {
     uint32_t read = 0;
-    int32_t id = 0;
+    int16_t id = 0;
     while (ok_) {
       const uint8_t head = Byte();
       const uint8_t type = head & 0xf;
       if (!ok_ || type == kStop) break;
-      id = (head >> 4) != 0 ? id + (head >> 4) : Int();
+      id = static_cast<int16_t>((head >> 4) != 0 ? id + (head >> 4) : Int());
       if (field(id, type)) {
         read |= 1U << id;
       } else {
@@ -82,6 +82,8 @@ class CompactReader {
         return SkipList(depth);
       case kMap:
         return SkipMap(depth);
+      case kUuid:
+        return Pass(16);
       case kStruct:
         return Struct({}, [](int32_t, uint8_t) { return false; }, depth + 1);
       default:
@@ -174,10 +176,10 @@ void ReadDataPageV2(CompactReader& reader, PageHeader& header) {
         header.values = reader.Int();
         return true;
       case 2:
-        header.nulls = reader.Int();
+        reader.Int();  // How many nulls: the levels say where.
         return true;
       case 3:
-        reader.Int();  // How many rows: no column of a lake has lists.
+        header.rows = reader.Int();
         return true;
       case 4:
         header.encoding = reader.Int();
@@ -197,20 +199,22 @@ void ReadDataPageV2(CompactReader& reader, PageHeader& header) {
 }  // namespace
 
 std::optional<PageHeader> ParsePageHeader(std::span<const std::byte> bytes) {
+  using Type = PageHeader::Type;
   CompactReader reader(bytes);
-  PageHeader header;
-  int32_t type_of_page = -1;
+  int32_t type_of_page = 0;
+  PageHeader common;  // What pages of every type have.
+  std::optional<PageHeader> data, dictionary, data_v2;
   reader.Struct({1, 2, 3}, [&](int32_t id, uint8_t type) {
     if (type == CompactReader::kStruct) {
       switch (id) {
         case 5:
-          ReadPage(reader, {1, 2, 3, 4}, header);
+          ReadPage(reader, {1, 2, 3, 4}, data.emplace(PageHeader{.type = Type::kData}));
           return true;
         case 7:
-          ReadPage(reader, {1, 2}, header);
+          ReadPage(reader, {1, 2}, dictionary.emplace(PageHeader{.type = Type::kDictionary}));
           return true;
         case 8:
-          ReadDataPageV2(reader, header);
+          ReadDataPageV2(reader, data_v2.emplace(PageHeader{.type = Type::kDataV2}));
           return true;
         default:
           return false;
@@ -222,26 +226,34 @@ std::optional<PageHeader> ParsePageHeader(std::span<const std::byte> bytes) {
         type_of_page = reader.Int();
         return true;
       case 2:
-        header.uncompressed_bytes = reader.Int();
+        common.uncompressed_bytes = reader.Int();
         return true;
       case 3:
-        header.compressed_bytes = reader.Int();
+        common.compressed_bytes = reader.Int();
         return true;
       case 4:
-        header.crc = static_cast<uint32_t>(reader.Int());
+        common.crc = static_cast<uint32_t>(reader.Int());
         return true;
       default:
         return false;
     }
   });
-  if (!reader.ok() || type_of_page < 0 || type_of_page > 3) return std::nullopt;
-  if (std::min({header.uncompressed_bytes, header.compressed_bytes, header.values,
+  if (!reader.ok()) return std::nullopt;
+  // Headers of other types than the page's may stand beside its own.
+  const std::optional<PageHeader> own = type_of_page == 0   ? data
+                                        : type_of_page == 2 ? dictionary
+                                        : type_of_page == 3 ? data_v2
+                                                            : common;
+  if (!own) return std::nullopt;
+  PageHeader header = *own;
+  header.uncompressed_bytes = common.uncompressed_bytes;
+  header.compressed_bytes = common.compressed_bytes;
+  header.crc = common.crc;
+  header.header_bytes = reader.position();
+  if (std::min({header.uncompressed_bytes, header.compressed_bytes, header.values, header.rows,
                 header.definition_level_bytes, header.repetition_level_bytes}) < 0) {
     return std::nullopt;
   }
-  if (header.nulls > 0 && header.definition_level_bytes == 0) return std::nullopt;
-  header.type = static_cast<PageHeader::Type>(type_of_page);
-  header.header_bytes = reader.position();
   return header;
 }
 

@@ -9,9 +9,10 @@ namespace spillway::lake {
 
 /// The header before each page of a column chunk, as parquet.thrift's PageHeader defines it.
 struct PageHeader {
-  enum class Type { kData = 0, kIndex = 1, kDictionary = 2, kDataV2 = 3 };
+  /// kOther has no values: an index, or what later versions of the format add.
+  enum class Type { kData, kDictionary, kDataV2, kOther };
 
-  Type type = Type::kData;
+  Type type = Type::kOther;
   int32_t uncompressed_bytes = 0;
   int32_t compressed_bytes = 0;
   std::optional<uint32_t> crc;  ///< CRC-32 of the page as stored.
@@ -21,7 +22,7 @@ struct PageHeader {
   int32_t definition_level_encoding = 0;
 
   /// Of kDataV2 only: levels stand before the values, never compressed.
-  int32_t nulls = 0;
+  int32_t rows = 0;
   int32_t definition_level_bytes = 0;
   int32_t repetition_level_bytes = 0;
   bool compressed = true;
@@ -30,8 +31,8 @@ struct PageHeader {
 };
 
 /// Parses the header at the front of `bytes` (Thrift's compact protocol); nullopt when there is
-/// none, when a field that parquet.thrift requires is missing, when a length is negative, or when a page
-/// of kDataV2 has nulls but no levels that say where.
+/// none, when a field that parquet.thrift requires or the header of the page's own type is missing,
+/// or when a length is negative.
 std::optional<PageHeader> ParsePageHeader(std::span<const std::byte> bytes);
 
 }  // namespace spillway::lake

@@ -9,15 +9,19 @@
 namespace spillway::lake {
 namespace {
 
-/// A struct of Thrift's compact protocol: i32 fields below 64, and the bytes of structs.
+/// A struct of Thrift's compact protocol: i32 fields from -64 to 63, and the bytes of structs.
 class Struct {
  public:
   Struct& Int(int id, int value) {
-    fields_.emplace_back(id, "\x05" + std::string(1, static_cast<char>(value << 1)));
+    fields_.emplace_back(id, "\x05" + std::string(1, static_cast<char>(value << 1 ^ value >> 31)));
     return *this;
   }
   Struct& Sub(int id, const Struct& of) {
     fields_.emplace_back(id, "\x0c" + of.Bytes());
+    return *this;
+  }
+  Struct& Raw(int id, const std::string& type_and_value) {
+    fields_.emplace_back(id, type_and_value);
     return *this;
   }
   Struct Without(int id) const {
@@ -84,18 +88,62 @@ TEST(PageHeader, WithoutARequiredFieldIsNone) {
   }
 }
 
-/// As Arrow has it: nulls would be read as values.
-TEST(PageHeader, WithNullsButWithoutLevelsIsNone) {
-  const Struct with_levels = Struct().Int(1, 5).Int(2, 4).Int(3, 5).Int(4, 8).Int(5, 2).Int(6, 0);
-  const Struct without = Struct().Int(1, 5).Int(2, 4).Int(3, 5).Int(4, 8).Int(5, 0).Int(6, 0);
-  EXPECT_TRUE(Parse(Page(3).Sub(8, with_levels)));
-  EXPECT_FALSE(Parse(Page(3).Sub(8, without)));
+/// The fields of another type would be read as its own.
+TEST(PageHeader, IsThatOfThePagesType) {
+  EXPECT_FALSE(Parse(Page(0)));
+  EXPECT_FALSE(Parse(Page(2)));
+  EXPECT_FALSE(Parse(Page(3)));
+  EXPECT_FALSE(Parse(Page(0).Sub(8, DataPageV2())));
+  EXPECT_FALSE(Parse(Page(3).Sub(5, DataPage())));
+  const Struct another = Struct().Int(1, 9).Int(2, 9);
+  const auto data = Parse(Page(0).Sub(5, DataPage()).Sub(7, another));
+  ASSERT_TRUE(data);
+  EXPECT_EQ(data->values, 5);
+  EXPECT_EQ(data->encoding, 0);
+}
+
+/// As parquet-format's README has it, page types that are added later can be passed over.
+TEST(PageHeader, OfAnUnknownTypeIsRead) {
+  for (const int type : {-1, 1, 4, 63}) {
+    const auto header = Parse(Page(type));
+    ASSERT_TRUE(header) << type;
+    EXPECT_EQ(header->type, PageHeader::Type::kOther);
+    EXPECT_EQ(header->compressed_bytes, 30);
+  }
+}
+
+TEST(PageHeader, WithANegativeLengthIsNone) {
+  for (const int id : {2, 3}) {
+    Struct page = Struct().Int(1, 0).Int(2, id == 2 ? -1 : 40).Int(3, id == 3 ? -1 : 30);
+    EXPECT_FALSE(Parse(page.Sub(5, DataPage()))) << id;
+  }
+  const Struct rows = Struct().Int(1, 5).Int(2, 1).Int(3, -5).Int(4, 8).Int(5, 2).Int(6, 0);
+  EXPECT_FALSE(Parse(Page(3).Sub(8, rows)));
+}
+
+/// As Thrift has it: of a field's number 16 bits count, and of an i32 field 32.
+TEST(PageHeader, NumbersKeepTheirLowBits) {
+  const std::string after_type = Page(0).Sub(5, DataPage()).Bytes().substr(2);
+  for (const std::string& type :
+       {std::string("\x15\x80\x80\x80\x80\x10", 6), std::string("\x05\x82\x80\x08\x00", 5)}) {
+    const std::string bytes = type + after_type;
+    const auto header = ParsePageHeader(std::as_bytes(std::span(bytes)));
+    ASSERT_TRUE(header);
+    EXPECT_EQ(header->type, PageHeader::Type::kData);
+    EXPECT_EQ(header->uncompressed_bytes, 40);
+  }
 }
 
 TEST(PageHeader, PassesOverFieldsThatItDoesNotKnow) {
   const auto header = Parse(Page(0).Sub(5, DataPage().Sub(5, Struct().Int(1, 7))).Int(9, 1));
   ASSERT_TRUE(header);
   EXPECT_EQ(header->values, 5);
+  const Struct uuid = DataPage().Raw(5, '\x0D' + std::string(16, '\xFF'));
+  EXPECT_TRUE(Parse(Page(0).Sub(5, uuid)));
+  const Struct list_of_uuids = DataPage().Raw(5, "\x09\x1D" + std::string(16, '\xFF'));
+  EXPECT_TRUE(Parse(Page(0).Sub(5, list_of_uuids)));
+  const Struct list_of_an_unknown_type = DataPage().Raw(5, "\x09\x1E" + std::string(16, '\xFF'));
+  EXPECT_FALSE(Parse(Page(0).Sub(5, list_of_an_unknown_type)));
 }
 
 }  // namespace

@@ -93,6 +93,8 @@ class RunDecoder {
       if (byte < 0x80) break;
     }
     repeated_ = (head & 1) == 0;
+    const int64_t length = static_cast<int64_t>(head >> 1) * (repeated_ ? 1 : 8);
+    if (length > INT32_MAX) return false;
     const int64_t there = end_ - next_;
     if (repeated_) {
       const int bytes = (bit_width_ + 7) / 8;
@@ -100,14 +102,16 @@ class RunDecoder {
       value_ = 0;
       std::memcpy(&value_, next_, bytes);
       next_ += bytes;
-      left_ = static_cast<int64_t>(head >> 1);
+      left_ = length;
       return true;
     }
     // Writers may leave out the padding of the last group.
-    const int64_t bytes = std::min<int64_t>(static_cast<int64_t>(head >> 1) * bit_width_, there);
+    const int64_t bytes = std::min(length / 8 * bit_width_, there);
+    const int64_t whole = bit_width_ == 0 ? length : bytes * 8 / bit_width_;
+    if (whole <= length - 8) return false;
     packed_ = next_;
     next_ += bytes;
-    left_ = bit_width_ == 0 ? static_cast<int64_t>(head >> 1) * 8 : bytes * 8 / bit_width_;
+    left_ = whole;
     return true;
   }
 
