@@ -83,7 +83,7 @@ TEST(SettingChecks, NamesInFilesHaveNoControlCharacters) {
       ProblemsOf("lake:\n  organisation: \"a\\nb\"\n"
                  "  columns: [{name: ts, type: timestamp}, {name: \"a\\tb\", type: string}]\n"),
       ElementsAre("spillway.yaml:2:17: lake.organisation" + control,
-                  "spillway.yaml:3:48: lake.columns[1].name" + control));
+                  "spillway.yaml:3:49: lake.columns[1].name" + control));
   EXPECT_THAT(ProblemsOf("exports: {x: {columns: [{source: body, name: \"a\\nb\"}]}}"),
               ElementsAre("spillway.yaml:1:46: exports.x.columns[0].name" + control));
 }

@@ -81,7 +81,7 @@ class NothingIsMadeTest(OperationTest):
 
     def test_o18_what_fails_or_only_looks_makes_nothing(self):
         for code, *words in ((0, "version"), (0, "config", "show"), (0, "config", "check"), (0, "config", "schema"), (0, "doctor"),
-                             (3, "jobs", "list"), (3, "jobs", "expire"), (3, "jobs", "show", "x"), (3, "jobs", "cancel", "x"),
+                             (0, "jobs", "list"), (0, "jobs", "expire"), (3, "jobs", "show", "x"), (3, "jobs", "cancel", "x"),
                              (3, "jobs", "redrive", "x"), (3, "link", "x"), (0, "schedules"), (0, "storage", "sweep"),
                              (3, "plan", "messages", "-o", "acme", "--from", "2024-01-01", "--to", "2024-01-02"),
                              (3, "compact"), (3, "adopt"), (3, "verify", "nowhere"), (2, "run", "messages"),

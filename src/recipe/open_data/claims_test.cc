@@ -284,7 +284,7 @@ TEST_F(ClaimsTest, O4WhatCannotBeCountedAgainFailsAlone) {
       "UPDATE open_data_export_logs SET records = 2 WHERE day >= '2024-01-14'");
   const Ran ran = Run();
   EXPECT_THAT(ran.items, SizeIs(9));
-  EXPECT_THAT(ran.errors, ElementsAre(HasSubstr("location 1, 2024-01-15: invalid_argument: ")));
+  EXPECT_THAT(ran.errors, ElementsAre(HasSubstr("location 1, 2024-01-15: corrupt: ")));
   EXPECT_EQ(Ask("SELECT sum(attempts) FROM open_data_export_logs"), "1");
 }
 
