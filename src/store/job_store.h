@@ -107,9 +107,11 @@ struct JobUpdate {
   /// Recorded as a Transition with `actor` and `cause`; kCancelled with those of the request.
   /// kSucceeded clears `failure`; so does kCancelled, unless the update brings one.
   std::optional<engine::JobState> state;
-  std::optional<engine::JobPhase> phase;  ///< A change sets `attempts` back to the current one.
-  std::optional<int64_t> planned;         ///< Counts::planned alone.
-  std::optional<int64_t> bytes_planned;   ///< Job::bytes_planned.
+  /// A change sets `attempts` back to the current one, and clears `failure`, which was of the phase
+  /// before, unless the update brings one.
+  std::optional<engine::JobPhase> phase;
+  std::optional<int64_t> planned;        ///< Counts::planned alone.
+  std::optional<int64_t> bytes_planned;  ///< Job::bytes_planned.
   std::optional<int64_t> chunks_total;
   std::optional<engine::Counts> counts;
   std::optional<std::string> plan;

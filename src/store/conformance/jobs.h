@@ -352,13 +352,17 @@ TEST_P(JobStoreConformance, AJobInProcessingIsMarkedAndThenDiscarded) {
   EXPECT_FALSE(SettleOne(Success(chunk)).applied);
 }
 
-TEST_P(JobStoreConformance, AChangeOfPhaseResetsTheAttempts) {
+TEST_P(JobStoreConformance, AChangeOfPhaseForgetsTheAttemptsOfTheOneBefore) {
   const Job job = Processing("task");
-  Hold(job.id);
+  const Error failure{.code = ErrorCode::kUnavailable, .message = "away"};
+  Must(store_->Update(Hold(job.id), {.phase = JobPhase::kDiscovering, .failure = failure}));
   const Lease lease = Hold(job.id);
-  EXPECT_EQ(Must(store_->Update(lease, {.phase = JobPhase::kDiscovering})).attempts, 1);
-  EXPECT_EQ(Must(store_->Update(lease, {.phase = JobPhase::kProcessing, .release = true})).attempts,
-            0);
+  const Job same = Must(store_->Update(lease, {.phase = JobPhase::kDiscovering}));
+  EXPECT_EQ(same.attempts, 2);
+  EXPECT_TRUE(same.failure.has_value());
+  const Job next = Must(store_->Update(lease, {.phase = JobPhase::kProcessing, .release = true}));
+  EXPECT_EQ(next.attempts, 0);
+  EXPECT_FALSE(next.failure.has_value());
 }
 
 TEST_P(JobStoreConformance, DiscardingHasAttemptsAndAFailureOfItsOwn) {

@@ -35,6 +35,7 @@ Result<> ApplyPhase(Job& job, JobPhase to) {
   }
   job.phase = to;
   job.attempts = 1;
+  job.failure.reset();
   return {};
 }
 
@@ -247,11 +248,11 @@ Result<Job> MemoryStore::Update(const engine::Lease& lease, const JobUpdate& upd
   if (update.planned) job.counts.planned = *update.planned;
   if (update.bytes_planned) job.bytes_planned = *update.bytes_planned;
   if (update.chunks_total) job.chunks_total = *update.chunks_total;
-  if (update.failure) job.failure = update.failure;
   if (update.plan) job.plan = *update.plan;
   if (update.outcome) job.outcome = *update.outcome;
   const bool was_planned = job.phase >= JobPhase::kProcessing;
   if (update.phase) TRY(ApplyPhase(job, *update.phase));
+  if (update.failure) job.failure = update.failure;
   TRY(Require(job.phase != JobPhase::kCompleted || job.counts.Reconciled(), job,
               "does not reconcile"));
   if (!was_planned && job.phase >= JobPhase::kProcessing) TRY(CloseThePlan(entry.chunks, job));

@@ -26,6 +26,7 @@ Result<> ApplyPhase(Job& job, JobPhase to) {
   }
   job.phase = to;
   job.attempts = 1;
+  job.failure.reset();
   return {};
 }
 
@@ -131,9 +132,9 @@ Result<Job> SqlStore::Update(const engine::Lease& lease, const JobUpdate& update
                  if (update.planned) job.counts.planned = *update.planned;
                  if (update.bytes_planned) job.bytes_planned = *update.bytes_planned;
                  if (update.chunks_total) job.chunks_total = *update.chunks_total;
-                 if (update.failure) job.failure = update.failure;
                  const bool was_planned = job.phase >= JobPhase::kProcessing;
                  if (update.phase) TRY(ApplyPhase(job, *update.phase));
+                 if (update.failure) job.failure = update.failure;
                  if (!was_planned && job.phase >= JobPhase::kProcessing)
                    TRY(CloseThePlan(session, row));
                  if (update.release) {
