@@ -30,6 +30,8 @@ struct CommitRecord {
   uint64_t bytes = 0;  ///< Of its object.
 };
 
+/// What the keys of records begin with, and nothing else does.
+inline constexpr std::string_view kCommitPrefix = "_log/0";
 /// Key of a version's record: `_log/<20-digit version>.json`.
 std::string CommitKey(int64_t version);
 

@@ -33,6 +33,18 @@ Result<std::optional<CommitRecord>> ReadRecord(storage::ObjectStore& store, int6
   return CommitRecord{std::make_shared<const Commit>(*std::move(commit)), text->size()};
 }
 
+std::unexpected<Error> Missing(int64_t version) {
+  return Fail(ErrorCode::kCorrupt,
+              fmt::format("{} is missing, but the lake's log goes on after it: put it back, or "
+                          "restore the lake as a whole; without it messages would be missing",
+                          CommitKey(version)));
+}
+
+/// Whether there is a record of a later version.
+Result<bool> GoesOnAfter(storage::ObjectStore& store, int64_t version) {
+  return !TRY(store.List(kCommitPrefix, CommitKey(version), 1)).empty();
+}
+
 std::unexpected<Error> UnknownOrganisation(std::string_view organisation,
                                            const std::vector<std::string>& known) {
   std::string message = fmt::format("the lake has no organisation {:?}", organisation);
@@ -73,7 +85,15 @@ Result<CommitLog::Tail> CommitLog::Current() const {
     base_is_known_ = true;
   }
   while (true) {
-    auto record = TRY(ReadRecord(store_, known_.version() + 1));
+    const int64_t next = known_.version() + 1;
+    auto record = TRY(ReadRecord(store_, next));
+    if (!record && !is_whole_) {
+      // Others may have committed meanwhile: a record that is still not there is lost.
+      const bool goes_on = TRY(GoesOnAfter(store_, next));
+      if (goes_on) record = TRY(ReadRecord(store_, next));
+      if (goes_on && !record) return Missing(next);
+      is_whole_ = !goes_on;
+    }
     if (!record) return known_;
     known_.bytes += record->bytes;
     known_.records.push_back(*std::move(record));
@@ -83,7 +103,7 @@ Result<CommitLog::Tail> CommitLog::Current() const {
 void CommitLog::Forget() const {
   const std::lock_guard lock(mutex_);
   known_ = {};
-  base_is_known_ = false;
+  base_is_known_ = is_whole_ = false;
 }
 
 Result<std::map<std::string, DataFile>> CommitLog::FilesAt(const Tail& tail,
@@ -201,8 +221,10 @@ Result<bool> CommitLog::HasBatch(std::string_view batch_id) const {
 Result<int64_t> CommitLog::Version() const { return TRY(Current()).version(); }
 
 Result<> CommitLog::History(const std::function<Result<>(int64_t, const Commit&)>& visit) const {
+  const int64_t newest = TRY(Version());
   for (int64_t version = 1;; ++version) {
     const auto record = TRY(ReadRecord(store_, version));
+    if (!record && version <= newest) return Missing(version);
     if (!record) return {};
     TRY(visit(version, *record->commit));
   }

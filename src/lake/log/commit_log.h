@@ -40,7 +40,8 @@ struct Inventory {
 ///                                   removed, so that a version is taken once and for all
 ///   _log/checkpoint/…               what the log says up to a version; see checkpoint.h
 ///
-/// What was read is kept between calls; a call reads only the records that came since.
+/// What was read is kept between calls; a call reads only the records that came since. Every call is
+/// kCorrupt where the record of a version is missing and a later one is there.
 class CommitLog {
  public:
   CommitLog(storage::ObjectStore& store, Clock& clock) : store_(store), clock_(clock) {}
@@ -112,6 +113,7 @@ class CommitLog {
   mutable std::mutex mutex_;
   mutable Tail known_;  ///< Guarded by mutex_.
   mutable bool base_is_known_ = false;
+  mutable bool is_whole_ = false;  ///< No version was missing when the end was first seen.
 };
 
 }  // namespace spillway::lake

@@ -18,6 +18,7 @@
 #include "storage/forwarding_store.h"
 #include "storage/maintenance.h"
 #include "storage/memory/memory_store.h"
+#include "storage/objects.h"
 
 namespace spillway::lake {
 namespace {
@@ -391,6 +392,41 @@ TEST_F(CommitLogTest, VacuumKeepsTheHistoryReadable) {
   EXPECT_EQ(NewLog().Append({.batch_id = "b3", .added = {File("x")}}).error().code,
             ErrorCode::kAlreadyExists);
   EXPECT_EQ(log_.Vacuum(clock_.Now())->objects, 0);
+}
+
+/// What came after a record that was lost is no lake without it.
+TEST_F(CommitLogTest, ALogWithAHoleIsRefusedAndVacuumRemovesNothing) {
+  for (int i = 0; i < 4; ++i) {
+    Put(OwnKey(i));
+    ASSERT_TRUE(log_.Append({.batch_id = fmt::format("b{}", i), .added = {File(OwnKey(i))}}));
+  }
+  clock_.Advance(hours(1));
+  for (const int64_t lost : {1, 2, 3}) {
+    const std::string text = *storage::ReadWhole(store_, CommitKey(lost));
+    ASSERT_TRUE(store_.Remove(CommitKey(lost)));
+    CommitLog log = NewLog();
+    EXPECT_EQ(log.Read("acme").error().code, ErrorCode::kCorrupt);
+    EXPECT_THAT(log.Version().error().message, HasSubstr(CommitKey(lost) + " is missing"));
+    EXPECT_EQ(log.TakeInventory({}).error().code, ErrorCode::kCorrupt);
+    EXPECT_EQ(log.Append({.batch_id = "new", .added = {File("x")}}).error().code,
+              ErrorCode::kCorrupt);
+    EXPECT_EQ(log.Vacuum(clock_.Now()).error().code, ErrorCode::kCorrupt);
+    ASSERT_TRUE(storage::PutWhole(store_, CommitKey(lost), text));
+    EXPECT_EQ(log.Read("acme")->files.size(), 4) << "it was put back";
+  }
+}
+
+TEST_F(CommitLogTest, AVacuumNeedsTheRecordsBeforeTheCheckpointToo) {
+  for (int i = 0; i < 70; ++i) {
+    Put(OwnKey(i));
+    ASSERT_TRUE(log_.Append({.batch_id = fmt::format("b{}", i), .added = {File(OwnKey(i))}}));
+  }
+  clock_.Advance(hours(1));
+  ASSERT_TRUE(store_.Remove(CommitKey(3)));
+  CommitLog log = NewLog();
+  EXPECT_EQ(log.Read("acme")->files.size(), 70) << "the checkpoint knows";
+  EXPECT_EQ(log.Vacuum(clock_.Now()).error().code, ErrorCode::kCorrupt);
+  EXPECT_TRUE(Has(OwnKey(2)));
 }
 
 TEST_F(CommitLogTest, OfManyWritersOfOneBatchExactlyOneWins) {
