@@ -32,6 +32,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 not found, 4 con
 6 permission denied, 7 no space or over a limit, 8 try again, 9 lines rejected or items failed, 130 cancelled.)";
 
 void AddCommands(CLI::App& program, const Invocation& invocation, Action& action) {
+  program.set_version_flag("--version", "spillway " + std::string(kVersion));
   AddInit(program, invocation, action);
   AddIngest(program, invocation, action);
   AddAdopt(program, invocation, action);

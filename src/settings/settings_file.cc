@@ -44,7 +44,8 @@ prints its JSON Schema, which editors complete and check with.
   must be set; `$${` stands for `${` itself. `config show` prints such a text as the file has it, and
   a mistake in it is reported without it. Passwords in addresses are shown nowhere. Nor is what
   `${NAME}`, or a variable such as `SPILLWAY_EXPORTS_RECENT_PARAMETERS`, gave to `parameters` of an
-  export or a schedule: commands and manifests have `(secret)` instead. The state has it, and a
+  export or a schedule: commands and manifests have `(secret)` instead. The state has it (a
+  SQLite file is made for its owner alone, mode 600), and a
   database may repeat a value in an error of its own. Hosts, buckets, users and paths are shown in
   errors and logs, whatever they came from: who has to act needs them.
 - A file named `.env` beside the configuration file, or the one that `--env-file` or `SPILLWAY_ENV_FILE`

@@ -41,10 +41,18 @@ Result<> TurnToWal(Connection& connection) {
   }
 }
 
+/// What people asked for may be secret. SQLite's own files beside it get its mode. A file that is
+/// there already keeps its own; where none can be made, SQLite says why.
+void MakeForItsOwnerAlone(const std::filesystem::path& path) {
+  const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (file >= 0) close(file);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Database>> Database::Open(const std::filesystem::path& path,
                                                  std::chrono::milliseconds busy_timeout) {
+  if (path != ":memory:") MakeForItsOwnerAlone(path);
   std::unique_ptr<Connection> writer =
       TRY(Connection::Open(path, Connection::Mode::kReadWrite, busy_timeout));
   TRY(TurnToWal(*writer));

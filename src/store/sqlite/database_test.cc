@@ -56,6 +56,17 @@ class DatabaseTest : public testing::Test {
   TemporaryState state_;
 };
 
+TEST_F(DatabaseTest, WhatItMakesIsItsOwnersAlone) {
+  const auto database = *Database::Open(state_.path());
+  ASSERT_TRUE(database->Write(Durability::kDisk,
+                              [](Connection& connection) { return Insert(connection, "work"); }));
+  for (const std::string suffix : {"", "-wal", "-shm"}) {
+    const auto mode = std::filesystem::status(state_.path().string() + suffix).permissions();
+    EXPECT_EQ(mode, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write)
+        << suffix;
+  }
+}
+
 TEST_F(DatabaseTest, OpensAgainWhatItMade) {
   ASSERT_TRUE(Database::Open(state_.path()));
   auto again = Database::Open(state_.path());
