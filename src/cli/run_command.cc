@@ -52,6 +52,7 @@ std::string Note(const engine::Job& job, const engine::Progress& progress, bool 
 struct Watched {
   std::string id;
   bool ours = false;  ///< This program asked for it: an interruption cancels it.
+  std::atomic<bool> not_cancelled = false;  ///< The state did not take the cancellation.
 };
 
 /// Says on standard error what is tried again, each time that an attempt at it has failed.
@@ -87,7 +88,7 @@ Result<engine::Job> Watch(Deployment& deployment, const Watched& watched,
   auto show_at = began;
   while (true) {
     engine::Job job = TRY(deployment.store().Get(watched.id));
-    if (IsFinal(job.state) || (interrupted && !watched.ours)) return job;
+    if (IsFinal(job.state) || (interrupted && (!watched.ours || watched.not_cancelled))) return job;
     if (job.cancel_requested_at.has_value()) deployment.StopStreaming();
     if (const auto now = std::chrono::steady_clock::now(); !quiet && now >= show_at) {
       show_at = now + kShowEvery;
@@ -201,13 +202,16 @@ Outcome Run(const Invocation& invocation, const RunFlags& flags) {
     invocation.json ? PrintJson(Json(created)) : PrintLine(created.job.id);
     return ExitCode::kSuccess;
   }
-  const Watched watched{.id = created.job.id, .ours = created.created};
+  Watched watched{.id = created.job.id, .ours = created.created};
   std::atomic<bool> interrupted = false;
   const auto listening = invocation.interrupt.Listen([&] {
     interrupted = true;
     if (!watched.ours) return;
-    static_cast<void>(deployment->engine().Cancel(watched.id, CurrentUser(), "interrupted"));
+    const auto cancelled = deployment->engine().Cancel(watched.id, CurrentUser(), "interrupted");
     deployment->StopStreaming();
+    // Where its outcome is decided already, the job ends by itself.
+    if (!cancelled.has_value() && cancelled.error().code != ErrorCode::kConflict)
+      watched.not_cancelled = true;
   });
   if (!watched.ours && !invocation.quiet && !invocation.json) {
     PrintLine(fmt::format("job {} is under way already; --fresh runs it again", watched.id));

@@ -25,6 +25,8 @@ constexpr int64_t kPartOfOpen = 4;
 constexpr std::chrono::seconds kDiscardsAsked{1};
 /// Queues hide a message no longer than some hours.
 constexpr std::chrono::hours kPauseMax{1};
+/// The time after which a thread says again what it cannot do.
+constexpr std::chrono::minutes kToldAgain{1};
 
 }  // namespace
 
@@ -175,10 +177,17 @@ void Worker::Run(std::stop_token stop, uint64_t seed) {
   Random random(seed);
   KnownJobs known;
   std::chrono::milliseconds pause = kIdleMin;
+  std::string told;
+  Timestamp told_at;
   while (!stop.stop_requested()) {
     const Result<bool> worked = Guarded([&] { return Step(random, known); });
     if (!worked.has_value()) {
-      context_.log.Error("step failed", {{"error", worked.error().message}});
+      const Timestamp now = context_.clock.Now();
+      if (worked.error().message != told || now - told_at >= kToldAgain) {
+        context_.log.Error("step failed", {{"error", worked.error().message}});
+        told = worked.error().message;
+        told_at = now;
+      }
       pause = context_.options.idle_max;
     } else if (*worked) {
       pause = kIdleMin;
