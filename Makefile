@@ -100,6 +100,8 @@ setup-build:
 setup-test:
 	@setup/install.sh test
 	@setup/python.sh test
+	@setup/age_vectors.sh
+	@setup/go_tool.sh age
 
 setup-bench:
 	@setup/install.sh bench

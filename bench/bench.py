@@ -5,7 +5,7 @@ error, tables to bench/RESULTS.md.
   ONLY=lake,start    some paths: lake (all of lake-csv, lake-csv-disk, lake-csvgz, lake-zip, lake-parquet), ingest,
                      engine, engine-mixed, s3 (s3-upload, s3-lake), postgres (postgres-csv, postgres-parquet,
                      postgres-state), memory, cancel,
-                     start, open-data, scaling
+                     start, open-data, scaling, age
   ROUNDS=3           rounds of each comparison
   PATIENCE=600       seconds that each path may wait for others to be quiet, and repeat what they disturbed
   POSTGRES_ROWS=…    rows of the table that postgres is measured on; default 10 M
@@ -22,12 +22,12 @@ import sys
 
 import results
 from measure import Failed, say
-from paths import cancel, engine, ingest, lake, memory, open_data, postgres, postgres_state, s3, scaling, start
+from paths import age, cancel, engine, ingest, lake, memory, open_data, postgres, postgres_state, s3, scaling, start
 
 PATHS = {**dict.fromkeys(lake.PATHS, lake.measure), "ingest": ingest.measure, "engine": engine.measure, "engine-mixed": engine.measure_mixed,
          **dict.fromkeys(s3.PATHS, s3.measure), **dict.fromkeys(postgres.PATHS, postgres.measure),
          "memory": memory.measure, "cancel": cancel.measure, "start": start.measure,
-         "open-data": open_data.measure, "postgres-state": postgres_state.measure, "scaling": scaling.measure}
+         "open-data": open_data.measure, "postgres-state": postgres_state.measure, "scaling": scaling.measure, "age": age.measure}
 CORES = 2
 
 

@@ -23,6 +23,7 @@ class Usage:
     printed: str  # standard output, where it was not sent elsewhere
     servers: float = 0  # CPU seconds that servers started by the bench took meanwhile
     others: float = 0  # cores that everybody else used meanwhile
+    user: float = 0  # of `own`, what the system did not take
 
     @property
     def cpu(self):
@@ -47,7 +48,7 @@ def finish(process, began):
     _, status, usage = os.wait4(process.pid, 0)
     wall = time.perf_counter() - began
     process.returncode = os.waitstatus_to_exitcode(status)
-    return Usage(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, process.returncode, "")
+    return Usage(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, process.returncode, "", user=usage.ru_utime)
 
 
 def run(command, stdout=None, expected=(0,)):

@@ -6,6 +6,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # module, version, package
 declare -A source=(
+  [age]="filippo.io/age 1.3.2 filippo.io/age/cmd/age"
   [versitygw]="github.com/versity/versitygw 1.8.0 github.com/versity/versitygw/cmd/versitygw"
   [toxiproxy]="github.com/Shopify/toxiproxy/v2 2.12.0 github.com/Shopify/toxiproxy/v2/cmd/server"
   [river]="github.com/riverqueue/river/cmd/river 0.24.0 github.com/riverqueue/river/cmd/river"
