@@ -40,6 +40,10 @@ s3: setup-build setup-test setup-s3 ## run what needs an S3 server, against a re
 	@$(call build,release,spillway storage_s3_server_test)
 	@ctest --preset s3
 
+age: setup-build setup-test setup-age ## sealed files, beside C2SP's test vectors and other people's programs
+	@$(call build,release,age_vectors_test age_file)
+	@ctest --preset age
+
 partition: setup-build setup-test setup-partition ## four workers on one PostgreSQL over networks that fail (toxiproxy)
 	@$(call build,release,spillway)
 	@ctest --preset partition
@@ -100,8 +104,6 @@ setup-build:
 setup-test:
 	@setup/install.sh test
 	@setup/python.sh test
-	@setup/age_vectors.sh
-	@setup/go_tool.sh age
 
 setup-bench:
 	@setup/install.sh bench
@@ -111,11 +113,15 @@ setup-bench:
 setup-lint:
 	@setup/install.sh lint
 
+setup-age:
+	@setup/age_vectors.sh
+	@setup/go_tool.sh age
+
 setup-partition:
 	@setup/go_tool.sh toxiproxy
 
 setup-s3:
 	@setup/go_tool.sh versitygw
 
-.PHONY: demo demo-open-data build install test kill partition s3 simulate plant asan tsan fuzz bench lint format rooms clean help \
-  setup-build setup-test setup-bench setup-lint setup-partition setup-s3
+.PHONY: age demo demo-open-data build install test kill partition s3 simulate plant asan tsan fuzz bench lint format rooms clean help \
+  setup-age setup-build setup-test setup-bench setup-lint setup-partition setup-s3
